@@ -1,0 +1,35 @@
+# Everything lives under this folder: the virtual environment, the download cache, Airflow's home, the data.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+BIN := .venv/bin
+export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
+export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
+UV := $(BIN)/uv
+UV_INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+PROJECTS := pyproject.toml movielens-api/pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@echo "Creating .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv
+
+$(UV): requirements/uv.lock | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --require-hashes -r $<
+	@touch $@
+
+# A stamp is newer than all that it was made from: a second run installs nothing.
+.venv/.%-installed: requirements/%.lock $(PROJECTS) | $(UV)
+	@echo "Installing requirements/$*.lock (hashes checked) into .venv"
+	@$(UV_INSTALL) --require-hashes -r $<
+	@$(UV_INSTALL) --no-deps --no-build-isolation -e . -e ./movielens-api
+	@touch $@
+
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
+lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
+	echo uv | $(COMPILE) - -o requirements/uv.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --group demo --group test -o requirements/test.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --group demo -c requirements/test.lock -o requirements/demo.lock --upgrade
