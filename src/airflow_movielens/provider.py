@@ -1,0 +1,51 @@
+"""Everything Airflow learns about this package, in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_movielens import __version__
+
+_INTEGRATION = "MovieLens"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe the provider to Airflow (entry point group ``apache_airflow_provider``)."""
+    return {
+        "package-name": "airflow-movielens",
+        "name": _INTEGRATION,
+        "description": "Pull ratings from a MovieLens-style REST API exactly, and rank movies.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": _INTEGRATION, "external-doc-url": "https://grouplens.org/datasets/movielens/", "tags": ["service"]}
+        ],
+        "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.hooks"]}],
+        "operators": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.operators"]}],
+        "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.sensors"]}],
+        "connection-types": [_connection_type()],
+    }
+
+
+def _connection_type() -> dict[str, Any]:
+    return {
+        "connection-type": "movielens",
+        "hook-class-name": "airflow_movielens.hooks.MovielensHook",
+        "hook-name": "MovieLens ratings API",
+        "ui-field-behaviour": {
+            "hidden-fields": ["extra"],
+            "relabeling": {"schema": "Schema (http or https)", "login": "API user", "password": "API password"},
+            "placeholders": {"schema": "http", "host": "localhost", "port": "5000", "login": "movielens"},
+        },
+        "conn-fields": {
+            "page_size": {
+                "label": "Page size",
+                "description": "Ratings asked for in one request.",
+                "schema": {"type": ["integer", "null"], "default": 1000, "minimum": 1},
+            },
+            "api_token": {
+                "label": "Bearer token",
+                "description": "Sent instead of user and password.",
+                "schema": {"type": ["string", "null"], "format": "password"},
+            },
+        },
+    }
