@@ -1,0 +1,86 @@
+"""The command `movielens-api`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from movielens_api import __version__
+
+DESCRIPTION = "A ratings REST API on real MovieLens data."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: the arguments; by default those of this process.
+
+    Returns:
+        The exit status: 0 stopped as asked, 1 damaged data, 2 a setting to mend.
+    """
+    arguments = _parser().parse_args(argv)
+    # Imported late: --help and --version answer before FastAPI and polars have loaded.
+    from movielens_api.errors import StartupError
+
+    try:
+        serve(arguments)
+    except StartupError as error:
+        print(f"movielens-api: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def serve(arguments: argparse.Namespace) -> None:
+    """Load the dataset, open the socket, say so, and serve.
+
+    Raises:
+        StartupError: something about the settings or the dataset stands in the way.
+    """
+    from movielens_api import datasets, server, settings
+    from movielens_api.app import create_app
+
+    credentials = settings.choose_credentials(arguments.user, arguments.password, os.environ)
+    settings.refuse_default_in_public(credentials, arguments.host)
+    catalogue = datasets.load(arguments.dataset)
+    app = create_app(catalogue, credentials)
+    with server.listen(arguments.host, arguments.port) as listening:
+        _announce(catalogue.summary(), server.url(listening), is_default=credentials == settings.DEFAULT)
+        server.run(app, listening)
+
+
+def _announce(summary: str, url: str, *, is_default: bool) -> None:
+    print(f"Loaded {summary}.")
+    if is_default:
+        print("User and password are movielens/movielens; set API_USER and API_PASSWORD to change them.")
+    print(f"Listening on {url} (documentation: {url}/docs). Stop with Ctrl+C.", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="movielens-api", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="start the server", description=DESCRIPTION)
+    serve.add_argument(
+        "--dataset",
+        default="sample",
+        metavar="NAME|PATH",
+        help="'sample', or a folder with GroupLens' ratings.csv and movies.csv (default: sample)",
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", type=_port, default=5000, help="the port to listen on; 0 picks one (default: 5000)")
+    serve.add_argument("--user", help="the user to accept (default: $API_USER)")
+    serve.add_argument(
+        "--password",
+        help="the password to accept (default: $API_PASSWORD, which other users of the machine cannot see)",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - the highest port there is
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
+    return port

@@ -1,0 +1,109 @@
+"""Errors in one shape: `application/problem+json` (RFC 9457)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+DETAILS = {
+    404: "There is nothing at this address; /docs lists what there is.",
+    405: "This address does not know this method; the header Allow lists those it knows.",
+    500: "The server failed. Its log says why.",
+}
+
+
+class ParameterError(BaseModel):
+    """One parameter that is wrong."""
+
+    parameter: str = Field(examples=["limit"])
+    message: str = Field(examples=["Input should be less than or equal to 10000"])
+
+
+class Problem(BaseModel):
+    """What went wrong."""
+
+    type: str = Field(default="about:blank", description="Says that the status tells it all.")
+    title: str = Field(description="The HTTP status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What went wrong with this very request.")
+    instance: str = Field(description="The path that was asked for.")
+    errors: list[ParameterError] | None = Field(
+        default=None, description="With 422 only: every parameter that is wrong."
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem document."""
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _wrong_parameters)
+    app.add_exception_handler(Exception, _server_error)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Document errors of a route: what FastAPI takes as `responses`."""
+    return {status: _documented(status) for status in sorted({*statuses, 500})}
+
+
+def schemas() -> dict[str, Any]:
+    """Return the schemas that `responses` refers to, for the components of an OpenAPI document."""
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    return {"Problem": problem, **problem.pop("$defs")}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    phrase = HTTPStatus(status).phrase
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    documented = {"description": phrase, "content": content}
+    if status == HTTPStatus.UNAUTHORIZED:
+        documented["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return documented
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette types every handler alike
+    said = error.detail != HTTPStatus(error.status_code).phrase
+    detail = error.detail if said else DETAILS.get(error.status_code, error.detail)
+    return _respond(request, error.status_code, detail, headers=error.headers)
+
+
+async def _wrong_parameters(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    errors = [_parameter_error(found) for found in error.errors()]
+    detail = "; ".join(f"{wrong.parameter}: {wrong.message}" for wrong in errors)
+    return _respond(request, 422, detail, errors=errors)
+
+
+async def _server_error(request: Request, _error: Exception) -> Response:
+    return _respond(request, 500, DETAILS[500])
+
+
+def _parameter_error(found: dict[str, Any]) -> ParameterError:
+    unknown = found["type"] == "extra_forbidden"
+    message = "This address has no such parameter" if unknown else found["msg"]
+    return ParameterError(parameter=str(found["loc"][-1]), message=message)
+
+
+def _respond(
+    request: Request,
+    status: int,
+    detail: str,
+    *,
+    errors: list[ParameterError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    problem = Problem(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=quote(request.scope["path"]),
+        errors=errors,
+    )
+    body = problem.model_dump_json(exclude_none=True)
+    return Response(body, status, headers=headers, media_type=MEDIA_TYPE)

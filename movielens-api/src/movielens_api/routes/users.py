@@ -1,0 +1,24 @@
+"""`/users`."""
+
+from typing import Annotated
+
+import polars as pl
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from movielens_api import problems
+from movielens_api.pages import Page, page
+from movielens_api.parameters import Paging
+from movielens_api.resources import User
+
+
+def router(users: pl.DataFrame) -> APIRouter:
+    """Serve users."""
+    routes = APIRouter(tags=["users"])
+
+    @routes.get("/users", summary="List users", response_model=Page[User], responses=problems.responses(401, 422))
+    async def list_users(query: Annotated[Paging, Query()]) -> Response:
+        """Everyone who rated, ordered by `userId`."""
+        return page(users, query)
+
+    return routes
