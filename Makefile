@@ -33,3 +33,16 @@ lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
 	echo uv | $(COMPILE) - -o requirements/uv.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo --group test -o requirements/test.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo -c requirements/test.lock -o requirements/demo.lock --upgrade
+
+.PHONY: demo up clean distclean
+demo: .venv/.demo-installed ## fetch and rank a fortnight of real ratings on a real Airflow, then stop everything
+	@$(BIN)/python -m demo run
+
+up: .venv/.demo-installed ## keep movielens-api and Airflow running until Ctrl-C
+	@$(BIN)/python -m demo up
+
+clean: ## remove the stack's data, logs and database
+	rm -rf .local
+
+distclean: clean ## remove also the virtual environment and the download cache
+	rm -rf .venv .cache

@@ -1,0 +1,123 @@
+"""The demo's work: fetch a fortnight by a backfill, then rank it as a whole."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from http import HTTPStatus
+from pathlib import Path
+
+from demo.airflow_api import AirflowApi, Json
+from demo.failure import DemoError, RefusedError
+from demo.watch import Watch
+
+FETCHING, FETCH_TASK = "05_pipeline", "fetch_ratings"
+RANKING, RANK_TASK = "05_pipeline_ranking", "rank_movies"
+DAGS = (FETCHING, RANKING)
+# The busiest fortnight of the sample data.
+FIRST_DAY, LAST_DAY = date(2000, 11, 15), date(2000, 11, 28)
+DAYS = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]
+MIN_RATINGS = 4
+UNFINISHED = ("queued", "running")
+LOG_LINES = 40
+
+ShowStates = Callable[[dict[str, str]], None]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What the run of one day fetched."""
+
+    day: str
+    rows: int
+    path: str
+
+
+def end_interrupted_runs(airflow: AirflowApi) -> None:
+    """Mark as failed what an interrupted demo left unfinished, lest it go on by itself or block a new backfill."""
+    for dag_id in DAGS:
+        for backfill in airflow.get("/backfills", dag_id=dag_id, active="true")["backfills"]:
+            airflow.put(f"/backfills/{backfill['id']}/cancel")
+        for run in airflow.runs(dag_id):
+            if run["state"] in UNFINISHED:
+                airflow.patch(f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
+
+
+def fetch(airflow: AirflowApi, watch: Watch, show: ShowStates) -> list[Fetched]:
+    """Backfill all days, those that an earlier demo has done as well, and return what each fetched."""
+    airflow.set_paused(FETCHING, paused=False)
+    watch.until("the backfill to begin", lambda: _create_backfill(airflow))
+    runs = watch.until("the backfill", lambda: _finished_days(airflow, show))
+    airflow.set_paused(FETCHING, paused=True)
+    return [_fetched(airflow, run) for run in runs]
+
+
+def rank(airflow: AirflowApi, watch: Watch) -> Path:
+    """Rank the whole period in a run of its own and return the file."""
+    conf = {"start_date": str(FIRST_DAY), "end_date": str(LAST_DAY + timedelta(days=1)), "min_ratings": MIN_RATINGS}
+    airflow.set_paused(RANKING, paused=False)
+    run_id = airflow.trigger(RANKING, conf)
+    watch.until("the ranking", lambda: _has_finished(airflow, airflow.run(RANKING, run_id)))
+    manifest = airflow.xcom(RANKING, run_id, RANK_TASK)
+    return Path(manifest["path"].removeprefix("file://"))
+
+
+def top_movies(ranking: Path, number: int) -> list[dict[str, str]]:
+    """Return the first rows of a ranking."""
+    with ranking.open(newline="", encoding="utf-8") as file:
+        return [row for row, _ in zip(csv.DictReader(file), range(number), strict=False)]
+
+
+def _create_backfill(airflow: AirflowApi) -> bool:
+    """Try once: on SQLite it fails, and may leave half a backfill behind, when the scheduler writes meanwhile."""
+    backfill = {
+        "dag_id": FETCHING,
+        "from_date": f"{FIRST_DAY}T00:00:00Z",
+        "to_date": f"{LAST_DAY}T00:00:00Z",
+        "reprocess_behavior": "completed",
+    }
+    end_interrupted_runs(airflow)
+    try:
+        airflow.post("/backfills", backfill)
+    except RefusedError as error:
+        if error.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return False
+    return True
+
+
+def _finished_days(airflow: AirflowApi, show: ShowStates) -> list[Json] | None:
+    first, last = f"{FIRST_DAY}T00:00:00Z", f"{LAST_DAY}T00:00:00Z"
+    runs = airflow.runs(FETCHING, logical_date_gte=first, logical_date_lte=last)
+    show({_day(run): run["state"] for run in runs})
+    finished = [_has_finished(airflow, run) for run in runs]
+    if [_day(run) for run in runs] != [str(day) for day in DAYS]:
+        raise DemoError(f"The backfill of {FETCHING} made runs for other days than {FIRST_DAY} to {LAST_DAY}.")
+    return runs if all(finished) else None
+
+
+def _has_finished(airflow: AirflowApi, run: Json) -> bool:
+    if run["state"] == "failed":
+        raise _failure(airflow, run)
+    return bool(run["state"] == "success")
+
+
+def _failure(airflow: AirflowApi, run: Json) -> DemoError:
+    """Say which task of a failed run failed, and show its log."""
+    dag_id, run_id = run["dag_id"], run["dag_run_id"]
+    failed = [task for task in airflow.tasks(dag_id, run_id) if task["state"] == "failed"]
+    if not failed:
+        return DemoError(f"The run {run_id} of the Dag {dag_id} failed without a failed task.")
+    task = failed[0]
+    log = airflow.task_log(dag_id, run_id, task["task_id"], task["try_number"])
+    message = f"The task {task['task_id']} of the Dag {dag_id} failed for {_day(run)}. Its log:"
+    return DemoError(message, "\n".join(log.splitlines()[-LOG_LINES:]))
+
+
+def _fetched(airflow: AirflowApi, run: Json) -> Fetched:
+    manifest = airflow.xcom(FETCHING, run["dag_run_id"], FETCH_TASK)
+    return Fetched(_day(run), manifest["rows"], manifest["path"])
+
+
+def _day(run: Json) -> str:
+    return str(run["logical_date"] or run["run_after"])[:10]

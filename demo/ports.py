@@ -1,0 +1,54 @@
+"""Free ports on the loopback interface."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+LOOPBACK = "127.0.0.1"
+
+
+def choose_port(preferred: int, claims: contextlib.ExitStack) -> int:
+    """Return the preferred port or, if it is taken, a free one; `claims` holds it against other stacks."""
+    for port in _candidates(preferred):
+        if _is_free(port) and _claim(port, claims):
+            return port
+    raise AssertionError("the operating system always has a free port")
+
+
+def _candidates(preferred: int) -> Iterator[int]:
+    yield preferred
+    while True:
+        with socket.socket() as probe:
+            probe.bind((LOOPBACK, 0))
+            port: int = probe.getsockname()[1]
+        yield port
+
+
+def _is_free(port: int) -> bool:
+    """Whether nobody listens there; a port that lingers after a previous run counts as free."""
+    with socket.socket() as probe:
+        if probe.connect_ex((LOOPBACK, port)) == 0:
+            return False
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _claim(port: int, claims: contextlib.ExitStack) -> bool:
+    """Keep another stack from choosing the port while ours has yet to listen on it.
+
+    An abstract socket is a name that the kernel forgets with the process. Where there is none, a clash is unlikely.
+    """
+    claim = socket.socket(socket.AF_UNIX)
+    claims.callback(claim.close)
+    try:
+        claim.bind(f"\0airflow-movielens-port-{port}")
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

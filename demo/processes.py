@@ -1,0 +1,110 @@
+"""The processes of the stack: started apart from the terminal, watched, and stopped with all that they started."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from demo.failure import DemoError
+
+GRACE_SECONDS = 10
+PROC = Path("/proc")
+
+
+class Component:
+    """One process of the stack, leader of a session of its own.
+
+    Args:
+        name: What messages call it.
+        command: Program and arguments.
+        environment: All of its environment variables.
+        folder: Its working directory.
+        log: The file that gets what it prints.
+        runs_once: Whether it ends when its work is done.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        log: Path,
+        *,
+        runs_once: bool = False,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._runs_once = runs_once
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - the stack's own programs
+                command,
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.session = self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    def check_running(self) -> None:
+        """Raise if it has ended, unless its work was to be done once."""
+        if self.exit_code is None or (self._runs_once and self.exit_code == 0):
+            return
+        raise DemoError(f"{self.name} ended with exit code {self.exit_code}. Its log ends with:", tail(self.log))
+
+
+def tail(log: Path, lines: int = 30) -> str:
+    """Return the last lines of a log."""
+    with log.open(errors="replace") as file:
+        return "".join(deque(file, lines)).rstrip()
+
+
+def stop(components: Iterable[Component]) -> None:
+    """Stop the components and everything they started: politely first, then by force."""
+    components = list(components)
+    sessions = {component.session for component in components}
+    _signal(sessions, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while _alive(components, sessions) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    _signal(sessions, signal.SIGKILL)
+    while _alive(components, sessions):
+        time.sleep(0.05)
+
+
+def _alive(components: Iterable[Component], sessions: set[int]) -> bool:
+    # Every component is asked, because that is also what reaps it.
+    running = [component for component in components if component.exit_code is None]
+    return bool(running or process_groups(sessions))
+
+
+def _signal(sessions: set[int], signal_number: signal.Signals) -> None:
+    for group in process_groups(sessions):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal_number)
+
+
+def process_groups(sessions: set[int]) -> set[int]:
+    """Return the groups of the sessions' living processes.
+
+    Airflow's tasks leave the group of their scheduler but not its session. Titles say nothing: Airflow rewrites them.
+    """
+    groups = set()
+    for stat in PROC.glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name of the program stands in parentheses and may hold anything, even blanks.
+            state, _, group, session = stat.read_text().rpartition(")")[2].split()[:4]
+            if state != "Z" and int(session) in sessions:
+                groups.add(int(group))
+    return groups

@@ -1,0 +1,126 @@
+"""What the user sees: a line per step with its time, then tables."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from demo.credentials import AIRFLOW_USER, API_USER
+from demo.failure import DemoError
+from demo.layout import Layout
+from demo.pipeline import DAYS, FIRST_DAY, LAST_DAY, Fetched, ShowStates
+from demo.stack import Stack
+
+PLAIN_WIDTH = 110
+
+
+class Report:
+    """Writes to the terminal, or plain lines when the output is not one."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False)
+        if not self._console.is_terminal:
+            self._console = Console(highlight=False, width=PLAIN_WIDTH)
+        self._started = time.monotonic()
+
+    def say(self, text: str = "") -> None:
+        """Print a line."""
+        self._console.print(text, soft_wrap=True)
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """Show what is being done and, when it is done, how long it took."""
+        started = time.monotonic()
+        if self._console.is_terminal:
+            with self._console.status(title):
+                yield
+        else:
+            self.say(f"… {title}")
+            yield
+        self.say(f"[green]✓[/] {title} [dim]({time.monotonic() - started:.1f} s)[/]")
+
+    @contextmanager
+    def days(self) -> Iterator[ShowStates]:
+        """Show how many days are done and which are being worked on."""
+        if not self._console.is_terminal:
+            yield self._line_per_day()
+            return
+        columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            bar = progress.add_task("days", total=len(DAYS))
+
+            def show(states: dict[str, str]) -> None:
+                running = [day for day, state in states.items() if state == "running"]
+                done = sum(state == "success" for state in states.values())
+                progress.update(bar, completed=done, description=f"days done, now {', '.join(running[:2]) or '…'}")
+
+            yield show
+
+    def _line_per_day(self) -> Callable[[dict[str, str]], None]:
+        done: set[str] = set()
+
+        def show(states: dict[str, str]) -> None:
+            for day in sorted(day for day, state in states.items() if state == "success" and day not in done):
+                done.add(day)
+                self.say(f"  {day} done ({len(done)} of {len(DAYS)})")
+
+        return show
+
+    def fetched(self, days: Sequence[Fetched], layout: Layout) -> None:
+        """Print what was fetched for each day."""
+        table = Table("Day", title=f"Ratings fetched from {FIRST_DAY} to {LAST_DAY}", title_justify="left")
+        table.add_column("Ratings", justify="right")
+        table.add_column("File", overflow="fold")
+        for day in days:
+            table.add_row(day.day, f"{day.rows:,}", escape(layout.shown(day.path)))
+        table.add_section()
+        table.add_row(f"{len(days)} days", f"{sum(day.rows for day in days):,}", "")
+        self._print_table(table)
+
+    def ranking(self, movies: Sequence[dict[str, str]], min_ratings: int) -> None:
+        """Print the best movies of the period."""
+        title = f"Top {len(movies)} movies of the period (rated at least {min_ratings} times)"
+        table = Table(title=title, title_justify="left")
+        table.add_column("#", justify="right")
+        table.add_column("Title", overflow="fold")
+        table.add_column("Average", justify="right")
+        table.add_column("Ratings", justify="right")
+        for place, movie in enumerate(movies, start=1):
+            table.add_row(str(place), escape(movie["title"]), f"{float(movie['avg_rating']):.2f}", movie["num_ratings"])
+        self._print_table(table)
+
+    def files(self, layout: Layout, ranking: Path) -> None:
+        """Say where everything lies and what to do next."""
+        self.say()
+        self.say(f"Ranking     {escape(layout.shown(ranking))}")
+        self.say(f"Data        {escape(layout.shown(layout.data))}")
+        self.say(f"Task logs   {escape(layout.shown(layout.airflow_home / 'logs'))}")
+        self.say(f"Done in {time.monotonic() - self._started:.0f} s; nothing is left running.")
+        self.say("Next: [bold]make up[/] keeps the API and Airflow running, with these runs in Airflow's UI.")
+
+    def addresses(self, stack: Stack) -> None:
+        """Say where the running stack is and how to log in."""
+        login = f"{API_USER}:{stack.credentials.api_password}"
+        example = f"{stack.api_address}/ratings?start_date=2000-11-20&end_date=2000-11-21&limit=3"
+        self.say()
+        self.say(f"Airflow     {stack.airflow.address}")
+        self.say(f"  log in    user {AIRFLOW_USER}, password {escape(stack.credentials.airflow_password)}")
+        self.say(f"Ratings API {stack.api_address} (how to call it: {stack.api_address}/docs)")
+        self.say(f"  try       curl -u {escape(login)} '{escape(example)}'")
+        self.say("The connection [bold]movielens[/] is ready. Dags are paused until you unpause or trigger them.")
+        self.say("Ctrl-C stops everything.")
+
+    def failure(self, error: DemoError) -> None:
+        """Print what failed and the log that shows why."""
+        self.say(f"[bold red]✗[/] {escape(str(error))}")
+        for line in error.details.splitlines():
+            self.say(f"  [dim]│[/] {escape(line)}")
+
+    def _print_table(self, table: Table) -> None:
+        self.say()
+        self._console.print(table)

@@ -1,0 +1,170 @@
+"""The stack: movielens-api and Airflow's four processes, from nothing to healthy and back to nothing."""
+
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import requests
+
+from demo.airflow_api import AirflowApi, Json
+from demo.configuration import write_configuration
+from demo.credentials import Credentials
+from demo.environment import airflow_environment, api_environment
+from demo.failure import DagImportError
+from demo.layout import Layout
+from demo.lock import only_stack_in
+from demo.ports import LOOPBACK, choose_port
+from demo.processes import Component
+from demo.watch import Watch
+
+API_PORT = 5000
+AIRFLOW_PORT = 8080
+# Runs a program of this virtual environment without its #! line, which cannot hold every path.
+PYTHON = [sys.executable, "-P"]
+AIRFLOW_COMPONENTS = {
+    "api-server": ["api-server"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+}
+
+HEARTBEATS = ("scheduler", "triggerer", "dag_processor")
+
+
+class Stack(contextlib.AbstractContextManager["Stack"]):
+    """All processes of one checkout, stopped when the context ends.
+
+    Args:
+        layout: Where the files lie.
+        credentials: The passwords and keys to use.
+        watch: Looks after the processes.
+        connection_password: What Airflow uses to call the API, if not its real password.
+        follow_schedules: Whether Dags also run by their schedules.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        credentials: Credentials,
+        watch: Watch,
+        connection_password: str | None = None,
+        *,
+        follow_schedules: bool = True,
+    ) -> None:
+        self.layout = layout
+        self.credentials = credentials
+        self.watch = watch
+        self._connection_password = connection_password or credentials.api_password
+        self._follow_schedules = follow_schedules
+        self._resources = contextlib.ExitStack()
+        self._started = datetime.now(UTC)
+
+    def __enter__(self) -> "Stack":
+        """Take the folder and the ports."""
+        with contextlib.ExitStack() as resources:
+            resources.enter_context(only_stack_in(self.layout.local))
+            self.api_port = choose_port(API_PORT, resources)
+            self.airflow_port = choose_port(AIRFLOW_PORT, resources)
+            resources.callback(self.stop)
+            self._resources = resources.pop_all()
+        self.airflow = AirflowApi(f"http://{LOOPBACK}:{self.airflow_port}", self.credentials.airflow_password)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop every process, then let others have the folder."""
+        self._resources.close()
+
+    def stop(self) -> None:
+        """Stop every process."""
+        self.watch.stop()
+
+    @property
+    def port_notes(self) -> list[str]:
+        """What to tell of ports that were not free."""
+        chosen = {API_PORT: self.api_port, AIRFLOW_PORT: self.airflow_port}
+        return [f"Port {port} is busy, using {other}" for port, other in chosen.items() if port != other]
+
+    @property
+    def api_address(self) -> str:
+        """Where movielens-api listens."""
+        return f"http://{LOOPBACK}:{self.api_port}"
+
+    def start_api(self) -> None:
+        """Start movielens-api on the sample ratings; it loads them while Airflow prepares its database."""
+        program = Path(sys.executable).with_name("movielens-api")
+        options = ["serve", "--dataset", "sample", "--host", LOOPBACK, "--port", str(self.api_port)]
+        self._start("movielens-api", [str(program), *options], api_environment(self.credentials.api_password))
+
+    def wait_for_api(self) -> None:
+        """Wait until movielens-api serves."""
+        self.watch.until("movielens-api", self._api_is_healthy)
+
+    def prepare_database(self) -> None:
+        """Create or upgrade Airflow's database; nothing to do if this version of Airflow has done so already."""
+        write_configuration(self.layout, self.credentials, self.airflow_port, follow_schedules=self._follow_schedules)
+        stamp = self.layout.airflow_home / f"migrated-{version('apache-airflow-core')}"
+        if stamp.exists():
+            return
+        self.watch.until_ended(self._start_airflow("db-migrate", ["db", "migrate"], runs_once=True))
+        stamp.touch()
+
+    def start_airflow(self) -> None:
+        """Start Airflow's processes, all at once: each waits for those that it needs."""
+        for name, arguments in AIRFLOW_COMPONENTS.items():
+            self._start_airflow(name, arguments)
+
+    def wait_for_airflow(self) -> None:
+        """Wait until each of Airflow's processes says of itself that it works."""
+        self.watch.until("Airflow's processes", self._airflow_is_healthy)
+        self.airflow.log_in()
+
+    def wait_for_dags(self, dag_ids: Sequence[str]) -> None:
+        """Wait until the Dags have been read anew from their files."""
+        self.watch.until(f"the Dags {', '.join(dag_ids)}", lambda: self._have_been_parsed(dag_ids))
+
+    def _start_airflow(self, name: str, arguments: Sequence[str], *, runs_once: bool = False) -> Component:
+        environment = airflow_environment(self.layout, self.api_port, self._connection_password)
+        return self._start(name, ["-m", "airflow", *arguments], environment, runs_once=runs_once)
+
+    def _start(
+        self, name: str, arguments: Sequence[str], environment: Mapping[str, str], *, runs_once: bool = False
+    ) -> Component:
+        command = [*PYTHON, *arguments]
+        log = self.layout.logs / f"{name}.log"
+        component = Component(name, command, environment, self.layout.airflow_home, log, runs_once=runs_once)
+        self.watch.components.append(component)
+        return component
+
+    def _api_is_healthy(self) -> bool:
+        with requests.Session() as session:
+            session.trust_env = False
+            try:
+                return session.get(f"{self.api_address}/healthz", timeout=5).ok
+            except requests.RequestException:
+                return False
+
+    def _airflow_is_healthy(self) -> bool:
+        health = self.airflow.health()
+        if health is None or health["metadatabase"]["status"] != "healthy":
+            return False
+        heartbeats = (health[name][f"latest_{name}_heartbeat"] for name in HEARTBEATS)
+        # "healthy" alone may mean the processes of a moment ago.
+        return all(heartbeat and self._is_new(heartbeat) for heartbeat in heartbeats)
+
+    def _have_been_parsed(self, dag_ids: Sequence[str]) -> bool:
+        """Import errors are told at once; those of an earlier run of the stack do not count."""
+        errors = [
+            error for error in self.airflow.get("/importErrors")["import_errors"] if self._is_new(error["timestamp"])
+        ]
+        if errors:
+            raise DagImportError(f"Airflow cannot read {errors[0]['filename']}:", errors[0]["stack_trace"])
+        return all(self._has_been_parsed(self.airflow.find(f"/dags/{dag_id}")) for dag_id in dag_ids)
+
+    def _has_been_parsed(self, dag: Json | None) -> bool:
+        return dag is not None and self._is_new(dag["last_parsed_time"])
+
+    def _is_new(self, moment: str) -> bool:
+        return datetime.fromisoformat(moment) > self._started

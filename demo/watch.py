@@ -1,0 +1,60 @@
+"""Waiting: for a condition, while every process must stay alive, the user may interrupt, and time runs out."""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from demo.failure import DemoError, Interrupted, UnansweredError
+from demo.interruption import Interruption
+from demo.processes import Component, stop
+
+Found = TypeVar("Found")
+POLL_SECONDS = 0.2
+
+
+class Watch:
+    """Looks after the running processes.
+
+    Args:
+        interruption: Says when the user wants to stop.
+        timeout: Seconds until everything must be done.
+    """
+
+    def __init__(self, interruption: Interruption, timeout: float) -> None:
+        self.components: list[Component] = []
+        self._interruption = interruption
+        self._timeout: float | None = timeout
+        self._started = time.monotonic()
+
+    def until(self, what: str, condition: Callable[[], Found | None]) -> Found:
+        """Return the first value of the condition that is true."""
+        while True:
+            self.check(what)
+            with contextlib.suppress(UnansweredError):  # the next check says if it has died
+                if found := condition():
+                    return found
+            time.sleep(POLL_SECONDS)
+
+    def until_interrupted(self) -> None:
+        """Watch the processes, however long it takes, until the user has had enough."""
+        self._timeout = None
+        with contextlib.suppress(Interrupted):
+            self.until("the user", lambda: None)
+
+    def until_ended(self, component: Component) -> None:
+        """Wait for a process that does its work and ends."""
+        self.until(component.name, lambda: component.exit_code == 0)
+
+    def check(self, what: str) -> None:
+        """Raise if there is no point in waiting any longer."""
+        self._interruption.check()
+        for component in self.components:
+            component.check_running()
+        if self._timeout is not None and time.monotonic() - self._started > self._timeout:
+            raise DemoError(f"Gave up after {self._timeout:.0f} s while waiting for {what}.")
+
+    def stop(self) -> None:
+        """Stop every process."""
+        stop(self.components)
+        self.components.clear()
