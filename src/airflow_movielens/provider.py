@@ -17,7 +17,11 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Pull ratings from a MovieLens-style REST API exactly, and rank movies.",
         "versions": [__version__],
         "integrations": [
-            {"integration-name": _INTEGRATION, "external-doc-url": "https://grouplens.org/datasets/movielens/", "tags": ["service"]}
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://grouplens.org/datasets/movielens/",
+                "tags": ["service"],
+            }
         ],
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.hooks"]}],
         "operators": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.operators"]}],

@@ -1,0 +1,59 @@
+"""### 2. The hook
+
+The connection to the API moves into Airflow (connection `movielens`), the paging and its pitfalls into
+`MovielensHook`. The tasks are still our own.
+"""
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+from airflow.sdk import DAG, task
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_movielens.hooks import MovielensHook
+
+DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - where a reader finds it
+
+
+@task
+def fetch_ratings(start_date: str, end_date: str, output_path: str) -> str:
+    with MovielensHook("movielens") as hook:
+        ratings = list(hook.get_ratings(start_date=start_date, end_date=end_date))
+    Path(output_path).parent.mkdir(parents=True, exist_ok=True)
+    Path(output_path).write_text(json.dumps(ratings))
+    return output_path
+
+
+@task
+def rank_movies(input_path: str, output_path: str) -> str:
+    import pandas as pd
+
+    from airflow_movielens.ranking import rank_movies_by_rating
+
+    columns = ["userId", "movieId", "rating", "timestamp"]
+    ratings = pd.DataFrame(json.loads(Path(input_path).read_text()), columns=columns)
+    with MovielensHook("movielens") as hook:
+        movies = pd.DataFrame(hook.get_movies())
+    ranking = rank_movies_by_rating(ratings, min_ratings=3).merge(movies, on="movieId", how="left")
+    Path(output_path).parent.mkdir(parents=True, exist_ok=True)
+    ranking[["movieId", "title", "avg_rating", "num_ratings"]].to_csv(output_path, index=False)
+    return output_path
+
+
+with DAG(
+    dag_id="02_hook",
+    doc_md=__doc__,
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=datetime(1995, 1, 9),
+    tags=["movielens"],
+):
+    rank_movies(
+        fetch_ratings(
+            start_date="{{ data_interval_start | ds }}",
+            end_date="{{ data_interval_end | ds }}",
+            output_path=f"{DATA_DIR}/02_hook/ratings/{{{{ data_interval_start | ds }}}}.json",
+        ),
+        output_path=f"{DATA_DIR}/02_hook/rankings/{{{{ data_interval_start | ds }}}}.csv",
+    )

@@ -1,0 +1,59 @@
+"""### 5. The pipeline
+
+`05_pipeline` keeps one Parquet file a day; backfill it over any days. `05_pipeline_ranking` ranks a whole period out
+of those files, with titles from the API: trigger it with the period's first day and the day after its last.
+"""
+
+import os
+from datetime import date, datetime, timedelta
+
+from airflow.sdk import DAG, Param, task
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
+
+DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - where a reader finds it
+RATINGS = f"{DATA_DIR}/05_pipeline/ratings"
+RANKINGS = f"{DATA_DIR}/05_pipeline/rankings"
+
+with DAG(
+    dag_id="05_pipeline",
+    doc_md=__doc__,
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=datetime(1995, 1, 9),
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
+    tags=["movielens"],
+):
+    MovielensFetchRatingsOperator(
+        task_id="fetch_ratings",
+        conn_id="movielens",
+        output_path=f"{RATINGS}/{{{{ data_interval_start | ds }}}}.parquet",
+    )
+
+
+@task
+def daily_files(start_date: str, end_date: str) -> list[str]:
+    """List the daily files of a period."""
+    first, beyond = date.fromisoformat(start_date), date.fromisoformat(end_date)
+    days = (first + timedelta(days=n) for n in range((beyond - first).days))
+    return [f"{RATINGS}/{day}.parquet" for day in days]
+
+
+with DAG(
+    dag_id="05_pipeline_ranking",
+    doc_md=__doc__,
+    schedule=None,
+    params={
+        "start_date": Param("2000-11-15", type="string", format="date", description="First day"),
+        "end_date": Param("2000-11-29", type="string", format="date", description="The day after the last"),
+        "min_ratings": Param(10, type="integer", minimum=1, description="At least so many users"),
+    },
+    tags=["movielens"],
+):
+    MovielensRankMoviesOperator(
+        task_id="rank_movies",
+        input_path=daily_files("{{ params.start_date }}", "{{ params.end_date }}"),
+        output_path=f"{RANKINGS}/{{{{ params.start_date }}}}_{{{{ params.end_date }}}}.csv",
+        conn_id="movielens",
+        min_ratings="{{ params.min_ratings }}",
+    )

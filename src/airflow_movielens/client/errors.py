@@ -1,0 +1,81 @@
+"""What can go wrong with a ratings API, by what the caller should do.
+
+MovielensError
+├── RetryableError              try again later
+│   ├── RatingsChangedError     try again: the window starts over
+│   └── BadAnswerError          ask once more; never leaves the client: becomes a DataError
+├── FatalError                  mend the configuration or the request first
+└── DataError                   the server's data breaks the contract: look at it
+
+Every error that comes from an exchange with the server carries that ``exchange``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and what the server answered.
+
+    Attributes:
+        method: The HTTP method.
+        url: The whole URL, without credentials.
+        status: The answer's status code; None if no answer arrived.
+        server_said: The server's own words, shortened; empty if it said nothing readable.
+    """
+
+    method: str
+    url: str
+    status: int | None = None
+    server_said: str = ""
+
+    def __str__(self) -> str:
+        answer = f" answered {self.status}" if self.status is not None else ""
+        words = f": {self.server_said}" if self.server_said else ""
+        return f"{self.method} {self.url}{answer}{words}"
+
+
+class MovielensError(Exception):
+    """Base of all errors of this package.
+
+    Attributes:
+        exchange: The request that failed and its answer; None if no request was involved.
+    """
+
+    def __init__(self, message: str, exchange: Exchange | None = None) -> None:
+        super().__init__(message)
+        self.exchange = exchange
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message} [{self.exchange}]" if self.exchange else message
+
+
+class RetryableError(MovielensError):
+    """A passing fault: the network, an overloaded server. The same request may succeed later.
+
+    Attributes:
+        retry_after: Seconds the server asked to wait; None if it named none.
+    """
+
+    def __init__(self, message: str, exchange: Exchange | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, exchange)
+        self.retry_after = retry_after
+
+
+class RatingsChangedError(RetryableError):
+    """The server's data changed while its pages were read: what was read is a mix, the window starts over."""
+
+
+class BadAnswerError(RetryableError):
+    """An answer that cannot be read or breaks the contract; if it stays so, a `DataError` says it."""
+
+
+class FatalError(MovielensError):
+    """Trying again cannot help: wrong credentials, a wrong address, a bad window or setting."""
+
+
+class DataError(MovielensError):
+    """The server answered with data that breaks the contract, on a second look too."""

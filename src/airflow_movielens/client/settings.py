@@ -1,0 +1,94 @@
+"""How a ratings API is reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
+
+from airflow_movielens.client.errors import FatalError
+
+DEFAULT_PAGE_SIZE = 1000
+MIN_PAGE_SIZE = 2
+"""Pages overlap by one row, so a page must hold two to make progress."""
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """How a ratings API is reached.
+
+    Attributes:
+        base_url: Scheme, host, port and path prefix, such as ``http://localhost:5000``.
+        user: User for HTTP Basic authentication; None for none.
+        password: Its password. Never shown.
+        token: Bearer token, sent instead of user and password. Never shown.
+        page_size: Rows asked for in one request, at least 1.
+        retries: How often a failed request is tried again, at least 0.
+        timeout: Seconds to wait for a connection, and for each piece of an answer.
+
+    Raises:
+        FatalError: A value is out of range, or the URL is unusable.
+    """
+
+    base_url: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    page_size: int = DEFAULT_PAGE_SIZE
+    retries: int = 3
+    timeout: tuple[float, float] = (10.0, 60.0)
+
+    def __post_init__(self) -> None:
+        _split(self.base_url)
+        checked_page_size(self.page_size)
+        if self.retries < 0:
+            raise FatalError(f"retries is {self.retries}: give 0 or more")
+
+
+def checked_page_size(page_size: int) -> int:
+    """Return the page size to ask for, which is at least `MIN_PAGE_SIZE`.
+
+    Raises:
+        FatalError: It is not a whole number of at least 1.
+    """
+    if isinstance(page_size, bool) or not isinstance(page_size, int) or page_size < 1:
+        raise FatalError(f"page size (batch_size) is {page_size!r}: give a whole number of at least 1")
+    return max(page_size, MIN_PAGE_SIZE)
+
+
+def build_base_url(host: str | None = None, schema: str | None = None, port: int | None = None) -> str:
+    """Build the base URL from the parts that users give.
+
+    Args:
+        host: A bare host (default ``localhost``), or a full URL with scheme, port and path prefix.
+        schema: ``http`` (default) or ``https``; a scheme inside ``host`` comes first.
+        port: Default 5000; a port inside ``host`` comes first, and a full URL without one means its scheme's own.
+
+    Raises:
+        FatalError: The result is not a usable http or https URL. Credentials inside ``host`` are refused.
+    """
+    text = (host or "localhost").strip()
+    is_url = "://" in text
+    parts = _split(text if is_url else f"{schema or 'http'}://{_bracketed(text)}")
+    if parts.port is None and (port or not is_url):
+        parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{port or 5000}")
+    return parts._replace(path=parts.path.rstrip("/")).geturl()
+
+
+def _bracketed(host: str) -> str:
+    is_bare_ipv6 = host.count(":") > 1 and not host.startswith("[")
+    return f"[{host}]" if is_bare_ipv6 else host
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port_is_readable = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise FatalError(f"the API's address is unusable: {error}") from None
+    if parts.username is not None or parts.password is not None:
+        raise FatalError("the API's address must not hold credentials: give user and password on their own")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_readable:
+        raise FatalError(f"the API's address {url!r} is not an http or https URL with a host")
+    if parts.query or parts.fragment:
+        raise FatalError(f"the API's address {url!r} must end before '?' and '#'")
+    return parts

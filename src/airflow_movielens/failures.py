@@ -1,0 +1,29 @@
+"""Our errors as Airflow failures."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow_movielens.client import DataError, FatalError, RetryableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def clear_failures() -> Iterator[None]:
+    """End a task with one clear message; fail it without further retries where these cannot help.
+
+    What cannot be mended by trying again (`FatalError`, `DataError`, a bad value, a missing file) fails for good;
+    `RetryableError` goes through, so that the task's retries apply.
+    """
+    from airflow.sdk.exceptions import AirflowFailException
+
+    try:
+        yield
+    except RetryableError as error:
+        # The chain of causes below it is long and says nothing more.
+        raise error from None
+    except (FatalError, DataError, ValueError, FileNotFoundError) as error:
+        raise AirflowFailException(str(error)) from None

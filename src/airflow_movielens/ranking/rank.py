@@ -1,0 +1,62 @@
+"""Movies ranked by their ratings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import narwhals as nw
+    import polars as pl
+    from narwhals.typing import IntoFrameT
+
+_COLUMNS = ("userId", "movieId", "rating", "timestamp")
+
+RANKING_ORDER = {"avg_rating": True, "num_ratings": True, "movieId": False}
+"""The columns by which a ranking is sorted, and whether each one falls."""
+
+
+def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFrameT:
+    """Rank movies by their mean rating.
+
+    Of a user who rated a movie several times, only the latest rating counts (the higher one at the same second).
+
+    Args:
+        ratings: A dataframe (pandas, Polars eager or lazy, PyArrow, DuckDB, …) with the columns userId, movieId,
+            rating and timestamp; further ones are ignored.
+        min_ratings: Movies rated by fewer distinct users are left out; at least 1.
+
+    Returns:
+        A dataframe of the same kind with movieId, avg_rating (float64) and num_ratings (int64, distinct users), by
+        avg_rating, then num_ratings, both falling, then movieId rising, so that equal input gives equal output.
+
+    Raises:
+        ValueError: ``min_ratings`` is below 1, or a column is missing.
+    """
+    import narwhals as nw
+
+    if min_ratings < 1:
+        raise ValueError(f"min_ratings is {min_ratings}: give at least 1")
+    frame: nw.LazyFrame[Any] = nw.from_native(cast("Any", ratings))
+    missing = [name for name in _COLUMNS if name not in frame.collect_schema().names()]
+    if missing:
+        raise ValueError(f"the ratings lack the columns {', '.join(missing)}")
+    ranking = (
+        _latest(frame)
+        .with_columns(nw.col("rating").cast(nw.Float64))
+        .group_by("movieId")
+        .agg(nw.col("rating").mean().alias("avg_rating"), nw.col("userId").count().alias("num_ratings"))
+        .with_columns(nw.col("num_ratings").cast(nw.Int64))
+        .filter(nw.col("num_ratings") >= min_ratings)
+        .sort(*RANKING_ORDER, descending=list(RANKING_ORDER.values()))
+    )
+    return cast("IntoFrameT", nw.maybe_reset_index(ranking).to_native())
+
+
+def _latest(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    return frame.select(*_COLUMNS).unique(["userId", "movieId"], keep="last", order_by=["timestamp", "rating"])
+
+
+METHODS: dict[str, Callable[[pl.LazyFrame, int], pl.LazyFrame]] = {"mean": rank_movies_by_rating}
+"""The ranking methods by name."""

@@ -1,0 +1,1 @@
+"""What a rating is, and its files. Knows neither Airflow nor HTTP."""

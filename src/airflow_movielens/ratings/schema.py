@@ -1,0 +1,115 @@
+"""The tables of a ratings API: column names, dtypes, what a value may be, and the order of rows.
+
+Dtypes are named as Polars names them; Polars itself is imported only where data is touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+_INT32_LIMITS = (-(2**31), 2**31 - 1)
+_INT64_LIMITS = (-(2**63), 2**63 - 1)
+_STARS = frozenset(step / 2 for step in range(1, 11))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: Its name in files, in JSON and in dataframes.
+        dtype: The name of its Polars dtype.
+        expects: What a value must be, in words.
+        types: The Python types that JSON may bring.
+        limits: Smallest and largest value allowed; None for any.
+        values: All values allowed; None for any.
+    """
+
+    name: str
+    dtype: str
+    expects: str
+    types: frozenset[type]
+    limits: tuple[int, int] | None = None
+    values: frozenset[float] | None = None
+
+    def accepts(self, values: Sequence[Any]) -> bool:
+        """Whether every one of these parsed JSON values is allowed here."""
+        if not set(map(type, values)) <= self.types:
+            return False
+        if self.values is not None:
+            return set(values) <= self.values
+        numbers = values if self.limits is not None and None not in values else [v for v in values if v is not None]
+        return self.limits is None or not numbers or (self.limits[0] <= min(numbers) and max(numbers) <= self.limits[1])
+
+
+@dataclass(frozen=True)
+class Table:
+    """One kind of row that a ratings API serves.
+
+    Attributes:
+        name: Its path in the API.
+        columns: Its columns, in the order of files.
+        key: The columns that identify a row, in the order by which rows are sorted.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns, in the order of files."""
+        return [column.name for column in self.columns]
+
+    def polars_schema(self) -> pl.Schema:
+        """The columns and their Polars dtypes."""
+        import polars as pl
+
+        return pl.Schema({column.name: getattr(pl, column.dtype) for column in self.columns})
+
+    def empty(self) -> pl.DataFrame:
+        """A dataframe with the columns and no rows."""
+        return self.polars_schema().to_frame()
+
+
+def _identifier(name: str) -> Column:
+    return Column(name, "Int32", "a whole number of 32 bits", frozenset({int}), limits=_INT32_LIMITS)
+
+
+_TEXT: frozenset[type] = frozenset({str, type(None)})
+_OPTIONAL_INT: frozenset[type] = frozenset({int, type(None)})
+
+RATINGS = Table(
+    "ratings",
+    (
+        _identifier("userId"),
+        _identifier("movieId"),
+        Column("rating", "Float32", "0.5 to 5.0 in steps of 0.5", frozenset({int, float}), values=_STARS),
+        Column("timestamp", "Int64", "whole Unix seconds", frozenset({int}), limits=_INT64_LIMITS),
+    ),
+    key=("timestamp", "userId", "movieId"),
+)
+MOVIES = Table(
+    "movies",
+    (
+        _identifier("movieId"),
+        Column("title", "String", "text or null", _TEXT),
+        Column("year", "Int32", "a whole number or null", _OPTIONAL_INT, limits=_INT32_LIMITS),
+        Column("genres", "String", "text or null", _TEXT),
+    ),
+    key=("movieId",),
+)
+USERS = Table(
+    "users",
+    (
+        _identifier("userId"),
+        Column("num_ratings", "Int32", "a whole number of 32 bits", frozenset({int}), limits=_INT32_LIMITS),
+    ),
+    key=("userId",),
+)

@@ -1,0 +1,98 @@
+"""Files that tasks read and write: local paths, or any URL that Airflow's ``ObjectStoragePath`` takes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from glob import glob, has_magic
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.writing import write_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import polars as pl
+
+
+def write_output(rows: pl.LazyFrame, path: str) -> None:
+    """Write rows to ``path``, whole or not at all; an object store sees one put.
+
+    Raises:
+        ValueError: The ending is not that of a known file format.
+    """
+    local = _local(path)
+    if local is not None:
+        write_table(rows, local)
+        return
+    FileFormat.of(path)
+    from airflow.sdk import ObjectStoragePath
+
+    target = ObjectStoragePath(path)
+    with TemporaryDirectory(prefix="movielens-") as folder:
+        written = Path(folder) / target.name
+        write_table(rows, written)
+        target.fs.put_file(str(written), target.path)
+
+
+@contextmanager
+def local_inputs(paths: str | Iterable[str]) -> Iterator[list[Path]]:
+    """Give local copies of input files; local files are given as they are.
+
+    Args:
+        paths: A path, a list of them, or a glob such as ``ratings/2000-11-*.parquet``.
+
+    Raises:
+        FileNotFoundError: A glob matches nothing, or a remote file does not exist.
+    """
+    with TemporaryDirectory(prefix="movielens-") as folder:
+        yield [_fetched(path, Path(folder) / str(number)) for number, path in enumerate(_expanded(paths))]
+
+
+def _expanded(paths: str | Iterable[str]) -> list[str]:
+    given = [paths] if isinstance(paths, str) else [str(path) for path in paths]
+    found = [file for path in given for file in (_matches(path) if has_magic(path) else [path])]
+    if not found:
+        raise FileNotFoundError("no input file is given")
+    return found
+
+
+def _matches(pattern: str) -> list[str]:
+    local = _local(pattern)
+    # Not Path.glob: it would match hidden files too, and so half-written ones.
+    files = _remote_matches(pattern) if local is None else sorted(glob(str(local), recursive=True))  # noqa: PTH207
+    if not files:
+        raise FileNotFoundError(f"no file matches {pattern}")
+    return files
+
+
+def _remote_matches(pattern: str) -> list[str]:
+    from airflow.sdk import ObjectStoragePath
+
+    root, _, rest = pattern.partition("://")
+    bucket, _, key = rest.partition("/")
+    return sorted(str(file) for file in ObjectStoragePath(f"{root}://{bucket}/").glob(key))
+
+
+def _fetched(path: str, folder: Path) -> Path:
+    local = _local(path)
+    if local is not None:
+        return local
+    from airflow.sdk import ObjectStoragePath
+
+    source = ObjectStoragePath(path)
+    copy = folder / PurePosixPath(source.path).name
+    folder.mkdir()
+    source.fs.get_file(source.path, str(copy))
+    return copy
+
+
+def _local(path: str) -> Path | None:
+    """The local path that ``path`` means; None for a URL of another scheme than ``file``."""
+    if "://" not in path:
+        return Path(path)
+    parts = urlsplit(path)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None

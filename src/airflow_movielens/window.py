@@ -1,0 +1,89 @@
+"""The window of a run: from Airflow's context to ``[start, end)`` in whole UTC days.
+
+The only place that knows timetables. The same run gives the same window on every retry, backfill and clear.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airflow_movielens.client import FatalError, Window, parse_day
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+_DAY = timedelta(days=1)
+_MEND = (
+    "give a start_date that lies before end_date. If both come from templates such as data_interval_start: in "
+    "Airflow 3 '@daily' and cron strings give an interval of no length; schedule the Dag with "
+    "CronDataIntervalTimetable or a partition timetable, or leave start_date and end_date out"
+)
+
+
+def resolve_window(context: Context, start_date: str | date | None, end_date: str | date | None) -> Window:
+    """Tell which days a run is about.
+
+    Args:
+        context: Airflow's context of the running task.
+        start_date: First day (``YYYY-MM-DD`` or a date), or None to derive it from the run. A ``datetime`` is ignored
+            with a warning, because a Dag's ``default_args["start_date"]`` arrives here as one.
+        end_date: First day no longer wanted, likewise.
+
+    Returns:
+        A window of at least one day.
+
+    Raises:
+        FatalError: Only one bound is given, one is no day, or they are equal or reversed.
+    """
+    start, end = _given(start_date, "start_date"), _given(end_date, "end_date")
+    if start is None and end is None:
+        return _window_of_run(context)
+    if start is None or end is None:
+        raise FatalError(f"only one bound is given (start_date={start}, end_date={end}): give both or none")
+    if start >= end:
+        what = "has no length" if start == end else "is reversed"
+        raise FatalError(f"the window {what} (start_date={start}, end_date={end}): {_MEND}")
+    return Window(start, end)
+
+
+def _given(value: str | date | None, name: str) -> date | None:
+    if isinstance(value, datetime):
+        log.warning(
+            "Ignoring %s=%s, a datetime: it may be the Dag's own. To choose the window pass 'YYYY-MM-DD' or a date",
+            name,
+            value,
+        )
+        return None
+    return None if value is None else parse_day(value, name)
+
+
+def _window_of_run(context: Context) -> Window:
+    day = _partition_day(context)
+    if day is not None:
+        return Window(day, day + _DAY)
+    start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    if start is not None and end is not None and start < end:
+        return Window(_utc_day(start), _utc_day(end - timedelta(microseconds=1)) + _DAY)
+    moment = context.get("logical_date") or end or context["dag_run"].run_after
+    last = _utc_day(moment)
+    return Window(last - _DAY, last)
+
+
+def _partition_day(context: Context) -> date | None:
+    key, instant = context.get("partition_key"), context.get("partition_date")
+    if key is None:
+        return None
+    try:
+        return parse_day(key, "partition key")
+    except FatalError:
+        if instant is None:
+            raise
+    return _utc_day(instant)
+
+
+def _utc_day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
