@@ -1,5 +1,6 @@
 """Read a CSV file whole, or say which line breaks it."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -46,8 +47,9 @@ def read_csv(path: Path, schema: Mapping[str, type[pl.DataType]], rules: Iterabl
 def _parse(path: Path, schema: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
     header = ",".join(schema)
     try:
-        # A cell of the wrong type becomes null, which the rules then find with its line.
-        rows = pl.read_csv(path, schema_overrides=schema, ignore_errors=True)
+        # A cell of the wrong type becomes null, which the rules then find with its line; polars' warnings know no line.
+        with warnings.catch_warnings(action="ignore"):
+            rows = pl.read_csv(path, schema_overrides=schema, ignore_errors=True)
     except OSError as error:
         raise StartupError(f"cannot read {path}: {error.strerror}") from error
     except pl.exceptions.PolarsError as error:

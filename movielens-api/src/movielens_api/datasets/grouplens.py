@@ -26,6 +26,9 @@ RATING_RULES = (
 MOVIES_FILE_SCHEMA: dict[str, type[pl.DataType]] = {"movieId": pl.Int32, "title": pl.String, "genres": pl.String}
 MOVIE_RULES = (
     Rule("movieId", "a whole number from 1", pl.col("movieId") >= 1),
+    # An unclosed quote swallows the lines after it into one title, and the genres are gone.
+    Rule("title", "a title", pl.col("title").is_not_null()),
+    Rule("genres", "genres separated by |", pl.col("genres").is_not_null()),
     Rule("movieId", "one line per movie", pl.col("movieId").is_first_distinct()),
 )
 # As the sample was made: only a year of four digits at the very end counts, so "Stranger Things" has none.

@@ -25,7 +25,9 @@ def router(catalogue: Catalogue) -> APIRouter:
         "/movies/{movieId}", summary="Get a movie", response_model=Movie, responses=problems.responses(401, 404, 422)
     )
     async def get_movie(
-        movie_id: Annotated[WholeNumber, Path(alias="movieId", ge=0, le=MAX_ID, examples=[1172])],
+        movie_id: Annotated[
+            WholeNumber, Path(alias="movieId", ge=0, le=MAX_ID, description="GroupLens' number.", examples=[1172])
+        ],
         _query: Annotated[NoParameters, Query()],
     ) -> dict[str, Any]:
         """One movie."""

@@ -1,0 +1,61 @@
+"""What tests hold in their hands: a server to talk to, and a model of what it should say."""
+
+import re
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+from fastapi import FastAPI
+
+
+@dataclass
+class Api:
+    """A server to talk to."""
+
+    url: str
+    auth: tuple[str, str] | None = ("movielens", "movielens")
+    session: requests.Session = field(default_factory=requests.Session)
+
+    def get(self, path: str, /, **params: object) -> requests.Response:
+        texts = {name: str(value) for name, value in params.items()}
+        return self.session.get(self.url + path, params=texts, auth=self.auth, timeout=10)
+
+    def json(self, path: str, /, **params: object) -> Any:
+        answer = self.get(path, **params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@dataclass
+class Model:
+    """Ratings as a list of rows, searched by looking at each."""
+
+    rows: list[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        self.dated = [(day(row), row) for row in self.rows]
+
+    def window(self, start: str | None, end: str | None) -> list[dict[str, Any]]:
+        return [row for day, row in self.dated if (not start or start <= day) and (not end or day < end)]
+
+
+def day(row: dict[str, Any]) -> str:
+    return datetime.fromtimestamp(row["timestamp"], UTC).date().isoformat()
+
+
+Process = subprocess.Popen[str]
+Launch = Callable[..., Process]
+Serving = Callable[[FastAPI], AbstractContextManager[Api]]
+
+
+def url_of(process: Process) -> str:
+    """Read what the process prints until it says where it listens."""
+    assert process.stdout
+    for line in process.stdout:
+        if found := re.match(r"Listening on (http://\S+)", line):
+            return found[1]
+    raise AssertionError(f"never listened: {process.communicate()[1]}")

