@@ -53,6 +53,8 @@ def _sections(layout: Layout, credentials: Credentials, port: int) -> Sections:
             "workers": 1,
             "secret_key": credentials.session_secret,
         },
+        # A worker notices the end of a task only when it looks again, and until then takes no other task.
+        "workers": {"min_heartbeat_interval": 1},
         "api_auth": {"jwt_secret": credentials.jwt_secret},
         "dag_processor": {
             "dag_bundle_storage_path": str(home / "bundles"),

@@ -37,7 +37,7 @@ def end_interrupted_runs(airflow: AirflowApi) -> None:
     """Mark as failed what an interrupted demo left unfinished, lest it go on by itself or block a new backfill."""
     for dag_id in DAGS:
         for backfill in airflow.get("/backfills", dag_id=dag_id, active="true")["backfills"]:
-            airflow.put(f"/backfills/{backfill['id']}/cancel")
+            airflow.cancel_backfill(backfill["id"])
         for run in airflow.runs(dag_id):
             if run["state"] in UNFINISHED:
                 airflow.patch(f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
@@ -110,8 +110,16 @@ def _failure(airflow: AirflowApi, run: Json) -> DemoError:
         return DemoError(f"The run {run_id} of the Dag {dag_id} failed without a failed task.")
     task = failed[0]
     log = airflow.task_log(dag_id, run_id, task["task_id"], task["try_number"])
-    message = f"The task {task['task_id']} of the Dag {dag_id} failed for {_day(run)}. Its log:"
-    return DemoError(message, "\n".join(log.splitlines()[-LOG_LINES:]))
+    message = f"The task {task['task_id']} of the Dag {dag_id} failed for {_period(run)}. Its log:"
+    return DemoError(message, _last_attempt(log))
+
+
+def _last_attempt(log: str) -> str:
+    """Leave out what earlier demos wrote to the same file, and the marks that fold the log in Airflow's UI."""
+    lines = log.rpartition("::group::Pre Execute")[2].splitlines()
+    return "\n".join(
+        [line for line in lines if line and "::group::" not in line and "::endgroup::" not in line][-LOG_LINES:]
+    )
 
 
 def _fetched(airflow: AirflowApi, run: Json) -> Fetched:
@@ -119,5 +127,9 @@ def _fetched(airflow: AirflowApi, run: Json) -> Fetched:
     return Fetched(_day(run), manifest["rows"], manifest["path"])
 
 
+def _period(run: Json) -> str:
+    return _day(run) if run["dag_id"] == FETCHING else f"{FIRST_DAY} to {LAST_DAY}"
+
+
 def _day(run: Json) -> str:
-    return str(run["logical_date"] or run["run_after"])[:10]
+    return str(run["logical_date"])[:10]

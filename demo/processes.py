@@ -11,7 +11,10 @@ from pathlib import Path
 
 from demo.failure import DemoError
 
-GRACE_SECONDS = 10
+# The scheduler waits for running tasks at the first request, and not at the second.
+SIGNALS = (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL)
+GRACE_SECONDS = 5
+POLL_SECONDS = 0.05
 PROC = Path("/proc")
 
 
@@ -74,25 +77,23 @@ def stop(components: Iterable[Component]) -> None:
     """Stop the components and everything they started: politely first, then by force."""
     components = list(components)
     sessions = {component.session for component in components}
-    _signal(sessions, signal.SIGTERM)
+    for signal_number in SIGNALS:
+        for group in process_groups(sessions):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal_number)
+        if _have_ended(components, sessions):
+            return
+
+
+def _have_ended(components: Iterable[Component], sessions: set[int]) -> bool:
     deadline = time.monotonic() + GRACE_SECONDS
-    while _alive(components, sessions) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    _signal(sessions, signal.SIGKILL)
-    while _alive(components, sessions):
-        time.sleep(0.05)
-
-
-def _alive(components: Iterable[Component], sessions: set[int]) -> bool:
-    # Every component is asked, because that is also what reaps it.
-    running = [component for component in components if component.exit_code is None]
-    return bool(running or process_groups(sessions))
-
-
-def _signal(sessions: set[int], signal_number: signal.Signals) -> None:
-    for group in process_groups(sessions):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(group, signal_number)
+    while time.monotonic() < deadline:
+        # Every component is asked, because that is also what reaps it.
+        running = [component for component in components if component.exit_code is None]
+        if not running and not process_groups(sessions):
+            return True
+        time.sleep(POLL_SECONDS)
+    return False
 
 
 def process_groups(sessions: set[int]) -> set[int]:

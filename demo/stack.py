@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import requests
+import requests  # noqa: TID253 - the ban is for what Airflow parses
 
 from demo.airflow_api import AirflowApi, Json
 from demo.configuration import write_configuration
@@ -31,6 +31,7 @@ AIRFLOW_COMPONENTS = {
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
 
+SERVERS = ("movielens-api", "api-server")
 HEARTBEATS = ("scheduler", "triggerer", "dag_processor")
 
 
@@ -79,7 +80,7 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
 
     def stop(self) -> None:
         """Stop every process."""
-        self.watch.stop()
+        self.watch.stop(last=SERVERS)
 
     @property
     def port_notes(self) -> list[str]:

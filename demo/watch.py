@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from demo.failure import DemoError, Interrupted, UnansweredError
@@ -54,7 +54,8 @@ class Watch:
         if self._timeout is not None and time.monotonic() - self._started > self._timeout:
             raise DemoError(f"Gave up after {self._timeout:.0f} s while waiting for {what}.")
 
-    def stop(self) -> None:
-        """Stop every process."""
-        stop(self.components)
+    def stop(self, *, last: Collection[str]) -> None:
+        """Stop every process, the named ones after those that may still call them."""
+        stop([component for component in self.components if component.name not in last])
+        stop([component for component in self.components if component.name in last])
         self.components.clear()
