@@ -61,6 +61,11 @@ class AirflowApi:
         """POST below `/api/v2`."""
         return self._request("POST", f"/api/v2{path}", json=body)
 
+    def unfinished_backfills(self, dag_id: str) -> list[Json]:
+        """Return the backfills of a Dag that have not completed."""
+        backfills = self.get("/backfills", dag_id=dag_id, order_by="-id")["backfills"]
+        return [backfill for backfill in backfills if backfill["completed_at"] is None]
+
     def cancel_backfill(self, backfill_id: int) -> None:
         """Cancel a backfill, unless it has just completed or gone."""
         try:

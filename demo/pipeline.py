@@ -18,7 +18,6 @@ DAGS = (FETCHING, RANKING)
 FIRST_DAY, LAST_DAY = date(2000, 11, 15), date(2000, 11, 28)
 DAYS = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]
 MIN_RATINGS = 4
-UNFINISHED = ("queued", "running")
 LOG_LINES = 40
 
 ShowStates = Callable[[dict[str, str]], None]
@@ -36,17 +35,19 @@ class Fetched:
 def end_interrupted_runs(airflow: AirflowApi) -> None:
     """Mark as failed what an interrupted demo left unfinished, lest it go on by itself or block a new backfill."""
     for dag_id in DAGS:
-        for backfill in airflow.get("/backfills", dag_id=dag_id, active="true")["backfills"]:
+        for backfill in airflow.unfinished_backfills(dag_id):
             airflow.cancel_backfill(backfill["id"])
-        for run in airflow.runs(dag_id):
-            if run["state"] in UNFINISHED:
-                airflow.patch(f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
+        for run in airflow.runs(dag_id, state="queued") + airflow.runs(dag_id, state="running"):
+            airflow.patch(f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
 
 
 def fetch(airflow: AirflowApi, watch: Watch, show: ShowStates) -> list[Fetched]:
     """Backfill all days, those that an earlier demo has done as well, and return what each fetched."""
+    # Airflow makes the runs of a backfill one by one, and on SQLite takes all back if the scheduler writes meanwhile:
+    # it must not have begun any.
+    airflow.set_paused(FETCHING, paused=True)
+    watch.until("the backfill to be made", lambda: _create_backfill(airflow))
     airflow.set_paused(FETCHING, paused=False)
-    watch.until("the backfill to begin", lambda: _create_backfill(airflow))
     runs = watch.until("the backfill", lambda: _finished_days(airflow, show))
     airflow.set_paused(FETCHING, paused=True)
     return [_fetched(airflow, run) for run in runs]
@@ -69,7 +70,7 @@ def top_movies(ranking: Path, number: int) -> list[dict[str, str]]:
 
 
 def _create_backfill(airflow: AirflowApi) -> bool:
-    """Try once: on SQLite it fails, and may leave half a backfill behind, when the scheduler writes meanwhile."""
+    """Try once to make the runs of all days; False means to try again."""
     backfill = {
         "dag_id": FETCHING,
         "from_date": f"{FIRST_DAY}T00:00:00Z",

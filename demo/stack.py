@@ -15,6 +15,7 @@ from demo.credentials import Credentials
 from demo.environment import airflow_environment, api_environment
 from demo.failure import DagImportError
 from demo.layout import Layout
+from demo.leftovers import SessionRecord
 from demo.lock import only_stack_in
 from demo.ports import LOOPBACK, choose_port
 from demo.processes import Component
@@ -61,12 +62,14 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         self._connection_password = connection_password or credentials.api_password
         self._follow_schedules = follow_schedules
         self._resources = contextlib.ExitStack()
+        self._sessions = SessionRecord(layout.local / "sessions", layout.airflow_home)
         self._started = datetime.now(UTC)
 
     def __enter__(self) -> "Stack":
         """Take the folder and the ports."""
         with contextlib.ExitStack() as resources:
             resources.enter_context(only_stack_in(self.layout.local))
+            self._sessions.end_leftovers()
             self.api_port = choose_port(API_PORT, resources)
             self.airflow_port = choose_port(AIRFLOW_PORT, resources)
             resources.callback(self.stop)
@@ -137,6 +140,7 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         log = self.layout.logs / f"{name}.log"
         component = Component(name, command, environment, self.layout.airflow_home, log, runs_once=runs_once)
         self.watch.components.append(component)
+        self._sessions.add(component.session)
         return component
 
     def _api_is_healthy(self) -> bool:
