@@ -17,7 +17,7 @@ DAGS = (FETCHING, RANKING)
 # The busiest fortnight of the sample data.
 FIRST_DAY, LAST_DAY = date(2000, 11, 15), date(2000, 11, 28)
 DAYS = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]
-MIN_RATINGS = 4
+MIN_RATINGS = 5
 LOG_LINES = 40
 
 ShowStates = Callable[[dict[str, str]], None]

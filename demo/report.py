@@ -73,26 +73,27 @@ class Report:
 
     def fetched(self, days: Sequence[Fetched], layout: Layout) -> None:
         """Print what was fetched for each day."""
-        table = Table("Day", title=f"Ratings fetched from {FIRST_DAY} to {LAST_DAY}", title_justify="left")
+        table = Table("Day")
         table.add_column("Ratings", justify="right")
         table.add_column("File", overflow="fold")
         for day in days:
             table.add_row(day.day, f"{day.rows:,}", escape(layout.shown(day.path)))
         table.add_section()
         table.add_row(f"{len(days)} days", f"{sum(day.rows for day in days):,}", "")
-        self._print_table(table)
+        self._print_table(f"Ratings fetched from {FIRST_DAY} to {LAST_DAY}", table)
 
     def ranking(self, movies: Sequence[dict[str, str]], min_ratings: int) -> None:
         """Print the best movies of the period."""
-        title = f"Top {len(movies)} movies of the period (rated at least {min_ratings} times)"
-        table = Table(title=title, title_justify="left")
+        table = Table()
         table.add_column("#", justify="right")
         table.add_column("Title", overflow="fold")
         table.add_column("Average", justify="right")
         table.add_column("Ratings", justify="right")
         for place, movie in enumerate(movies, start=1):
             table.add_row(str(place), escape(movie["title"]), f"{float(movie['avg_rating']):.2f}", movie["num_ratings"])
-        self._print_table(table)
+        self._print_table(
+            f"Top {len(movies)} movies of the period, of those that at least {min_ratings} users rated", table
+        )
 
     def files(self, layout: Layout, ranking: Path) -> None:
         """Say where everything lies and what to do next."""
@@ -121,6 +122,7 @@ class Report:
         for line in error.details.splitlines():
             self.say(f"  [dim]│[/] {escape(line)}")
 
-    def _print_table(self, table: Table) -> None:
+    def _print_table(self, title: str, table: Table) -> None:
         self.say()
+        self.say(f"[bold]{title}[/]")
         self._console.print(table)

@@ -1,0 +1,75 @@
+"""The parts of the demo that a whole run shows only when something is out of the ordinary."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+import sys
+import time
+
+import pytest
+
+from demo.credentials import Credentials
+from demo.failure import DemoError
+from demo.interruption import Interruption
+from demo.ports import choose_port
+from demo.processes import Component, process_groups, stop
+from demo.watch import Watch
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts a Python program as a component; whatever it starts ends with the test."""
+    components = []
+
+    def start(program):
+        command = [sys.executable, "-c", program]
+        components.append(Component("program", command, dict(os.environ), tmp_path, tmp_path / "program.log"))
+        return components[-1]
+
+    yield start
+    stop(components)
+
+
+def test_a_busy_port_is_replaced_and_a_chosen_one_is_held_against_other_stacks():
+    with socket.create_server(("127.0.0.1", 0)) as busy, contextlib.ExitStack() as claims:
+        busy_port = busy.getsockname()[1]
+        chosen = choose_port(busy_port, claims)
+        assert chosen != busy_port
+        assert choose_port(chosen, claims) != chosen
+
+
+def test_a_component_that_dies_is_noticed_with_the_end_of_its_log(start):
+    watch = Watch(Interruption(), timeout=60)
+    watch.components.append(start("print('no such database'); raise SystemExit(3)"))
+    with pytest.raises(DemoError, match="program ended with exit code 3") as caught:
+        watch.until("what never happens", lambda: None)
+    assert caught.value.details == "no such database"
+
+
+def test_waiting_ends(start):
+    watch = Watch(Interruption(), timeout=0)
+    watch.components.append(start("import time; time.sleep(600)"))
+    time.sleep(0.01)
+    with pytest.raises(DemoError, match="waiting for what never happens"):
+        watch.until("what never happens", lambda: None)
+
+
+def test_stopping_reaches_processes_that_left_their_group(start):
+    component = start(
+        "import os, time; os.fork() == 0 and os.setpgid(0, 0); print('ready', flush=True); time.sleep(600)"
+    )
+    while component.log.read_text().count("ready") < 2:
+        time.sleep(0.01)
+    assert len(process_groups({component.session})) == 2
+    stop([component])
+    assert process_groups({component.session}) == set()
+
+
+def test_secrets_stay_the_same_and_are_readable_by_their_owner_only(tmp_path):
+    credentials = Credentials.load(tmp_path)
+    assert Credentials.load(tmp_path) == credentials
+    assert stat.S_IMODE((tmp_path / "credentials.json").stat().st_mode) == 0o600
+    assert credentials.api_password not in repr(credentials)
