@@ -1,0 +1,198 @@
+"""A repository with what lies on disk, fresh virtual environments, built distributions, and an index of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+INSIDE = Path(__file__).parent / "inside"
+TOOLS = Path(sys.executable).parent
+# How this machine reaches its packages; nothing of what surrounds the tests (VIRTUAL_ENV, PYTHON*, AIRFLOW*, TWINE_*).
+KEPT = re.compile(
+    r"HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|NETRC|PIP_\w+|UV_\w+|SSL_\w+|\w+_CA_BUNDLE|\w+_PROXY", re.IGNORECASE
+)
+SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs commands as a reader types them, in a folder, with an environment of which nothing is inherited unseen."""
+
+    folder: Path
+    programs: Path
+    constraints: Path
+
+    def run(self, command: str, *, exit_code: int = 0, **variables: str) -> str:
+        """Run ``command``, hold it to its exit code, and give what it prints (its errors too, if it should fail)."""
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=self.folder,
+            env=self._environment() | variables,
+            timeout=SECONDS,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != exit_code:
+            pytest.fail(f"$ {command}\nends with {done.returncode}, not {exit_code}:\n{done.stdout}{done.stderr}")
+        return done.stdout if exit_code == 0 else done.stdout + done.stderr
+
+    def distributions(self) -> dict[str, str]:
+        """Names and versions of all that is installed."""
+        listed = json.loads(self.run("python -m pip list --format json"))
+        return {re.sub(r"[-_.]+", "-", each["name"]).lower(): each["version"] for each in listed}
+
+    def _environment(self) -> dict[str, str]:
+        others = [folder for folder in os.get_exec_path() if Path(folder) != TOOLS]
+        return {
+            "UV_CACHE_DIR": str(ROOT / ".cache/uv"),
+            "PIP_CACHE_DIR": str(ROOT / ".cache/pip"),
+            **{name: value for name, value in os.environ.items() if KEPT.fullmatch(name)},
+            "PATH": os.pathsep.join([str(self.programs), *others]),
+            "PIP_CONSTRAINT": str(self.constraints),
+            "PIP_NO_INPUT": "1",
+            "AIRFLOW_HOME": str(self.folder / "airflow-home"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        }
+
+
+@dataclass(frozen=True)
+class Index:
+    """A running package index that has no other packages than those uploaded to it."""
+
+    address: str
+
+    @property
+    def simple(self) -> str:
+        return f"{self.address}/simple/"
+
+
+@pytest.fixture(scope="session")
+def inside() -> Path:
+    """The folder of the scripts that run inside a fresh virtual environment."""
+    return INSIDE
+
+
+@pytest.fixture(scope="session")
+def constraints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The locked versions, so that tomorrow's releases change nothing here."""
+    locked = (ROOT / "requirements/demo.lock").read_text()
+    file = tmp_path_factory.mktemp("constraints") / "constraints.txt"
+    file.write_text("\n".join(re.findall(r"^(\w\S+==[^\\\n]+)", locked, re.MULTILINE)))
+    return file
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A git repository whose commit holds what lies on disk: files as they are now, new ones too, ignored ones not."""
+    folder = tmp_path_factory.mktemp("remote") / "repository"
+    listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    _git(folder, "init", "--quiet")
+    _git(folder, "add", "--all", "--force")
+    who = ("-c", "user.name=Tests", "-c", "user.email=tests@localhost", "-c", "commit.gpgsign=false")
+    _git(folder, *who, "commit", "--quiet", "--no-verify", "--message", "What lies on disk")
+    return folder
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+@pytest.fixture(scope="session")
+def new_user(tmp_path_factory: pytest.TempPathFactory, constraints: Path) -> Callable[[], Shell]:
+    """Make a shell in an empty folder, with a fresh virtual environment activated, which holds nothing but pip."""
+
+    def make() -> Shell:
+        folder = tmp_path_factory.mktemp("user")
+        environment = tmp_path_factory.mktemp("environment") / "venv"
+        Shell(folder, TOOLS, constraints).run(f"python -m venv '{environment}'")
+        return Shell(folder, environment / "bin", constraints)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def new_airflow_user(new_user: Callable[[], Shell]) -> Callable[[], Shell]:
+    """Make the shell of somebody who has Airflow, and of all other packages only those that Airflow itself needs."""
+
+    def make() -> Shell:
+        user = new_user()
+        uv = f"'{TOOLS / 'uv'}' pip install --quiet --python '{user.programs / 'python'}'"
+        user.run(f"{uv} --constraints '{user.constraints}' apache-airflow")
+        return user
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def publisher(tmp_path_factory: pytest.TempPathFactory, constraints: Path, repository: Path) -> Shell:
+    """The shell of a maintainer who has run the code in a clone of the repository, and built both distributions."""
+    shell = Shell(tmp_path_factory.mktemp("publisher"), TOOLS, constraints)
+    shell.run(f"git clone --quiet '{repository}' airflow-movielens")
+    clone = Shell(shell.folder / "airflow-movielens", TOOLS, constraints)
+    clone.run("python -m compileall -q src movielens-api/src")
+    clone.run("python -m build --outdir dist .")
+    clone.run("python -m build --outdir dist movielens-api")
+    return clone
+
+
+@pytest.fixture(scope="session")
+def index(tmp_path_factory: pytest.TempPathFactory, publisher: Shell) -> Iterator[Index]:
+    """A package index on a free loopback port, to which both distributions have been uploaded."""
+    folder = tmp_path_factory.mktemp("index")
+    port = _free_port()
+    options = f"--interface 127.0.0.1 --port {port} --disable-fallback --passwords . --authenticate ."
+    command = [str(TOOLS / "pypi-server"), "run", *options.split(), str(folder)]
+    with (folder / "server.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
+        try:
+            running = Index(f"http://127.0.0.1:{port}")
+            _wait_for(running, server, folder / "server.log")
+            publisher.run(
+                f"python -m twine upload --repository-url {running.address} --username any --password any dist/*"
+            )
+            yield running
+        finally:
+            server.terminate()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(index: Index, server: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urlopen(f"{index.address}/health", timeout=10):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"the package index at {index.address} does not answer:\n{log.read_text()}")

