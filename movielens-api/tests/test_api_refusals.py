@@ -18,6 +18,7 @@ def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     """Run `movielens-api serve` where it must fail, and return what it says."""
     monkeypatch.delenv("API_USER", raising=False)
     monkeypatch.delenv("API_PASSWORD", raising=False)
+    monkeypatch.setattr("movielens_api.server.run", lambda *_: pytest.fail("the server started"))
 
     def run(*options: str, status: int = 2) -> str:
         assert main(["serve", *options]) == status
