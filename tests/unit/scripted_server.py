@@ -1,0 +1,94 @@
+"""A small HTTP server whose every answer the test decides."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass
+class Answer:
+    """One HTTP answer; a dict or list as body is sent as JSON."""
+
+    body: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    cut_after: int | None = None
+
+    def encoded(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+Script = Callable[[str, dict[str, str], int], Answer]
+"""(path, query parameters, number of the request from 0) -> answer"""
+
+
+@dataclass
+class ScriptedServer:
+    base_url: str
+    requests: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
+
+
+@contextmanager
+def serve(script: Script) -> Iterator[ScriptedServer]:
+    """Run a server on a free loopback port that answers as ``script`` says, and records the requests."""
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1  # one write an answer
+
+        def do_GET(self) -> None:
+            path, query = urlsplit(self.path)[2:4]
+            with lock:
+                number = len(server.requests)
+                server.requests.append((path, dict(parse_qsl(query)), dict(self.headers)))
+            answer = script(path, dict(parse_qsl(query)), number)
+            body = answer.encoded()
+            self.send_response(answer.status)
+            for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: answer.cut_after])
+            self.wfile.flush()
+            self.close_connection = answer.cut_after is not None
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        server = ScriptedServer(f"http://127.0.0.1:{http.server_port}")
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+DAY = 86_400
+
+
+def rating(number: int) -> dict[str, Any]:
+    """The ``number``-th of a series of ratings in canonical order, all on 1970-01-02."""
+    return {"userId": number % 7 + 1, "movieId": number + 1, "rating": 3.5, "timestamp": DAY + number // 3 * 10}
+
+
+def ratings(count: int) -> list[dict[str, Any]]:
+    rows = [rating(number) for number in range(count)]
+    return sorted(rows, key=lambda row: (row["timestamp"], row["userId"], row["movieId"]))
+
+
+def page_of(rows: list[dict[str, Any]], query: dict[str, str], **changes: Any) -> Answer:
+    """The page that a correct server answers, with ``changes`` to its envelope (None removes a key)."""
+    offset, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
+    envelope = {"result": rows[offset : offset + limit], "offset": offset, "limit": limit, "total": len(rows)} | changes
+    return Answer({name: value for name, value in envelope.items() if value is not None})

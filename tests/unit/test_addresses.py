@@ -1,0 +1,57 @@
+import pytest
+
+from airflow_movielens.client import ClientSettings, FatalError, build_base_url
+
+
+@pytest.mark.parametrize(
+    ("host", "schema", "port", "url"),
+    [
+        (None, None, None, "http://localhost:5000"),
+        ("api", None, None, "http://api:5000"),
+        ("api", "https", 443, "https://api:443"),
+        ("api:8080", None, None, "http://api:8080"),
+        ("api/v1/", None, 80, "http://api:80/v1"),
+        ("https://api.example.com", None, None, "https://api.example.com"),
+        ("https://api.example.com/movielens/", "http", None, "https://api.example.com/movielens"),
+        ("http://api:9000", None, 5000, "http://api:9000"),
+        ("http://api", None, 5000, "http://api:5000"),
+        ("::1", None, 5000, "http://[::1]:5000"),
+        (" api ", None, 5000, "http://api:5000"),
+    ],
+)
+def test_parts_make_a_base_url(host, schema, port, url):
+    assert build_base_url(host, schema, port) == url
+
+
+@pytest.mark.parametrize(
+    ("host", "schema", "why"),
+    [
+        ("ftp://api", None, "not an http or https URL"),
+        ("api", "ftp", "not an http or https URL"),
+        ("http://", None, "not an http or https URL"),
+        ("http://api:notaport", None, "unusable"),
+        ("http://api:99999", None, "unusable"),
+        ("http://api?x=1", None, "must end before"),
+    ],
+)
+def test_an_unusable_address_is_refused(host, schema, why):
+    with pytest.raises(FatalError, match=why):
+        build_base_url(host, schema)
+
+
+def test_credentials_in_the_address_are_refused_and_not_repeated():
+    with pytest.raises(FatalError, match="must not hold credentials") as caught:
+        build_base_url("http://user:hunter2@api")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"page_size": 0}, {"page_size": True}, {"page_size": "many"}, {"retries": -1}])
+def test_settings_out_of_range_are_refused(change):
+    with pytest.raises(FatalError, match=str(next(iter(change.values())))):
+        ClientSettings("http://api", **change)
+
+
+def test_secrets_are_not_in_the_settings_repr():
+    shown = repr(ClientSettings("http://api", "user", "hunter2", "t0ken"))
+    assert "hunter2" not in shown
+    assert "t0ken" not in shown

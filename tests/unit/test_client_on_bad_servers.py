@@ -1,0 +1,249 @@
+"""Servers that misbehave: correct data, or a clear error of the right type."""
+
+import pytest
+from unit.scripted_server import Answer, page_of, ratings, serve
+
+from airflow_movielens.client import DataError, FatalError, MovielensClient, RatingsChangedError, RetryableError, Window
+from airflow_movielens.client.fetch import ATTEMPTS, fetch_window
+from airflow_movielens.ratings.schema import RATINGS
+from airflow_movielens.ratings.spool import Spool
+
+ROWS = ratings(100)
+
+
+def read(server, **settings):
+    with MovielensClient(server.base_url, "user", "secret", **{"page_size": 10} | settings) as client:
+        return list(client.get_ratings())
+
+
+def fetched(server, window=None):
+    with MovielensClient(server.base_url, page_size=10) as client, Spool(RATINGS) as spool:
+        fetch_window(client, window or Window(), spool)
+        return spool.scan().collect().to_dicts()
+
+
+@pytest.mark.parametrize("clamp", [2, 7, 9])
+def test_a_clamped_limit_loses_nothing(clamp):
+    with serve(lambda _, query, __: page_of(ROWS, query | {"limit": min(int(query["limit"]), clamp)})) as server:
+        assert read(server) == ROWS
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 100])
+def test_a_missing_total_loses_nothing(count):
+    with serve(lambda _, query, __: page_of(ROWS[:count], query, total=None)) as server:
+        assert read(server) == ROWS[:count]
+
+
+def test_a_limit_clamped_to_one_without_total_is_an_error():
+    with serve(lambda _, query, __: page_of(ROWS, query | {"limit": 1}, total=None)) as server:
+        with pytest.raises(RatingsChangedError, match="more ratings after what looked like the end"):
+            read(server)
+
+
+@pytest.mark.parametrize("total", [99, 101, 10, 0])
+def test_a_lying_total_is_an_error_not_a_short_file(total):
+    with serve(lambda _, query, __: page_of(ROWS, query, total=total)) as server:
+        with pytest.raises(RatingsChangedError, match=f"announced {total} ratings but 100 can be read"):
+            fetched(server)
+
+
+def test_a_total_that_counts_the_page_only_is_an_error():
+    def script(_, query, __):
+        page = page_of(ROWS, query)
+        return Answer(page.body | {"total": len(page.body["result"])})
+
+    with serve(script) as server, pytest.raises(RatingsChangedError):
+        fetched(server)
+
+
+@pytest.mark.parametrize("total", ["100", -1, 1.5, True, [100]])
+def test_a_total_that_is_no_count_is_a_data_error(total):
+    with serve(lambda _, query, __: page_of(ROWS, query, total=total)) as server:
+        with pytest.raises(DataError, match='"total"'):
+            read(server)
+
+
+def test_a_repeated_page_is_an_error():
+    with serve(lambda _, query, __: page_of(ROWS, query | {"offset": min(int(query["offset"]), 10)})) as server:
+        with pytest.raises(RatingsChangedError, match="should begin with"):
+            read(server)
+
+
+def test_an_empty_page_in_the_middle_is_an_error():
+    with serve(lambda _, query, n: page_of(ROWS, query, **({"result": []} if n == 3 else {}))) as server:
+        with pytest.raises(RatingsChangedError):
+            read(server)
+
+
+def change_once(before, after, at):
+    """A server whose data changes between two requests."""
+    return lambda _, query, number: page_of(before if number < at else after, query)
+
+
+CHANGES = {
+    "insert at the front": (ROWS[1:], ROWS),
+    "delete at the front": (ROWS, ROWS[1:]),
+    "insert and delete, both before": (ROWS[:5] + ROWS[6:], ROWS[1:]),
+    "insert before, delete behind": (ROWS[1:], ROWS[:-1]),
+    "delete before, insert behind": (ROWS[:-1], ROWS[1:]),
+    "insert at the end": (ROWS[:-1], ROWS),
+    "delete at the end": (ROWS, ROWS[:-1]),
+}
+
+
+@pytest.mark.parametrize("at", range(1, 13))
+@pytest.mark.parametrize(("before", "after"), CHANGES.values(), ids=CHANGES.keys())
+def test_a_change_while_paging_ends_in_one_state_of_the_data(before, after, at):
+    with serve(change_once(before, after, at)) as server:
+        assert fetched(server) in (before, after)
+
+
+def test_data_that_keeps_changing_is_given_up_after_bounded_attempts():
+    with serve(lambda _, query, number: page_of(ROWS[: 50 + number % 50], query)) as server:
+        with pytest.raises(RatingsChangedError, match="the total went from"):
+            fetched(server)
+        assert len(server.requests) <= 4 * ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"rating": 7.0}, "column 'rating': found 7.0, expected 0.5 to 5.0"),
+        ({"rating": 3.7}, "column 'rating': found 3.7"),
+        ({"rating": "4.0"}, "column 'rating': found '4.0'"),
+        ({"rating": True}, "column 'rating': found True"),
+        ({"rating": None}, "column 'rating': found None"),
+        ({"userId": 1.5}, "column 'userId': found 1.5"),
+        ({"userId": "1"}, "column 'userId': found '1'"),
+        ({"movieId": 2**31}, "column 'movieId': found 2147483648, expected a whole number of 32 bits"),
+        ({"timestamp": 10**30}, "column 'timestamp'"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_row_column_and_page(change, found):
+    bad = [*ROWS[:17], ROWS[17] | change, *ROWS[18:]]
+    with serve(lambda _, query, __: page_of(bad, query)) as server:
+        with pytest.raises(DataError, match="row 8, ") as caught:
+            read(server)
+    assert found in str(caught.value)
+    assert "offset=9" in caught.value.exchange.url
+
+
+@pytest.mark.parametrize("row", [None, 1, "row", [], {"userId": 1}, {}])
+def test_a_row_of_the_wrong_shape_is_a_data_error(row):
+    with serve(lambda _, query, __: page_of([*ROWS[:3], row], query)) as server:
+        with pytest.raises(DataError, match="row 3"):
+            read(server)
+
+
+def test_a_row_that_is_good_on_the_second_look_is_taken():
+    bad = [ROWS[0] | {"rating": 9}, *ROWS[1:]]
+    with serve(lambda _, query, number: page_of(bad if number == 0 else ROWS, query)) as server:
+        assert read(server) == ROWS
+
+
+@pytest.mark.parametrize("rows", [[ROWS[0], ROWS[0]], [ROWS[1], ROWS[0]], [*ROWS[:5], *ROWS[3:8]]])
+def test_doubled_and_disordered_rows_are_a_data_error(rows):
+    with serve(lambda _, query, __: page_of(rows, query)) as server:
+        with pytest.raises(DataError, match="same row again|expected rising order"):
+            read(server)
+
+
+def test_rows_outside_the_window_are_a_data_error():
+    with serve(lambda _, query, __: page_of(ROWS, query)) as server, MovielensClient(server.base_url) as client:
+        assert len(list(client.get_ratings("1970-01-02", "1970-01-03"))) == 100
+        with pytest.raises(DataError, match="outside the window"):
+            list(client.get_ratings("1970-01-03", "1970-01-04"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>busy</html>", b'{"result": [', b'{"result": [NaN]}', b"[]", b"null", {"rows": []}, {"result": {}}, b"\xff",
+     b"[" * 100_000],
+)  # fmt: skip
+def test_a_success_that_is_no_page_is_a_data_error(body):
+    with serve(lambda *_: Answer(body)) as server, pytest.raises(DataError, match="the API's answer"):
+        read(server)
+
+
+def test_a_cut_body_is_retried():
+    def script(_, query, number):
+        page = page_of(ROWS, query)
+        page.cut_after = 50 if number in {1, 4} else None
+        return page
+
+    with serve(script) as server:
+        assert read(server) == ROWS
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
+def test_a_passing_fault_is_retried_within_the_budget(status, sleeps):
+    with serve(lambda _, query, number: page_of(ROWS, query) if number >= 3 else Answer({}, status)) as server:
+        assert read(server) == ROWS
+    assert len(sleeps) == 3
+
+
+def test_a_lasting_fault_is_raised_when_the_budget_is_spent(sleeps):
+    with serve(lambda *_: Answer({"detail": "gone fishing"}, 503)) as server:
+        with pytest.raises(RetryableError, match="answered 503: gone fishing"):
+            read(server, retries=2)
+        assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(("value", "wait"), [("7", 7.0), ("0", 0.0), ("999999", 60.0)])
+def test_retry_after_is_obeyed(value, wait, sleeps):
+    def script(_, query, number):
+        return page_of(ROWS, query) if number else Answer({}, 429, {"Retry-After": value})
+
+    with serve(script) as server:
+        assert read(server) == ROWS
+    assert sleeps == [wait]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 415, 422, 418, 204, 304])
+def test_what_retrying_cannot_mend_fails_at_once(status, sleeps):
+    with serve(lambda *_: Answer({"detail": "the server's own words"} if status >= 400 else b"", status)) as server:
+        with pytest.raises(FatalError, match=f"answered {status}") as caught:
+            read(server)
+        assert len(server.requests) == 1
+    assert sleeps == []
+    assert status < 400 or "the server's own words" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [409, 410])
+def test_a_snapshot_that_is_gone_starts_the_window_over(status):
+    with serve(lambda _, query, number: Answer({}, status) if number == 4 else page_of(ROWS, query)) as server:
+        assert fetched(server) == ROWS
+
+
+def test_a_redirect_to_another_host_is_refused_and_gets_no_credentials():
+    with serve(lambda _, query, __: page_of(ROWS, query)) as other:
+        with serve(lambda *_: Answer({}, 302, {"Location": f"{other.base_url}/ratings"})) as server:
+            with pytest.raises(FatalError, match="redirects to another host"):
+                read(server)
+        assert other.requests == []
+
+
+def test_a_redirect_within_the_host_is_followed():
+    def script(path, query, _):
+        if path == "/ratings":
+            target = "/v1/ratings?" + "&".join(f"{name}={value}" for name, value in query.items())
+            return Answer({}, 307, {"Location": target})
+        return page_of(ROWS, query)
+
+    with serve(script) as server:
+        assert read(server) == ROWS
+
+
+def test_a_token_is_sent_instead_of_user_and_password():
+    with (
+        serve(lambda _, query, __: page_of([], query)) as server,
+        MovielensClient(server.base_url, token="t0ken") as client,
+    ):
+        list(client.get_ratings())
+        assert server.requests[0][2]["Authorization"] == "Bearer t0ken"
+
+
+def test_a_server_without_a_total_cannot_count():
+    with serve(lambda _, query, __: page_of(ROWS, query, total=None)) as server:
+        with MovielensClient(server.base_url) as client, pytest.raises(DataError, match='no "total"'):
+            client.count_ratings()

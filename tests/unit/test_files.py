@@ -1,0 +1,113 @@
+import gzip
+import json
+
+import polars as pl
+import pytest
+from unit.scripted_server import ratings
+
+from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.reading import scan_files
+from airflow_movielens.ratings.schema import MOVIES, RATINGS
+from airflow_movielens.ratings.spool import Spool
+from airflow_movielens.ratings.writing import whole_file, write_table
+
+ENDINGS = ["json", "json.gz", "ndjson", "jsonl", "ndjson.gz", "ndjson.zst", "csv", "csv.gz", "csv.zst", "parquet"]
+FRAME = pl.DataFrame(ratings(120_001), schema=RATINGS.polars_schema())
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("frame", [FRAME, FRAME.head(1), FRAME.clear()], ids=["many", "one", "none"])
+def test_what_is_written_is_read_again(tmp_path, ending, frame):
+    path = tmp_path / "deep" / f"2000-11-20.{ending}"
+    write_table(frame.lazy(), path)
+    assert scan_files([path], RATINGS).collect().equals(frame)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_equal_rows_give_equal_files(tmp_path, ending):
+    first, second = tmp_path / f"a.{ending}", tmp_path / f"b.{ending}"
+    write_table(FRAME.lazy(), first)
+    write_table(FRAME.lazy(), second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_json_is_one_array_as_the_chapter_writes_it(tmp_path):
+    path = tmp_path / "ratings.json"
+    write_table(FRAME.head(2).lazy(), path)
+    assert json.loads(path.read_text()) == ratings(2)
+    write_table(FRAME.clear().lazy(), tmp_path / "none.json.gz")
+    assert gzip.decompress((tmp_path / "none.json.gz").read_bytes()) == b"[]\n"
+
+
+def test_several_files_are_read_in_their_order(tmp_path):
+    write_table(FRAME[:10].lazy(), tmp_path / "b.csv")
+    write_table(FRAME[10:30].lazy(), tmp_path / "a.parquet")
+    assert scan_files([tmp_path / "b.csv", tmp_path / "a.parquet"], RATINGS).collect().equals(FRAME[:30])
+
+
+@pytest.mark.parametrize(
+    "name", ["ratings", "ratings.txt", "ratings.parquet.gz", "ratings.json.zst", "ratings.gz", "json"]
+)
+def test_an_unknown_ending_is_refused_before_anything_is_written(tmp_path, name):
+    with pytest.raises(ValueError, match=rf"cannot tell the file format of '{name}'.*use one of \.json"):
+        write_table(FRAME.lazy(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_endings_are_told_apart():
+    assert FileFormat.of("s3://bucket/2000-11-20.ratings.CSV.gz") == FileFormat("csv", "gzip")
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_file(path) as partial:
+        partial.write_text("half of the new")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("r.csv", "userId,movieId,rating\n1,2,3.5\n", "lacks the columns timestamp of ratings"),
+        ("r.csv", "userId,movieId,rating,timestamp\n1,x,3.5,4\n", "cannot be read as ratings in csv"),
+        ("r.csv", "userId,movieId,rating,timestamp\n1,,3.5,4\n", "without a value in movieId"),
+        ("r.ndjson", '{"userId":1,"movieId":2,"rating":3.5}\n', "without a value in timestamp"),
+        ("r.ndjson", '{"userId":1,"mov', "cannot be read as ratings in ndjson"),
+        ("r.json", '[{"userId":1,', "cannot be read as ratings in json"),
+        ("r.json.gz", "not gzip", "cannot be read as ratings in json"),
+        ("r.parquet", "not parquet", "cannot be read as ratings in parquet"),
+        ("r.csv", "", "cannot be read as ratings in csv"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message) as caught:
+        scan_files([path], RATINGS).collect()
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*/none\.csv"):
+        scan_files([tmp_path / "none.csv"], RATINGS)
+
+
+def test_grouplens_movies_are_read_for_their_titles(tmp_path):
+    path = tmp_path / "movies.csv"
+    path.write_text('movieId,title,genres\n1,"Toy Story (1995)",Animation|Children\n2,,\n')
+    assert scan_files([path], MOVIES, ["movieId", "title"]).collect().rows() == [(1, "Toy Story (1995)"), (2, None)]
+
+
+def test_the_spool_keeps_order_and_can_be_cleared():
+    with Spool(RATINGS) as spool:
+        assert spool.scan().collect().equals(RATINGS.empty())
+        spool.extend(iter([FRAME[:5]]))
+        spool.clear()
+        spool.extend(FRAME[start : start + 1000] for start in range(0, len(FRAME), 1000))
+        spool.extend(FRAME[start : start + 1000] for start in range(0, len(FRAME), 1000))
+        assert spool.rows == 2 * len(FRAME)
+        assert spool.scan().collect().equals(pl.concat([FRAME, FRAME]))

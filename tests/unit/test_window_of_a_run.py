@@ -1,0 +1,96 @@
+"""DESIGN's table of windows, row by row."""
+
+import logging
+from datetime import UTC, date, datetime, timedelta, timezone
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from airflow_movielens.client import FatalError
+from airflow_movielens.window import resolve_window
+
+NEW_YORK, TOKYO, BERLIN = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/Berlin")
+
+
+def utc(*parts):
+    return datetime(*parts, tzinfo=UTC)
+
+
+def context(**values):
+    return {"dag_run": SimpleNamespace(run_after=utc(2026, 11, 22, 9, 30))} | values
+
+
+def interval(start, end):
+    return context(data_interval_start=start, data_interval_end=end, logical_date=start)
+
+
+RUNS = {
+    "data interval of a day": (interval(utc(2026, 11, 21), utc(2026, 11, 22)), "2026-11-21", "2026-11-22"),
+    "data interval of a week": (interval(utc(2026, 11, 15), utc(2026, 11, 22)), "2026-11-15", "2026-11-22"),
+    "hourly: its day": (interval(utc(2026, 11, 21, 13), utc(2026, 11, 21, 14)), "2026-11-21", "2026-11-22"),
+    "last hour: its day": (interval(utc(2026, 11, 21, 23), utc(2026, 11, 22)), "2026-11-21", "2026-11-22"),
+    "a day in New York: the two UTC days it touches": (
+        interval(datetime(2026, 11, 21, tzinfo=NEW_YORK), datetime(2026, 11, 22, tzinfo=NEW_YORK)), "2026-11-21", "2026-11-23"),
+    "a day in Tokyo: the two UTC days it touches": (
+        interval(datetime(2026, 11, 21, tzinfo=TOKYO), datetime(2026, 11, 22, tzinfo=TOKYO)), "2026-11-20", "2026-11-22"),
+    "the 25 hours of a day in Berlin": (
+        interval(datetime(2026, 10, 25, tzinfo=BERLIN), datetime(2026, 10, 26, tzinfo=BERLIN)), "2026-10-24", "2026-10-26"),
+    "@daily: equal bounds": (interval(utc(2026, 11, 22), utc(2026, 11, 22)), "2026-11-21", "2026-11-22"),
+    "cron at noon: equal bounds": (interval(utc(2026, 11, 22, 12), utc(2026, 11, 22, 12)), "2026-11-21", "2026-11-22"),
+    "manual with a logical date": (context(logical_date=utc(2026, 11, 22, 15)), "2026-11-21", "2026-11-22"),
+    "manual without one": (context(logical_date=None), "2026-11-21", "2026-11-22"),
+    "asset-triggered": (context(), "2026-11-21", "2026-11-22"),
+    "partition": (context(partition_key="2026-11-20", partition_date=utc(2026, 11, 20)), "2026-11-20", "2026-11-21"),
+    "partition of a Dag in Tokyo": (
+        context(partition_key="2026-11-20", partition_date=utc(2026, 11, 19, 15)), "2026-11-20", "2026-11-21"),
+    "partition whose key is a moment": (
+        context(partition_key="2026-11-20T00:00:00", partition_date=utc(2026, 11, 20)), "2026-11-20", "2026-11-21"),
+    "asset-triggered with a partition key": (context(partition_key="2026-11-20"), "2026-11-20", "2026-11-21"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("run", "start", "end"), RUNS.values(), ids=RUNS.keys())
+def test_a_run_without_dates_tells_its_window(run, start, end):
+    window = resolve_window(run, None, None)
+    assert (str(window.start), str(window.end)) == (start, end)
+
+
+def test_given_days_come_first():
+    run = RUNS["data interval of a day"][0]
+    for given in (("2015-01-02", "2015-01-05"), (date(2015, 1, 2), date(2015, 1, 5))):
+        window = resolve_window(run, *given)
+        assert (window.start, window.end) == (date(2015, 1, 2), date(2015, 1, 5))
+
+
+@pytest.mark.parametrize("moment", [datetime(2019, 1, 1), datetime(2019, 1, 1, tzinfo=timezone(timedelta(hours=1)))])
+def test_a_datetime_is_not_the_window_but_perhaps_the_dags_own(moment, caplog):
+    with caplog.at_level(logging.WARNING):
+        window = resolve_window(RUNS["data interval of a day"][0], moment, None)
+    assert str(window) == "[2026-11-21, 2026-11-22)"
+    (warning,) = caplog.messages
+    assert "Ignoring start_date=2019-01-01" in warning
+    assert "pass 'YYYY-MM-DD' or a date" in warning
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        ("2015-01-02", None, "only one bound is given"),
+        (None, "2015-01-02", "only one bound is given"),
+        (datetime(2019, 1, 1), "2015-01-02", "only one bound is given"),
+        ("2015-01-02", "2015-01-02", "has no length .*CronDataIntervalTimetable"),
+        ("2015-01-03", "2015-01-02", "is reversed .*CronDataIntervalTimetable"),
+        ("2015-02-30", "2015-03-01", "start_date '2015-02-30' is not a day"),
+        ("2015-02-01", "soon", "end_date 'soon' is not a day"),
+        ("", "2015-02-01", "start_date '' is not a day"),
+    ],
+)
+def test_a_bad_window_is_refused(start, end, message):
+    with pytest.raises(FatalError, match=message):
+        resolve_window(context(), start, end)
+
+
+def test_a_partition_key_that_is_no_day_is_refused():
+    with pytest.raises(FatalError, match="partition key 'emea' is not a day"):
+        resolve_window(context(partition_key="emea"), None, None)
