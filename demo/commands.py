@@ -1,5 +1,7 @@
 """What `make demo` and `make up` do, step by step."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from demo import pipeline
@@ -19,15 +21,14 @@ def run_demo(layout: Layout, report: Report, interruption: Interruption, connect
     """Start everything, fetch and rank a fortnight, stop everything, show the result."""
     credentials = replace(Credentials.load(layout.local), api_password=Credentials().api_password)
     watch = Watch(interruption, TIMEOUT_SECONDS)
-    with Stack(layout, credentials, watch, connection_password, follow_schedules=False) as stack:
+    stack = Stack(layout, credentials, watch, connection_password, follow_schedules=False)
+    with stack, stopped_afterwards(stack, report):
         start(stack, report)
         title = f"Fetching {len(pipeline.DAYS)} days by a backfill of {pipeline.FETCHING}"
         with report.step(title), report.days() as show:
             fetched = pipeline.fetch(stack.airflow, watch, show)
         with report.step(f"Ranking the whole period by a run of {pipeline.RANKING}"):
             ranking = pipeline.rank(stack.airflow, watch)
-        with report.step("Stopping all processes"):
-            stack.stop()
     report.fetched(fetched, layout)
     report.ranking(pipeline.top_movies(ranking, TOP), pipeline.MIN_RATINGS)
     report.files(layout, ranking)
@@ -36,13 +37,22 @@ def run_demo(layout: Layout, report: Report, interruption: Interruption, connect
 def run_up(layout: Layout, report: Report, interruption: Interruption) -> None:
     """Start everything, say how to use it, and keep it running until Ctrl-C."""
     watch = Watch(interruption, TIMEOUT_SECONDS)
-    with Stack(layout, Credentials.load(layout.local), watch) as stack:
+    stack = Stack(layout, Credentials.load(layout.local), watch)
+    with stack, stopped_afterwards(stack, report):
         try:
             start(stack, report)
         except DagImportError as error:
             report.failure(error)
         report.addresses(stack)
         watch.until_interrupted()
+
+
+@contextmanager
+def stopped_afterwards(stack: Stack, report: Report) -> Iterator[None]:
+    """Stop the stack before the user's eyes, whether all went well or not."""
+    try:
+        yield
+    finally:
         with report.step("Stopping all processes"):
             stack.stop()
 

@@ -13,7 +13,7 @@ from demo.failure import DemoError
 
 # The scheduler waits for running tasks at the first request, and not at the second.
 SIGNALS = (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL)
-GRACE_SECONDS = 5
+GRACE_SECONDS = 3
 POLL_SECONDS = 0.05
 PROC = Path("/proc")
 

@@ -35,14 +35,17 @@ class Report:
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
         """Show what is being done and, when it is done, how long it took."""
-        started = time.monotonic()
-        if self._console.is_terminal:
-            with self._console.status(title):
+        started, mark = time.monotonic(), "[red]✗[/]"
+        try:
+            if self._console.is_terminal:
+                with self._console.status(title):
+                    yield
+            else:
+                self.say(f"… {title}")
                 yield
-        else:
-            self.say(f"… {title}")
-            yield
-        self.say(f"[green]✓[/] {title} [dim]({time.monotonic() - started:.1f} s)[/]")
+            mark = "[green]✓[/]"
+        finally:
+            self.say(f"{mark} {title} [dim]({time.monotonic() - started:.1f} s)[/]")
 
     @contextmanager
     def days(self) -> Iterator[ShowStates]:
