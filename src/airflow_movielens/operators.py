@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow_movielens.client.fetch import fetch_window
 from airflow_movielens.failures import clear_failures
 from airflow_movielens.hooks import MovielensHook
-from airflow_movielens.ranking import add_titles, rank_large
+from airflow_movielens.ranking import add_titles, rank_large, ranking_method
 from airflow_movielens.ratings.formats import FileFormat
 from airflow_movielens.ratings.reading import scan_files
 from airflow_movielens.ratings.schema import MOVIES, RATINGS
@@ -118,8 +118,8 @@ class MovielensRankMoviesOperator(BaseOperator):
         """Rank, write, and return the manifest."""
         with clear_failures(), local_inputs(self.input_path) as paths:
             FileFormat.of(self.output_path)
-            ratings = scan_files(paths, RATINGS)
-            ranking = rank_large(ratings, int(self.min_ratings), self.method)
+            method = ranking_method(self.method)
+            ranking = rank_large(scan_files(paths, RATINGS), int(self.min_ratings), method)
             write_output(self._with_titles(ranking.lazy()), self.output_path)
             self.log.info("Ranked %d movies of %d files into %s", len(ranking), len(paths), self.output_path)
             return {"path": self.output_path, "rows": len(ranking), "files": len(paths)}
@@ -174,9 +174,10 @@ class MovielensPopularityOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Fetch, rank, and return the top."""
         with clear_failures(), MovielensHook(self.conn_id) as hook, Spool(RATINGS) as spool:
+            method = ranking_method(self.method)
             window = resolve_window(context, self._start_date, self._end_date)
             fetch_window(hook.client, window, spool)
-            top = rank_large(spool.scan(), int(self.min_ratings), self.method).head(int(self.top_n))
+            top = rank_large(spool.scan(), int(self.min_ratings), method).head(int(self.top_n))
             self.log.info("Ranked %d ratings of %s", spool.rows, window)
             return add_titles(top.lazy(), _movies(hook)).collect().to_dicts()
 

@@ -1,5 +1,7 @@
 """Servers that misbehave: correct data, or a clear error of the right type."""
 
+import base64
+
 import pytest
 from unit.scripted_server import Answer, page_of, ratings, serve
 
@@ -144,7 +146,7 @@ def test_a_row_that_is_good_on_the_second_look_is_taken():
 @pytest.mark.parametrize("rows", [[ROWS[0], ROWS[0]], [ROWS[1], ROWS[0]], [*ROWS[:5], *ROWS[3:8]]])
 def test_doubled_and_disordered_rows_are_a_data_error(rows):
     with serve(lambda _, query, __: page_of(rows, query)) as server:
-        with pytest.raises(DataError, match="same row again|expected rising order"):
+        with pytest.raises(DataError, match=r"same row again|expected rising order"):
             read(server)
 
 
@@ -247,3 +249,11 @@ def test_a_server_without_a_total_cannot_count():
     with serve(lambda _, query, __: page_of(ROWS, query, total=None)) as server:
         with MovielensClient(server.base_url) as client, pytest.raises(DataError, match='no "total"'):
             client.count_ratings()
+
+
+def test_user_and_password_are_sent_as_utf_8():
+    with serve(lambda _, query, __: page_of([], query)) as server:
+        with MovielensClient(server.base_url, "jürgen", "pass:wörd") as client:
+            list(client.get_ratings())
+        kind, _, encoded = server.requests[0][2]["Authorization"].partition(" ")
+    assert (kind, base64.b64decode(encoded).decode()) == ("Basic", "jürgen:pass:wörd")

@@ -4,7 +4,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from airflow_movielens.ranking import add_titles, rank_large, rank_movies_by_rating
+from airflow_movielens.ranking import add_titles, rank_large, rank_movies_by_rating, ranking_method
 from airflow_movielens.ranking import large as large_module
 
 COLUMNS = ["userId", "movieId", "rating", "timestamp"]
@@ -64,7 +64,7 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="lack the columns rating, timestamp"):
         rank_movies_by_rating(as_polars().drop("rating", "timestamp"))
     with pytest.raises(ValueError, match="no ranking method 'median': use one of mean"):
-        rank_large(as_polars().lazy(), 3, "median")
+        ranking_method("median")
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])

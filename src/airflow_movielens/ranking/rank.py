@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from narwhals.typing import IntoFrameT
 
 _COLUMNS = ("userId", "movieId", "rating", "timestamp")
+
+RankingMethod: TypeAlias = "Callable[[pl.LazyFrame, int], pl.LazyFrame]"
+"""Ratings and ``min_ratings`` in, a ranking sorted by `RANKING_ORDER` out."""
 
 RANKING_ORDER = {"avg_rating": True, "num_ratings": True, "movieId": False}
 """The columns by which a ranking is sorted, and whether each one falls."""
@@ -58,5 +61,15 @@ def _latest(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     return frame.select(*_COLUMNS).unique(["userId", "movieId"], keep="last", order_by=["timestamp", "rating"])
 
 
-METHODS: dict[str, Callable[[pl.LazyFrame, int], pl.LazyFrame]] = {"mean": rank_movies_by_rating}
-"""The ranking methods by name."""
+def ranking_method(name: str) -> RankingMethod:
+    """Find a ranking method by its name: ``mean`` is `rank_movies_by_rating`.
+
+    Raises:
+        ValueError: There is no such method.
+    """
+    if name not in _METHODS:
+        raise ValueError(f"there is no ranking method {name!r}: use one of {', '.join(_METHODS)}")
+    return _METHODS[name]
+
+
+_METHODS: dict[str, RankingMethod] = {"mean": rank_movies_by_rating}

@@ -1,0 +1,90 @@
+"""An Airflow database, and Dags run in this process as `airflow dags test` runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory, api):
+    """An initialised Airflow whose Dags folder holds ours and the tests' own; gives the data folder."""
+    dags, data = tmp_path_factory.mktemp("dags"), tmp_path_factory.mktemp("data")
+    for source in (ROOT / "dags", HERE / "dags"):
+        shutil.copytree(source, dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    os.environ |= {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "MOVIELENS_DATA_DIR": str(data),
+        "MOVIELENS_SENSOR_TIMEOUT": "0.2",
+        "MOVIELENS_HOST": "127.0.0.1",
+        "MOVIELENS_PORT": str(api.port),
+        "MOVIELENS_USER": api.user,
+        "MOVIELENS_PASSWORD": api.password,
+    }
+    for command in (["db", "migrate"], ["dags", "reserialize"]):
+        subprocess.run([sys.executable, "-m", "airflow", *command], check=True, capture_output=True)
+    return data
+
+
+@pytest.fixture(autouse=True)
+def connection(monkeypatch, api):
+    """The connection `movielens` to the running API; call to change parts of it."""
+
+    def connect(**changes):
+        parts = {
+            "conn_type": "movielens",
+            "host": "127.0.0.1",
+            "port": api.port,
+            "login": api.user,
+            "password": api.password,
+        }
+        for conn_id in ("MOVIELENS", "MOVIELENS_DEFAULT"):
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", json.dumps(parts | changes))
+
+    connect()
+    return connect
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a Dag run ended: its state, its tasks' states, and all that was logged."""
+
+    state: str
+    tasks: dict[str, str]
+    log: str
+    results: dict[str, object]
+
+
+@pytest.fixture
+def run_day(airflow, capfd, caplog):
+    """Run a Dag for a data interval of one day: ``run_day("01_python", "2000-11-20")``."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    assert not bag.import_errors
+
+    def run(dag_id, day=None, conf=None):
+        # A manual run takes the interval that ended last before its date.
+        moment = (
+            datetime.combine(date.fromisoformat(day) + timedelta(days=1), datetime.min.time(), UTC) if day else None
+        )
+        capfd.readouterr()
+        dag_run = bag.get_dag(dag_id).test(logical_date=moment, run_conf=conf)
+        out, err = capfd.readouterr()
+        instances = dag_run.get_task_instances()
+        states = {instance.task_id: str(instance.state) for instance in instances}
+        results = {instance.task_id: instance.xcom_pull(task_ids=instance.task_id) for instance in instances}
+        return Run(str(dag_run.state), states, out + err + caplog.text, results)
+
+    return run

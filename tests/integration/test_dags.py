@@ -1,0 +1,134 @@
+"""The Dags of `dags/`, run on Airflow over real days."""
+
+import json
+
+import polars as pl
+import pytest
+
+FIVE = ["01_python", "02_hook", "03_operator", "04_sensor", "05_pipeline"]
+DAY = 86_400
+NOV_15_2000 = 974_246_400
+
+
+def ranking_of(run_day, airflow, dag_id, day, next_day):
+    run = run_day(dag_id, day)
+    assert run.state == "success", run.log
+    if dag_id != "05_pipeline":
+        return (airflow / dag_id / "rankings" / f"{day}.csv").read_text()
+    run = run_day("05_pipeline_ranking", conf={"start_date": day, "end_date": next_day, "min_ratings": 3})
+    assert run.state == "success", run.log
+    return (airflow / dag_id / "rankings" / f"{day}_{next_day}.csv").read_text()
+
+
+def expected_ranking(truth, start, min_ratings=3):
+    day = truth[(truth["timestamp"] >= start) & (truth["timestamp"] < start + DAY)]
+    ranking = day.groupby(["movieId", "title"]).agg(avg_rating=("rating", "mean"), num_ratings=("userId", "nunique"))
+    ranking = ranking[ranking["num_ratings"] >= min_ratings].reset_index()
+    return ranking.sort_values(["avg_rating", "num_ratings", "movieId"], ascending=[False, False, True])
+
+
+@pytest.mark.parametrize("dag_id", FIVE)
+def test_every_dag_gives_the_same_ranking_for_the_same_day(run_day, airflow, truth, dag_id):
+    ranking = ranking_of(run_day, airflow, dag_id, "2000-11-20", "2000-11-21")
+    assert ranking == expected_ranking(truth, NOV_15_2000 + 5 * DAY).to_csv(index=False)
+    assert ranking.count("\n") > 3
+
+
+@pytest.mark.parametrize("dag_id", [dag_id for dag_id in FIVE if dag_id != "04_sensor"])
+def test_a_day_without_ratings_gives_an_empty_ranking(run_day, airflow, dag_id):
+    assert ranking_of(run_day, airflow, dag_id, "2000-11-18", "2000-11-19") == "movieId,title,avg_rating,num_ratings\n"
+
+
+def test_a_day_without_ratings_is_skipped_by_the_sensor(run_day, airflow):
+    run = run_day("04_sensor", "2000-11-18")
+    assert run.tasks == {"wait_for_ratings": "skipped", "fetch_ratings": "skipped", "rank_movies": "skipped"}
+    assert run.state == "success"
+
+
+@pytest.mark.parametrize("dag_id", FIVE[1:])
+def test_a_wrong_password_is_one_clear_message_and_no_file(run_day, airflow, connection, dag_id):
+    connection(password="hunter2")
+    run = run_day(dag_id, "2000-11-23")
+    assert run.state == "failed"
+    assert run.log.count("the API refuses the credentials: check user and password") >= 1
+    assert "hunter2" not in run.log
+    assert not list(airflow.glob(f"{dag_id}/*/2000-11-23*"))
+
+
+def test_an_unreachable_api_is_one_clear_message_and_no_file(run_day, airflow, connection):
+    connection(port=9)
+    run = run_day("daily_trigger", "2000-11-24")
+    assert run.tasks == {"fetch_ratings": "failed"}
+    assert "no connection to the API: is it running, are host and port right?" in run.log
+    assert not (airflow / "daily_trigger.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("zero_length", "the window has no length"),
+        ("reversed", "the window is reversed"),
+        ("bad_date", "start_date '2000-11-31' is not a day"),
+        ("one_bound", "only one bound is given"),
+    ],
+)
+def test_a_bad_window_fails_without_retries_and_without_a_file(run_day, airflow, name, message):
+    run = run_day(f"window_{name}", "2000-11-20")
+    assert run.tasks == {"fetch_ratings": "failed"}
+    assert message in run.log
+    assert not list(airflow.glob(f"window_{name}*"))
+
+
+def test_a_missing_day_of_a_period_is_named(run_day):
+    run = run_day("05_pipeline_ranking", conf={"start_date": "1999-01-01", "end_date": "1999-01-02"})
+    assert run.tasks["rank_movies"] == "failed"
+    assert "there is no file" in run.log
+    assert "1999-01-01.parquet" in run.log
+
+
+def test_the_books_dags_run_with_only_the_import_changed(run_day, airflow, truth):
+    assert run_day("book_operator", "2000-11-20").state == "success"
+    day = truth[(truth["timestamp"] >= NOV_15_2000 + 5 * DAY) & (truth["timestamp"] < NOV_15_2000 + 6 * DAY)]
+    expected = day[["userId", "movieId", "rating", "timestamp"]].to_dict("records")
+    assert json.loads((airflow / "book" / "2000-11-20.json").read_text()) == expected
+
+    top = run_day("book_popularity", "2000-11-21").results["popularity"]
+    assert top == expected_ranking(truth, NOV_15_2000 + 6 * DAY, 4).head(5).to_dict("records")
+    assert top
+
+
+def test_a_trigger_timetable_without_dates_fetches_the_day_before(run_day, airflow):
+    run = run_day("daily_trigger", "2000-11-20")
+    assert run.results["fetch_ratings"] == {
+        "path": str(airflow / "daily_trigger.csv"),
+        "start_date": "2000-11-20",
+        "end_date": "2000-11-21",
+        "rows": 1055,
+        "source": run.results["fetch_ratings"]["source"],
+    }
+
+
+def test_many_windows_are_mapped(run_day, airflow):
+    assert run_day("mapped", "2000-11-25").state == "success"
+    counts = {file.stem: len(pl.read_parquet(file)) for file in airflow.glob("mapped/*")}
+    assert counts == {"20": 1055, "21": 1475}
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+@pytest.mark.parametrize(("kind", "state"), [("skip", "skipped"), ("fail", "failed")])
+def test_the_sensors_wait_ends_as_configured(run_day, mode, kind, state):
+    run = run_day(f"sensor_{mode}_{kind}", "2000-11-18")
+    assert run.tasks == {"wait": state}
+    assert "Found 0 ratings in [2000-11-18, 2000-11-19), waiting for 1" in run.log
+    assert run_day(f"sensor_{mode}_{kind}", "2000-11-20").tasks == {"wait": "success"}
+
+
+def test_a_misconfigured_sensor_fails_even_where_a_quiet_day_would_skip(run_day, connection):
+    connection(password="hunter2")
+    run = run_day("sensor_poke_skip", "2000-11-20")
+    assert run.tasks == {"wait": "failed"}
+    assert "the API refuses the credentials" in run.log
+
+
+def test_the_sensor_waits_for_enough_ratings(run_day):
+    assert run_day("sensor_min_ratings", "2000-11-21").tasks == {"wait_1475": "success", "wait_1476": "skipped"}

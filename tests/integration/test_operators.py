@@ -1,0 +1,114 @@
+"""What the operators do with files and arguments, beyond the Dags of `test_dags`."""
+
+import polars as pl
+import pytest
+from airflow.sdk import ObjectStoragePath
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.io import attach
+from fsspec.implementations.memory import MemoryFileSystem
+
+from airflow_movielens.operators import (
+    MovielensFetchRatingsOperator,
+    MovielensPopularityOperator,
+    MovielensRankMoviesOperator,
+)
+
+WINDOW = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
+
+
+def fetch(path, **arguments):
+    return MovielensFetchRatingsOperator(task_id="fetch", output_path=str(path), **WINDOW | arguments).execute({})
+
+
+def rank(input_path, output_path, **arguments):
+    operator = MovielensRankMoviesOperator(
+        task_id="rank", input_path=input_path, output_path=str(output_path), **arguments
+    )
+    return operator.execute({})
+
+
+def test_fetching_returns_a_small_manifest(tmp_path, api):
+    assert fetch(tmp_path / "r.parquet", batch_size=100) == {
+        "path": str(tmp_path / "r.parquet"),
+        **WINDOW,
+        "rows": 1055,
+        "source": api.base_url,
+    }
+    assert len(pl.read_parquet(tmp_path / "r.parquet")) == 1055
+
+
+def test_object_storage_is_written_and_read(tmp_path):
+    attach(protocol="memory", fs=MemoryFileSystem())
+    fetch("memory://bucket/ratings/20.parquet")
+    fetch(tmp_path / "local.parquet")
+
+    assert (
+        ObjectStoragePath("memory://bucket/ratings/20.parquet").read_bytes()
+        == (tmp_path / "local.parquet").read_bytes()
+    )
+    rank("memory://bucket/ratings/*.parquet", "memory://bucket/ranking.csv")
+    rank(str(tmp_path / "local.parquet"), tmp_path / "ranking.csv")
+    assert ObjectStoragePath("memory://bucket/ranking.csv").read_text() == (tmp_path / "ranking.csv").read_text()
+
+
+def test_a_file_url_is_a_local_path(tmp_path):
+    fetch(f"file://{tmp_path}/with%20space.csv")
+    assert (tmp_path / "with space.csv").is_file()
+
+
+@pytest.mark.parametrize("form", ["glob", "list", "mixed"])
+def test_ranking_takes_globs_and_lists(tmp_path, truth, form):
+    fetch(tmp_path / "a-20.csv")
+    fetch(tmp_path / "a-21.ndjson.gz", start_date="2000-11-21", end_date="2000-11-22")
+    paths = {
+        "glob": str(tmp_path / "a-*"),
+        "list": [str(tmp_path / "a-20.csv"), str(tmp_path / "a-21.ndjson.gz")],
+        "mixed": [str(tmp_path / "a-20.*"), str(tmp_path / "a-21.ndjson.gz")],
+    }
+    manifest = rank(paths[form], tmp_path / "ranking.parquet")
+    assert manifest["files"] == 2
+    ranking = pl.read_parquet(tmp_path / "ranking.parquet")
+    both_days = truth[truth["timestamp"].between(974_678_400, 974_851_199)]
+    assert manifest["rows"] == len(ranking) == (both_days.groupby("movieId").size() >= 3).sum()
+    assert ranking.columns == ["movieId", "avg_rating", "num_ratings"]
+
+
+def test_titles_come_from_a_file_or_from_the_api(tmp_path):
+    fetch(tmp_path / "r.csv")
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n912,Casablanca (1942),Drama\n")
+    rank(str(tmp_path / "r.csv"), tmp_path / "file.csv", movies_path=str(tmp_path / "movies.csv"))
+    rank(str(tmp_path / "r.csv"), tmp_path / "api.csv", conn_id="movielens")
+    assert "912,Casablanca (1942)," in (tmp_path / "file.csv").read_text()
+    assert "912,Casablanca," in (tmp_path / "api.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"input_path": "nowhere/*.csv"}, r"no file matches nowhere/\*\.csv"),
+        ({"input_path": []}, "no input file is given"),
+        ({"input_path": "nowhere.csv"}, r"there is no file nowhere\.csv"),
+        ({"min_ratings": 0}, "min_ratings is 0: give at least 1"),
+        ({"method": "median"}, "no ranking method 'median'"),
+        ({"output_path": "ranking.txt"}, r"cannot tell the file format of 'ranking\.txt'"),
+        ({"movies_path": "nowhere.csv"}, r"there is no file nowhere\.csv"),
+    ],
+)
+def test_bad_arguments_fail_for_good_with_a_clear_message(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    fetch(tmp_path / "r.csv")
+    given = {"input_path": str(tmp_path / "r.csv"), "output_path": str(tmp_path / "ranking.csv")} | arguments
+    with pytest.raises(AirflowFailException, match=message):
+        rank(**given)
+    assert [file.name for file in tmp_path.iterdir()] == ["r.csv"]
+
+
+@pytest.mark.parametrize("path", ["ratings", "s3://bucket/ratings.txt"])
+def test_an_unknown_output_format_is_refused_before_fetching(path):
+    with pytest.raises(AirflowFailException, match="cannot tell the file format"):
+        fetch(path, conn_id="there_is_none")
+
+
+def test_an_unknown_method_is_refused_before_fetching():
+    with pytest.raises(AirflowFailException, match="no ranking method 'median'"):
+        MovielensPopularityOperator(task_id="p", conn_id="there_is_none", method="median", **WINDOW).execute({})
