@@ -60,6 +60,12 @@ class Shell:
         listed = json.loads(self.run("python -m pip list --format json"))
         return {re.sub(r"[-_.]+", "-", each["name"]).lower(): each["version"] for each in listed}
 
+    def installed_files(self, distribution: str) -> set[str]:
+        """The files that an installed distribution has put into the environment, without its metadata and bytecode."""
+        code = f"from importlib.metadata import files; print(*files('{distribution}'), sep='\\n')"
+        files = self.run(f'python -c "{code}"').splitlines()
+        return {file for file in files if ".dist-info/" not in file and not file.endswith(".pyc")}
+
     def _environment(self) -> dict[str, str]:
         others = [folder for folder in os.get_exec_path() if Path(folder) != TOOLS]
         return {
@@ -124,16 +130,21 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def new_user(tmp_path_factory: pytest.TempPathFactory, constraints: Path) -> Callable[[], Shell]:
+def new_user(tmp_path_factory: pytest.TempPathFactory, constraints: Path) -> Iterator[Callable[[], Shell]]:
     """Make a shell in an empty folder, with a fresh virtual environment activated, which holds nothing but pip."""
+    environments: list[Path] = []
 
     def make() -> Shell:
         folder = tmp_path_factory.mktemp("user")
         environment = tmp_path_factory.mktemp("environment") / "venv"
+        environments.append(environment)
         Shell(folder, TOOLS, constraints).run(f"python -m venv '{environment}'")
         return Shell(folder, environment / "bin", constraints)
 
-    return make
+    yield make
+    # Half a gigabyte each; pytest would keep those of the last three runs.
+    for environment in environments:
+        shutil.rmtree(environment)
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,11 @@ def test_its_command_runs(user: Shell) -> None:
     assert user.distributions()["movielens-api"] == __version__
 
 
+def test_it_installs_its_package_and_its_command_and_nothing_else(user: Shell) -> None:
+    files = user.installed_files("movielens-api")
+    assert {file for file in files if not file.startswith("movielens_api/")} == {"../../../bin/movielens-api"}
+
+
 def test_it_brings_no_airflow_and_no_sample(user: Shell) -> None:
     names = user.distributions().keys()
     assert [name for name in names if name.startswith(("apache-airflow", "airflow"))] == []
@@ -45,6 +50,6 @@ def test_what_pip_brought_is_enough_to_import_all_of_it(user: Shell, inside: Pat
 
 
 def test_without_the_sample_it_says_what_to_install(user: Shell) -> None:
-    said = user.run("movielens-api serve --port 0", exit_code=2)
-    assert "pip install 'movielens-api[sample]'" in said
-    assert "Traceback" not in said
+    message = user.run("movielens-api serve --port 0", exit_code=2)
+    assert "pip install 'movielens-api[sample]'" in message
+    assert "Traceback" not in message
