@@ -1,5 +1,5 @@
 # Everything lives under this folder: the virtual environment, the download cache, Airflow's home, the data.
-PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 BIN := .venv/bin
 export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
@@ -8,7 +8,7 @@ UV_INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 PROJECTS := pyproject.toml movielens-api/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help lock
+.PHONY: help lint lock test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,15 @@ $(UV): requirements/uv.lock | $(BIN)/python
 	@$(UV_INSTALL) --require-hashes -r $<
 	@$(UV_INSTALL) --no-deps --no-build-isolation -e . -e ./movielens-api
 	@touch $@
+
+lint: .venv/.test-installed ## check style, types and import boundaries
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src movielens-api/src demo
+	$(BIN)/lint-imports
+
+test: lint ## install what the tests need, check the code, run all tests, print the coverage
+	$(BIN)/pytest --cov tests/unit movielens-api/tests tests/integration tests/docs tests/packaging tests/e2e
 
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
 lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
