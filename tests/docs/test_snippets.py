@@ -1,0 +1,100 @@
+"""Every snippet of the docs runs, and every argument is in the reference."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.document import Document
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
+
+from airflow_movielens.hooks import MovielensHook
+from airflow_movielens.operators import (
+    MovielensFetchRatingsOperator,
+    MovielensPopularityOperator,
+    MovielensRankMoviesOperator,
+)
+from airflow_movielens.provider import get_provider_info
+from airflow_movielens.sensors import MovielensRatingsSensor
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PUBLIC = [
+    MovielensHook,
+    MovielensFetchRatingsOperator,
+    MovielensRankMoviesOperator,
+    MovielensPopularityOperator,
+    MovielensRatingsSensor,
+]
+
+# Shell commands of the docs, and the test that runs them.
+RUN_BY = {
+    "make demo": "tests/e2e/test_demo.py",
+    "make up": "tests/e2e/test_demo.py",
+    "make test": ".ci/run",
+    "python -m pip install ./airflow-movielens": "tests/packaging/test_installing_the_provider.py",
+    "pip install airflow_movielens": "tests/packaging/test_installing_the_provider.py",
+}
+
+
+def blocks(page, language):
+    document = Document.parse(str(page), CodeBlockParser(language=language, evaluator=lambda _: None))
+    return [str(example.parsed) for example in document]
+
+
+@pytest.fixture
+def connected(api, monkeypatch):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_MOVIELENS",
+        f'{{"conn_type": "movielens", "host": "{api.base_url}", "login": "{api.user}", "password": "{api.password}"}}',
+    )
+    return {"API_URL": api.base_url, "API_USER": api.user, "API_PASSWORD": api.password}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_snippets_run(page, connected):
+    document = Sybil(parsers=[PythonCodeBlockParser()]).parse(page)
+    document.namespace.update(connected)
+    for example in document.examples():
+        example.evaluate()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_shell_commands_are_run_by_a_test(page):
+    lines = [line.partition(" #")[0].strip() for block in blocks(page, "bash") for line in block.splitlines()]
+    commands = [line for line in lines if line and not line.startswith(("export ", "cd "))]
+    for command in commands:
+        known = [where for run, where in RUN_BY.items() if command.startswith(run)]
+        assert known, f"{page.name} shows `{command}`, which no test runs"
+        assert (ROOT / known[0]).is_file()
+
+
+@pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)
+def test_every_argument_is_in_the_reference(public):
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    section = re.split(r"^## ", reference, flags=re.MULTILINE)
+    (text,) = [part for part in section if part.startswith(f"`{public.__name__}")]
+    arguments = [name for name in inspect.signature(public.__init__).parameters if name not in {"self", "kwargs"}]
+    assert [name for name in arguments if name not in text] == []
+
+
+def test_every_connection_field_is_in_the_reference():
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    fields = get_provider_info()["connection-types"][0]["conn-fields"]
+    assert [name for name in fields if f"extra `{name}`" not in reference] == []
+
+
+def test_every_dependency_has_its_reason():
+    reasons = (ROOT / "docs" / "dependencies.md").read_text()
+    projects = (ROOT / "pyproject.toml").read_text() + (ROOT / "movielens-api" / "pyproject.toml").read_text()
+    listed = re.findall(r"^(?:dependencies|demo|test|sample) = \[(.*?)\]$", projects, flags=re.MULTILINE | re.DOTALL)
+    names = {name for block in listed for name in re.findall(r'"([A-Za-z][\w-]*)', block)}
+    assert len(names) > 20
+    assert {name for name in names if name not in reasons} == set()
+
+
+def test_links_between_the_pages_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
