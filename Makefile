@@ -35,7 +35,7 @@ lint: .venv/.test-installed ## check style, types and import boundaries
 	$(BIN)/lint-imports
 
 test: lint ## install what the tests need, check the code, run all tests, print the coverage
-	$(BIN)/pytest --cov tests/unit movielens-api/tests tests/integration tests/docs tests/packaging tests/e2e
+	$(BIN)/pytest tests/unit movielens-api/tests tests/integration tests/docs tests/packaging tests/e2e --cov
 
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
 lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock

@@ -34,7 +34,7 @@ class Api:
 
     base_url: str
     user: str = "tester"
-    password: str = "t%st:p@ss/wörd"
+    password: str = "t%st:p@ss/word"
 
     @property
     def port(self) -> int:
