@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from airflow_movielens.client import DataError, FatalError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -26,4 +29,5 @@ def clear_failures() -> Iterator[None]:
         # The chain of causes below it is long and says nothing more.
         raise error from None
     except (FatalError, DataError, ValueError, FileNotFoundError) as error:
+        log.debug("Where it happened", exc_info=error)
         raise AirflowFailException(str(error)) from None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_movielens.client import FatalError
 from airflow_movielens.client.fetch import fetch_window
 from airflow_movielens.failures import clear_failures
 from airflow_movielens.hooks import MovielensHook
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
     import polars as pl
     from airflow.sdk import Context
+
+
+log = logging.getLogger(__name__)
 
 
 class MovielensFetchRatingsOperator(BaseOperator):
@@ -185,4 +191,10 @@ class MovielensPopularityOperator(BaseOperator):
 def _movies(hook: MovielensHook) -> pl.LazyFrame:
     import polars as pl
 
-    return pl.concat([MOVIES.empty(), *hook.client.get_movie_frames()]).lazy()
+    try:
+        return pl.concat([MOVIES.empty(), *hook.client.get_movie_frames()]).lazy()
+    except FatalError as error:
+        if error.exchange is None or error.exchange.status != HTTPStatus.NOT_FOUND:
+            raise
+        log.warning("The API serves no movies, so their titles stay empty [%s]", error.exchange)
+        return MOVIES.empty().lazy()

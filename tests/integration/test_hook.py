@@ -91,11 +91,13 @@ def test_an_unusable_connection_is_named(page_size):
 
 def test_airflow_knows_the_provider_and_its_connection_type():
     from airflow.providers_manager import ProvidersManager
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
     manager = ProvidersManager()
     assert manager.providers["airflow-movielens"].data.items() >= get_provider_info().items()
-    assert manager.hooks["movielens"].hook_name == MovielensHook.hook_name
-    assert manager.hooks["movielens"].hook_class_name == "airflow_movielens.hooks.MovielensHook"
+    hook = ProvidersManagerTaskRuntime().hooks["movielens"]
+    assert hook.hook_name == MovielensHook.hook_name
+    assert hook.hook_class_name == "airflow_movielens.hooks.MovielensHook"
 
 
 def test_the_provider_info_obeys_airflows_schema():

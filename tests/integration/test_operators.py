@@ -6,6 +6,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
+from unit.scripted_server import Answer, page_of, ratings, serve
 
 from airflow_movielens.operators import (
     MovielensFetchRatingsOperator,
@@ -112,3 +113,16 @@ def test_an_unknown_output_format_is_refused_before_fetching(path):
 def test_an_unknown_method_is_refused_before_fetching():
     with pytest.raises(AirflowFailException, match="no ranking method 'median'"):
         MovielensPopularityOperator(task_id="p", conn_id="there_is_none", method="median", **WINDOW).execute({})
+
+
+def test_an_api_that_serves_only_ratings_is_enough(connection, caplog):
+    def script(path, query, _):
+        return page_of(ratings(40), query) if path == "/ratings" else Answer({"detail": "Not Found"}, 404)
+
+    with serve(script) as server:
+        connection(host=server.base_url)
+        operator = MovielensPopularityOperator(
+            task_id="p", start_date="1970-01-02", end_date="1970-01-03", min_ratings=1, top_n=1
+        )
+        assert operator.execute({}) == [{"movieId": 1, "title": None, "avg_rating": 3.5, "num_ratings": 1}]
+    assert "The API serves no movies" in caplog.text
