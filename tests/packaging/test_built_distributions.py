@@ -80,8 +80,12 @@ def built(request: pytest.FixtureRequest) -> Built:
     return chosen
 
 
-def test_two_wheels_and_two_source_archives_pass_the_check(publisher: Shell) -> None:
-    assert len(list((publisher.folder / "dist").iterdir())) == 4
+def test_each_has_a_wheel_and_a_source_archive_of_its_version_that_pass_the_check(publisher: Shell) -> None:
+    assert {file.name for file in (publisher.folder / "dist").iterdir()} == {
+        f"{package.__name__}-{package.__version__}{ending}"
+        for package in (airflow_movielens, movielens_api)
+        for ending in ("-py3-none-any.whl", ".tar.gz")
+    }
     checked = publisher.run("python -m twine check --strict dist/*")
     assert checked.count("PASSED") == 4
 
