@@ -40,7 +40,11 @@ def _sections(layout: Layout, credentials: Credentials, port: int) -> Sections:
             "simple_auth_manager_users": f"{AIRFLOW_USER}:admin",
             "simple_auth_manager_passwords_file": str(home / "passwords.json"),
         },
-        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}"},
+        "database": {
+            "sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}?timeout=30",
+            # After a write was refused because of another one, a pooled connection would go on refusing for ever.
+            "sql_alchemy_pool_enabled": "False",
+        },
         "logging": {
             "base_log_folder": str(home / "logs"),
             "dag_processor_child_process_log_directory": str(home / "logs" / "dag_processor"),
