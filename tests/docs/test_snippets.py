@@ -34,7 +34,8 @@ RUN_BY = {
     "make up": "tests/e2e/test_demo.py",
     "make test": ".ci/run",
     "python -m pip install ./airflow-movielens": "tests/packaging/test_installing_the_provider.py",
-    "pip install airflow_movielens": "tests/packaging/test_installing_the_provider.py",
+    "python -m pip install git+": "tests/packaging/test_installing_the_provider.py",
+    "python -m pip install airflow_movielens": "tests/packaging/test_installing_the_provider.py",
 }
 
 

@@ -1,0 +1,32 @@
+"""The five Dags on the real scheduler, as a user of Airflow's UI triggers them."""
+
+import pytest
+
+FIVE = ["01_python", "02_hook", "03_operator", "04_sensor", "05_pipeline"]
+
+
+@pytest.mark.parametrize("dag_id", FIVE)
+def test_a_dag_is_green_and_its_files_are_there(running_stack, dag_id):
+    run_id = running_stack.run(dag_id, logical_date="2000-11-21T00:00:00Z")
+    states = running_stack.task_states(dag_id, run_id)
+    assert set(states.values()) == {"success"}
+    (ratings,) = (running_stack.data / dag_id / "ratings").iterdir()
+    assert ratings.stem == "2000-11-20"
+
+
+def test_the_rankings_of_all_are_equal(running_stack):
+    period = {"start_date": "2000-11-20", "end_date": "2000-11-21", "min_ratings": 3}
+    run_id = running_stack.run("05_pipeline_ranking", period)
+    assert running_stack.run_state("05_pipeline_ranking", run_id) == "success"
+    rankings = {file.read_text() for file in running_stack.data.glob("*/rankings/2000-11-20*.csv")}
+    assert len(list(running_stack.data.glob("*/rankings/2000-11-20*.csv"))) == len(FIVE)
+    assert len(rankings) == 1
+    assert "\n912,Casablanca," in rankings.pop()
+
+
+def test_a_missing_day_is_one_clear_message_in_the_task_log(running_stack):
+    run_id = running_stack.run("05_pipeline_ranking", {"start_date": "1999-01-01", "end_date": "1999-01-02"})
+    assert running_stack.task_states("05_pipeline_ranking", run_id)["rank_movies"] == "failed"
+    log = running_stack.task_log("05_pipeline_ranking", run_id, "rank_movies")
+    assert "AirflowFailException: there is no file" in log
+    assert log.count("there is no file") == 1
