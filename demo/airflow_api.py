@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import quote
 
-import requests  # noqa: TID253 - the ban is for what Airflow parses
+import requests
 
 from demo.credentials import AIRFLOW_USER
 from demo.failure import RefusedError, UnansweredError

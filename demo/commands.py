@@ -9,6 +9,7 @@ from demo.credentials import Credentials
 from demo.failure import DagImportError
 from demo.interruption import Interruption
 from demo.layout import Layout
+from demo.processes import Component
 from demo.report import Report
 from demo.stack import Stack
 from demo.watch import Watch
@@ -44,7 +45,13 @@ def run_up(layout: Layout, report: Report, interruption: Interruption) -> None:
         except DagImportError as error:
             report.failure(error)
         report.addresses(stack)
-        watch.until_interrupted()
+        watch.until_interrupted(restart=lambda component: restart(component, stack, report))
+
+
+def restart(component: Component, stack: Stack, report: Report) -> None:
+    """Start a component again that has ended, and say so."""
+    stack.restart(component)
+    report.say(f"{component.name} ended with exit code {component.exit_code} and was started again")
 
 
 @contextmanager

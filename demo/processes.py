@@ -60,11 +60,19 @@ class Component:
         """None while it runs."""
         return self._process.poll()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended, unless its work was to be done once and is."""
+        return self.exit_code is not None and not (self._runs_once and self.exit_code == 0)
+
     def check_running(self) -> None:
-        """Raise if it has ended, unless its work was to be done once."""
-        if self.exit_code is None or (self._runs_once and self.exit_code == 0):
-            return
-        raise DemoError(f"{self.name} ended with exit code {self.exit_code}. Its log ends with:", tail(self.log))
+        """Raise if it has failed."""
+        if self.has_failed:
+            raise self.failure()
+
+    def failure(self) -> DemoError:
+        """Say that it has ended, with the end of its log."""
+        return DemoError(f"{self.name} ended with exit code {self.exit_code}. Its log ends with:", tail(self.log))
 
 
 def tail(log: Path, lines: int = 30) -> str:

@@ -24,7 +24,7 @@ class Watch:
     def __init__(self, interruption: Interruption, timeout: float) -> None:
         self.components: list[Component] = []
         self._interruption = interruption
-        self._timeout: float | None = timeout
+        self._timeout = timeout
         self._started = time.monotonic()
 
     def until(self, what: str, condition: Callable[[], Found | None]) -> Found:
@@ -36,11 +36,15 @@ class Watch:
                     return found
             time.sleep(POLL_SECONDS)
 
-    def until_interrupted(self) -> None:
-        """Watch the processes, however long it takes, until the user has had enough."""
-        self._timeout = None
+    def until_interrupted(self, restart: Callable[[Component], None]) -> None:
+        """Watch the processes, however long it takes, until the user has had enough; restart those that end."""
         with contextlib.suppress(Interrupted):
-            self.until("the user", lambda: None)
+            while True:
+                self._interruption.check()
+                for component in [component for component in self.components if component.has_failed]:
+                    self.components.remove(component)
+                    restart(component)
+                time.sleep(POLL_SECONDS)
 
     def until_ended(self, component: Component) -> None:
         """Wait for a process that does its work and ends."""
@@ -51,7 +55,7 @@ class Watch:
         self._interruption.check()
         for component in self.components:
             component.check_running()
-        if self._timeout is not None and time.monotonic() - self._started > self._timeout:
+        if time.monotonic() - self._started > self._timeout:
             raise DemoError(f"Gave up after {self._timeout:.0f} s while waiting for {what}.")
 
     def stop(self, *, last: Collection[str]) -> None:

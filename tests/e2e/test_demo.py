@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "demo", "run"]
@@ -113,3 +115,53 @@ def test_a_second_stack_in_the_same_folder_is_refused(environment, local):
         demo = run(environment)
     assert demo.returncode == 1
     assert f"Another stack (process {os.getpid()}) is already running" in demo.stdout.replace("\n", " ")
+
+
+@pytest.fixture
+def up(environment):
+    """`make up`, stopped at the end of the test whatever happens."""
+    unbuffered = environment | {"PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [*COMMAND[:-1], "up"], cwd=ROOT, env=unbuffered, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        yield process
+        process.terminate()
+
+
+def test_up_stays_up_until_ctrl_c(up, local, left_running):
+    said = read_until(up, "Ctrl-C stops everything")
+    airflow = re.search(r"Airflow +(http://\S+)", said)[1]
+    user, password = re.search(r"user (\S+), password (\S+)", said).groups()
+    login, url = re.search(r"curl -u (\S+) '(\S+)'", said).groups()
+    session = requests.Session()
+    session.trust_env = False
+    assert session.post(f"{airflow}/auth/token", json={"username": user, "password": password}).ok
+    assert len(session.get(url, auth=tuple(login.split(":"))).json()["result"]) == 3
+
+    assert kill_scheduler(local)
+    assert "scheduler ended with exit code -9 and was started again" in read_until(up, "started again")
+    os.killpg(up.pid, signal.SIGINT)
+    up.communicate(timeout=SECONDS)
+    assert up.returncode == 0
+    assert left_running(local) == []
+
+
+def read_until(process, words):
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if words in line:
+            break
+    return "".join(lines)
+
+
+def kill_scheduler(local):
+    """Kill the scheduler of the stack in a folder; its title is Airflow's own making."""
+    killed = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            ours = (process / "cwd").readlink().is_relative_to(local)
+            if ours and b"airflow scheduler" in (process / "cmdline").read_bytes().replace(b"\0", b" "):
+                os.kill(int(process.name), signal.SIGKILL)
+                killed.append(process.name)
+    return killed
