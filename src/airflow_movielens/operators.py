@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import polars as pl
     from airflow.sdk import Context
 
+    from airflow_movielens.storage import Manifest
+
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +92,7 @@ class MovielensRankMoviesOperator(BaseOperator):
     both falling, then movieId. Returns a small manifest: ``path``, ``rows`` and ``ratings`` (how many were read).
 
     Args:
-        input_path: Ratings: a path, a list of paths, or a glob; local or URLs.
+        input_path: Ratings: a path or glob, local or URL; what a fetch returned (``fetch.output``); or a list of these.
         output_path: The file to write; its ending tells the format.
         conn_id: The Airflow connection of an API to take titles from, if ``movies_path`` gives none.
         movies_path: A file with movieId and title, such as GroupLens' ``movies.csv``.
@@ -104,7 +106,7 @@ class MovielensRankMoviesOperator(BaseOperator):
     def __init__(
         self,
         *,
-        input_path: str | Iterable[str],
+        input_path: str | Manifest | Iterable[str | Manifest],
         output_path: str,
         conn_id: str | None = None,
         movies_path: str | None = None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_movielens.ratings.formats import FileFormat
@@ -38,12 +39,16 @@ def write_output(rows: pl.LazyFrame, path: str) -> None:
         target.fs.put_file(str(written), target.path)
 
 
+Manifest = Mapping[str, Any]
+"""What `MovielensFetchRatingsOperator` returns; its ``path`` counts."""
+
+
 @contextmanager
-def local_inputs(paths: str | Iterable[str]) -> Iterator[list[Path]]:
+def local_inputs(paths: str | Manifest | Iterable[str | Manifest]) -> Iterator[list[Path]]:
     """Give local copies of input files; local files are given as they are.
 
     Args:
-        paths: A path, a list of them, or a glob such as ``ratings/2000-11-*.parquet``.
+        paths: A path, a glob such as ``ratings/2000-11-*.parquet``, a manifest, or several of these.
 
     Raises:
         FileNotFoundError: A glob matches nothing, or a remote file does not exist.
@@ -52,9 +57,10 @@ def local_inputs(paths: str | Iterable[str]) -> Iterator[list[Path]]:
         yield [_fetched(path, Path(folder) / str(number)) for number, path in enumerate(_expanded(paths))]
 
 
-def _expanded(paths: str | Iterable[str]) -> list[str]:
-    given = [paths] if isinstance(paths, str) else [str(path) for path in paths]
-    found = [file for path in given for file in (_matches(path) if has_magic(path) else [path])]
+def _expanded(paths: str | Manifest | Iterable[str | Manifest]) -> list[str]:
+    given = [paths] if isinstance(paths, str | Mapping) else paths
+    names = [str(item["path"] if isinstance(item, Mapping) else item) for item in given]
+    found = [file for name in names for file in (_matches(name) if has_magic(name) else [name])]
     if not found:
         raise FileNotFoundError("no input file is given")
     return found

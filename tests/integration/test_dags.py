@@ -108,8 +108,10 @@ def test_a_trigger_timetable_without_dates_fetches_the_day_before(run_day, airfl
     }
 
 
-def test_many_windows_are_mapped(run_day, airflow):
-    assert run_day("mapped", "2000-11-25").state == "success"
+def test_many_windows_are_mapped_and_their_manifests_ranked(run_day, airflow):
+    run = run_day("mapped", "2000-11-25")
+    assert run.state == "success", run.log
+    assert run.results["rank_movies"]["files"] == 2
     counts = {file.stem: len(pl.read_parquet(file)) for file in airflow.glob("mapped/*")}
     assert counts == {"20": 1055, "21": 1475}
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from airflow.sdk import DAG
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from airflow_movielens.operators import MovielensFetchRatingsOperator
+from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
 from airflow_movielens.sensors import MovielensRatingsSensor
 
 DATA_DIR = os.environ["MOVIELENS_DATA_DIR"]
@@ -34,7 +34,7 @@ with DAG(dag_id="daily_trigger", start_date=datetime(2000, 1, 1), schedule="@dai
 with DAG(
     dag_id="mapped", start_date=datetime(2000, 1, 1), schedule=None, default_args={"start_date": datetime(2000, 1, 1)}
 ):
-    MovielensFetchRatingsOperator.partial(task_id="fetch_ratings").expand_kwargs(
+    mapped = MovielensFetchRatingsOperator.partial(task_id="fetch_ratings").expand_kwargs(
         [
             {
                 "start_date": f"2000-11-{day}",
@@ -44,6 +44,8 @@ with DAG(
             for day in (20, 21)
         ]
     )
+    MovielensRankMoviesOperator(task_id="rank_movies", input_path=mapped.output, output_path=f"{DATA_DIR}/mapped.csv")
+
 
 for mode in ("poke", "reschedule"):
     for soft_fail in (True, False):
