@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class StoppableMixin:
+    """Ends a task at once when Airflow asks it to, with everything cleaned up on the way out."""
+
+    def on_kill(self) -> None:
+        """Leave ``execute``: Airflow calls this in the task's main thread and kills the process a little later."""
+        raise SystemExit("The task was asked to stop")
+
+
 @contextmanager
 def clear_failures() -> Iterator[None]:
     """End a task with one clear message; fail it without further retries where these cannot help.
@@ -21,7 +29,10 @@ def clear_failures() -> Iterator[None]:
     What cannot be mended by trying again (`FatalError`, `DataError`, a bad value, a missing file) fails for good;
     `RetryableError` goes through, so that the task's retries apply.
     """
-    from airflow.sdk.exceptions import AirflowFailException
+    try:
+        from airflow.sdk.exceptions import AirflowFailException
+    except ImportError:  # Airflow 3.1
+        from airflow.exceptions import AirflowFailException  # type: ignore[no-redef]
 
     try:
         yield

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_movielens.arguments import whole_number
 from airflow_movielens.client import FatalError
-from airflow_movielens.client.fetch import fetch_window
-from airflow_movielens.failures import clear_failures
+from airflow_movielens.client.fetch import fetch_window, fill
+from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.ranking import add_titles, rank_large, ranking_method
 from airflow_movielens.ratings.formats import FileFormat
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NOT_SERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 
-class MovielensFetchRatingsOperator(BaseOperator):
+
+class MovielensFetchRatingsOperator(StoppableMixin, BaseOperator):
     """Fetches the ratings of a window into a file, exactly: one state of the server's data, whole or not at all.
 
     Returns a small manifest, never rows: ``path``, ``start_date``, ``end_date``, ``rows`` and ``source``.
@@ -48,7 +51,7 @@ class MovielensFetchRatingsOperator(BaseOperator):
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("output_path", "conn_id", "_start_date", "_end_date")
+    template_fields: Sequence[str] = ("output_path", "conn_id", "_start_date", "_end_date", "batch_size")
 
     def __init__(
         self,
@@ -71,9 +74,10 @@ class MovielensFetchRatingsOperator(BaseOperator):
         """Fetch, write, and return the manifest."""
         with clear_failures(), MovielensHook(self.conn_id) as hook, Spool(RATINGS) as spool:
             FileFormat.of(self.output_path)
+            batch_size = None if self.batch_size is None else whole_number("batch_size", self.batch_size)
             window = resolve_window(context, self._start_date, self._end_date)
             self.log.info("Fetching the ratings of %s from %s", window, hook.get_conn().base_url)
-            fetch_window(hook.client, window, spool, self.batch_size)
+            fetch_window(hook.client, window, spool, batch_size)
             write_output(spool.scan(), self.output_path)
             self.log.info("Wrote %d ratings of %s to %s", spool.rows, window, self.output_path)
             return {
@@ -85,11 +89,11 @@ class MovielensFetchRatingsOperator(BaseOperator):
             }
 
 
-class MovielensRankMoviesOperator(BaseOperator):
+class MovielensRankMoviesOperator(StoppableMixin, BaseOperator):
     """Ranks the movies in files of ratings.
 
     The ranking has movieId, title (if titles are known), avg_rating and num_ratings, by avg_rating, then num_ratings,
-    both falling, then movieId. Returns a small manifest: ``path``, ``rows`` and ``ratings`` (how many were read).
+    both falling, then movieId. Returns a small manifest: ``path``, ``rows`` and ``files`` (how many were read).
 
     Args:
         input_path: Ratings: a path or glob, local or URL; what a fetch returned (``fetch.output``); or a list of these.
@@ -127,7 +131,7 @@ class MovielensRankMoviesOperator(BaseOperator):
         with clear_failures(), local_inputs(self.input_path) as paths:
             FileFormat.of(self.output_path)
             method = ranking_method(self.method)
-            ranking = rank_large(scan_files(paths, RATINGS), int(self.min_ratings), method)
+            ranking = rank_large(scan_files(paths, RATINGS), whole_number("min_ratings", self.min_ratings), method)
             write_output(self._with_titles(ranking.lazy()), self.output_path)
             self.log.info("Ranked %d movies of %d files into %s", len(ranking), len(paths), self.output_path)
             return {"path": self.output_path, "rows": len(ranking), "files": len(paths)}
@@ -142,7 +146,7 @@ class MovielensRankMoviesOperator(BaseOperator):
         return ranking
 
 
-class MovielensPopularityOperator(BaseOperator):
+class MovielensPopularityOperator(StoppableMixin, BaseOperator):
     """Fetches a window and ranks it in one task, with memory bounded by the number of movies.
 
     Returns the top movies: ``[{"movieId", "title", "avg_rating", "num_ratings"}, …]``; ``title`` is None where the
@@ -183,20 +187,22 @@ class MovielensPopularityOperator(BaseOperator):
         """Fetch, rank, and return the top."""
         with clear_failures(), MovielensHook(self.conn_id) as hook, Spool(RATINGS) as spool:
             method = ranking_method(self.method)
+            min_ratings = whole_number("min_ratings", self.min_ratings)
+            top_n = whole_number("top_n", self.top_n)
             window = resolve_window(context, self._start_date, self._end_date)
             fetch_window(hook.client, window, spool)
-            top = rank_large(spool.scan(), int(self.min_ratings), method).head(int(self.top_n))
+            top = rank_large(spool.scan(), min_ratings, method).head(top_n)
             self.log.info("Ranked %d ratings of %s", spool.rows, window)
             return add_titles(top.lazy(), _movies(hook)).collect().to_dicts()
 
 
 def _movies(hook: MovielensHook) -> pl.LazyFrame:
-    import polars as pl
-
     try:
-        return pl.concat([MOVIES.empty(), *hook.client.get_movie_frames()]).lazy()
+        with Spool(MOVIES) as spool:
+            fill(spool, hook.client.get_movie_frames)
+            return spool.scan().collect().lazy()
     except FatalError as error:
-        if error.exchange is None or error.exchange.status != HTTPStatus.NOT_FOUND:
+        if error.exchange is None or error.exchange.status not in _NOT_SERVED:
             raise
         log.warning("The API serves no movies, so their titles stay empty [%s]", error.exchange)
         return MOVIES.empty().lazy()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 
+from airflow_movielens.arguments import whole_number
+from airflow_movielens.client import RetryableError
 from airflow_movielens.failures import clear_failures
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.window import resolve_window
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 class MovielensRatingsSensor(BaseSensorOperator):
     """Waits until a window has at least ``min_ratings`` ratings.
 
-    When ``timeout`` passes first, the task fails, or is skipped with ``soft_fail=True``. An error that waiting cannot
-    mend, such as a wrong password, fails the task at once, with ``soft_fail`` too: a misconfigured pipeline must not
-    look like a quiet day.
+    When ``timeout`` passes first, the task fails, or is skipped with ``soft_fail=True``. An outage of the API is waited
+    out like missing ratings. An error that waiting cannot mend, such as a wrong password, fails the task at once, with
+    ``soft_fail`` too: a misconfigured pipeline must not look like a quiet day. (``never_fail`` skips it all the same.)
 
     Args:
         conn_id: The Airflow connection of the API.
@@ -32,7 +34,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
         **kwargs: Arguments of BaseSensorOperator: ``poke_interval``, ``timeout``, ``mode``, ``soft_fail``, …
     """
 
-    template_fields: Sequence[str] = ("conn_id", "_start_date", "_end_date")
+    template_fields: Sequence[str] = ("conn_id", "_start_date", "_end_date", "min_ratings")
 
     def __init__(
         self,
@@ -58,7 +60,12 @@ class MovielensRatingsSensor(BaseSensorOperator):
     def poke(self, context: Context) -> bool:
         """Look once."""
         window = resolve_window(context, self._start_date, self._end_date)
-        with MovielensHook(self.conn_id) as hook:
-            count = hook.client.count_ratings(window.start, window.end)
-        self.log.info("Found %d ratings in %s, waiting for %d", count, window, self.min_ratings)
-        return count >= self.min_ratings
+        wanted = whole_number("min_ratings", self.min_ratings)
+        try:
+            with MovielensHook(self.conn_id) as hook:
+                count = hook.client.count_ratings(window.start, window.end)
+        except RetryableError as error:
+            self.log.warning("The API cannot be asked now, waiting on: %s", error)
+            return False
+        self.log.info("Found %d ratings in %s, waiting for %d", count, window, wanted)
+        return count >= wanted

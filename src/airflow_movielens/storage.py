@@ -60,10 +60,16 @@ def local_inputs(paths: str | Manifest | Iterable[str | Manifest]) -> Iterator[l
 def _expanded(paths: str | Manifest | Iterable[str | Manifest]) -> list[str]:
     given = [paths] if isinstance(paths, str | Mapping) else paths
     names = [str(item["path"] if isinstance(item, Mapping) else item) for item in given]
-    found = [file for name in names for file in (_matches(name) if has_magic(name) else [name])]
+    found = [file for name in names for file in (_matches(name) if _is_pattern(name) else [name])]
     if not found:
         raise FileNotFoundError("no input file is given")
     return found
+
+
+def _is_pattern(name: str) -> bool:
+    """Whether ``name`` is a glob; a file whose very name has brackets is not."""
+    local = _local(name)
+    return has_magic(name) and not (local is not None and local.is_file())
 
 
 def _matches(pattern: str) -> list[str]:
@@ -99,6 +105,6 @@ def _fetched(path: str, folder: Path) -> Path:
 def _local(path: str) -> Path | None:
     """The local path that ``path`` means; None for a URL of another scheme than ``file``."""
     if "://" not in path:
-        return Path(path)
+        return Path(path).expanduser()
     parts = urlsplit(path)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None

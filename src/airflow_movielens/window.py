@@ -39,7 +39,14 @@ def resolve_window(context: Context, start_date: str | date | None, end_date: st
     Raises:
         FatalError: Only one bound is given, one is no day, or they are equal or reversed.
     """
-    start, end = _given(start_date, "start_date"), _given(end_date, "end_date")
+    given = {"start_date": start_date, "end_date": end_date}
+    ignored = [f"{name}={value}" for name, value in given.items() if isinstance(value, datetime)]
+    if ignored:
+        log.warning(
+            "Ignoring %s, a datetime: it may be the Dag's own. To choose the window pass 'YYYY-MM-DD' or a date",
+            " and ".join(ignored),
+        )
+    start, end = (_day(value, name) for name, value in given.items())
     if start is None and end is None:
         return _window_of_run(context)
     if start is None or end is None:
@@ -50,15 +57,8 @@ def resolve_window(context: Context, start_date: str | date | None, end_date: st
     return Window(start, end)
 
 
-def _given(value: str | date | None, name: str) -> date | None:
-    if isinstance(value, datetime):
-        log.warning(
-            "Ignoring %s=%s, a datetime: it may be the Dag's own. To choose the window pass 'YYYY-MM-DD' or a date",
-            name,
-            value,
-        )
-        return None
-    return None if value is None else parse_day(value, name)
+def _day(value: str | date | None, name: str) -> date | None:
+    return None if value is None or isinstance(value, datetime) else parse_day(value, name)
 
 
 def _window_of_run(context: Context) -> Window:

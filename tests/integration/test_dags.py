@@ -132,5 +132,12 @@ def test_a_misconfigured_sensor_fails_even_where_a_quiet_day_would_skip(run_day,
     assert "the API refuses the credentials" in run.log
 
 
+def test_the_sensor_waits_out_an_outage_until_its_timeout(run_day, connection):
+    connection(port=9)
+    run = run_day("sensor_reschedule_skip", "2000-11-20")
+    assert run.tasks == {"wait": "skipped"}
+    assert "The API cannot be asked now, waiting on: no connection to the API" in run.log
+
+
 def test_the_sensor_waits_for_enough_ratings(run_day):
     assert run_day("sensor_min_ratings", "2000-11-21").tasks == {"wait_1475": "success", "wait_1476": "skipped"}

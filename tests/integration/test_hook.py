@@ -7,8 +7,9 @@ import airflow
 import jsonschema
 import pytest
 from airflow.sdk import Connection
+from unit.scripted_server import Answer, serve
 
-from airflow_movielens.client import FatalError
+from airflow_movielens.client import FatalError, RetryableError
 from airflow_movielens.hooks import MovielensHook, settings_from_connection
 from airflow_movielens.provider import get_provider_info
 
@@ -27,9 +28,20 @@ def test_the_default_connection_is_movielens_default():
         assert next(hook.get_ratings("2000-11-20", "2000-11-21"))["timestamp"] >= 974_678_400
 
 
-def test_get_ratings_is_a_lazy_generator(connection):
+def test_nothing_is_asked_before_the_first_rating_is_read(connection):
     connection(port=9)
-    assert next(iter([MovielensHook("movielens").get_ratings()])) is not None
+    hook = MovielensHook("movielens", retry=0)
+    ratings = hook.get_ratings()
+    with pytest.raises(RetryableError):
+        next(ratings)
+
+
+def test_retry_is_how_often_a_request_is_repeated(connection):
+    with serve(lambda *_: Answer({}, 503, {"Retry-After": "0"})) as server:
+        connection(host=server.base_url)
+        with MovielensHook("movielens", retry=2) as hook, pytest.raises(RetryableError):
+            next(hook.get_ratings())
+        assert len(server.requests) == 3
 
 
 def test_movies_and_users_are_dicts():

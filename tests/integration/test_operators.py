@@ -1,5 +1,9 @@
 """What the operators do with files and arguments, beyond the Dags of `test_dags`."""
 
+import os
+import signal
+import tempfile
+
 import polars as pl
 import pytest
 from airflow.sdk import ObjectStoragePath
@@ -8,6 +12,7 @@ from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 from unit.scripted_server import Answer, page_of, ratings, serve
 
+from airflow_movielens.client import RetryableError
 from airflow_movielens.operators import (
     MovielensFetchRatingsOperator,
     MovielensPopularityOperator,
@@ -77,7 +82,7 @@ def test_ranking_takes_globs_and_lists(tmp_path, truth, form):
 def test_titles_come_from_a_file_or_from_the_api(tmp_path):
     fetch(tmp_path / "r.csv")
     (tmp_path / "movies.csv").write_text("movieId,title,genres\n912,Casablanca (1942),Drama\n")
-    rank(str(tmp_path / "r.csv"), tmp_path / "file.csv", movies_path=str(tmp_path / "movies.csv"))
+    rank(str(tmp_path / "r.csv"), tmp_path / "file.csv", movies_path=str(tmp_path / "movies.csv"), conn_id="movielens")
     rank(str(tmp_path / "r.csv"), tmp_path / "api.csv", conn_id="movielens")
     assert "912,Casablanca (1942)," in (tmp_path / "file.csv").read_text()
     assert "912,Casablanca," in (tmp_path / "api.csv").read_text()
@@ -89,7 +94,7 @@ def test_titles_come_from_a_file_or_from_the_api(tmp_path):
         ({"input_path": "nowhere/*.csv"}, r"no file matches nowhere/\*\.csv"),
         ({"input_path": []}, "no input file is given"),
         ({"input_path": "nowhere.csv"}, r"there is no file nowhere\.csv"),
-        ({"min_ratings": 0}, "min_ratings is 0: give at least 1"),
+        ({"min_ratings": 0}, "min_ratings is 0: give a whole number of at least 1"),
         ({"method": "median"}, "no ranking method 'median'"),
         ({"output_path": "ranking.txt"}, r"cannot tell the file format of 'ranking\.txt'"),
         ({"movies_path": "nowhere.csv"}, r"there is no file nowhere\.csv"),
@@ -126,3 +131,69 @@ def test_an_api_that_serves_only_ratings_is_enough(connection, caplog):
         )
         assert operator.execute({}) == [{"movieId": 1, "title": None, "avg_rating": 3.5, "num_ratings": 1}]
     assert "The API serves no movies" in caplog.text
+
+
+def test_the_batch_size_is_the_limit_of_a_request(connection, tmp_path):
+    with serve(lambda _, query, __: page_of(ratings(40), query)) as server:
+        connection(host=server.base_url)
+        fetch(tmp_path / "r.csv", start_date="1970-01-02", end_date="1970-01-03", batch_size="7")
+        assert {query["limit"] for _, query, _ in server.requests} == {"7"}
+
+
+def test_a_passing_fault_is_left_to_airflows_retries(connection, tmp_path):
+    with serve(lambda *_: Answer({}, 503, {"Retry-After": "0"})) as server:
+        connection(host=server.base_url)
+        with pytest.raises(RetryableError):
+            fetch(tmp_path / "r.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_task_that_is_asked_to_stop_stops_and_leaves_nothing(connection, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    operator = MovielensFetchRatingsOperator(task_id="fetch", output_path=str(tmp_path / "r.csv"), **WINDOW)
+
+    def script(_, query, number):
+        if number == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return page_of(ratings(2000), query)
+
+    before = signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())  # as Airflow's task runner does
+    try:
+        with serve(script) as server:
+            connection(host=server.base_url, extra='{"page_size": 10}')
+            operator._start_date, operator._end_date = "1970-01-02", "1970-01-03"
+            with pytest.raises(SystemExit, match="asked to stop"):
+                operator.execute({})
+            assert len(server.requests) < 20
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_folder_is_written_to(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fetch("~/r.csv")
+    assert [file.name for file in tmp_path.iterdir()] == ["r.csv"]
+
+
+@pytest.mark.parametrize("arguments", [{"min_ratings": 0}, {"top_n": -1}, {"min_ratings": "x"}, {"top_n": 1.5}])
+def test_numbers_out_of_range_are_refused_by_name(arguments):
+    (name,) = arguments
+    with pytest.raises(AirflowFailException, match=f"{name} is .*: give a whole number of at least 1"):
+        MovielensPopularityOperator(task_id="p", **WINDOW | arguments).execute({})
+
+
+def test_what_templates_may_fill():
+    assert set(MovielensPopularityOperator.template_fields) >= {
+        "conn_id",
+        "_start_date",
+        "_end_date",
+        "min_ratings",
+        "top_n",
+    }
+    assert set(MovielensRankMoviesOperator.template_fields) >= {
+        "input_path",
+        "output_path",
+        "movies_path",
+        "min_ratings",
+    }

@@ -55,3 +55,10 @@ def test_secrets_are_not_in_the_settings_repr():
     shown = repr(ClientSettings("http://api", "user", "hunter2", "t0ken"))
     assert "hunter2" not in shown
     assert "t0ken" not in shown
+
+
+@pytest.mark.parametrize("token", ["t0ken\n", "t0 ken", "tökén", ""])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_repeated(token):
+    with pytest.raises(FatalError, match="printable ASCII") as caught:
+        ClientSettings("http://api", token=token)
+    assert not token or token not in str(caught.value)

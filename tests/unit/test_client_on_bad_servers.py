@@ -1,9 +1,11 @@
 """Servers that misbehave: correct data, or a clear error of the right type."""
 
 import base64
+import socket
 
 import pytest
-from unit.scripted_server import Answer, page_of, ratings, serve
+import requests
+from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, FatalError, MovielensClient, RatingsChangedError, RetryableError, Window
 from airflow_movielens.client.fetch import ATTEMPTS, fetch_window
@@ -150,6 +152,26 @@ def test_doubled_and_disordered_rows_are_a_data_error(rows):
             read(server)
 
 
+def test_a_row_of_the_first_second_beyond_the_window_is_a_data_error():
+    beyond = [{"userId": 1, "movieId": 1, "rating": 4.0, "timestamp": 2 * DAY}]
+    with serve(lambda _, query, __: page_of(beyond, query)) as server, MovielensClient(server.base_url) as client:
+        with pytest.raises(DataError, match=r"172800 lies outside the window \[1970-01-02, 1970-01-03\)"):
+            list(client.get_ratings("1970-01-02", "1970-01-03"))
+        assert len(list(client.get_ratings("1970-01-03", "1970-01-04"))) == 1
+
+
+def test_ratings_are_asked_for_only_when_they_are_read():
+    with (
+        serve(lambda _, query, __: page_of(ROWS, query)) as server,
+        MovielensClient(server.base_url, page_size=10) as client,
+    ):
+        rows = client.get_ratings()
+        assert len(server.requests) == 0
+        next(rows)
+        assert len(server.requests) == 1
+        rows.close()
+
+
 def test_rows_outside_the_window_are_a_data_error():
     with serve(lambda _, query, __: page_of(ROWS, query)) as server, MovielensClient(server.base_url) as client:
         assert len(list(client.get_ratings("1970-01-02", "1970-01-03"))) == 100
@@ -189,6 +211,12 @@ def test_a_lasting_fault_is_raised_when_the_budget_is_spent(sleeps):
         with pytest.raises(RetryableError, match="answered 503: gone fishing"):
             read(server, retries=2)
         assert len(server.requests) == 3
+
+
+def test_back_off_grows(sleeps):
+    with serve(lambda *_: Answer({}, 500)) as server, pytest.raises(RetryableError):
+        read(server, retries=4)
+    assert all(floor <= wait <= floor + 1 for floor, wait in zip([1, 2, 4, 8], sleeps, strict=True))
 
 
 @pytest.mark.parametrize(("value", "wait"), [("7", 7.0), ("0", 0.0), ("999999", 60.0)])
@@ -257,3 +285,42 @@ def test_user_and_password_are_sent_as_utf_8():
             list(client.get_ratings())
         kind, _, encoded = server.requests[0][2]["Authorization"].partition(" ")
     assert (kind, base64.b64decode(encoded).decode()) == ("Basic", "jürgen:pass:wörd")
+
+
+def test_a_server_that_never_answers_is_a_timeout(sleeps):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        base_url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with MovielensClient(base_url, retries=1, timeout=(0.2, 0.2)) as client:
+            with pytest.raises(RetryableError, match="did not answer in time"):
+                client.count_ratings()
+    assert len(sleeps) == 1
+
+
+def test_a_downgrade_from_https_to_http_is_refused():
+    redirect = requests.Response()
+    redirect.status_code, redirect.url = 302, "https://api.example.com/ratings"
+    redirect.headers["Location"] = "http://api.example.com/ratings"
+    redirect.request = requests.Request("GET", redirect.url).prepare()
+    with MovielensClient("https://api.example.com") as client, pytest.raises(FatalError, match="redirects to another"):
+        client.session.get_redirect_target(redirect)
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "http://a..b/"])
+def test_a_redirect_to_nonsense_is_fatal(location):
+    with serve(lambda *_: Answer({}, 302, {"Location": location})) as server, pytest.raises(FatalError):
+        read(server)
+
+
+def test_credentials_that_a_server_echoes_are_not_repeated():
+    secret = base64.b64encode(b"user:secret").decode()
+    with serve(lambda *_: Answer({"detail": f"you sent Basic {secret}"}, 400)) as server:
+        with pytest.raises(FatalError, match=r"you sent Basic \*\*\*") as caught:
+            read(server)
+    assert secret not in str(caught.value)
+
+
+def test_a_text_that_is_no_unicode_is_a_data_error():
+    movie = {"movieId": 1, "title": "\ud800", "year": 1995, "genres": None}
+    with serve(lambda _, query, __: page_of([movie], query)) as server, MovielensClient(server.base_url) as client:
+        with pytest.raises(DataError, match="not valid Unicode"):
+            list(client.get_movies())

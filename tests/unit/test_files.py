@@ -1,5 +1,6 @@
 import gzip
 import json
+import tempfile
 
 import polars as pl
 import pytest
@@ -80,6 +81,8 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         ("r.json", '[{"userId":1,', "cannot be read as ratings in json"),
         ("r.json.gz", "not gzip", "cannot be read as ratings in json"),
         ("r.parquet", "not parquet", "cannot be read as ratings in parquet"),
+        ("r.csv", "userId,movieId,rating,timestamp\n1,2,99,4\n", r"rating is not 0\.5 to 5\.0"),
+        ("r.csv", "userId,movieId,rating,timestamp\n1,2,NaN,4\n", r"rating is not 0\.5 to 5\.0"),
         ("r.csv", "", "cannot be read as ratings in csv"),
     ],
 )
@@ -89,6 +92,13 @@ def test_a_damaged_file_is_named(tmp_path, name, content, message):
     with pytest.raises(ValueError, match=message) as caught:
         scan_files([path], RATINGS).collect()
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_name_with_brackets_is_a_name(tmp_path, ending):
+    write_table(FRAME[:3].lazy(), tmp_path / f"r1.{ending}")
+    write_table(FRAME[3:9].lazy(), tmp_path / f"r[1].{ending}")
+    assert scan_files([tmp_path / f"r[1].{ending}"], RATINGS).collect().equals(FRAME[3:9])
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -102,7 +112,8 @@ def test_grouplens_movies_are_read_for_their_titles(tmp_path):
     assert scan_files([path], MOVIES, ["movieId", "title"]).collect().rows() == [(1, "Toy Story (1995)"), (2, None)]
 
 
-def test_the_spool_keeps_order_and_can_be_cleared():
+def test_the_spool_keeps_order_on_disk_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Spool(RATINGS) as spool:
         assert spool.scan().collect().equals(RATINGS.empty())
         spool.extend(iter([FRAME[:5]]))
@@ -110,4 +121,7 @@ def test_the_spool_keeps_order_and_can_be_cleared():
         spool.extend(FRAME[start : start + 1000] for start in range(0, len(FRAME), 1000))
         spool.extend(FRAME[start : start + 1000] for start in range(0, len(FRAME), 1000))
         assert spool.rows == 2 * len(FRAME)
+        parts = list(tmp_path.glob("movielens-*/*.arrow"))
+        assert len(parts) == 1
         assert spool.scan().collect().equals(pl.concat([FRAME, FRAME]))
+    assert list(tmp_path.iterdir()) == []

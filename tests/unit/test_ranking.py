@@ -88,3 +88,9 @@ def test_titles_stand_second_and_keep_the_order():
     titled = add_titles(rank_movies_by_rating(as_polars()).lazy(), movies).collect()
     assert titled.columns == ["movieId", "title", "avg_rating", "num_ratings"]
     assert titled["title"].to_list() == ["Fifty", "Twenty", "Ten", None]
+
+
+def test_a_movie_with_two_titles_is_ranked_once():
+    movies = pl.LazyFrame({"movieId": [10, 10], "title": ["Ten", "Dix"]})
+    titled = add_titles(rank_movies_by_rating(as_polars()).lazy(), movies).collect()
+    assert titled.filter(pl.col("movieId") == 10)["title"].to_list() == ["Ten"]

@@ -18,7 +18,9 @@ def utc(*parts):
 
 
 def context(**values):
-    return {"dag_run": SimpleNamespace(run_after=utc(2026, 11, 22, 9, 30))} | values
+    """Of a run that is made years after its days, by a backfill or a clear, unless it has no date of its own."""
+    run_after = utc(2029, 3, 4, 9, 30) if values.get("logical_date") else utc(2026, 11, 22, 9, 30)
+    return {"dag_run": SimpleNamespace(run_after=run_after)} | values
 
 
 def interval(start, end):
@@ -70,6 +72,8 @@ def test_a_datetime_is_not_the_window_but_perhaps_the_dags_own(moment, caplog):
     assert str(window) == "[2026-11-21, 2026-11-22)"
     (warning,) = caplog.messages
     assert "Ignoring start_date=2019-01-01" in warning
+    resolve_window(RUNS["data interval of a day"][0], moment, moment)
+    assert len(caplog.messages) == 2
     assert "pass 'YYYY-MM-DD' or a date" in warning
 
 

@@ -10,6 +10,10 @@ import tenacity
 from airflow_movielens.client.errors import RatingsChangedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import polars as pl
+
     from airflow_movielens.client.client import MovielensClient
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.spool import Spool
@@ -33,10 +37,20 @@ def fetch_window(client: MovielensClient, window: Window, spool: Spool, batch_si
         RatingsChangedError: The data kept changing in every attempt.
         MovielensError: See its subclasses.
     """
+    fill(spool, lambda: client.get_rating_frames(window.start, window.end, batch_size))
+
+
+def fill(spool: Spool, read: Callable[[], Iterator[pl.DataFrame]]) -> None:
+    """Fill ``spool`` with all that ``read`` yields; if the data changes meanwhile, read again from the start.
+
+    Raises:
+        RatingsChangedError: The data kept changing in every attempt.
+        MovielensError: See its subclasses.
+    """
     for attempt in _attempts():
         with attempt:
             spool.clear()
-            spool.extend(client.get_rating_frames(window.start, window.end, batch_size))
+            spool.extend(read())
 
 
 def _attempts() -> tenacity.Retrying:

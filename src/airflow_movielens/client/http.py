@@ -80,8 +80,10 @@ def get_json(session: Session, url: str, params: dict[str, Any], settings: Clien
         response = session.get(url, params=params, timeout=settings.timeout)
     except requests.TooManyRedirects as error:
         raise FatalError("the API redirects in a circle", Exchange("GET", url)) from error
-    except requests.exceptions.InvalidURL as error:
-        raise FatalError(f"the request cannot be sent: {error}", Exchange("GET", url)) from error
+    except ValueError as error:
+        # Without the error's own words: they may quote a header with credentials.
+        message = f"the request cannot be sent ({type(error).__name__}): check the API's address and the credentials"
+        raise FatalError(message, Exchange("GET", url)) from None
     except (requests.RequestException, OSError) as error:
         raise RetryableError(_network_problem(error), Exchange("GET", url)) from error
     exchange = _exchange(response)
@@ -127,9 +129,12 @@ def _server_words(response: Response) -> str:
     try:
         body = response.json()
         words = body.get("detail") or body.get("title") or body
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         words = response.text
-    return " ".join(str(words).split())[:_WORDS_SHOWN]
+    # A server may echo what it was sent.
+    credentials = response.request.headers.get("Authorization", "").partition(" ")[2]
+    said = str(words).replace(credentials, "***") if credentials else str(words)
+    return " ".join(said.split())[:_WORDS_SHOWN]
 
 
 def _network_problem(error: Exception) -> str:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _LONGEST_WAIT = 60.0
+_BACKOFF = tenacity.wait_exponential(multiplier=1.0, max=_LONGEST_WAIT) + tenacity.wait_random(0.0, 1.0)
 
 
 def with_retries(call: Callable[[], _T], retries: int) -> _T:
@@ -48,7 +49,7 @@ def _worth_retrying(error: BaseException) -> bool:
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, RetryableError) else None
-    backoff = tenacity.wait_random_exponential(multiplier=1.0, max=_LONGEST_WAIT)(state)
+    backoff = _BACKOFF(state)
     return backoff if asked is None else min(max(asked, 0.0), _LONGEST_WAIT)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
@@ -10,6 +11,9 @@ from airflow_movielens.client.errors import FatalError
 DEFAULT_PAGE_SIZE = 1000
 MIN_PAGE_SIZE = 2
 """Pages overlap by one row, so a page must hold two to make progress."""
+
+
+_TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class ClientSettings:
     def __post_init__(self) -> None:
         _split(self.base_url)
         checked_page_size(self.page_size)
+        if self.token is not None and not _TOKEN.fullmatch(self.token):
+            # Without its value: this message goes into logs.
+            raise FatalError("the token must be printable ASCII without spaces or line ends: was it pasted with one?")
         if self.retries < 0:
             raise FatalError(f"retries is {self.retries}: give 0 or more")
 

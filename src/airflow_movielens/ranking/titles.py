@@ -13,10 +13,11 @@ def add_titles(ranking: pl.LazyFrame, movies: pl.LazyFrame) -> pl.LazyFrame:
 
     Args:
         ranking: A dataframe whose first column is movieId.
-        movies: A dataframe with movieId (unique) and title.
+        movies: A dataframe with movieId and title; of several rows for a movie the first counts.
 
     Returns:
         ``ranking`` with a title column in second place; null where ``movies`` knows none.
     """
-    titled = ranking.join(movies.select("movieId", "title"), on="movieId", how="left", maintain_order="left")
+    titles = movies.select("movieId", "title").unique("movieId", keep="first", maintain_order=True)
+    titled = ranking.join(titles, on="movieId", how="left", maintain_order="left")
     return titled.select("movieId", "title", *ranking.collect_schema().names()[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from glob import escape
 from typing import TYPE_CHECKING
 
 from airflow_movielens.ratings.formats import FileFormat
@@ -30,7 +31,7 @@ def scan_files(paths: Iterable[Path], table: Table, columns: Sequence[str] | Non
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: An ending is not a known one, a file cannot be read as this table, lacks a column, or has a row
-            without its key; the message names the file.
+            with a missing or wrong value; the message names the file.
     """
     import polars as pl
 
@@ -51,30 +52,35 @@ def _scan_checked(path: Path, table: Table, schema: pl.Schema) -> pl.LazyFrame:
         if missing:
             raise ValueError(f"{path} lacks the columns {', '.join(missing)} of {table.name}")
         rows = rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
-        _check_keys(rows, path, table, schema)
+        _check_values(rows, path, table, schema)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise ValueError(f"{path} cannot be read as {table.name} in {source.kind}: {error}") from error
     return rows
 
 
-def _check_keys(rows: pl.LazyFrame, path: Path, table: Table, schema: pl.Schema) -> None:
+def _check_values(rows: pl.LazyFrame, path: Path, table: Table, schema: pl.Schema) -> None:
     import polars as pl
 
     required = [column.name for column in table.columns if column.name in schema and type(None) not in column.types]
-    missing = rows.select(pl.col(required).null_count()).collect(engine="streaming").row(0, named=True)
-    absent = [name for name in required if missing[name]]
-    if absent:
+    closed = {column.name: list(column.values) for column in table.columns if column.name in schema and column.values}
+    checks = [pl.col(required).null_count()]
+    checks += [(~pl.col(name).is_in(values)).sum().alias(f"wrong {name}") for name, values in closed.items()]
+    found = rows.select(checks).collect(engine="streaming").row(0, named=True)
+    if absent := [name for name in required if found[name]]:
         raise ValueError(f"{path} has {table.name} without a value in {', '.join(absent)}")
+    for column in table.columns:
+        if found.get(f"wrong {column.name}"):
+            raise ValueError(f"{path} has {table.name} whose {column.name} is not {column.expects}")
 
 
 def _scan(path: Path, source: FileFormat, schema: pl.Schema) -> pl.LazyFrame:
     import polars as pl
 
     if source.kind == "parquet":
-        return pl.scan_parquet(path)
+        return pl.scan_parquet(path, glob=False)
     if source.kind == "csv":
-        return pl.scan_csv(path, schema_overrides=schema, infer_schema=False)
+        return pl.scan_csv(path, glob=False, schema_overrides=schema, infer_schema=False)
     if source.kind == "ndjson":
-        return pl.scan_ndjson(path, schema=schema)
+        return pl.scan_ndjson(escape(str(path)), schema=schema)
     content = gzip.decompress(path.read_bytes()) if source.compression == "gzip" else path.read_bytes()
     return pl.read_json(content, schema=schema).lazy()

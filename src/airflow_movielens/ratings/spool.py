@@ -53,7 +53,7 @@ class Spool:
 
         if self._waiting:
             self._write_part()
-        return pl.scan_ipc(self._parts) if self._parts else pl.LazyFrame(schema=self._table.polars_schema())
+        return pl.scan_ipc(self._parts, glob=False) if self._parts else pl.LazyFrame(schema=self._table.polars_schema())
 
     def __enter__(self) -> Self:
         return self

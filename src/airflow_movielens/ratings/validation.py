@@ -31,7 +31,10 @@ def to_frame(rows: list[Any], table: Table) -> pl.DataFrame:
     columns = _columns(rows, table)
     if columns is None:
         raise BadRowError(_first_problem(rows, table))
-    frame = pl.DataFrame(columns, schema=table.polars_schema())
+    try:
+        frame = pl.DataFrame(columns, schema=table.polars_schema())
+    except UnicodeEncodeError as error:
+        raise BadRowError(f"a text is not valid Unicode: {error.object[error.start : error.end]!a}") from error
     _check_order(frame, table)
     return frame
 
