@@ -4,8 +4,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from movielens_api import __version__
+
+if TYPE_CHECKING:
+    from movielens_api.datasets.options import Options
 
 DESCRIPTION = "A ratings REST API on real MovieLens data."
 
@@ -44,11 +49,18 @@ def serve(arguments: argparse.Namespace) -> None:
 
     credentials = settings.choose_credentials(arguments.user, arguments.password, os.environ)
     settings.refuse_default_in_public(credentials, arguments.host)
-    catalogue = datasets.load(arguments.dataset)
+    catalogue = datasets.load(arguments.dataset, _options(arguments))
     app = create_app(catalogue, credentials)
     with server.listen(arguments.host, arguments.port) as listening:
         _announce(catalogue.summary(), server.url(listening), is_default=credentials == settings.DEFAULT)
         server.run(app, listening)
+
+
+def _options(arguments: argparse.Namespace) -> "Options":
+    from movielens_api.datasets.options import Options
+
+    given = {"data_dir": arguments.data_dir, "max_damaged": arguments.max_damaged}
+    return Options(**{name: value for name, value in given.items() if value is not None})
 
 
 def _announce(summary: str, url: str, *, is_default: bool) -> None:
@@ -67,7 +79,19 @@ def _parser() -> argparse.ArgumentParser:
         "--dataset",
         default="sample",
         metavar="NAME|PATH",
-        help="'sample', or a folder with GroupLens' ratings.csv and movies.csv (default: sample)",
+        help="'sample', or a folder or zip with GroupLens' ratings.csv and movies.csv (default: sample)",
+    )
+    serve.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where downloads, the binary cache and quarantined rows are kept (default: the user's cache directory)",
+    )
+    serve.add_argument(
+        "--max-damaged",
+        type=_share,
+        metavar="SHARE",
+        help="the share of damaged ratings up to which the rest is loaded (default: 0.001)",
     )
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=_port, default=5000, help="the port to listen on; 0 picks one (default: 5000)")
@@ -84,3 +108,10 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:  # noqa: PLR2004 - the highest port there is
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
     return port
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share

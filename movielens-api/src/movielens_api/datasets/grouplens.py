@@ -1,23 +1,15 @@
-"""A folder in GroupLens' format: `ratings.csv` and `movies.csv` as in the MovieLens downloads."""
-
-from pathlib import Path
+"""GroupLens' format: `ratings.csv` and `movies.csv` as in the MovieLens downloads."""
 
 import polars as pl
 
 from movielens_api.catalogue import Catalogue
-from movielens_api.datasets.csv_file import Rule, read_csv
-from movielens_api.errors import DamagedDatasetError, StartupError
-from movielens_api.ratings_table import SCHEMA
+from movielens_api.datasets import ratings_file
+from movielens_api.datasets.csv_file import read_csv
+from movielens_api.datasets.damage import Damage
+from movielens_api.datasets.rules import Rule
+from movielens_api.datasets.source import MOVIES, RATINGS, Source
+from movielens_api.errors import DamagedDatasetError
 
-YEAR_10000 = 253_402_300_800
-RATING_RULES = (
-    Rule("userId", "a whole number from 1", pl.col("userId") >= 1),
-    Rule("movieId", "a whole number from 1", pl.col("movieId") >= 1),
-    Rule(
-        "rating", "0.5 to 5.0 in steps of 0.5", pl.col("rating").is_between(0.5, 5.0) & (pl.col("rating") * 2 % 1 == 0)
-    ),
-    Rule("timestamp", "Unix seconds from 1970 to 9999", pl.col("timestamp").is_between(0, YEAR_10000, closed="left")),
-)
 MOVIES_FILE_SCHEMA: dict[str, type[pl.DataType]] = {"movieId": pl.Int32, "title": pl.String, "genres": pl.String}
 MOVIE_RULES = (
     Rule("movieId", "a whole number from 1", pl.col("movieId") >= 1),
@@ -29,26 +21,34 @@ MOVIE_RULES = (
 TITLE_AND_YEAR = r"^(?<title>.*) \((?<year>\d{4})\)\s*$"
 
 
-def load(folder: Path) -> Catalogue:
-    """Load the ratings and movies of a folder.
+def load(source: Source, name: str, max_damaged: float) -> tuple[Catalogue, Damage]:
+    """Load ratings and movies, and the damaged rows of the ratings.
+
+    Args:
+        source: the files.
+        name: what the dataset is called in messages.
+        max_damaged: the share of damaged ratings up to which the rest is loaded.
 
     Raises:
         StartupError: a file is missing or may not be read.
         DamagedDatasetError: a file breaks the format; the message names file, line and what was expected.
     """
-    ratings = read_csv(_existing(folder, "ratings.csv"), SCHEMA, RATING_RULES)
-    movies = read_csv(_existing(folder, "movies.csv"), MOVIES_FILE_SCHEMA, MOVIE_RULES)
+    # The small file first: what is wrong with it shows at once.
+    with source.open(MOVIES) as file:
+        movies = read_csv(file.read(), source.place(MOVIES), MOVIES_FILE_SCHEMA, MOVIE_RULES)
+    with source.open(RATINGS) as file:
+        ratings, damage = ratings_file.read(file, source.place(RATINGS))
+    damage.refuse_above(max_damaged)
+    movies = movies.with_columns(**_title_and_year())
     try:
-        return Catalogue(str(folder), ratings=ratings, movies=movies.with_columns(**_title_and_year()))
+        return Catalogue(name, ratings, movies), damage
+    except ValueError:
+        ratings, damage = ratings_file.without_repeats(ratings, damage)
+    damage.refuse_above(max_damaged)
+    try:
+        return Catalogue(name, ratings, movies), damage
     except ValueError as error:
-        raise DamagedDatasetError(f"{folder / 'ratings.csv'}: {error}") from error
-
-
-def _existing(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.is_file():
-        raise StartupError(f"{folder} has no {name}: a dataset is a folder with ratings.csv and movies.csv")
-    return path
+        raise DamagedDatasetError(f"{source.place(RATINGS)}: {error}") from error
 
 
 def _title_and_year() -> dict[str, pl.Expr]:

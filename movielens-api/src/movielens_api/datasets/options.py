@@ -1,0 +1,50 @@
+"""How datasets are loaded: where files are kept, how much damage is borne, who hears of it."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+GROUPLENS = "https://files.grouplens.org/datasets/movielens"
+DOWNLOADS_VARIABLE = "MOVIELENS_API_DOWNLOADS"
+MAX_DAMAGED = 0.001
+CACHED_FROM = 1_000_000
+
+
+def default_data_dir(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Return where this platform keeps what a program can fetch or compute again."""
+    if platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "movielens-api"
+    # The standard of these variables says that a relative path is to be ignored.
+    given = Path(environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "movielens-api"
+
+
+def default_downloads(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the address under which `<name>.zip` is downloaded: GroupLens', or a mirror from the environment."""
+    return environ.get(DOWNLOADS_VARIABLE) or GROUPLENS
+
+
+def tell(message: str) -> None:
+    """Print a line to standard error."""
+    print(f"movielens-api: {message}", file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How datasets are loaded.
+
+    Attributes:
+        data_dir: where downloads, the binary cache and quarantined rows are kept; made when first needed.
+        max_damaged: the share of damaged rows up to which the rest is loaded.
+        downloads: the address under which `<name>.zip` is downloaded.
+        tell: takes each line about progress and damage.
+        cached_from: the number of ratings from which on a dataset is kept in the binary cache.
+    """
+
+    data_dir: Path = field(default_factory=default_data_dir)
+    max_damaged: float = MAX_DAMAGED
+    downloads: str = field(default_factory=default_downloads)
+    tell: Callable[[str], None] = tell
+    cached_from: int = CACHED_FROM
