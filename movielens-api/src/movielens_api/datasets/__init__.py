@@ -4,20 +4,21 @@ from contextlib import suppress
 from pathlib import Path
 
 from movielens_api.catalogue import Catalogue
-from movielens_api.datasets import grouplens, sample
+from movielens_api.datasets import grouplens, sample, synthetic
 from movielens_api.datasets.naming import file_name
 from movielens_api.datasets.options import Options
 from movielens_api.datasets.source import FolderSource, Source, ZipSource
 from movielens_api.errors import StartupError
 
-NAMES = "sample"
+NAMES = "sample, synthetic:N"
 
 
 def load(dataset: str, options: Options | None = None) -> Catalogue:
     """Load a dataset into memory.
 
     Args:
-        dataset: one of `NAMES`, or the path of a folder or a zip with `ratings.csv` and `movies.csv`.
+        dataset: one of `NAMES` (`synthetic:N:SEED` too), or the path of a folder or a zip with `ratings.csv` and
+            `movies.csv`.
         options: where files are kept, how much damage is borne, who hears of it.
 
     Raises:
@@ -27,6 +28,8 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
     options = options or Options()
     if dataset == "sample":
         return sample.load()
+    if invented := synthetic.parse(dataset):
+        return synthetic.load(*invented)
     return _load_files(_source(dataset), dataset, options)
 
 
