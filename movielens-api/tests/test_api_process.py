@@ -66,7 +66,7 @@ def test_a_failure_is_one_line_and_no_traceback(launch: Launch) -> None:
     process = launch("serve", "--dataset", "sampel")
     assert process.communicate(timeout=30) == (
         "",
-        "movielens-api: unknown dataset 'sampel': neither one of the names (sample, synthetic:N) nor a folder nor a zip\n",
+        "movielens-api: unknown dataset 'sampel': neither one of the names (sample, ml-latest-small, ml-25m, ml-32m, synthetic:N) nor a folder nor a zip\n",
     )
     assert process.returncode == 2
 

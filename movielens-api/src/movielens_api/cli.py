@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; by default those of this process.
 
     Returns:
-        The exit status: 0 stopped as asked, 1 damaged data, 2 a setting to mend.
+        The exit status: 0 stopped as asked, 1 damaged data, 2 a setting to mend, 75 a download to try again later.
     """
     arguments = _parser().parse_args(argv)
     # Imported late: --help and --version answer before FastAPI and polars have loaded.

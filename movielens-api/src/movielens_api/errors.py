@@ -1,7 +1,8 @@
 """What can stop the server from starting.
 
 StartupError                exit 2: a setting to mend
-└── DamagedDatasetError     exit 1: the settings are fine, a file is not
+├── DamagedDatasetError     exit 1: the settings are fine, a file is not
+└── DownloadError           exit 75: a dataset cannot be downloaded now; later it may
 """
 
 
@@ -19,3 +20,9 @@ class DamagedDatasetError(StartupError):
     """A file of a dataset holds something other than ratings or movies."""
 
     exit_code = 1
+
+
+class DownloadError(StartupError):
+    """A dataset cannot be downloaded now; nothing here is wrong."""
+
+    exit_code = 75

@@ -4,13 +4,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from movielens_api.catalogue import Catalogue
-from movielens_api.datasets import grouplens, sample, synthetic
+from movielens_api.datasets import grouplens, named, sample, synthetic
 from movielens_api.datasets.naming import file_name
 from movielens_api.datasets.options import Options
 from movielens_api.datasets.source import FolderSource, Source, ZipSource
 from movielens_api.errors import StartupError
 
-NAMES = "sample, synthetic:N"
+NAMES = ", ".join(["sample", *named.MD5, "synthetic:N"])
 
 
 def load(dataset: str, options: Options | None = None) -> Catalogue:
@@ -30,6 +30,8 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
         return sample.load()
     if invented := synthetic.parse(dataset):
         return synthetic.load(*invented)
+    if dataset in named.MD5:
+        return _load_files(ZipSource(named.fetch(dataset, options)), dataset, options)
     return _load_files(_source(dataset), dataset, options)
 
 

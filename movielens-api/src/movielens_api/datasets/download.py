@@ -1,0 +1,183 @@
+"""Download a file so that it is whole and right, or not there: resumed where it broke off, checked, then renamed."""
+
+import errno
+import fcntl
+import hashlib
+import http.client
+import shutil
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BufferedRandom
+from pathlib import Path
+
+from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
+
+SECONDS_OF_SILENCE = 30
+AT_ONCE = 1 << 20
+TOLD_STEPS = 10
+MEGABYTE = 1_000_000
+PARTIAL, NOTHING_LEFT = 206, 416
+
+
+class _CutOffError(Exception):
+    """The connection ended before the file did."""
+
+
+def download(url: str, target: Path, md5: str, tell: Callable[[str], None]) -> None:
+    """Download a file; what an earlier attempt got of it is kept in `<target>.part` and continued.
+
+    Args:
+        url: where the file is.
+        target: where it goes; it appears when it is complete and its checksum is right.
+        md5: its checksum.
+        tell: takes lines about the progress.
+
+    Raises:
+        DownloadError: it cannot be reached, or the connection broke.
+        DamagedDatasetError: its checksum is wrong.
+        StartupError: it cannot be written.
+    """
+    part = target.with_name(target.name + ".part")
+    with _writing(part), _alone(part) as file:
+        _complete(url, file, tell)
+        file.seek(0)
+        found = hashlib.file_digest(file, _md5).hexdigest()
+        if found != md5:
+            part.unlink()
+            raise DamagedDatasetError(
+                f"{url} has the MD5 checksum {found} and should have {md5}: what was downloaded has been deleted"
+            )
+        part.replace(target)
+
+
+def fetch_text(url: str, longest: int = 1_000) -> str:
+    """Return a short text.
+
+    Raises:
+        DownloadError: it cannot be reached.
+    """
+    with _reaching(url), _open(url) as answer:
+        return answer.read(longest).decode("ascii", errors="replace")
+
+
+def _md5() -> "hashlib._Hash":
+    # What GroupLens publishes; it guards against accidents, HTTPS against attackers.
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _complete(url: str, file: BufferedRandom, tell: Callable[[str], None]) -> None:
+    """Continue until all is there; an attempt that brought nothing is the last."""
+    while True:
+        before = file.seek(0, 2)
+        try:
+            _continue(url, file, tell)
+        except _CutOffError as error:
+            after = file.seek(0, 2)
+            if after <= before:
+                raise DownloadError(
+                    f"the connection to {url} broke after {after:,} bytes, which are kept: try again to continue"
+                ) from error
+            tell(f"the connection broke after {after / MEGABYTE:,.1f} MB; continuing")
+        else:
+            return
+
+
+def _continue(url: str, file: BufferedRandom, tell: Callable[[str], None]) -> None:
+    have = file.seek(0, 2)
+    with _reaching(url), _open(url, have) as answer:
+        if answer.status == NOTHING_LEFT:
+            return
+        if answer.status != PARTIAL:
+            have = 0
+            file.truncate(0)
+        rest = answer.headers.get("Content-Length")
+        total = have + int(rest) if rest else None
+        _refuse_without_room(file, int(rest or 0))
+        tell(f"downloading {url}{_sizes(have, total)}")
+        file.seek(have)
+        for got in _copy(answer, file, have):
+            if total and got * TOLD_STEPS // total > have * TOLD_STEPS // total:
+                tell(f"{got / total:4.0%} downloaded")
+            have = got
+        if total is not None and have < total:
+            raise _CutOffError
+
+
+def _sizes(have: int, total: int | None) -> str:
+    size = f", {total / MEGABYTE:,.1f} MB" if total else ""
+    return size + (f", from {have / MEGABYTE:,.1f} MB on" if have else "")
+
+
+def _copy(answer: http.client.HTTPResponse, file: BufferedRandom, have: int) -> Iterator[int]:
+    while True:
+        try:
+            content = answer.read1(AT_ONCE)
+        except (OSError, http.client.HTTPException) as error:
+            raise _CutOffError from error
+        if not content:
+            return
+        file.write(content)
+        have += len(content)
+        yield have
+
+
+def _open(url: str, start: int = 0) -> http.client.HTTPResponse:
+    headers = {"User-Agent": "movielens-api", "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - checked where the address is chosen
+    try:
+        answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=SECONDS_OF_SILENCE)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        if error.code == NOTHING_LEFT and start:
+            return error  # type: ignore[return-value]
+        raise
+    return answer
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    try:
+        yield
+    except urllib.error.HTTPError as error:
+        raise DownloadError(f"cannot download {url}: the server answered {error.code} {error.reason}") from error
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        raise DownloadError(f"cannot reach {url}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid ({reason.verify_message})"
+    if isinstance(reason, OSError):
+        return reason.strerror or str(reason)
+    return str(reason) or type(reason).__name__
+
+
+def _refuse_without_room(file: BufferedRandom, needed: int) -> None:
+    free = shutil.disk_usage(Path(file.name).parent).free
+    if needed > free:
+        raise OSError(errno.ENOSPC, f"{needed / MEGABYTE:,.0f} MB are to come, {free / MEGABYTE:,.0f} MB are free")
+
+
+@contextmanager
+def _writing(part: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StartupError(f"cannot write {part} (see --data-dir): {error.strerror or error}") from error
+
+
+@contextmanager
+def _alone(part: Path) -> Iterator[BufferedRandom]:
+    """Open the file as the only process that does."""
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with part.open("a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DownloadError(f"another process is downloading to {part}: try again when it is done") from error
+        yield file

@@ -1,0 +1,61 @@
+"""Datasets that GroupLens offers for download, by their names."""
+
+import re
+import urllib.parse
+from pathlib import Path
+
+from movielens_api.datasets.download import download, fetch_text
+from movielens_api.datasets.options import DOWNLOADS_VARIABLE, Options
+from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
+
+# What GroupLens publishes beside the files that never change; ml-latest-small changes, so its checksum is fetched.
+MD5: dict[str, str | None] = {
+    "ml-latest-small": None,
+    "ml-25m": "6b51fb2759a8657d3bfcbfc42b592ada",
+    "ml-32m": "d472be332d4daa821edc399621853b57",
+}
+LICENCE = (
+    "MovieLens data belong to GroupLens, University of Minnesota: no redistribution and no commercial use without "
+    "permission, and publications cite them (the README in the zip; https://grouplens.org/datasets/movielens/)"
+)
+
+
+def fetch(name: str, options: Options) -> Path:
+    """Return the dataset's zip, which is downloaded the first time.
+
+    Args:
+        name: one of `MD5`.
+        options: where files are kept and come from, who hears of it.
+
+    Raises:
+        DownloadError: it cannot be reached.
+        DamagedDatasetError: its checksum is wrong.
+        StartupError: it cannot be written, or the address to download from is no such address.
+    """
+    target = options.data_dir / "downloads" / f"{name}.zip"
+    if target.is_file():
+        return target
+    url = f"{_checked(options.downloads)}/{name}.zip"
+    by_hand = f"; {name}.zip downloaded in any other way will do: put it at {target}, or give --dataset its path"
+    try:
+        download(url, target, MD5[name] or _published(url), options.tell)
+    except DownloadError as error:
+        raise DownloadError(f"{error}{by_hand}") from error
+    options.tell(LICENCE)
+    return target
+
+
+def _published(url: str) -> str:
+    # GroupLens writes it behind the name of the file or before it.
+    text = fetch_text(f"{url}.md5")
+    found = re.search(r"\b[0-9a-f]{32}\b", text, re.IGNORECASE)
+    if not found:
+        raise DamagedDatasetError(f"{url}.md5 holds no MD5 checksum but {text[:80]!r}")
+    return found[0].lower()
+
+
+def _checked(address: str) -> str:
+    parts = urllib.parse.urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise StartupError(f"{DOWNLOADS_VARIABLE} is no http or https address: {address!r}")
+    return address.rstrip("/")

@@ -1,0 +1,91 @@
+"""Zips in GroupLens' format, whole and damaged. All ratings here are invented."""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from movielens_api import datasets
+from movielens_api.datasets.options import Options
+from movielens_api.errors import DamagedDatasetError, StartupError
+
+
+@contextmanager
+def suppress_named(name: str) -> Iterator[list[StartupError]]:
+    failed: list[StartupError] = []
+    try:
+        yield failed
+    except StartupError as error:
+        failed.append(error)
+    assert all(name in str(error) for error in failed)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "ml.zip"
+
+
+def pack(folder: Path, target: Path, inside: str, *further: str, packing: int = zipfile.ZIP_DEFLATED) -> None:
+    with zipfile.ZipFile(target, "w", packing) as archive:
+        for name in ("ratings.csv", "movies.csv"):
+            archive.write(folder / name, inside + name)
+        for name in further:
+            archive.writestr(name, "something else")
+
+
+@pytest.mark.parametrize("inside", ["", "ml-25m/"])
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_is_as_good_as_its_folder(folder: Path, target: Path, inside: str, packing: int) -> None:
+    further = ["__MACOSX/ratings.csv", "ml-25m/old/ratings.csv", "ml-25m/tags.csv"]
+    pack(folder, target, inside, *further, packing=packing)
+    unpacked, packed = datasets.load(str(folder)), datasets.load(str(target))
+    assert packed.ratings.window().equals(unpacked.ratings.window())
+    assert packed.movies.equals(unpacked.movies)
+    assert packed.name == str(target)
+
+
+def test_damaged_rows_in_a_zip_are_set_aside(folder: Path, target: Path, tmp_path: Path) -> None:
+    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,7,4.0,86400\n1,8,4.0,https://x\n")
+    pack(folder, target, "ml/")
+    said: list[str] = []
+    assert len(datasets.load(str(target), Options(tmp_path / "data", 0.5, tell=said.append)).ratings) == 1
+    assert f"{target}, ratings.csv: 1 of 2 rows" in said[0]
+
+
+@pytest.mark.parametrize("inside", ["a/b/", "ratings/"])
+def test_a_zip_without_the_files(folder: Path, target: Path, inside: str) -> None:
+    (folder / "movies.csv").rename(folder / "others.csv")
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.write(folder / "ratings.csv", f"{inside}ratings.csv")
+    with pytest.raises(StartupError, match=r"ml\.zip has no movies\.csv: a dataset is a zip of one folder"):
+        datasets.load(str(target))
+
+
+def test_two_datasets_in_one_zip(folder: Path, target: Path) -> None:
+    pack(folder, target, "a/", "b/movies.csv")
+    with pytest.raises(StartupError, match=r"ml\.zip has 2 movies\.csv"):
+        datasets.load(str(target))
+
+
+def test_any_damage_to_a_zip_is_an_error_or_none_at_all(folder: Path, target: Path) -> None:
+    pack(folder, target, "ml/")
+    whole = target.read_bytes()
+    expected = datasets.load(str(target)).ratings.window()
+    failures = 0
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        for content in (damaged, whole[:place]):
+            target.write_bytes(content)
+            with suppress_named(str(target)) as failed:
+                assert datasets.load(str(target)).ratings.window().equals(expected)
+            failures += len(failed)
+    assert failures > len(whole)
+
+
+def test_what_is_no_zip(target: Path) -> None:
+    target.write_text("userId,movieId")
+    with pytest.raises(DamagedDatasetError, match=r"ml\.zip.* cannot be unpacked: File is not a zip file"):
+        datasets.load(str(target))
