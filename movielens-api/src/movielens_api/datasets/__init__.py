@@ -1,16 +1,20 @@
 """Where ratings come from: a dataset by its name, or files in GroupLens' format."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from movielens_api.catalogue import Catalogue
 from movielens_api.datasets import grouplens, named, sample, synthetic
+from movielens_api.datasets.binary_cache import BinaryCache
+from movielens_api.datasets.damage import Damage
 from movielens_api.datasets.naming import file_name
 from movielens_api.datasets.options import Options
 from movielens_api.datasets.source import FolderSource, Source, ZipSource
 from movielens_api.errors import StartupError
 
 NAMES = ", ".join(["sample", *named.MD5, "synthetic:N"])
+Loaded = tuple[Catalogue, Damage | None]
 
 
 def load(dataset: str, options: Options | None = None) -> Catalogue:
@@ -29,13 +33,15 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
     if dataset == "sample":
         return sample.load()
     if invented := synthetic.parse(dataset):
-        return synthetic.load(*invented)
+        number, seed = invented
+        cache = BinaryCache(options.data_dir, f"synthetic-{number}-{seed}", synthetic.VERSION)
+        return _kept(cache, dataset, lambda: (synthetic.load(number, seed), None), options)[0]
+    return _load_files(_source(dataset, options), dataset, options)
+
+
+def _source(dataset: str, options: Options) -> Source:
     if dataset in named.MD5:
-        return _load_files(ZipSource(named.fetch(dataset, options)), dataset, options)
-    return _load_files(_source(dataset), dataset, options)
-
-
-def _source(dataset: str) -> Source:
+        return ZipSource(named.fetch(dataset, options))
     path = Path(dataset)
     if path.is_dir():
         return FolderSource(path)
@@ -45,11 +51,26 @@ def _source(dataset: str) -> Source:
 
 
 def _load_files(source: Source, name: str, options: Options) -> Catalogue:
-    catalogue, damage = grouplens.load(source, name, options.max_damaged)
-    quarantine = options.data_dir / "quarantine" / f"{file_name(source.path)}-ratings.csv"
-    if damage.rows.height:
+    kept_as = file_name(source.path)
+    cache = BinaryCache(options.data_dir, kept_as, source.state())
+    catalogue, damage = _kept(cache, name, lambda: grouplens.load(source, name, options.max_damaged), options)
+    quarantine = options.data_dir / "quarantine" / f"{kept_as}-ratings.csv"
+    if damage and damage.rows.height:
+        damage.refuse_above(options.max_damaged)
         options.tell(damage.set_aside(quarantine))
     else:
         with suppress(OSError):
             quarantine.unlink()
     return catalogue
+
+
+def _kept(cache: BinaryCache, name: str, load: Callable[[], Loaded], options: Options) -> Loaded:
+    if kept := cache.read(name):
+        return kept
+    loaded = load()
+    if len(loaded[0].ratings) >= options.cached_from:
+        try:
+            cache.write(*loaded)
+        except OSError as error:
+            options.tell(f"the next start will take as long as this one: cannot keep the columns of {name}: {error}")
+    return loaded

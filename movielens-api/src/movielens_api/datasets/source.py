@@ -20,9 +20,8 @@ class Source(Protocol):
     def path(self) -> Path:
         """The folder or the zip."""
 
-    @property
-    def depends_on(self) -> list[Path]:
-        """The files on disk that the dataset is read from."""
+    def state(self) -> object:
+        """Return what changes when the files do, for JSON."""
 
     def place(self, name: str) -> str:
         """Return what messages call a file."""
@@ -42,10 +41,9 @@ class FolderSource:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @property
-    def depends_on(self) -> list[Path]:
-        """The files on disk that the dataset is read from."""
-        return [self.path / RATINGS, self.path / MOVIES]
+    def state(self) -> object:
+        """Return what changes when the files do, for JSON."""
+        return [_state(self.path / name) for name in (RATINGS, MOVIES)]
 
     def place(self, name: str) -> str:
         """Return what messages call a file."""
@@ -71,10 +69,9 @@ class ZipSource:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @property
-    def depends_on(self) -> list[Path]:
-        """The files on disk that the dataset is read from."""
-        return [self.path]
+    def state(self) -> object:
+        """Return what changes when the files do, for JSON."""
+        return _state(self.path)
 
     def place(self, name: str) -> str:
         """Return what messages call a file."""
@@ -122,3 +119,11 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StartupError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _state(path: Path) -> list[int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return [found.st_size, found.st_mtime_ns, found.st_ino]

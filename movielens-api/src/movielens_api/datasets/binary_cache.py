@@ -1,0 +1,108 @@
+"""Parsed datasets as columns on disk, so that the second start parses nothing.
+
+One folder for each state of a dataset: written beside, flushed, renamed; read only if every byte is as it was written.
+"""
+
+import json
+import os
+import shutil
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import polars as pl
+
+from movielens_api.catalogue import Catalogue
+from movielens_api.datasets.damage import Damage
+from movielens_api.datasets.naming import digest
+
+FORMAT = 1
+LENGTH_OF_KEY = 16
+MANIFEST = "manifest.json"
+AT_ONCE = 1 << 24
+
+
+class BinaryCache:
+    """What is kept of one state of a dataset.
+
+    Args:
+        data_dir: where datasets are kept.
+        name: the dataset as a name of files; what is kept of its earlier states is deleted when this one is.
+        key: the state, such as sizes and times of its files.
+    """
+
+    def __init__(self, data_dir: Path, name: str, key: object) -> None:
+        self._parent = data_dir / "cache"
+        self._name = name
+        self._folder = self._parent / f"{name}-{digest(json.dumps([FORMAT, key]), LENGTH_OF_KEY)}"
+
+    def read(self, name: str) -> tuple[Catalogue, Damage | None] | None:
+        """Return what is kept, or None if that is nothing or not as it was written.
+
+        Args:
+            name: what the catalogue is called in messages.
+        """
+        try:
+            manifest = json.loads((self._folder / MANIFEST).read_bytes())
+            if any(_checksum(self._folder / file) != found for file, found in manifest["files"].items()):
+                return None
+            frames = {file: pl.read_ipc(self._folder / file) for file in manifest["files"]}
+        except (OSError, ValueError, KeyError):
+            return None
+        damage = None
+        if manifest["place"] is not None:
+            damage = Damage(manifest["place"], manifest["total"], frames["damaged.arrow"])
+        return Catalogue(name, frames["ratings.arrow"], frames["movies.arrow"]), damage
+
+    def write(self, catalogue: Catalogue, damage: Damage | None) -> None:
+        """Keep a dataset, all of it or nothing.
+
+        Raises:
+            OSError: there is no room or no permission.
+        """
+        beside = self._parent / f".{self._name}.{os.getpid()}"
+        try:
+            beside.mkdir(parents=True)
+            frames = {"ratings.arrow": catalogue.ratings.window(), "movies.arrow": catalogue.movies}
+            if damage:
+                frames["damaged.arrow"] = damage.rows
+            for file, frame in frames.items():
+                with (beside / file).open("wb") as opened:
+                    frame.write_ipc(opened, compression="uncompressed")
+                _flush(beside / file)
+            manifest = {
+                "files": {file: _checksum(beside / file) for file in frames},
+                "place": damage.place if damage else None,
+                "total": damage.total if damage else None,
+            }
+            (beside / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+            _flush(beside / MANIFEST)
+            self._forget()
+            beside.rename(self._folder)
+            _flush(self._parent)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+    def _forget(self) -> None:
+        for kept in self._parent.glob(f"{self._name}-{'[0-9a-f]' * LENGTH_OF_KEY}"):
+            # Renamed first: whoever reads it meanwhile finds all of it or nothing.
+            gone = self._parent / f".{kept.name}.{os.getpid()}"
+            with suppress(OSError):
+                kept.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+
+def _checksum(path: Path) -> int:
+    checksum = 0
+    with path.open("rb") as file:
+        while content := file.read(AT_ONCE):
+            checksum = zlib.crc32(content, checksum)
+    return checksum
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
