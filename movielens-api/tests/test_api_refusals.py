@@ -73,7 +73,7 @@ def test_a_folder_without_ratings(refused: Refused, tmp_path: Path) -> None:
 def test_damaged_data_has_a_status_of_its_own(refused: Refused, folder: Path) -> None:
     (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,7,9.5,1\n")
     message = refused("--dataset", str(folder), status=1)
-    assert "ratings.csv, line 2: expected rating to be 0.5 to 5.0" in message
+    assert "line 2: expected rating to be 0.5 to 5.0" in message
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http", ""])

@@ -79,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         "--dataset",
         default="sample",
         metavar="NAME|PATH",
-        help="'sample', or a folder or zip with GroupLens' ratings.csv and movies.csv (default: sample)",
+        help="sample, ml-latest-small, ml-25m, ml-32m, synthetic:N, or a folder or zip with GroupLens' ratings.csv and "
+        "movies.csv (default: sample)",
     )
     serve.add_argument(
         "--data-dir",

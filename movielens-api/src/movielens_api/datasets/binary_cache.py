@@ -47,12 +47,11 @@ class BinaryCache:
             if any(_checksum(self._folder / file) != found for file, found in manifest["files"].items()):
                 return None
             frames = {file: pl.read_ipc(self._folder / file) for file in manifest["files"]}
+            ratings, movies, damaged = (frames.get(f"{what}.arrow") for what in ("ratings", "movies", "damaged"))
+            damage = None if damaged is None else Damage(manifest["place"], manifest["total"], damaged)
         except (OSError, ValueError, KeyError):
             return None
-        damage = None
-        if manifest["place"] is not None:
-            damage = Damage(manifest["place"], manifest["total"], frames["damaged.arrow"])
-        return Catalogue(name, frames["ratings.arrow"], frames["movies.arrow"]), damage
+        return None if ratings is None or movies is None else (Catalogue(name, ratings, movies), damage)
 
     def write(self, catalogue: Catalogue, damage: Damage | None) -> None:
         """Keep a dataset, all of it or nothing.

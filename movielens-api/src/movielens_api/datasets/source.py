@@ -56,9 +56,10 @@ class FolderSource:
         Raises:
             StartupError: it is missing or may not be read.
         """
+        for needed in (RATINGS, MOVIES):
+            if not (self.path / needed).is_file():
+                raise StartupError(f"{self.path} has no {needed}: a dataset is a folder with {RATINGS} and {MOVIES}")
         path = self.path / name
-        if not path.is_file():
-            raise StartupError(f"{self.path} has no {name}: a dataset is a folder with {RATINGS} and {MOVIES}")
         with _readable(path), path.open("rb") as file:
             yield file
 
