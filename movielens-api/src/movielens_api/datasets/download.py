@@ -1,11 +1,11 @@
 """Download a file so that it is whole and right, or not there: resumed where it broke off, checked, then renamed."""
 
 import errno
-import fcntl
 import hashlib
 import http.client
 import shutil
 import ssl
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -176,8 +176,16 @@ def _alone(part: Path) -> Iterator[BufferedRandom]:
     """Open the file as the only process that does."""
     part.parent.mkdir(parents=True, exist_ok=True)
     with part.open("a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise DownloadError(f"another process is downloading to {part}: try again when it is done") from error
+        _lock(file, part)
         yield file
+
+
+def _lock(file: BufferedRandom, part: Path) -> None:
+    if sys.platform == "win32":  # which lets nobody rename a file that another process has open
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise DownloadError(f"another process is downloading to {part}: try again when it is done") from error
