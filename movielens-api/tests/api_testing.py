@@ -2,11 +2,12 @@
 
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urljoin
 
 import requests
 from fastapi import FastAPI
@@ -23,6 +24,22 @@ class Api:
     def get(self, path: str, /, **params: object) -> requests.Response:
         texts = {name: str(value) for name, value in params.items()}
         return self.session.get(self.url + path, params=texts, auth=self.auth, timeout=10)
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> requests.Response:
+        """Send exactly these headers beside the password: `if_none_match` is If-None-Match, and so on."""
+        # None removes what requests would send by itself.
+        sent = {"Accept": None, "Accept-Encoding": None} | {name.replace("_", "-"): v for name, v in headers.items()}
+        named = {name.title() if name.islower() else name: value for name, value in sent.items()}
+        return self.session.request(method, self.url + path, headers=named, auth=self.auth, timeout=30)
+
+    def pages(self, path: str, **headers: str) -> Iterator[requests.Response]:
+        """Follow the links from page to page."""
+        answer = self.ask(path, **headers)
+        yield answer
+        while "next" in answer.links:
+            address = urljoin(answer.url, answer.links["next"]["url"])
+            answer = self.ask(address.removeprefix(self.url), **headers)
+            yield answer
 
     def json(self, path: str, /, **params: object) -> Any:
         answer = self.get(path, **params)

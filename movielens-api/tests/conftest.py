@@ -68,9 +68,11 @@ def serving() -> Serving:
             running = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
             thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
             thread.start()
-            yield Api(server.url(listening))
-            running.should_exit = True
-            thread.join()
+            try:
+                yield Api(server.url(listening))
+            finally:
+                running.should_exit = True
+                thread.join()
 
     return serve
 

@@ -57,7 +57,7 @@ def test_404(api: Api, path: str) -> None:
 def test_405(api: Api, path: str, method: str) -> None:
     answer = requests.request(method, api.url + path, auth=("movielens", "movielens"), timeout=10)
     assert_problem(answer, 405)
-    assert "GET" in answer.headers["allow"]
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
 def assert_wrong(answer: requests.Response, *parameters: str) -> None:
@@ -126,6 +126,53 @@ def test_only_ratings_have_days(api: Api, name: str) -> None:
     assert_wrong(api.get("/movies", **{name: "2015-01-01"}), name)
 
 
+def test_406_names_what_there_is(api: Api) -> None:
+    answer = api.ask("/ratings", accept="text/html, image/*;q=0.5, application/json;q=0")
+    detail = str(assert_problem(answer, 406)["detail"])
+    for name in ("application/json", "x-ndjson", "text/csv", "arrow.stream", "parquet"):
+        assert name in detail
+    assert answer.headers["vary"] == "Accept, Accept-Encoding"
+
+
+def cursor(api: Api) -> str:
+    return str(api.get("/ratings").links["next"]["url"].removeprefix("?cursor="))
+
+
+NOT_CURSORS = ["", "x", "A" * 84, "A" * 201, "\u0663" * 84, "null", "-1", "%00"]
+
+
+@pytest.mark.parametrize("value", NOT_CURSORS)
+def test_422_for_what_is_no_cursor(api: Api, value: str) -> None:
+    assert_wrong(api.get("/ratings", cursor=value), "cursor")
+
+
+def test_422_for_a_cursor_with_anything_changed_behind_the_snapshot(api: Api) -> None:
+    genuine = cursor(api)
+    assert api.get("/ratings", cursor=genuine).status_code == 200
+    for place in range(20, len(genuine)):
+        other = "A" if genuine[place] != "A" else "B"
+        assert_wrong(api.get("/ratings", cursor=genuine[:place] + other + genuine[place + 1 :]), "cursor")
+
+
+def test_422_for_a_genuine_cursor_spelt_otherwise(api: Api) -> None:
+    genuine = cursor(api)
+    for other in (genuine + "=", genuine + "\n", genuine[:-1], genuine[:5] + "!" + genuine[5:]):
+        assert_wrong(api.get("/ratings", cursor=other), "cursor")
+
+
+@pytest.mark.parametrize("name", ["start_date", "end_date", "offset", "limit"])
+def test_422_for_a_cursor_beside_others(api: Api, name: str) -> None:
+    value = "2015-01-01" if name.endswith("date") else "0"
+    assert_wrong(api.get("/ratings", cursor=cursor(api), **{name: value}), "cursor")
+
+
+def test_410_for_a_snapshot_this_server_never_had(api: Api, serving: Serving, small: Catalogue) -> None:
+    with serving(create_app(small, DEFAULT)) as other:
+        elsewhere = str(other.get("/ratings", limit=1).links["next"]["url"])
+    problem = assert_problem(api.ask("/ratings" + elsewhere), 410)
+    assert "first page" in str(problem["detail"])
+
+
 def test_422_names_everything_that_is_wrong(api: Api) -> None:
     assert_wrong(api.get("/ratings", offset=-1, limit="x", start_date="y"), "offset", "limit", "start_date")
 
@@ -144,7 +191,7 @@ def test_500_tells_nothing_about_the_server(
     def fail(*_: object) -> None:
         raise RuntimeError("a secret of the server")
 
-    monkeypatch.setattr("movielens_api.routes.ratings.page", fail)
+    monkeypatch.setattr("movielens_api.ratings_table.RatingsTable.rows", fail)
     monkeypatch.setattr("movielens_api.routes.movies.page", fail)
     monkeypatch.setattr("movielens_api.routes.users.page", fail)
     monkeypatch.setattr(small, "movie", fail)

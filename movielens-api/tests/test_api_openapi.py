@@ -46,10 +46,31 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
 def test_every_operation_tells_its_errors(document: dict[str, Any]) -> None:
     for path, operation in operations(document):
         expected = {"200", "500"} | ({"401", "422"} if path in PROTECTED else set())
+        expected |= {"304", "406", "410"} if path == "/ratings" else set()
         assert set(operation["responses"]) == expected | ({"404"} if "{" in path else set())
         for status, response in operation["responses"].items():
-            kind = "application/json" if status == "200" else "application/problem+json"
-            assert list(response["content"]) == [kind]
+            if operation["operationId"].endswith("_head") or status == "304":
+                assert "content" not in response
+            elif status != "200":
+                assert list(response["content"]) == ["application/problem+json"]
+            elif path != "/ratings":
+                assert list(response["content"]) == ["application/json"]
+
+
+def test_every_format_of_ratings_is_documented_and_works(api: Api, document: dict[str, Any]) -> None:
+    said = document["paths"]["/ratings"]["get"]["responses"]["200"]
+    assert len(said["content"]) == 5
+    for media_type in said["content"]:
+        answer = api.ask("/ratings?limit=50", accept=media_type, accept_encoding="gzip")
+        assert answer.headers["content-type"] == media_type
+        assert {name.lower() for name in said["headers"]} <= {name.lower() for name in answer.headers}
+
+
+def test_what_is_documented_of_304_is_sent(api: Api, document: dict[str, Any]) -> None:
+    said = document["paths"]["/ratings"]["get"]["responses"]["304"]
+    answer = api.ask("/ratings?limit=50", if_none_match="*")
+    assert answer.status_code == 304
+    assert {name.lower() for name in said["headers"]} <= {name.lower() for name in answer.headers}
 
 
 def test_what_is_protected_says_how(document: dict[str, Any]) -> None:

@@ -2,9 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from api_testing import Api
+from api_testing import Api, Model
 
 from movielens_api.cli import main
 
@@ -16,9 +17,24 @@ def test_python_runs(snippet: str) -> None:
     exec(compile(snippet, "README.md", "exec"), {})  # the README is ours
 
 
-@pytest.mark.parametrize(("path", "output"), re.findall(r"\$ curl .*localhost:5000([^\"]*)\"\n(.*)\n", README))
-def test_curl_gets_what_it_says(api: Api, path: str, output: str) -> None:
-    assert api.get(path).text == output
+CURL = r'\$ curl -u \S+ (?:-H "Accept: (.*)" )?"http://localhost:5000([^"]*)"\n((?:[^`$].*\n)+)'
+
+
+@pytest.mark.parametrize(("accept", "path", "output"), re.findall(CURL, README))
+def test_curl_gets_what_it_says(api: Api, accept: str, path: str, output: str) -> None:
+    assert api.ask(path, accept=accept or "*/*").text.removesuffix("\n") == output.removesuffix("\n")
+
+
+def test_every_curl_is_among_these() -> None:
+    assert len(re.findall(CURL, README)) == README.count("$ curl")
+
+
+def test_the_paging_snippet_gets_every_page(api: Api, model: Model) -> None:
+    [snippet] = [text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "def pages" in text]
+    names: dict[str, Any] = {}
+    exec(compile(snippet, "README.md", "exec"), names)
+    found = names["pages"](api.url + "/ratings?start_date=2016-09-01", api.auth)
+    assert [row for page in found for row in page] == model.window("2016-09-01", None)
 
 
 def test_every_route_and_parameter_is_mentioned(api: Api) -> None:

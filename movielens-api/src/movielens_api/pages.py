@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from movielens_api.parameters import Paging
 
+MEDIA_TYPE = "application/json"
 Row = TypeVar("Row", bound=BaseModel)
 
 
@@ -23,8 +24,14 @@ class Page(BaseModel, Generic[Row]):
 
 def page(rows: pl.DataFrame, paging: Paging) -> Response:
     """Answer with the part of the rows that `paging` asks for."""
+    part = rows.slice(paging.offset, paging.limit)
+    return Response(envelope(part, offset=paging.offset, limit=paging.limit, total=rows.height), media_type=MEDIA_TYPE)
+
+
+def envelope(rows: pl.DataFrame, *, offset: int, limit: int, total: int) -> bytes:
+    """Write rows with what they are a part of."""
     body = BytesIO()
     body.write(b'{"result":')
-    rows.slice(paging.offset, paging.limit).write_json(body)
-    body.write(b',"offset":%d,"limit":%d,"total":%d}' % (paging.offset, paging.limit, rows.height))
-    return Response(body.getvalue(), media_type="application/json")
+    rows.write_json(body)
+    body.write(b',"offset":%d,"limit":%d,"total":%d}' % (offset, limit, total))
+    return body.getvalue()

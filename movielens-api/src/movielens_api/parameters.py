@@ -62,6 +62,12 @@ class RatingsQuery(Paging):
         examples=["2015-01-02"],
     )
 
+    cursor: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Where to go on: copied from a header `Link`, with no other parameter beside it.",
+    )
+
     @field_validator("end_date")
     @classmethod
     def _not_before_start(cls, end: date | None, info: ValidationInfo) -> date | None:

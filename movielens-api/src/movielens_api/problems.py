@@ -73,6 +73,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return _respond(request, error.status_code, detail, headers=error.headers)
 
 
+def wrong_parameter(parameter: str, message: str) -> RequestValidationError:
+    """Return what a route raises to answer 422 for a parameter that only the route can judge."""
+    return RequestValidationError([{"type": "value_error", "loc": ("query", parameter), "msg": message}])
+
+
 async def _wrong_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     errors = [_parameter_error(found) for found in error.errors()]

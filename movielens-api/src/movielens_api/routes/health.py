@@ -3,12 +3,13 @@
 from fastapi import APIRouter
 
 from movielens_api import problems
+from movielens_api.read_route import ReadRoute
 from movielens_api.resources import Health
 
 
 def router() -> APIRouter:
     """Serve a sign of life, to everyone."""
-    routes = APIRouter(tags=["health"])
+    routes = APIRouter(tags=["health"], route_class=ReadRoute)
 
     @routes.get("/healthz", summary="Show that the server is up", responses=problems.responses())
     async def healthz() -> Health:

@@ -9,12 +9,13 @@ from movielens_api import problems
 from movielens_api.catalogue import Catalogue
 from movielens_api.pages import Page, page
 from movielens_api.parameters import MAX_ID, NoParameters, Paging, WholeNumber
+from movielens_api.read_route import ReadRoute
 from movielens_api.resources import Movie
 
 
 def router(catalogue: Catalogue) -> APIRouter:
     """Serve movies, all and each."""
-    routes = APIRouter(tags=["movies"])
+    routes = APIRouter(tags=["movies"], route_class=ReadRoute)
 
     @routes.get("/movies", summary="List movies", response_model=Page[Movie], responses=problems.responses(401, 422))
     async def list_movies(query: Annotated[Paging, Query()]) -> Response:

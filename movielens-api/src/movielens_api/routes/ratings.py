@@ -1,28 +1,85 @@
 """`/ratings`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import Response
 
-from movielens_api import problems
-from movielens_api.pages import Page, page
+from movielens_api import cursors, problems
+from movielens_api.cursors import BadCursorError, Cursor
+from movielens_api.formats import FORMATS
+from movielens_api.pages import MEDIA_TYPE as JSON
+from movielens_api.pages import Page
 from movielens_api.parameters import RatingsQuery
-from movielens_api.ratings_table import RatingsTable
+from movielens_api.ratings_answers import preferences, respond
+from movielens_api.read_route import ReadRoute
 from movielens_api.resources import Rating
+from movielens_api.snapshots import Snapshot, SnapshotGoneError, Snapshots
+
+HEADERS = {
+    "Snapshot": "Names the state of the ratings that the answer is from.",
+    "Link": 'With `rel="next"`, the next page of the same snapshot. Missing on the last page.',
+    "X-Total-Count": "How many rows the window has.",
+    "ETag": "Names this very answer, for `If-None-Match`.",
+    "Cache-Control": "`private, no-cache`: keep it if you like, and ask before you use it.",
+    "Vary": "`Accept, Accept-Encoding`: the same address has several answers.",
+}
+GONE = "The snapshot of this cursor is gone. Start again from the first page of the window."
 
 
-def router(ratings: RatingsTable) -> APIRouter:
+def router(snapshots: Snapshots) -> APIRouter:
     """Serve ratings by window."""
-    routes = APIRouter(tags=["ratings"])
+    routes = APIRouter(tags=["ratings"], route_class=ReadRoute)
 
-    @routes.get("/ratings", summary="List ratings", response_model=Page[Rating], responses=problems.responses(401, 422))
-    async def list_ratings(query: Annotated[RatingsQuery, Query()]) -> Response:
+    @routes.get("/ratings", summary="List ratings", response_model=Page[Rating], responses=_documented())
+    async def list_ratings(request: Request, query: Annotated[RatingsQuery, Query()]) -> Response:
         """The ratings from `start_date` (inclusive) to `end_date` (exclusive), days in UTC.
 
         Rows are ordered by `timestamp`, `userId`, `movieId`; `total` counts the whole window.
         Equal dates give no rows.
+        By `Accept`, they come as JSON with an envelope, or as NDJSON, CSV, Arrow or Parquet without one;
+        without `limit`, these hold the rest of the window, however long.
+        By `Accept-Encoding`, all but Parquet and the shortest are compressed with zstd or gzip.
+        With the tag of an answer in `If-None-Match`, it comes again only if it would be another.
         """
-        return page(ratings.window(query.start_date, query.end_date), query)
+        wanted = preferences(request)
+        # FastAPI fills in the defaults, so the query itself no longer knows what was given.
+        given = set(request.query_params)
+        whole = wanted.media_type != JSON and "limit" not in given
+        if query.cursor is None:
+            snapshot, page = _begin(query, snapshots, whole=whole)
+        else:
+            snapshot, page = _follow(query.cursor, given, snapshots)
+        return await respond(snapshots, snapshot, page, wanted)
 
     return routes
+
+
+def _begin(query: RatingsQuery, snapshots: Snapshots, *, whole: bool) -> tuple[Snapshot, Cursor]:
+    snapshot = snapshots.current()
+    first, end = snapshot.ratings.bounds(query.start_date, query.end_date)
+    limit = end - first if whole else query.limit
+    return snapshot, Cursor(snapshot.id, first, end, query.offset, limit)
+
+
+def _follow(token: str, given: set[str], snapshots: Snapshots) -> tuple[Snapshot, Cursor]:
+    if given != {"cursor"}:
+        raise problems.wrong_parameter("cursor", "Input should come alone: it holds window, offset and limit")
+    try:
+        page = cursors.read(token, snapshots)
+        return snapshots.find(page.snapshot), page
+    except SnapshotGoneError:
+        raise HTTPException(410, GONE) from None
+    except BadCursorError:
+        message = "Input should be copied from a header Link of this server"
+        raise problems.wrong_parameter("cursor", message) from None
+
+
+def _documented() -> dict[int | str, dict[str, Any]]:
+    headers = {name: {"description": said, "schema": {"type": "string"}} for name, said in HEADERS.items()}
+    formats = {name: {"schema": {"type": "string", "description": each.description}} for name, each in FORMATS.items()}
+    return {
+        200: {"description": "A page of ratings, or the whole window.", "headers": headers, "content": formats},
+        304: {"description": "The client has this answer already.", "headers": headers},
+        **problems.responses(401, 406, 410, 422),
+    }

@@ -9,12 +9,13 @@ from starlette.responses import Response
 from movielens_api import problems
 from movielens_api.pages import Page, page
 from movielens_api.parameters import Paging
+from movielens_api.read_route import ReadRoute
 from movielens_api.resources import User
 
 
 def router(users: pl.DataFrame) -> APIRouter:
     """Serve users."""
-    routes = APIRouter(tags=["users"])
+    routes = APIRouter(tags=["users"], route_class=ReadRoute)
 
     @routes.get("/users", summary="List users", response_model=Page[User], responses=problems.responses(401, 422))
     async def list_users(query: Annotated[Paging, Query()]) -> Response:

@@ -1,0 +1,66 @@
+"""What a client would rather have: the headers `Accept` and `Accept-Encoding` (RFC 9110, section 12.5)."""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+QUALITY = re.compile(r"(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
+# A coding or format that nobody mentions is worse than any that somebody does.
+UNMENTIONED = 0.0001
+
+
+@lru_cache(maxsize=1024)
+def media_type(accept: str, offered: Sequence[str]) -> str | None:
+    """Choose among media types by an `Accept` header; of equally welcome ones, the first offered.
+
+    Args:
+        accept: the header; empty means that anything is welcome.
+        offered: the media types there are, best first.
+
+    Returns:
+        One of those offered, or None if none is acceptable.
+    """
+    if not accept.strip():
+        return offered[0]
+    wanted = _qualities(accept)
+    return _best({offer: _media_quality(offer, wanted) for offer in offered})
+
+
+@lru_cache(maxsize=1024)
+def coding(accept_encoding: str, offered: Sequence[str]) -> str:
+    """Choose a content coding by an `Accept-Encoding` header, `identity` if no other is welcome.
+
+    Args:
+        accept_encoding: the header; empty means that none is welcome.
+        offered: the codings there are, best first, without `identity`.
+    """
+    wanted = _qualities(accept_encoding)
+    others = wanted.get("*", 0.0)
+    qualities = {name: wanted.get(name, others) for name in offered}
+    return _best(qualities | {"identity": wanted.get("identity", UNMENTIONED)}) or "identity"
+
+
+def _best(qualities: dict[str, float]) -> str | None:
+    # max returns the first of equals.
+    name = max(qualities, key=lambda name: qualities[name])
+    return name if qualities[name] else None
+
+
+def _media_quality(offer: str, wanted: dict[str, float]) -> float:
+    for ranges in (offer, offer.partition("/")[0] + "/*", "*/*"):
+        if ranges in wanted:
+            return wanted[ranges]
+    return 0.0
+
+
+def _qualities(header: str) -> dict[str, float]:
+    return dict(_quality(element) for element in header.lower().split(",") if element.strip())
+
+
+def _quality(element: str) -> tuple[str, float]:
+    name, *parameters = (part.strip() for part in element.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            # What is no quality is not welcome: better a clear 406 than a guess.
+            return name, float(parameter[2:]) if QUALITY.fullmatch(parameter[2:]) else 0.0
+    return name, 1.0

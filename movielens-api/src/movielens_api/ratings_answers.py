@@ -1,0 +1,108 @@
+"""Answers of `/ratings`: a page of a snapshot, in the format and coding that a client likes best, unless it has it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+from fastapi import HTTPException, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from movielens_api import negotiation
+from movielens_api.codings import CODINGS, compress
+from movielens_api.cursors import Cursor
+from movielens_api.etags import etag, matches
+from movielens_api.formats import FORMATS, ROWS_PER_CHUNK
+from movielens_api.pages import MEDIA_TYPE as JSON
+from movielens_api.pages import envelope
+from movielens_api.snapshots import Snapshot, Snapshots
+
+MEDIA_TYPES = (JSON, *FORMATS)
+VARY = "Accept, Accept-Encoding"
+# Fewer rows fit into one packet anyway.
+FEWEST_ROWS_COMPRESSED = 20
+# More rows take longer to write than to hand to another thread.
+MOST_ROWS_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What a client wants to be sent.
+
+    Attributes:
+        media_type: one of `MEDIA_TYPES`.
+        coding: one of `CODINGS`, or `identity`.
+        if_none_match: the tags of what it has.
+        is_head: whether it wants no body.
+    """
+
+    media_type: str
+    coding: str
+    if_none_match: str
+    is_head: bool
+
+
+def preferences(request: Request) -> Preferences:
+    """Read what a request prefers.
+
+    Raises:
+        HTTPException: 406, there is nothing that it accepts.
+    """
+    headers = request.headers
+    # Several lines of a header are one list.
+    media_type = negotiation.media_type(",".join(headers.getlist("accept")), MEDIA_TYPES)
+    if media_type is None:
+        offered = ", ".join(MEDIA_TYPES)
+        raise HTTPException(406, f"Ratings come as {offered}; accept one of these.", headers={"Vary": VARY})
+    coding = negotiation.coding(",".join(headers.getlist("accept-encoding")), tuple(CODINGS))
+    if_none_match = ",".join(headers.getlist("if-none-match"))
+    return Preferences(media_type, coding, if_none_match, request.method == "HEAD")
+
+
+async def respond(snapshots: Snapshots, snapshot: Snapshot, page: Cursor, wanted: Preferences) -> Response:
+    """Answer with a page of a snapshot, as wanted."""
+    total = page.end - page.first
+    start = page.first + min(page.offset, total)
+    rows = snapshot.ratings.rows(start, min(start + page.limit, page.end))
+    coding = _worthwhile(wanted, rows)
+    headers = {
+        "Snapshot": snapshot.name,
+        "X-Total-Count": str(total),
+        "ETag": etag(page, wanted.media_type, coding),
+        "Cache-Control": "private, no-cache",
+        "Vary": VARY,
+    }
+    if following := page.next():
+        snapshots.hold(snapshot)
+        # A query alone: right behind any prefix and proxy, and no header of the request can bend it elsewhere.
+        headers["Link"] = f'<?cursor={following.token(snapshots.key)}>; rel="next"'
+    if wanted.if_none_match and matches(wanted.if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    headers["Content-Type"] = wanted.media_type
+    if coding != "identity":
+        headers["Content-Encoding"] = coding
+    return await _send(_body(rows, page, wanted, coding), rows.height, headers, wanted)
+
+
+def _body(rows: pl.DataFrame, page: Cursor, wanted: Preferences, coding: str) -> Iterator[bytes]:
+    body = _in_envelope(rows, page) if wanted.media_type == JSON else FORMATS[wanted.media_type].stream(rows)
+    return body if coding == "identity" else compress(body, coding)
+
+
+async def _send(body: Iterator[bytes], rows: int, headers: dict[str, str], wanted: Preferences) -> Response:
+    if rows > ROWS_PER_CHUNK:
+        # The length is known only at the end, so HEAD need not begin.
+        return StreamingResponse(iter(()) if wanted.is_head else body, headers=headers)
+    if rows <= MOST_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
+        return Response(b"".join(body), headers=headers)
+    return Response(await run_in_threadpool(b"".join, body), headers=headers)
+
+
+def _worthwhile(wanted: Preferences, rows: pl.DataFrame) -> str:
+    too_few = rows.height < FEWEST_ROWS_COMPRESSED
+    is_compressed = wanted.media_type != JSON and FORMATS[wanted.media_type].is_compressed
+    return "identity" if too_few or is_compressed else wanted.coding
+
+
+def _in_envelope(rows: pl.DataFrame, page: Cursor) -> Iterator[bytes]:
+    yield envelope(rows, offset=page.offset, limit=page.limit, total=page.end - page.first)

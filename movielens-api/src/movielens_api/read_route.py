@@ -1,0 +1,45 @@
+"""Routes that answer HEAD where they answer GET (RFC 9110, section 9.3.2)."""
+
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
+
+READING = ("GET", "HEAD")
+
+
+class ReadRoute(APIRoute):
+    """A GET that is HEAD too: the same headers, and a server that keeps the body to itself.
+
+    FastAPI would document the two under one operation id, so it is told of GET only; see `document_head`.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match HEAD as if it were GET."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            return super().matches({**scope, "method": "GET"})
+        return super().matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer GET and HEAD, and tell whoever asks otherwise that it is these two."""
+        if scope["method"] not in READING:
+            raise HTTPException(405, headers={"Allow": ", ".join(READING)})
+        await self.app(scope, receive, send)
+
+
+def document_head(document: dict[str, Any]) -> None:
+    """Add to an OpenAPI document that every GET is a HEAD too, with nothing but headers in its answers."""
+    for item in document["paths"].values():
+        reading = item["get"]
+        bodiless = {
+            status: {name: said for name, said in answer.items() if name != "content"}
+            for status, answer in reading["responses"].items()
+        }
+        item["head"] = {
+            **reading,
+            "operationId": reading["operationId"] + "_head",
+            "summary": reading["summary"] + " (headers only)",
+            "responses": bodiless,
+        }
