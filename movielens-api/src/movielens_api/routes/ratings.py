@@ -1,8 +1,8 @@
 """`/ratings`."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from movielens_api import cursors, problems
@@ -10,7 +10,7 @@ from movielens_api.cursors import BadCursorError, Cursor
 from movielens_api.formats import FORMATS
 from movielens_api.pages import MEDIA_TYPE as JSON
 from movielens_api.pages import Page
-from movielens_api.parameters import RatingsQuery
+from movielens_api.parameters import RatingsQuery, documented_query, read_query
 from movielens_api.ratings_answers import preferences, respond
 from movielens_api.read_route import ReadRoute
 from movielens_api.resources import Rating
@@ -31,8 +31,14 @@ def router(snapshots: Snapshots) -> APIRouter:
     """Serve ratings by window."""
     routes = APIRouter(tags=["ratings"], route_class=ReadRoute)
 
-    @routes.get("/ratings", summary="List ratings", response_model=Page[Rating], responses=_documented())
-    async def list_ratings(request: Request, query: Annotated[RatingsQuery, Query()]) -> Response:
+    @routes.get(
+        "/ratings",
+        summary="List ratings",
+        response_model=Page[Rating],
+        responses=_documented(),
+        openapi_extra={"parameters": documented_query(RatingsQuery)},
+    )
+    async def list_ratings(request: Request) -> Response:
         """The ratings from `start_date` (inclusive) to `end_date` (exclusive), days in UTC.
 
         Rows are ordered by `timestamp`, `userId`, `movieId`; `total` counts the whole window.
@@ -42,14 +48,13 @@ def router(snapshots: Snapshots) -> APIRouter:
         By `Accept-Encoding`, all but Parquet and the shortest are compressed with zstd or gzip.
         With the tag of an answer in `If-None-Match`, it comes again only if it would be another.
         """
+        query = read_query(RatingsQuery, request)
         wanted = preferences(request)
-        # FastAPI fills in the defaults, so the query itself no longer knows what was given.
-        given = set(request.query_params)
-        whole = wanted.media_type != JSON and "limit" not in given
+        whole = wanted.media_type != JSON and "limit" not in query.model_fields_set
         if query.cursor is None:
             snapshot, page = _begin(query, snapshots, whole=whole)
         else:
-            snapshot, page = _follow(query.cursor, given, snapshots)
+            snapshot, page = _follow(query.cursor, query.model_fields_set, snapshots)
         return await respond(snapshots, snapshot, page, wanted)
 
     return routes
