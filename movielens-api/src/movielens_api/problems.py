@@ -46,6 +46,29 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _server_error)
 
 
+def respond(
+    path: str,
+    status: int,
+    detail: str,
+    *,
+    errors: list[ParameterError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Answer with a problem document: an ASGI application, for layers outside of FastAPI, too.
+
+    Args:
+        path: the path that was asked for.
+        status: the HTTP status.
+        detail: what went wrong with this very request, and what the caller should do.
+        errors: each parameter that is wrong.
+        headers: further headers, such as `Retry-After`.
+    """
+    problem = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=detail, instance=quote(path), errors=errors
+    )
+    return Response(problem.model_dump_json(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE)
+
+
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document errors of a route: what FastAPI takes as `responses`."""
     return {status: _documented(status) for status in sorted({*statuses, 500})}
@@ -70,7 +93,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - Starlette types every handler alike
     said = error.detail != HTTPStatus(error.status_code).phrase
     detail = error.detail if said else DETAILS.get(error.status_code, error.detail)
-    return _respond(request, error.status_code, detail, headers=error.headers)
+    return respond(request.scope["path"], error.status_code, detail, headers=error.headers)
 
 
 def wrong_parameter(parameter: str, message: str) -> RequestValidationError:
@@ -82,33 +105,14 @@ async def _wrong_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     errors = [_parameter_error(found) for found in error.errors()]
     detail = "; ".join(f"{wrong.parameter}: {wrong.message}" for wrong in errors)
-    return _respond(request, 422, detail, errors=errors)
+    return respond(request.scope["path"], 422, detail, errors=errors)
 
 
 async def _server_error(request: Request, _error: Exception) -> Response:
-    return _respond(request, 500, DETAILS[500])
+    return respond(request.scope["path"], 500, DETAILS[500])
 
 
 def _parameter_error(found: dict[str, Any]) -> ParameterError:
     unknown = found["type"] == "extra_forbidden"
     message = "This address has no such parameter" if unknown else found["msg"]
     return ParameterError(parameter=str(found["loc"][-1]), message=message)
-
-
-def _respond(
-    request: Request,
-    status: int,
-    detail: str,
-    *,
-    errors: list[ParameterError] | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    problem = Problem(
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        instance=quote(request.scope["path"]),
-        errors=errors,
-    )
-    body = problem.model_dump_json(exclude_none=True)
-    return Response(body, status, headers=headers, media_type=MEDIA_TYPE)

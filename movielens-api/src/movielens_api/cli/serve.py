@@ -1,0 +1,90 @@
+"""`movielens-api serve`: load the dataset, open the socket, say so, and serve."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from movielens_api.datasets.options import Options
+
+DESCRIPTION = "Serve ratings until told to stop."
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand to the parser of `movielens-api`."""
+    parser = commands.add_parser("serve", help="start the server", description=DESCRIPTION)
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--dataset",
+        default="sample",
+        metavar="NAME|PATH",
+        help="sample, ml-latest-small, ml-25m, ml-32m, synthetic:N, or a folder or zip with GroupLens' ratings.csv and "
+        "movies.csv (default: sample)",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where downloads, the binary cache and quarantined rows are kept (default: the user's cache directory)",
+    )
+    parser.add_argument(
+        "--max-damaged",
+        type=_share,
+        metavar="SHARE",
+        help="the share of damaged ratings up to which the rest is loaded (default: 0.001)",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=5000, help="the port to listen on; 0 picks one (default: 5000)")
+    parser.add_argument("--user", help="the user to accept (default: $API_USER)")
+    parser.add_argument(
+        "--password",
+        help="the password to accept (default: $API_PASSWORD, which other users of the machine cannot see)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serve.
+
+    Raises:
+        StartupError: something about the settings or the dataset stands in the way.
+    """
+    # Imported late: --help and --version answer before FastAPI and polars have loaded.
+    from movielens_api import datasets, server, settings
+    from movielens_api.app import create_app
+
+    credentials = settings.choose_credentials(arguments.user, arguments.password, os.environ)
+    settings.refuse_default_in_public(credentials, arguments.host)
+    catalogue = datasets.load(arguments.dataset, _options(arguments))
+    app = create_app(catalogue, credentials)
+    with server.listen(arguments.host, arguments.port) as listening:
+        _announce(catalogue.summary(), server.url(listening), is_default=credentials == settings.DEFAULT)
+        server.run(app, listening)
+
+
+def _options(arguments: argparse.Namespace) -> "Options":
+    from movielens_api.datasets.options import Options
+
+    given = {"data_dir": arguments.data_dir, "max_damaged": arguments.max_damaged}
+    return Options(**{name: value for name, value in given.items() if value is not None})
+
+
+def _announce(summary: str, url: str, *, is_default: bool) -> None:
+    print(f"Loaded {summary}.")
+    if is_default:
+        print("User and password are movielens/movielens; set API_USER and API_PASSWORD to change them.")
+    print(f"Listening on {url} (documentation: {url}/docs). Stop with Ctrl+C.", flush=True)
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - the highest port there is
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
+    return port
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
