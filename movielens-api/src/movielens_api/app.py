@@ -53,6 +53,6 @@ def create_app(catalogue: Catalogue, credentials: Credentials, snapshots: Snapsh
     problems.install(app)
     app.include_router(health.router())
     protected = [Depends(BasicAuth(credentials))]
-    for router in (ratings.router(snapshots), movies.router(catalogue), users.router(catalogue.users)):
+    for router in (ratings.router(snapshots), movies.router(catalogue), users.router(snapshots)):
         app.include_router(router, dependencies=protected)
     return app

@@ -20,20 +20,23 @@ class Catalogue:
 
     Args:
         name: what the dataset is called in messages.
-        ratings: rows with the columns of `ratings_table.SCHEMA`, in any order.
+        ratings: rows with the columns of `ratings_table.SCHEMA`, in any order, or a table of them.
         movies: one row per movie with the columns of `MOVIES_SCHEMA`, in any order.
 
     Attributes:
         ratings: all ratings.
         movies: all movies, by `movieId`.
-        users: everyone who rated, by `userId`, with `num_ratings`.
     """
 
-    def __init__(self, name: str, ratings: pl.DataFrame, movies: pl.DataFrame) -> None:
+    def __init__(self, name: str, ratings: pl.DataFrame | RatingsTable, movies: pl.DataFrame) -> None:
         self.name = name
-        self.ratings = RatingsTable(ratings)
+        self.ratings = ratings if isinstance(ratings, RatingsTable) else RatingsTable(ratings)
         self.movies = movies.select(pl.col(name).cast(dtype) for name, dtype in MOVIES_SCHEMA.items()).sort("movieId")
-        self.users = ratings.group_by(pl.col("userId").cast(pl.Int32)).agg(num_ratings=pl.len()).sort("userId")
+
+    @property
+    def users(self) -> pl.DataFrame:
+        """Everyone who rated, by `userId`, with `num_ratings`."""
+        return self.ratings.users
 
     def movie(self, movie_id: int) -> dict[str, Any] | None:
         """Return the movie's row by column name, or None if there is no such movie."""

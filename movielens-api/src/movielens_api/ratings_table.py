@@ -1,11 +1,13 @@
-"""Ratings as sorted columns: any window, its size and any offset in it cost two binary searches."""
+"""The ratings: one state of them, any window of it, and the state that further ratings make of it."""
 
-from bisect import bisect_left
 from datetime import UTC, date, datetime
 from hashlib import sha256
-from io import BytesIO
+from itertools import pairwise
 
 import polars as pl
+
+from movielens_api.overlay import Layer, Overlay
+from movielens_api.sorted_run import DTYPES, WIRE_COLUMNS, SortedRun, latest
 
 SCHEMA: dict[str, type[pl.DataType]] = {
     "userId": pl.Int32,
@@ -14,13 +16,15 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     "timestamp": pl.Int64,
 }
 ORDER = ["timestamp", "userId", "movieId"]
-WIRE_COLUMNS = ["movieId", "rating", "timestamp", "userId"]
 SECONDS_PER_DAY = 86_400
 ROWS_PER_DIGESTED_CHUNK = 1 << 18
+# Merging so few takes about as long as merging one; and each overlay has so many times the changes of the one above.
+MOST_IN_TOP = 2_000
+GROWTH = 8
 
 
 class RatingsTable:
-    """All ratings, in the canonical order `timestamp, userId, movieId`.
+    """Ratings in the canonical order `timestamp, userId, movieId`. A table never changes: `posted` makes another.
 
     Args:
         ratings: rows with the columns of `SCHEMA`, in any order; `timestamp` is Unix seconds in UTC.
@@ -30,16 +34,50 @@ class RatingsTable:
     """
 
     def __init__(self, ratings: pl.DataFrame) -> None:
-        ordered = ratings.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()).sort(ORDER).rechunk()
+        ordered = _as_stored(ratings).sort(ORDER).rechunk()
         _refuse_repetition(ordered)
-        self._rows = ordered.select(WIRE_COLUMNS)
-        self._timestamps = ordered["timestamp"]
+        self._layer: Layer = SortedRun.of(ordered)
+
+    @classmethod
+    def of(cls, layer: Layer) -> "RatingsTable":
+        """Make a table of ratings that are in order already."""
+        table = cls.__new__(cls)
+        table._layer = layer
+        return table
 
     def __len__(self) -> int:
-        return self._rows.height
+        return len(self._layer)
+
+    def posted(self, ratings: pl.DataFrame) -> "RatingsTable":
+        """Return the table with further ratings; this one stays as it is, and both share what they can.
+
+        A rating with the user, movie and timestamp of one that is there, or earlier among the further ones,
+        takes its place. It costs under a millisecond for a few ratings however many there are,
+        as long as `folded` is called now and then.
+
+        Args:
+            ratings: rows with the columns of `SCHEMA`, in the order they were given.
+        """
+        if ratings.is_empty():
+            return self
+        given = SortedRun.of(_as_stored(ratings))
+        later, top = given.taken(latest(given.columns)), self._layer
+        if isinstance(top, Overlay) and len(top.changes) + len(later) <= MOST_IN_TOP:
+            return RatingsTable.of(top.merged(later))
+        return RatingsTable.of(Overlay.on(top, later))
+
+    def folded(self) -> "RatingsTable":
+        """Return the same ratings in fewer layers: this table itself if there is nothing to do.
+
+        To be called after the table is published; how long it takes depends on how many ratings were posted.
+        """
+        top = self._layer
+        while isinstance(top, Overlay) and isinstance(top.below, Overlay) and _is_large(top, top.below):
+            top = top.below.merged(top.changes)
+        return self if top is self._layer else RatingsTable.of(top)
 
     def window(self, start: date | None = None, end: date | None = None) -> pl.DataFrame:
-        """Return the ratings of whole UTC days as a view that copies nothing.
+        """Return the ratings of whole UTC days.
 
         Args:
             start: the first day, inclusive; None means from the first rating on.
@@ -49,32 +87,55 @@ class RatingsTable:
 
     def bounds(self, start: date | None = None, end: date | None = None) -> tuple[int, int]:
         """Return the places of a window's first row and of the row after its last."""
-        first = 0 if start is None else self._rows_before(start)
-        after = len(self) if end is None else self._rows_before(end)
+        first = 0 if start is None else self._layer.before(_midnight(start))
+        after = len(self) if end is None else self._layer.before(_midnight(end))
         return first, max(first, after)
 
     def rows(self, first: int, after: int) -> pl.DataFrame:
-        """Return the rows from one place to before another, as a view that copies nothing."""
-        return self._rows.slice(first, max(after - first, 0))
+        """Return the rows from one place to before another, as a view where nothing was posted among them."""
+        after = min(after, len(self))
+        return self._layer.rows(min(first, after), after)
+
+    @property
+    def users(self) -> pl.DataFrame:
+        """Everyone who rated, by `userId`, with `num_ratings`."""
+        return self._layer.users
 
     def digest(self) -> bytes:
         """Return what only the same ratings have. It reads all of them: 25 million take about a second."""
-        digest = sha256()
+        digests = {name: sha256() for name in WIRE_COLUMNS}
         for start in range(0, len(self), ROWS_PER_DIGESTED_CHUNK):
-            written = BytesIO()
-            self._rows.slice(start, ROWS_PER_DIGESTED_CHUNK).write_ipc_stream(written)
-            digest.update(written.getbuffer())
-        return digest.digest()
+            run = SortedRun.of(self.rows(start, start + ROWS_PER_DIGESTED_CHUNK).rechunk())
+            for name, digest in digests.items():
+                digest.update(run.columns[name].astype(DTYPES[name], copy=False).data)
+        return sha256(b"".join(digest.digest() for digest in digests.values())).digest()
 
     def days(self) -> tuple[date, date] | None:
         """Return the first and the last day with a rating, or None without ratings."""
         if not len(self):
             return None
-        return _day_of(self._timestamps[0]), _day_of(self._timestamps[-1])
+        first, last = (self.rows(place, place + 1)["timestamp"].item() for place in (0, len(self) - 1))
+        return _day_of(first), _day_of(last)
 
-    def _rows_before(self, day: date) -> int:
-        # bisect takes 5 µs on 25 million rows; Series.search_sorted plans a query first and takes 80.
-        return bisect_left(self._timestamps, _midnight(day))
+    def ratings_per_year(self) -> list[tuple[int, int]]:
+        """Return how many ratings each year (UTC) has, from the first with any to the last."""
+        if not (days := self.days()):
+            return []
+        years = range(days[0].year, days[1].year + 1)
+        starts = [self._layer.before(_midnight(date(year, 1, 1))) for year in years]
+        return [
+            (year, after - first) for year, first, after in zip(years, starts, [*starts[1:], len(self)], strict=True)
+        ]
+
+
+def _as_stored(ratings: pl.DataFrame) -> pl.DataFrame:
+    if ratings.schema == SCHEMA:
+        return ratings
+    return ratings.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+
+
+def _is_large(top: Overlay, below: Overlay) -> bool:
+    return len(top.changes) * GROWTH > len(below.changes)
 
 
 def _refuse_repetition(ordered: pl.DataFrame) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import polars as pl
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
@@ -11,15 +10,16 @@ from movielens_api.pages import Page, page
 from movielens_api.parameters import Paging
 from movielens_api.read_route import ReadRoute
 from movielens_api.resources import User
+from movielens_api.snapshots import Snapshots
 
 
-def router(users: pl.DataFrame) -> APIRouter:
+def router(snapshots: Snapshots) -> APIRouter:
     """Serve users."""
     routes = APIRouter(tags=["users"], route_class=ReadRoute)
 
     @routes.get("/users", summary="List users", response_model=Page[User], responses=problems.responses(401, 422))
     async def list_users(query: Annotated[Paging, Query()]) -> Response:
         """Everyone who rated, ordered by `userId`."""
-        return page(users, query)
+        return page(snapshots.current().ratings.users, query)
 
     return routes
