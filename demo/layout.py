@@ -35,6 +35,11 @@ class Layout:
         return self.local / "data"
 
     @property
+    def served(self) -> Path:
+        """What movielens-api keeps of the ratings that it serves."""
+        return self.local / "served"
+
+    @property
     def logs(self) -> Path:
         """What each process of the stack prints."""
         return self.local / "logs"

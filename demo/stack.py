@@ -102,8 +102,9 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
     def start_api(self) -> None:
         """Start movielens-api on the sample ratings; it loads them while Airflow prepares its database."""
         program = Path(sys.executable).with_name("movielens-api")
-        options = ["serve", "--dataset", "sample", "--host", LOOPBACK, "--port", str(self.api_port)]
-        self._start("movielens-api", [str(program), *options], api_environment(self.credentials.api_password))
+        options = ["--dataset", "sample", "--data-dir", str(self.layout.served)]
+        options += ["--host", LOOPBACK, "--port", str(self.api_port)]
+        self._start("movielens-api", [str(program), "serve", *options], api_environment(self.credentials.api_password))
 
     def wait_for_api(self) -> None:
         """Wait until movielens-api serves."""

@@ -45,8 +45,10 @@ class Api:
 def api(tmp_path_factory):
     """The real server on the real 100,004 ratings."""
     command = [sys.executable, "-m", "movielens_api", "serve", "--port", "0"]
-    environment = {**os.environ, "API_USER": Api.user, "API_PASSWORD": Api.password, "PYTHONUNBUFFERED": "1"}
-    log = tmp_path_factory.mktemp("api") / "log"
+    folder = tmp_path_factory.mktemp("api")
+    own = {name: str(folder / name) for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME")}
+    environment = {**os.environ, **own, "API_USER": Api.user, "API_PASSWORD": Api.password, "PYTHONUNBUFFERED": "1"}
+    log = folder / "log"
     with log.open("w") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as server:
         yield Api(_announced_address(server, log))
         server.terminate()

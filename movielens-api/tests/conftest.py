@@ -23,6 +23,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from api_testing import Api, Launch, Model, Process, Serving, url_of
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, and no server that it starts, touches what the user keeps."""
+    with pytest.MonkeyPatch.context() as environ:
+        for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+            environ.setenv(name, str(tmp_path_factory.mktemp(name)))
+        yield
+
+
 @pytest.fixture(scope="session")
 def launch() -> Iterator[Launch]:
     """Start `movielens-api` with some arguments and environment; whatever still runs at the end is killed."""

@@ -4,13 +4,15 @@ import dataclasses
 import os
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from movielens_api import datasets
+from movielens_api import base_files, datasets
 from movielens_api.datasets import binary_cache, grouplens, synthetic
 from movielens_api.datasets.options import Options
 from movielens_api.errors import DamagedDatasetError, StartupError
+from movielens_api.sorted_run import DTYPES
 
 HEADER = "userId,movieId,rating,timestamp\n"
 
@@ -22,7 +24,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def options(tmp_path: Path, said: list[str]) -> Options:
-    return Options(tmp_path / "data", 0.5, tell=said.append, cached_from=1)
+    return Options(tmp_path / "data", 0.5, tell=said.append)
 
 
 @pytest.fixture
@@ -56,11 +58,6 @@ def test_the_second_start_gives_the_same_unparsed(
     assert second.ratings.window().equals(first.ratings.window())
     assert second.movies.equals(first.movies)
     assert second.users.equals(first.users)
-
-
-def test_small_datasets_are_not_kept(folder: Path, options: Options) -> None:
-    datasets.load(str(folder), dataclasses.replace(options, cached_from=4))
-    assert not options.data_dir.exists()
 
 
 @pytest.mark.parametrize("name", ["ratings.csv", "movies.csv"])
@@ -98,7 +95,11 @@ def test_another_format_or_generator_is_not_read(
     assert unparsed == ["files", "synthetic", "synthetic", "files"]
 
 
-@pytest.mark.parametrize("file", ["ratings.arrow", "movies.arrow", "damaged.arrow", "manifest.json"])
+FILES = ["movies.arrow", "damaged.arrow", "manifest.json", *(f"ratings/{name}.npy" for name in DTYPES),
+         "ratings/users.arrow", "ratings/manifest.json"]  # fmt: skip
+
+
+@pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "missing"])
 def test_a_damaged_cache_is_as_good_as_none(folder: Path, options: Options, file: str, damage: str) -> None:
     expected = rows(folder, options)
@@ -136,11 +137,14 @@ def test_no_room_for_the_cache_stops_nothing(folder: Path, options: Options, sai
     assert said[0].startswith("the next start will take as long as this one")
 
 
-def test_a_write_that_fails_leaves_nothing(folder: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", [binary_cache, base_files])
+def test_a_write_that_fails_leaves_nothing(
+    folder: Path, options: Options, monkeypatch: pytest.MonkeyPatch, where: ModuleType
+) -> None:
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device", path)
 
-    monkeypatch.setattr(binary_cache, "_flush", full)
+    monkeypatch.setattr(where, "flush", full)
     assert len(rows(folder, options)) == 3
     assert states(options) == []
 

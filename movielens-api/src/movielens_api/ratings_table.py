@@ -1,13 +1,14 @@
 """The ratings: one state of them, any window of it, and the state that further ratings make of it."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from hashlib import sha256
 from itertools import pairwise
 
 import polars as pl
 
+from movielens_api.digests import Digest
 from movielens_api.overlay import Layer, Overlay
-from movielens_api.sorted_run import DTYPES, WIRE_COLUMNS, SortedRun, latest
+from movielens_api.sorted_run import SortedRun, latest
 
 SCHEMA: dict[str, type[pl.DataType]] = {
     "userId": pl.Int32,
@@ -37,12 +38,13 @@ class RatingsTable:
         ordered = _as_stored(ratings).sort(ORDER).rechunk()
         _refuse_repetition(ordered)
         self._layer: Layer = SortedRun.of(ordered)
+        self._digest: bytes | None = None
 
     @classmethod
-    def of(cls, layer: Layer) -> "RatingsTable":
-        """Make a table of ratings that are in order already."""
+    def of(cls, layer: Layer, digest: bytes | None = None) -> "RatingsTable":
+        """Make a table of ratings that are in order already, and whose digest may be known."""
         table = cls.__new__(cls)
-        table._layer = layer
+        table._layer, table._digest = layer, digest
         return table
 
     def __len__(self) -> int:
@@ -96,19 +98,23 @@ class RatingsTable:
         after = min(after, len(self))
         return self._layer.rows(min(first, after), after)
 
+    def chunks(self, first: int, after: int, size: int) -> Iterator[pl.DataFrame]:
+        """Yield the rows from one place to before another, so many at once, and so many in memory."""
+        return (self.rows(start, min(start + size, after)) for start in range(first, after, size))
+
     @property
     def users(self) -> pl.DataFrame:
         """Everyone who rated, by `userId`, with `num_ratings`."""
         return self._layer.users
 
     def digest(self) -> bytes:
-        """Return what only the same ratings have. It reads all of them: 25 million take about a second."""
-        digests = {name: sha256() for name in WIRE_COLUMNS}
-        for start in range(0, len(self), ROWS_PER_DIGESTED_CHUNK):
-            run = SortedRun.of(self.rows(start, start + ROWS_PER_DIGESTED_CHUNK).rechunk())
-            for name, digest in digests.items():
-                digest.update(run.columns[name].astype(DTYPES[name], copy=False).data)
-        return sha256(b"".join(digest.digest() for digest in digests.values())).digest()
+        """Return what only the same ratings have. Unless they came from a base, the first call reads them all."""
+        if self._digest is None:
+            digest = Digest()
+            for rows in self.chunks(0, len(self), ROWS_PER_DIGESTED_CHUNK):
+                digest.update(rows)
+            self._digest = digest.value()
+        return self._digest
 
     def days(self) -> tuple[date, date] | None:
         """Return the first and the last day with a rating, or None without ratings."""
@@ -123,9 +129,8 @@ class RatingsTable:
             return []
         years = range(days[0].year, days[1].year + 1)
         starts = [self._layer.before(_midnight(date(year, 1, 1))) for year in years]
-        return [
-            (year, after - first) for year, first, after in zip(years, starts, [*starts[1:], len(self)], strict=True)
-        ]
+        numbers = [after - first for first, after in pairwise([*starts, len(self)])]
+        return list(zip(years, numbers, strict=True))
 
 
 def _as_stored(ratings: pl.DataFrame) -> pl.DataFrame:

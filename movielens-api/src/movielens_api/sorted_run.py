@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-WIRE_COLUMNS = ["movieId", "rating", "timestamp", "userId"]
-# How they lie in memory and on disk.
+# How ratings are sent, and how they lie in memory and on disk.
 DTYPES = {"movieId": "<i4", "rating": "<f4", "timestamp": "<i8", "userId": "<i4"}
 
 Places = NDArray[np.int64]
@@ -24,10 +23,12 @@ class SortedRun:
     polars reads the columns where they are.
 
     Args:
-        columns: the columns of `WIRE_COLUMNS`, of the types of `DTYPES`.
+        columns: the columns of `DTYPES`, each of its type.
+        counted: the users, if they are known.
     """
 
     columns: dict[str, NDArray[Any]]
+    counted: pl.DataFrame | None = None
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> "SortedRun":
@@ -36,9 +37,9 @@ class SortedRun:
         Raises:
             ValueError: a value is missing.
         """
-        if any(rows[name].has_nulls() for name in WIRE_COLUMNS):
+        if any(rows[name].has_nulls() for name in DTYPES):
             raise ValueError("a rating lacks a value")
-        return cls({name: rows[name].to_numpy() for name in WIRE_COLUMNS})
+        return cls({name: rows[name].to_numpy() for name in DTYPES})
 
     def __len__(self) -> int:
         return len(self.columns["timestamp"])
@@ -46,7 +47,7 @@ class SortedRun:
     @cached_property
     def frame(self) -> pl.DataFrame:
         """The columns as polars sees them, in place."""
-        return pl.DataFrame([pl.Series(name, self.columns[name]) for name in WIRE_COLUMNS])
+        return pl.DataFrame([pl.Series(name, self.columns[name]) for name in DTYPES])
 
     def rows(self, first: int, after: int) -> pl.DataFrame:
         """Return the rows from one place to before another, as a view that copies nothing."""
@@ -55,6 +56,8 @@ class SortedRun:
     @cached_property
     def users(self) -> pl.DataFrame:
         """Everyone who rated, by `userId`, with `num_ratings`."""
+        if self.counted is not None:
+            return self.counted
         return self.frame.group_by("userId").agg(num_ratings=pl.len()).sort("userId")
 
     def before(self, timestamp: int) -> int:

@@ -31,7 +31,8 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
     """
     options = options or Options()
     if dataset == "sample":
-        return sample.load()
+        cache = BinaryCache(options.data_dir, "sample", sample.version())
+        return _kept(cache, dataset, lambda: (sample.load(), None), options)[0]
     if invented := synthetic.parse(dataset):
         number, seed = invented
         cache = BinaryCache(options.data_dir, f"synthetic-{number}-{seed}", synthetic.VERSION)
@@ -68,9 +69,9 @@ def _kept(cache: BinaryCache, name: str, load: Callable[[], Loaded], options: Op
     if kept := cache.read(name):
         return kept
     loaded = load()
-    if len(loaded[0].ratings) >= options.cached_from:
-        try:
-            cache.write(*loaded)
-        except OSError as error:
-            options.tell(f"the next start will take as long as this one: cannot keep the columns of {name}: {error}")
-    return loaded
+    try:
+        cache.write(*loaded)
+    except OSError as error:
+        options.tell(f"the next start will take as long as this one: cannot keep the columns of {name}: {error}")
+    # Read back, it is shared with other processes and leaves memory to them.
+    return cache.read(name) or loaded

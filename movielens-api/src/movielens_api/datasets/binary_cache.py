@@ -1,4 +1,4 @@
-"""Parsed datasets as columns on disk, so that the second start parses nothing.
+"""Parsed datasets as columns on disk, so that the second start parses nothing and copies nothing.
 
 One folder for each state of a dataset: written beside, flushed, renamed; read only if every byte is as it was written.
 """
@@ -6,20 +6,19 @@ One folder for each state of a dataset: written beside, flushed, renamed; read o
 import json
 import os
 import shutil
-import zlib
 from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 
+from movielens_api.base_files import DamagedBaseError, checksum, flush, open_base, write_base
 from movielens_api.catalogue import Catalogue
 from movielens_api.datasets.damage import Damage
 from movielens_api.datasets.naming import digest
 
-FORMAT = 1
+FORMAT = 2
 LENGTH_OF_KEY = 16
-MANIFEST = "manifest.json"
-AT_ONCE = 1 << 24
+MANIFEST, RATINGS, MOVIES, DAMAGED = "manifest.json", "ratings", "movies.arrow", "damaged.arrow"
 
 
 class BinaryCache:
@@ -44,14 +43,14 @@ class BinaryCache:
         """
         try:
             manifest = json.loads((self._folder / MANIFEST).read_bytes())
-            if any(_checksum(self._folder / file) != found for file, found in manifest["files"].items()):
+            if any(checksum(self._folder / file) != found for file, found in manifest["files"].items()):
                 return None
             frames = {file: pl.read_ipc(self._folder / file) for file in manifest["files"]}
-            ratings, movies, damaged = (frames.get(f"{what}.arrow") for what in ("ratings", "movies", "damaged"))
+            damaged = frames.get(DAMAGED)
             damage = None if damaged is None else Damage(manifest["place"], manifest["total"], damaged)
-        except (OSError, ValueError, KeyError):
+            return Catalogue(name, open_base(self._folder / RATINGS), frames[MOVIES]), damage
+        except (OSError, ValueError, KeyError, DamagedBaseError):
             return None
-        return None if ratings is None or movies is None else (Catalogue(name, ratings, movies), damage)
 
     def write(self, catalogue: Catalogue, damage: Damage | None) -> None:
         """Keep a dataset, all of it or nothing.
@@ -62,23 +61,22 @@ class BinaryCache:
         beside = self._parent / f".{self._name}.{os.getpid()}"
         try:
             beside.mkdir(parents=True)
-            frames = {"ratings.arrow": catalogue.ratings.window(), "movies.arrow": catalogue.movies}
-            if damage:
-                frames["damaged.arrow"] = damage.rows
+            write_base(catalogue.ratings, beside / RATINGS)
+            frames = {MOVIES: catalogue.movies} | ({DAMAGED: damage.rows} if damage else {})
             for file, frame in frames.items():
                 with (beside / file).open("wb") as opened:
                     frame.write_ipc(opened, compression="uncompressed")
-                _flush(beside / file)
+                flush(beside / file)
             manifest = {
-                "files": {file: _checksum(beside / file) for file in frames},
+                "files": {file: checksum(beside / file) for file in frames},
                 "place": damage.place if damage else None,
                 "total": damage.total if damage else None,
             }
             (beside / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-            _flush(beside / MANIFEST)
+            flush(beside / MANIFEST)
             self._forget()
             beside.rename(self._folder)
-            _flush(self._parent)
+            flush(self._parent)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
@@ -89,19 +87,3 @@ class BinaryCache:
             with suppress(OSError):
                 kept.rename(gone)
             shutil.rmtree(gone, ignore_errors=True)
-
-
-def _checksum(path: Path) -> int:
-    checksum = 0
-    with path.open("rb") as file:
-        while content := file.read(AT_ONCE):
-            checksum = zlib.crc32(content, checksum)
-    return checksum
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

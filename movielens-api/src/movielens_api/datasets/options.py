@@ -9,7 +9,6 @@ from pathlib import Path
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 DOWNLOADS_VARIABLE = "MOVIELENS_API_DOWNLOADS"
 MAX_DAMAGED = 0.001
-CACHED_FROM = 1_000_000
 
 
 def default_data_dir(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
@@ -40,11 +39,9 @@ class Options:
         max_damaged: the share of damaged rows up to which the rest is loaded.
         downloads: the address under which `<name>.zip` is downloaded.
         tell: takes each line about progress and damage.
-        cached_from: the number of ratings from which on a dataset is kept in the binary cache.
     """
 
     data_dir: Path = field(default_factory=default_data_dir)
     max_damaged: float = MAX_DAMAGED
     downloads: str = field(default_factory=default_downloads)
     tell: Callable[[str], None] = tell
-    cached_from: int = CACHED_FROM

