@@ -87,7 +87,8 @@ def test_a_stream_holds_no_more_than_a_few_chunks(name: str) -> None:
         userId=pl.lit(1, pl.Int32),
     )
     tracemalloc.start()
-    sizes = [len(chunk) for chunk in FORMATS[name].stream(rows)]
+    chunks = (rows.slice(start, ROWS_PER_CHUNK) for start in range(0, many, ROWS_PER_CHUNK))
+    sizes = [len(chunk) for chunk in FORMATS[name].stream(chunks)]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(sizes) >= 40

@@ -1,11 +1,12 @@
 """Ratings as bytes: the media types that `/ratings` speaks, each whole or as a stream of bounded memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from tempfile import TemporaryFile
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from movielens_api.ratings_table import SCHEMA
 
@@ -15,6 +16,7 @@ COLUMNS = list(SCHEMA)
 # Without rows, an Arrow stream ends with this after its schema.
 ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
+Frames = Iterable[pl.DataFrame]
 Chunks = Iterator[bytes]
 
 
@@ -24,44 +26,39 @@ class Format:
 
     Attributes:
         media_type: its name in `Accept` and `Content-Type`.
-        stream: writes rows, a chunk at a time. The chunks together are what the rows are as a whole.
+        stream: writes rows, a chunk at a time, however they are cut.
         is_compressed: whether a content coding could not make it smaller.
         description: what its rows look like, for the documentation.
     """
 
     media_type: str
-    stream: Callable[[pl.DataFrame], Chunks]
+    stream: Callable[[Frames], Chunks]
     description: str
     is_compressed: bool = False
 
 
-def _chunks(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    ordered = rows.select(COLUMNS)
-    return (ordered.slice(start, ROWS_PER_CHUNK) for start in range(0, rows.height, ROWS_PER_CHUNK))
-
-
-def _ndjson(rows: pl.DataFrame) -> Chunks:
-    for chunk in _chunks(rows):
+def _ndjson(chunks: Frames) -> Chunks:
+    for chunk in chunks:
         written = BytesIO()
-        chunk.write_ndjson(written)
+        chunk.select(COLUMNS).write_ndjson(written)
         yield written.getvalue()
 
 
-def _csv(rows: pl.DataFrame) -> Chunks:
+def _csv(chunks: Frames) -> Chunks:
     yield ",".join(COLUMNS).encode() + b"\n"
-    for chunk in _chunks(rows):
+    for chunk in chunks:
         written = BytesIO()
-        chunk.write_csv(written, include_header=False)
+        chunk.select(COLUMNS).write_csv(written, include_header=False)
         yield written.getvalue()
 
 
-def _arrow(rows: pl.DataFrame) -> Chunks:
+def _arrow(chunks: Frames) -> Chunks:
     # Each chunk is written as a stream of its own: schema, one record batch, end. Only the first schema is sent.
-    schema = _arrow_stream(rows.select(COLUMNS).clear())[:-8]
+    schema = _arrow_stream(pl.DataFrame(schema=SCHEMA))[:-8]
     schema = schema[: 8 + int.from_bytes(schema[4:8], "little")]
     yield schema
-    for chunk in _chunks(rows):
-        yield _arrow_stream(chunk)[len(schema) : -len(ARROW_END)]
+    for chunk in chunks:
+        yield _arrow_stream(chunk.select(COLUMNS))[len(schema) : -len(ARROW_END)]
     yield ARROW_END
 
 
@@ -71,11 +68,12 @@ def _arrow_stream(rows: pl.DataFrame) -> bytes:
     return written.getvalue()
 
 
-def _parquet(rows: pl.DataFrame) -> Chunks:
+def _parquet(chunks: Frames) -> Chunks:
     # Through a file, not a pipe: a client that stops reading would stop the threads that polars writes with, and
     # those write every other answer too.
     with TemporaryFile() as file:
-        rows.select(COLUMNS).write_parquet(file, row_group_size=ROWS_PER_CHUNK * 4)
+        rows = register_io_source(lambda *_: (chunk.select(COLUMNS) for chunk in chunks), schema=SCHEMA)
+        rows.sink_parquet(file, row_group_size=ROWS_PER_CHUNK * 4)
         file.seek(0)
         while written := file.read(BYTES_PER_READ):
             yield written

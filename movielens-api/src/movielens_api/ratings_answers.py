@@ -15,6 +15,7 @@ from movielens_api.etags import etag, matches
 from movielens_api.formats import FORMATS, ROWS_PER_CHUNK
 from movielens_api.pages import MEDIA_TYPE as JSON
 from movielens_api.pages import envelope
+from movielens_api.ratings_table import RatingsTable
 from movielens_api.snapshots import Snapshot, Snapshots
 
 MEDIA_TYPES = (JSON, *FORMATS)
@@ -62,8 +63,7 @@ def preferences(request: Request) -> Preferences:
 async def respond(snapshots: Snapshots, snapshot: Snapshot, page: Cursor, wanted: Preferences) -> Response:
     """Answer with a page of a snapshot, as wanted."""
     total = page.end - page.first
-    start = page.first + min(page.offset, total)
-    rows = snapshot.ratings.rows(start, min(start + page.limit, page.end))
+    rows = min(page.limit, total - min(page.offset, total))
     coding = _worthwhile(wanted, rows)
     headers = {
         "Snapshot": snapshot.name,
@@ -81,11 +81,15 @@ async def respond(snapshots: Snapshots, snapshot: Snapshot, page: Cursor, wanted
     headers["Content-Type"] = wanted.media_type
     if coding != "identity":
         headers["Content-Encoding"] = coding
-    return await _send(_body(rows, page, wanted, coding), rows.height, headers, wanted)
+    return await _send(_body(snapshot.ratings, page, rows, wanted, coding), rows, headers, wanted)
 
 
-def _body(rows: pl.DataFrame, page: Cursor, wanted: Preferences, coding: str) -> Iterator[bytes]:
-    body = _in_envelope(rows, page) if wanted.media_type == JSON else FORMATS[wanted.media_type].stream(rows)
+def _body(ratings: RatingsTable, page: Cursor, rows: int, wanted: Preferences, coding: str) -> Iterator[bytes]:
+    start = page.first + page.offset
+    if wanted.media_type == JSON:
+        body = _in_envelope(ratings.rows(start, start + rows), page)
+    else:
+        body = FORMATS[wanted.media_type].stream(ratings.chunks(start, start + rows, ROWS_PER_CHUNK))
     return body if coding == "identity" else compress(body, coding)
 
 
@@ -98,8 +102,8 @@ async def _send(body: Iterator[bytes], rows: int, headers: dict[str, str], wante
     return Response(await run_in_threadpool(b"".join, body), headers=headers)
 
 
-def _worthwhile(wanted: Preferences, rows: pl.DataFrame) -> str:
-    too_few = rows.height < FEWEST_ROWS_COMPRESSED
+def _worthwhile(wanted: Preferences, rows: int) -> str:
+    too_few = rows < FEWEST_ROWS_COMPRESSED
     is_compressed = wanted.media_type != JSON and FORMATS[wanted.media_type].is_compressed
     return "identity" if too_few or is_compressed else wanted.coding
 
