@@ -1,12 +1,13 @@
 """Ratings over ratings: what was posted, with the places where it belongs in the ratings below."""
 
-from functools import cached_property
-from typing import Protocol
+from functools import cached_property, reduce
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from movielens_api.sorted_run import Flags, Places, SortedRun, latest
+from movielens_api.sorted_run import Flags, Order, Places, SortedRun
 
 
 class Layer(Protocol):
@@ -17,6 +18,9 @@ class Layer(Protocol):
 
     def rows(self, first: int, after: int) -> pl.DataFrame:
         """Return the rows from one place to before another."""
+
+    def pick(self, first: int, after: int, parts: list[pl.DataFrame]) -> Order:
+        """Add rows to parts, and return which of all parts' rows are those from one place to before another."""
 
     def before(self, timestamp: int) -> int:
         """Return how many rows are earlier."""
@@ -42,19 +46,18 @@ class Overlay:
         is_new: for each change, whether it adds a row.
 
     Attributes:
-        below: the layer below.
-        changes: the ratings over it.
+        ranks: for each change, where it is in this layer.
+        added_before: how many rows the changes before each one add; at the end, how many all add.
     """
 
     def __init__(self, below: Layer, changes: SortedRun, places: Places, is_new: Flags) -> None:
         self.below = below
         self.changes = changes
-        self._places = places
-        self._is_new = is_new
-        self._added_before = np.zeros(len(changes) + 1, np.int64)
-        np.cumsum(is_new, out=self._added_before[1:])
-        # Where the changes are in this layer.
-        self._ranks = places + self._added_before[:-1]
+        self.places = places
+        self.is_new = is_new
+        self.added_before = np.zeros(len(changes) + 1, np.int64)
+        np.cumsum(is_new, out=self.added_before[1:])
+        self.ranks = places + self.added_before[:-1]
 
     @classmethod
     def on(cls, below: Layer, changes: SortedRun) -> "Overlay":
@@ -62,50 +65,72 @@ class Overlay:
         places, is_there = below.find(changes)
         return cls(below, changes, places, ~is_there)
 
-    def merged(self, later: SortedRun) -> "Overlay":
-        """Return an overlay on the same layer with later ratings added; of the same key, the later rating holds."""
-        places, is_there = self.below.find(later)
-        columns = {name: np.concatenate((column, later.columns[name])) for name, column in self.changes.columns.items()}
-        chosen = latest(columns)
-        return Overlay(
-            self.below,
-            SortedRun(columns).taken(chosen),
-            np.concatenate((self._places, places))[chosen],
-            np.concatenate((self._is_new, ~is_there))[chosen],
-        )
-
     def __len__(self) -> int:
-        return len(self.below) + int(self._added_before[-1])
+        return len(self.below) + int(self.added_before[-1])
 
     def before(self, timestamp: int) -> int:
         """Return how many rows are earlier."""
-        return self.below.before(timestamp) + int(self._added_before[self.changes.before(timestamp)])
+        return self.below.before(timestamp) + int(self.added_before[self.changes.before(timestamp)])
 
     def find(self, wanted: SortedRun) -> tuple[Places, Flags]:
         """Return where each of the wanted keys is or would be put, and whether it is there."""
         places, is_below = self.below.find(wanted)
         changes, is_here = self.changes.find(wanted)
-        return places + self._added_before[changes], is_below | is_here
+        return places + self.added_before[changes], is_below | is_here
 
     def rows(self, first: int, after: int) -> pl.DataFrame:
         """Return the rows from one place to before another, as a view where nothing was changed."""
-        start, end = self._ranks.searchsorted((first, after)).tolist()
-        below = self.below.rows(first - int(self._added_before[start]), after - int(self._added_before[end]))
-        return below if start == end else self._changed(below, first, start, end)
+        start, end, first_below, after_below = self._within(first, after)
+        if start == end:
+            return self.below.rows(first_below, after_below)
+        parts: list[pl.DataFrame] = []
+        order = self.pick(first, after, parts)
+        return reduce(pl.DataFrame.vstack, parts)[pl.Series(order)]
 
-    def _changed(self, below: pl.DataFrame, first: int, start: int, end: int) -> pl.DataFrame:
-        """Weave changes into the rows of the layer below: each row is gathered from one or the other."""
-        ranks, is_new = self._ranks[start:end] - first, self._is_new[start:end]
-        order = np.arange(below.height + np.count_nonzero(is_new), dtype=np.uint32)
-        shift = np.zeros(len(order), np.uint32)
-        shift[ranks] = is_new
-        order -= np.cumsum(shift, dtype=np.uint32)
-        order[ranks] = np.arange(below.height, below.height + end - start, dtype=np.uint32)
-        return below.vstack(self.changes.rows(start, end))[pl.Series(order)]
+    def pick(self, first: int, after: int, parts: list[pl.DataFrame]) -> Order:
+        """Add rows to parts, and return which of all parts' rows are those from one place to before another."""
+        start, end, first_below, after_below = self._within(first, after)
+        below = self.below.pick(first_below, after_below, parts)
+        if start == end:
+            return below
+        is_changed = np.zeros(after - first, np.bool_)
+        is_added = np.zeros(after - first, np.int64)
+        changed = self.ranks[start:end] - first
+        is_changed[changed], is_added[changed] = True, self.is_new[start:end]
+        order = np.empty(after - first, np.uint32)
+        order[changed] = self.changes.pick(start, end, parts)
+        unchanged = np.flatnonzero(~is_changed)
+        order[unchanged] = below[unchanged - np.cumsum(is_added)[unchanged]]
+        return order
+
+    def _within(self, first: int, after: int) -> tuple[int, int, int, int]:
+        """Return which changes are between two places, and where these places are in the layer below."""
+        start, end = self.ranks.searchsorted((first, after)).tolist()
+        return start, end, first - int(self.added_before[start]), after - int(self.added_before[end])
 
     @cached_property
     def users(self) -> pl.DataFrame:
         """Everyone who rated, by `userId`, with `num_ratings`."""
-        users = self.changes.columns["userId"][self._is_new]
+        users = self.changes.columns["userId"][self.is_new]
         added = pl.DataFrame({"userId": users}).group_by("userId").agg(num_ratings=pl.len())
         return pl.concat([self.below.users, added]).group_by("userId").agg(pl.col("num_ratings").sum()).sort("userId")
+
+
+def join(upper: Overlay, lower: Overlay) -> Overlay:
+    """Return one overlay instead of two, the upper of which is on the lower.
+
+    No rating is compared with another: the places say where each change goes.
+    """
+    at = lower.ranks.searchsorted(upper.places)
+    again = ~upper.is_new & (np.append(lower.ranks, -1)[at] == upper.places)
+    other = ~again
+    columns = dict(lower.changes.columns)
+    columns["rating"] = columns["rating"].copy()
+    columns["rating"][at[again]] = upper.changes.columns["rating"][again]
+
+    def inserted(into: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+        return np.insert(into, at[other], values[other])
+
+    changes = {name: inserted(column, upper.changes.columns[name]) for name, column in columns.items()}
+    places = inserted(lower.places, upper.places - lower.added_before[at])
+    return Overlay(lower.below, SortedRun(changes), places, inserted(lower.is_new, upper.is_new))

@@ -7,7 +7,7 @@ from itertools import pairwise
 import polars as pl
 
 from movielens_api.digests import Digest
-from movielens_api.overlay import Layer, Overlay
+from movielens_api.overlay import Layer, Overlay, join
 from movielens_api.sorted_run import SortedRun, latest
 
 SCHEMA: dict[str, type[pl.DataType]] = {
@@ -63,10 +63,10 @@ class RatingsTable:
         if ratings.is_empty():
             return self
         given = SortedRun.of(_as_stored(ratings))
-        later, top = given.taken(latest(given.columns)), self._layer
-        if isinstance(top, Overlay) and len(top.changes) + len(later) <= MOST_IN_TOP:
-            return RatingsTable.of(top.merged(later))
-        return RatingsTable.of(Overlay.on(top, later))
+        top = Overlay.on(self._layer, given.taken(latest(given.columns)))
+        if isinstance(top.below, Overlay) and len(top.changes) + len(top.below.changes) <= MOST_IN_TOP:
+            top = join(top, top.below)
+        return RatingsTable.of(top)
 
     def folded(self) -> "RatingsTable":
         """Return the same ratings in fewer layers: this table itself if there is nothing to do.
@@ -75,7 +75,7 @@ class RatingsTable:
         """
         top = self._layer
         while isinstance(top, Overlay) and isinstance(top.below, Overlay) and _is_large(top, top.below):
-            top = top.below.merged(top.changes)
+            top = join(top, top.below)
         return self if top is self._layer else RatingsTable.of(top)
 
     def window(self, start: date | None = None, end: date | None = None) -> pl.DataFrame:

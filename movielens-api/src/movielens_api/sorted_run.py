@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 DTYPES = {"movieId": "<i4", "rating": "<f4", "timestamp": "<i8", "userId": "<i4"}
 
 Places = NDArray[np.int64]
+Order = NDArray[np.uint32]
 Flags = NDArray[np.bool_]
 
 
@@ -52,6 +53,12 @@ class SortedRun:
     def rows(self, first: int, after: int) -> pl.DataFrame:
         """Return the rows from one place to before another, as a view that copies nothing."""
         return self.frame.slice(first, max(after - first, 0))
+
+    def pick(self, first: int, after: int, parts: list[pl.DataFrame]) -> Order:
+        """Add rows to parts, and return which of all parts' rows they are."""
+        start = sum(part.height for part in parts)
+        parts.append(self.frame.slice(first, after - first))
+        return np.arange(start, start + after - first, dtype=np.uint32)
 
     @cached_property
     def users(self) -> pl.DataFrame:
