@@ -74,11 +74,14 @@ class SortedRun:
     def find(self, wanted: "SortedRun") -> tuple[Places, Flags]:
         """Return where each of the wanted keys is or would be put, and whether it is there."""
         timestamps, sought = self.columns["timestamp"], wanted.columns["timestamp"]
-        places, after = timestamps.searchsorted(sought), timestamps.searchsorted(sought, "right")
+        places = timestamps.searchsorted(sought)
         there = np.zeros(len(sought), np.bool_)
-        tied = np.flatnonzero(places < after)
+        if not len(self):
+            return places, there
+        tied = np.flatnonzero(timestamps.take(places, mode="clip") == sought)
         if len(tied):
-            places[tied], there[tied] = self._find_tied(wanted.taken(tied), places[tied], after[tied])
+            after = timestamps.searchsorted(sought[tied], "right")
+            places[tied], there[tied] = self._find_tied(wanted.taken(tied), places[tied], after)
         return places, there
 
     def _find_tied(self, wanted: "SortedRun", low: Places, end: Places) -> tuple[Places, Flags]:
@@ -105,8 +108,8 @@ class SortedRun:
 def latest(columns: dict[str, NDArray[Any]]) -> Places:
     """Return the places of rows in canonical order: of those with the same key, only the last one given."""
     order = np.lexsort((columns["movieId"], columns["userId"], columns["timestamp"]))
-    is_last = np.ones(len(order), np.bool_)
-    is_last[:-1] = False
+    is_last = np.zeros(len(order), np.bool_)
+    is_last[-1:] = True
     for name in ("timestamp", "userId", "movieId"):
         ordered = columns[name][order]
         is_last[:-1] |= ordered[1:] != ordered[:-1]
