@@ -41,6 +41,11 @@ class Api:
             answer = self.ask(address.removeprefix(self.url), **headers)
             yield answer
 
+    def post(self, rows: list[dict[str, Any]], **headers: str) -> requests.Response:
+        """Post ratings; `idempotency_key` is Idempotency-Key, and so on."""
+        named = {name.replace("_", "-").title(): value for name, value in headers.items()}
+        return self.session.post(self.url + "/ratings", json=rows, headers=named, auth=self.auth, timeout=30)
+
     def json(self, path: str, /, **params: object) -> Any:
         answer = self.get(path, **params)
         assert answer.status_code == 200, answer.text

@@ -33,15 +33,17 @@ def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def launch() -> Iterator[Launch]:
+def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
     """Start `movielens-api` with some arguments and environment; whatever still runs at the end is killed."""
     launched: list[Process] = []
 
     def popen(*arguments: str, **environ: str) -> Process:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("API_")}
+        # One server at a time may post to a dataset in the same folder.
+        own = {"XDG_DATA_HOME": str(tmp_path_factory.mktemp("data"))}
         command = [sys.executable, "-m", "movielens_api", *arguments]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=inherited | environ)
+        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=inherited | own | environ)
         launched.append(process)
         return process
 

@@ -55,9 +55,12 @@ def test_404(api: Api, path: str) -> None:
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_405(api: Api, path: str, method: str) -> None:
+    allowed = {"GET", "HEAD", "POST"} if path == "/ratings" else {"GET", "HEAD"}
+    if method in allowed:
+        return
     answer = requests.request(method, api.url + path, auth=("movielens", "movielens"), timeout=10)
     assert_problem(answer, 405)
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert set(answer.headers["allow"].split(", ")) == allowed
 
 
 def assert_wrong(answer: requests.Response, *parameters: str) -> None:
@@ -138,7 +141,7 @@ def cursor(api: Api) -> str:
     return str(api.get("/ratings").links["next"]["url"].removeprefix("?cursor="))
 
 
-NOT_CURSORS = ["", "x", "A" * 84, "A" * 201, "\u0663" * 84, "null", "-1", "%00"]
+NOT_CURSORS = ["", "x", "A" * 88, "A" * 201, "\u0663" * 88, "null", "-1", "%00"]
 
 
 @pytest.mark.parametrize("value", NOT_CURSORS)
@@ -149,7 +152,7 @@ def test_422_for_what_is_no_cursor(api: Api, value: str) -> None:
 def test_422_for_a_cursor_with_anything_changed_behind_the_snapshot(api: Api) -> None:
     genuine = cursor(api)
     assert api.get("/ratings", cursor=genuine).status_code == 200
-    for place in range(20, len(genuine)):
+    for place in range(28, len(genuine)):
         other = "A" if genuine[place] != "A" else "B"
         assert_wrong(api.get("/ratings", cursor=genuine[:place] + other + genuine[place + 1 :]), "cursor")
 

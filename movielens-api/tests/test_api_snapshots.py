@@ -1,21 +1,20 @@
 """Paging through one state of the ratings while others take its place."""
 
-from itertools import count
+from pathlib import Path
+from typing import Any
 
-import polars as pl
 import pytest
 from api_testing import Api, Model, Serving
 from requests import Response
 
 from movielens_api.app import create_app
 from movielens_api.catalogue import Catalogue
-from movielens_api.ratings_table import RatingsTable
 from movielens_api.settings import DEFAULT
-from movielens_api.snapshots import SnapshotGoneError, Snapshots
+from movielens_api.store import Store
 
 
-def table(*timestamps: int) -> RatingsTable:
-    return RatingsTable(pl.DataFrame({"userId": 1, "movieId": 7, "rating": 4.0, "timestamp": list(timestamps)}))
+def row(timestamp: int) -> dict[str, Any]:
+    return {"userId": 1, "movieId": 7, "rating": 4.0, "timestamp": timestamp}
 
 
 def times(answers: list[Response]) -> list[int]:
@@ -48,30 +47,21 @@ def test_a_link_works_behind_any_prefix_and_no_header_bends_it(api: Api) -> None
     assert answer.headers["link"].endswith('>; rel="next"')
 
 
-@pytest.mark.parametrize("old_rows", [[10, 20, 30, 40, 50]])
-def test_an_old_snapshot_is_paged_to_its_end_then_gone_when_dropped(
-    serving: Serving, small: Catalogue, old_rows: list[int]
-) -> None:
-    snapshots = Snapshots(table(*old_rows))
-    old = snapshots.current()
-    with serving(create_app(small, DEFAULT, snapshots)) as server:
+def test_an_old_snapshot_is_paged_to_its_end_whatever_is_posted(serving: Serving, small: Catalogue) -> None:
+    with serving(create_app(small, DEFAULT)) as server:
+        server.post([row(timestamp) for timestamp in (20, 30, 40)])
         pages = server.pages("/ratings?limit=2")
         answers = [next(pages)]
-        # A row lands before the page, within the pages to come and behind them; one is taken away.
-        snapshots.publish(table(5, 10, 20, 25, 40, 50, 60))
+        # Rows land before the page, within the pages to come and behind them.
+        server.post([row(timestamp) for timestamp in (6, 25, 60)])
         answers += pages
-        assert times(answers) == old_rows
-        assert {answer.json()["total"] for answer in answers} == {5}
-        assert {answer.headers["snapshot"] for answer in answers} == {old.name}
+        assert times(answers) == [5, 9, 9, 20, 30, 40]
+        assert {answer.json()["total"] for answer in answers} == {6}
+        assert len({answer.headers["snapshot"] for answer in answers}) == 1
 
         now = server.ask("/ratings")
-        assert times([now]) == [5, 10, 20, 25, 40, 50, 60]
-        assert now.headers["snapshot"] != old.name
-
-        snapshots.drop(old)
-        again = server.ask("/ratings" + answers[0].links["next"]["url"])
-        assert again.status_code == 410
-        assert again.headers["content-type"] == "application/problem+json"
+        assert times([now]) == [5, 6, 9, 9, 20, 25, 30, 40, 60]
+        assert now.headers["snapshot"] != answers[0].headers["snapshot"]
 
 
 def test_a_cursor_outlives_a_restart_on_the_same_ratings(serving: Serving, small: Catalogue) -> None:
@@ -82,68 +72,36 @@ def test_a_cursor_outlives_a_restart_on_the_same_ratings(serving: Serving, small
         assert times([server.ask("/ratings" + link)]) == [9]
 
 
-def test_only_what_a_cursor_leads_into_is_kept() -> None:
-    snapshots = Snapshots(table(1))
-    unused = snapshots.current()
-    used = snapshots.publish(table(2))
-    snapshots.hold(used)
-    snapshots.publish(table(3))
-    assert snapshots.find(used.id) is used
-    with pytest.raises(SnapshotGoneError):
-        snapshots.find(unused.id)
+def test_a_cursor_outlives_a_restart_after_posts(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store, serving(create_app(small, DEFAULT, store=store)) as server:
+        server.post([row(20)])
+        link = server.ask("/ratings?limit=1&offset=1").links["next"]["url"]
+        server.post([row(6)])
+    with Store(tmp_path, small) as store, serving(create_app(small, DEFAULT, store=store)) as server:
+        assert times([server.ask("/ratings" + link)]) == [9]
+        assert times([server.ask("/ratings")]) == [5, 6, 9, 9, 20]
 
 
-def test_a_snapshot_replaced_while_it_is_read_is_kept() -> None:
-    snapshots = Snapshots(table(1))
-    read = snapshots.current()
-    snapshots.publish(table(2))
-    snapshots.hold(read)
-    assert snapshots.find(read.id) is read
+def test_a_cursor_into_other_ratings_is_gone(serving: Serving, small: Catalogue) -> None:
+    links = []
+    for _ in range(2):
+        with serving(create_app(small, DEFAULT)) as server:
+            server.post([row(20)])
+            links.append(server.ask("/ratings?limit=1").links["next"]["url"])
+            for link in links[:-1]:
+                answer = server.ask("/ratings" + link)
+                assert answer.status_code == 410
+                assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_cursors_keep_a_snapshot_for_a_time() -> None:
-    now = 0.0
-    snapshots = Snapshots(table(1), seconds_kept=10, clock=lambda: now)
-    first = snapshots.current()
-    snapshots.hold(first)
-    now = 9
-    snapshots.publish(table(2))
-    assert snapshots.find(first.id)
-    snapshots.hold(first)
-    now = 18
-    snapshots.publish(table(3))
-    assert snapshots.find(first.id)
-    now = 19
-    snapshots.publish(table(4))
-    with pytest.raises(SnapshotGoneError):
-        snapshots.find(first.id)
-
-
-def test_the_snapshots_unused_for_longest_go_first() -> None:
-    ticks = count()
-    snapshots = Snapshots(table(0), most_kept=2, clock=lambda: next(ticks))
-    kept = [snapshots.current(), *(snapshots.publish(table(number)) for number in (1,))]
-    for snapshot in reversed(kept):
-        snapshots.hold(snapshot)
-    third = snapshots.publish(table(2))
-    snapshots.hold(third)
-    snapshots.publish(table(3))
-    assert snapshots.find(kept[0].id)
-    assert snapshots.find(third.id)
-    with pytest.raises(SnapshotGoneError):
-        snapshots.find(kept[1].id)
-
-
-def test_a_state_may_be_named_instead_of_read() -> None:
-    snapshots = Snapshots(table(1))
-    named = snapshots.publish(table(1), b"base 1, log 17")
-    assert named.id != Snapshots(table(1)).current().id
-    assert snapshots.publish(table(1, 2), b"base 1, log 18").id != named.id
-
-
-def test_the_state_published_again_is_the_same_snapshot() -> None:
-    snapshots = Snapshots(table(1))
-    first = snapshots.current()
-    assert snapshots.publish(table(1)).id == first.id
-    snapshots.publish(table(2))
-    assert snapshots.publish(table(1)).id == first.id
+def test_the_same_dataset_has_the_same_name_until_something_is_posted(serving: Serving, small: Catalogue) -> None:
+    names = []
+    for _ in range(2):
+        with serving(create_app(small, DEFAULT)) as server:
+            names.append([server.ask("/ratings").headers["snapshot"]])
+            posted = server.post([row(20)])
+            names[-1].append(server.ask("/ratings").headers["snapshot"])
+            assert posted.headers["snapshot"] == names[-1][-1]
+    [[first, posted_to_one], [second, posted_to_other]] = names
+    assert first == second
+    assert len({first, posted_to_one, posted_to_other}) == 3

@@ -1,5 +1,8 @@
 """The application: routes, who may use them, and its OpenAPI document."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -7,9 +10,10 @@ from fastapi import Depends, FastAPI
 from movielens_api import __version__, problems
 from movielens_api.auth import BasicAuth, Credentials
 from movielens_api.catalogue import Catalogue
+from movielens_api.posted_rows import NewRating
 from movielens_api.read_route import document_head
-from movielens_api.routes import health, movies, ratings, users
-from movielens_api.snapshots import Snapshots
+from movielens_api.routes import health, movies, posting, ratings, users
+from movielens_api.store import Store
 
 DESCRIPTION = """
 MovieLens ratings, page by page.
@@ -26,20 +30,20 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         document = super().openapi()
-        document["components"]["schemas"].update(problems.schemas())
+        document["components"]["schemas"].update(problems.schemas(), NewRating=NewRating.model_json_schema())
         document_head(document)
         return document
 
 
-def create_app(catalogue: Catalogue, credentials: Credentials, snapshots: Snapshots | None = None) -> FastAPI:
+def create_app(catalogue: Catalogue, credentials: Credentials, *, store: Store | None = None) -> FastAPI:
     """Build an ASGI application that serves a catalogue to the holder of the credentials.
 
     Args:
         catalogue: movies, users and ratings.
         credentials: the one user and password.
-        snapshots: the states of the ratings, for whoever publishes new ones; by default, the catalogue's alone.
+        store: where posted ratings are kept, which the caller closes; by default, a temporary one of this application.
     """
-    snapshots = snapshots or Snapshots(catalogue.ratings)
+    kept = store or Store.temporary(catalogue)
     app = Api(
         title="movielens-api",
         version=__version__,
@@ -49,10 +53,17 @@ def create_app(catalogue: Catalogue, credentials: Credentials, snapshots: Snapsh
         redirect_slashes=False,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        lifespan=None if store else partial(_closing, kept),
     )
     problems.install(app)
     app.include_router(health.router())
     protected = [Depends(BasicAuth(credentials))]
-    for router in (ratings.router(snapshots), movies.router(catalogue), users.router(snapshots)):
+    for router in (ratings.router(kept), posting.router(kept), movies.router(catalogue), users.router(kept)):
         app.include_router(router, dependencies=protected)
     return app
+
+
+@asynccontextmanager
+async def _closing(store: Store, _app: FastAPI) -> AsyncIterator[None]:
+    with store:
+        yield

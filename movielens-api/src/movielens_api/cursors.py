@@ -6,13 +6,14 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, replace
 
-from movielens_api.snapshots import ID_BYTES, Snapshots
+from movielens_api.snapshots import ID_BYTES, Origin, SnapshotGoneError
 
-# The version of the layout, the snapshot, then first row, row after the last, offset and limit.
-LAYOUT = struct.Struct(f">B{ID_BYTES}sQQQI")
-VERSION = 1
-SIGNATURE_BYTES = 16
-TOKEN_CHARACTERS = (LAYOUT.size + SIGNATURE_BYTES + 2) // 3 * 4
+# The version of the layout, the snapshot's id and version, then first row, row after the last, offset and limit.
+LAYOUT = struct.Struct(f">B{ID_BYTES}sQQQQI")
+VERSION = 2
+# With the layout, a multiple of three: base64 needs no padding then.
+SIGNATURE_BYTES = 17
+TOKEN_CHARACTERS = (LAYOUT.size + SIGNATURE_BYTES) // 3 * 4
 
 
 class BadCursorError(ValueError):
@@ -25,6 +26,7 @@ class Cursor:
 
     Attributes:
         snapshot: the id of the snapshot.
+        version: how many posted ratings the snapshot contains.
         first: the window's first row in the snapshot.
         end: the row after the window's last.
         offset: how many rows of the window to skip.
@@ -32,6 +34,7 @@ class Cursor:
     """
 
     snapshot: bytes
+    version: int
     first: int
     end: int
     offset: int
@@ -44,26 +47,28 @@ class Cursor:
 
     def token(self, key: bytes) -> str:
         """Write the cursor as text that a URL can hold as it is."""
-        content = LAYOUT.pack(VERSION, self.snapshot, self.first, self.end, self.offset, self.limit)
+        content = LAYOUT.pack(VERSION, self.snapshot, self.version, self.first, self.end, self.offset, self.limit)
         return urlsafe_b64encode(content + _sign(content, key)).decode()
 
 
-def read(token: str, snapshots: Snapshots) -> Cursor:
+def read(token: str, origin: Origin) -> Cursor:
     """Return the cursor that a token says.
 
     Raises:
         BadCursorError: this server never wrote it.
-        SnapshotGoneError: it leads into a snapshot that is not here. Whether it is genuine is not looked at then:
-            the key may be gone with the snapshot, and starting over is right anyway.
+        SnapshotGoneError: it leads into a snapshot of other ratings. Whether it is genuine is not looked at then:
+            the key may be gone with the ratings, and starting over is right anyway.
     """
     content, signature = _parts(token)
-    version, snapshot, first, end, offset, limit = LAYOUT.unpack(content)
-    if version != VERSION:
+    layout, *fields = LAYOUT.unpack(content)
+    if layout != VERSION:
         raise BadCursorError(token)
-    snapshots.find(snapshot)
-    if not hmac.compare_digest(signature, _sign(content, snapshots.key)):
+    cursor = Cursor(*fields)
+    if cursor.snapshot != origin.identify(cursor.version):
+        raise SnapshotGoneError(cursor.snapshot.hex())
+    if not hmac.compare_digest(signature, _sign(content, origin.key)):
         raise BadCursorError(token)
-    return Cursor(snapshot, first, end, offset, limit)
+    return cursor
 
 
 def _parts(token: str) -> tuple[bytes, bytes]:

@@ -1,6 +1,6 @@
 """Errors in one shape: `application/problem+json` (RFC 9457)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +26,14 @@ class ParameterError(BaseModel):
     message: str = Field(examples=["Input should be less than or equal to 10000"])
 
 
+class RowError(BaseModel):
+    """One thing that is wrong with what was sent."""
+
+    row: int | None = Field(default=None, description="Which row, counted from 0.", examples=[0])
+    column: str | None = Field(default=None, description="Which of its columns, if it is one.", examples=["rating"])
+    message: str = Field(examples=["Input should be a multiple of 0.5"])
+
+
 class Problem(BaseModel):
     """What went wrong."""
 
@@ -34,8 +42,8 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What went wrong with this very request.")
     instance: str = Field(description="The path that was asked for.")
-    errors: list[ParameterError] | None = Field(
-        default=None, description="With 422 only: every parameter that is wrong."
+    errors: list[ParameterError | RowError] | None = Field(
+        default=None, description="With 422 only: every parameter that is wrong, or up to 100 errors of the rows sent."
     )
 
 
@@ -43,6 +51,7 @@ def install(app: FastAPI) -> None:
     """Make every error of the app a problem document."""
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
+    app.add_exception_handler(WrongRows, _wrong_rows)
     app.add_exception_handler(Exception, _server_error)
 
 
@@ -51,7 +60,7 @@ def respond(
     status: int,
     detail: str,
     *,
-    errors: list[ParameterError] | None = None,
+    errors: Sequence[ParameterError | RowError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Answer with a problem document: an ASGI application, for layers outside of FastAPI, too.
@@ -60,11 +69,15 @@ def respond(
         path: the path that was asked for.
         status: the HTTP status.
         detail: what went wrong with this very request, and what the caller should do.
-        errors: each parameter that is wrong.
+        errors: each parameter that is wrong, or what is wrong with the rows sent.
         headers: further headers, such as `Retry-After`.
     """
     problem = Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, instance=quote(path), errors=errors
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=quote(path),
+        errors=list(errors) or None,
     )
     return Response(problem.model_dump_json(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE)
 
@@ -106,6 +119,27 @@ async def _wrong_parameters(request: Request, error: Exception) -> Response:
     errors = [_parameter_error(found) for found in error.errors()]
     detail = "; ".join(f"{wrong.parameter}: {wrong.message}" for wrong in errors)
     return respond(request.scope["path"], 422, detail, errors=errors)
+
+
+class WrongRows(Exception):  # noqa: N818 - an answer, as HTTPException is
+    """What a route raises to answer 422 for the rows of a body.
+
+    Attributes:
+        errors: what is wrong.
+    """
+
+    def __init__(self, errors: list[RowError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+async def _wrong_rows(request: Request, error: Exception) -> Response:
+    assert isinstance(error, WrongRows)  # noqa: S101 - as above
+    first = error.errors[0]
+    place = ", ".join([] if first.row is None else [f"row {first.row}", *([first.column] if first.column else [])])
+    more = f" ({len(error.errors)} errors are listed)" if len(error.errors) > 1 else ""
+    detail = f"{place + ': ' if place else ''}{first.message}{more}. Nothing was added."
+    return respond(request.scope["path"], 422, detail, errors=error.errors)
 
 
 async def _server_error(request: Request, _error: Exception) -> Response:

@@ -16,7 +16,8 @@ from movielens_api.formats import FORMATS, ROWS_PER_CHUNK
 from movielens_api.pages import MEDIA_TYPE as JSON
 from movielens_api.pages import envelope
 from movielens_api.ratings_table import RatingsTable
-from movielens_api.snapshots import Snapshot, Snapshots
+from movielens_api.snapshots import Snapshot
+from movielens_api.store import Store
 
 MEDIA_TYPES = (JSON, *FORMATS)
 VARY = "Accept, Accept-Encoding"
@@ -60,7 +61,7 @@ def preferences(request: Request) -> Preferences:
     return Preferences(media_type, coding, if_none_match, request.method == "HEAD")
 
 
-async def respond(snapshots: Snapshots, snapshot: Snapshot, page: Cursor, wanted: Preferences) -> Response:
+async def respond(store: Store, snapshot: Snapshot, page: Cursor, wanted: Preferences) -> Response:
     """Answer with a page of a snapshot, as wanted."""
     total = page.end - page.first
     rows = min(page.limit, total - min(page.offset, total))
@@ -73,9 +74,9 @@ async def respond(snapshots: Snapshots, snapshot: Snapshot, page: Cursor, wanted
         "Vary": VARY,
     }
     if following := page.next():
-        snapshots.hold(snapshot)
+        store.hold(snapshot)
         # A query alone: right behind any prefix and proxy, and no header of the request can bend it elsewhere.
-        headers["Link"] = f'<?cursor={following.token(snapshots.key)}>; rel="next"'
+        headers["Link"] = f'<?cursor={following.token(store.origin.key)}>; rel="next"'
     if wanted.if_none_match and matches(wanted.if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     headers["Content-Type"] = wanted.media_type

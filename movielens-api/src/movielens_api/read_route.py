@@ -4,14 +4,14 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 READING = ("GET", "HEAD")
 
 
 class ReadRoute(APIRoute):
-    """A GET that is HEAD too: the same headers, and a server that keeps the body to itself.
+    """A GET that is HEAD too: the same headers, and a server that keeps the body to itself. First of its address.
 
     FastAPI would document the two under one operation id, so it is told of GET only; see `document_head`.
     """
@@ -23,16 +23,21 @@ class ReadRoute(APIRoute):
         return super().matches(scope)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer GET and HEAD, and tell whoever asks otherwise that it is these two."""
+        """Answer GET and HEAD, and tell whoever asks otherwise what this address knows."""
         if scope["method"] not in READING:
-            raise HTTPException(405, headers={"Allow": ", ".join(READING)})
+            raise HTTPException(405, headers={"Allow": ", ".join(_allowed(scope))})
         await self.app(scope, receive, send)
+
+
+def _allowed(scope: Scope) -> list[str]:
+    here = [each for each in scope["app"].routes if isinstance(each, Route) and each.matches(scope)[0] != Match.NONE]
+    return sorted({*READING, *(method for each in here for method in each.methods or ())})
 
 
 def document_head(document: dict[str, Any]) -> None:
     """Add to an OpenAPI document that every GET is a HEAD too, with nothing but headers in its answers."""
     for item in document["paths"].values():
-        reading = item["get"]
+        reading = item["get"]  # every address has one
         bodiless = {
             status: {name: said for name, said in answer.items() if name != "content"}
             for status, answer in reading["responses"].items()

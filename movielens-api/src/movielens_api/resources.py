@@ -28,6 +28,12 @@ class User(BaseModel):
     num_ratings: int = Field(description="How many ratings the user gave.", examples=[20])
 
 
+class Accepted(BaseModel):
+    """What became of posted ratings: they are on disk, and the next answer has them."""
+
+    accepted: int = Field(description="How many ratings were posted.", examples=[2])
+
+
 class Health(BaseModel):
     """A sign of life."""
 

@@ -26,7 +26,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="where downloads, the binary cache and quarantined rows are kept (default: the user's cache directory)",
+        help="where posted ratings, downloads, the binary cache and quarantined rows are kept "
+        "(default: the user's data directory, and the user's cache directory for what comes back)",
     )
     parser.add_argument(
         "--max-damaged",
@@ -50,16 +51,18 @@ def run(arguments: argparse.Namespace) -> None:
         StartupError: something about the settings or the dataset stands in the way.
     """
     # Imported late: --help and --version answer before FastAPI and polars have loaded.
-    from movielens_api import datasets, server, settings
+    from movielens_api import datasets, folders, server, settings
     from movielens_api.app import create_app
+    from movielens_api.store import Store
 
     credentials = settings.choose_credentials(arguments.user, arguments.password, os.environ)
     settings.refuse_default_in_public(credentials, arguments.host)
     catalogue = datasets.load(arguments.dataset, _options(arguments))
-    app = create_app(catalogue, credentials)
-    with server.listen(arguments.host, arguments.port) as listening:
-        _announce(catalogue.summary(), server.url(listening), is_default=credentials == settings.DEFAULT)
-        server.run(app, listening)
+    folder = (arguments.data_dir or folders.for_data()) / "store" / datasets.kept_as(arguments.dataset)
+    with Store(folder, catalogue) as store, server.listen(arguments.host, arguments.port) as listening:
+        loaded = [f"Loaded {catalogue.summary()}.", *([posted] if (posted := store.summary()) else [])]
+        _announce(loaded, server.url(listening), is_default=credentials == settings.DEFAULT)
+        server.run(create_app(catalogue, credentials, store=store), listening)
 
 
 def _options(arguments: argparse.Namespace) -> "Options":
@@ -69,8 +72,8 @@ def _options(arguments: argparse.Namespace) -> "Options":
     return Options(**{name: value for name, value in given.items() if value is not None})
 
 
-def _announce(summary: str, url: str, *, is_default: bool) -> None:
-    print(f"Loaded {summary}.")
+def _announce(loaded: list[str], url: str, *, is_default: bool) -> None:
+    print(*loaded, sep="\n")
     if is_default:
         print("User and password are movielens/movielens; set API_USER and API_PASSWORD to change them.")
     print(f"Listening on {url} (documentation: {url}/docs). Stop with Ctrl+C.", flush=True)

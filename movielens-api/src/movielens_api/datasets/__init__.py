@@ -13,7 +13,7 @@ from movielens_api.datasets.options import Options
 from movielens_api.datasets.source import FolderSource, Source, ZipSource
 from movielens_api.errors import StartupError
 
-NAMES = ", ".join(["sample", *named.MD5, "synthetic:N"])
+NAMES = ["sample", *named.MD5]
 Loaded = tuple[Catalogue, Damage | None]
 
 
@@ -21,8 +21,8 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
     """Load a dataset into memory.
 
     Args:
-        dataset: one of `NAMES` (`synthetic:N:SEED` too), or the path of a folder or a zip with `ratings.csv` and
-            `movies.csv`.
+        dataset: one of `NAMES`, `synthetic:N` or `synthetic:N:SEED`, or the path of a folder or a zip with
+            `ratings.csv` and `movies.csv`.
         options: where files are kept, how much damage is borne, who hears of it.
 
     Raises:
@@ -35,9 +35,20 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
         return _kept(cache, dataset, lambda: (sample.load(), None), options)[0]
     if invented := synthetic.parse(dataset):
         number, seed = invented
-        cache = BinaryCache(options.data_dir, f"synthetic-{number}-{seed}", synthetic.VERSION)
+        cache = BinaryCache(options.data_dir, kept_as(dataset), synthetic.VERSION)
         return _kept(cache, dataset, lambda: (synthetic.load(number, seed), None), options)[0]
     return _load_files(_source(dataset, options), dataset, options)
+
+
+def kept_as(dataset: str) -> str:
+    """Return the name of what is kept for a dataset: readable, and another one for every other dataset.
+
+    Args:
+        dataset: as `load` takes it.
+    """
+    if invented := synthetic.parse(dataset):
+        return "synthetic-{}-{}".format(*invented)
+    return dataset if dataset in NAMES else file_name(Path(dataset))
 
 
 def _source(dataset: str, options: Options) -> Source:
@@ -48,7 +59,8 @@ def _source(dataset: str, options: Options) -> Source:
         return FolderSource(path)
     if path.suffix == ".zip" and path.is_file():
         return ZipSource(path)
-    raise StartupError(f"unknown dataset {dataset!r}: neither one of the names ({NAMES}) nor a folder nor a zip")
+    names = ", ".join([*NAMES, "synthetic:N"])
+    raise StartupError(f"unknown dataset {dataset!r}: neither one of the names ({names}) nor a folder nor a zip")
 
 
 def _load_files(source: Source, name: str, options: Options) -> Catalogue:

@@ -14,7 +14,8 @@ from movielens_api.parameters import RatingsQuery, documented_query, read_query
 from movielens_api.ratings_answers import preferences, respond
 from movielens_api.read_route import ReadRoute
 from movielens_api.resources import Rating
-from movielens_api.snapshots import Snapshot, SnapshotGoneError, Snapshots
+from movielens_api.snapshots import Snapshot, SnapshotGoneError
+from movielens_api.store import Store
 
 HEADERS = {
     "Snapshot": "Names the state of the ratings that the answer is from.",
@@ -27,7 +28,7 @@ HEADERS = {
 GONE = "The snapshot of this cursor is gone. Start again from the first page of the window."
 
 
-def router(snapshots: Snapshots) -> APIRouter:
+def router(store: Store) -> APIRouter:
     """Serve ratings by window."""
     routes = APIRouter(tags=["ratings"], route_class=ReadRoute)
 
@@ -52,27 +53,27 @@ def router(snapshots: Snapshots) -> APIRouter:
         wanted = preferences(request)
         whole = wanted.media_type != JSON and "limit" not in query.model_fields_set
         if query.cursor is None:
-            snapshot, page = _begin(query, snapshots, whole=whole)
+            snapshot, page = await _begin(query, store, whole=whole)
         else:
-            snapshot, page = _follow(query.cursor, query.model_fields_set, snapshots)
-        return await respond(snapshots, snapshot, page, wanted)
+            snapshot, page = await _follow(query.cursor, query.model_fields_set, store)
+        return await respond(store, snapshot, page, wanted)
 
     return routes
 
 
-def _begin(query: RatingsQuery, snapshots: Snapshots, *, whole: bool) -> tuple[Snapshot, Cursor]:
-    snapshot = snapshots.current()
+async def _begin(query: RatingsQuery, store: Store, *, whole: bool) -> tuple[Snapshot, Cursor]:
+    snapshot = await store.current()
     first, end = snapshot.ratings.bounds(query.start_date, query.end_date)
     limit = end - first if whole else query.limit
-    return snapshot, Cursor(snapshot.id, first, end, query.offset, limit)
+    return snapshot, Cursor(snapshot.id, snapshot.version, first, end, query.offset, limit)
 
 
-def _follow(token: str, given: set[str], snapshots: Snapshots) -> tuple[Snapshot, Cursor]:
+async def _follow(token: str, given: set[str], store: Store) -> tuple[Snapshot, Cursor]:
     if given != {"cursor"}:
         raise problems.wrong_parameter("cursor", "Input should come alone: it holds window, offset and limit")
     try:
-        page = cursors.read(token, snapshots)
-        return snapshots.find(page.snapshot), page
+        page = cursors.read(token, store.origin)
+        return await store.find(page.version), page
     except SnapshotGoneError:
         raise HTTPException(410, GONE) from None
     except BadCursorError:

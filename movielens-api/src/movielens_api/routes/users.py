@@ -10,16 +10,16 @@ from movielens_api.pages import Page, page
 from movielens_api.parameters import Paging
 from movielens_api.read_route import ReadRoute
 from movielens_api.resources import User
-from movielens_api.snapshots import Snapshots
+from movielens_api.store import Store
 
 
-def router(snapshots: Snapshots) -> APIRouter:
+def router(store: Store) -> APIRouter:
     """Serve users."""
     routes = APIRouter(tags=["users"], route_class=ReadRoute)
 
     @routes.get("/users", summary="List users", response_model=Page[User], responses=problems.responses(401, 422))
     async def list_users(query: Annotated[Paging, Query()]) -> Response:
         """Everyone who rated, ordered by `userId`."""
-        return page(snapshots.current().ratings.users, query)
+        return page((await store.current()).ratings.users, query)
 
     return routes

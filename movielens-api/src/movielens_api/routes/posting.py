@@ -1,0 +1,118 @@
+"""`POST /ratings`."""
+
+import re
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
+from starlette.responses import Response
+
+from movielens_api import posted_body, problems, resources
+from movielens_api.parameters import NoParameters
+from movielens_api.posted_rows import MEDIA_TYPES, MOST_ROWS, NotJsonError, TooManyRowsError, WrongRowsError, parse
+from movielens_api.store import Store
+from movielens_api.store.answers import Accepted, KeyReusedError, Once
+from movielens_api.store.log import Row
+from movielens_api.store.writer import NotWrittenError, OverloadedError
+
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+RETRY = {"Retry-After": "1"}
+REUSED = "This Idempotency-Key was used for other content. Use a new key for what is new."
+BAD_KEY = "Idempotency-Key: Input should be 1 to 255 visible ASCII characters"
+HEADERS = {
+    "Snapshot": "Names a state of the ratings that contains those posted.",
+    "Idempotency-Replayed": "`true` if an earlier request with this `Idempotency-Key` did it, and this one nothing.",
+}
+ROWS = {"type": "array", "items": {"$ref": "#/components/schemas/NewRating"}, "maxItems": MOST_ROWS}
+LINES = {"type": "string", "description": "One JSON object per line."}
+BODY = {"required": True, "content": dict(zip(MEDIA_TYPES, ({"schema": ROWS}, {"schema": LINES}), strict=True))}
+
+
+def require_writer(request: Request) -> None:
+    """Let only those pass who may write. Without authentication in front, everybody may.
+
+    Raises:
+        HTTPException: 403.
+    """
+    identity = request.scope.get("user")
+    if identity is not None and "write" not in identity.roles:
+        raise HTTPException(403, "This user may read, not write. Use one with the role write.")
+
+
+def router(store: Store) -> APIRouter:
+    """Take ratings."""
+    routes = APIRouter(tags=["ratings"], dependencies=[Depends(require_writer)])
+
+    @routes.post(
+        "/ratings",
+        status_code=201,
+        summary="Add ratings",
+        response_model=resources.Accepted,
+        responses=_documented(),
+        openapi_extra={"requestBody": BODY},
+    )
+    async def post_ratings(
+        request: Request,
+        _query: Annotated[NoParameters, Query()],
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                description="Names this request: sent again within a day, it does nothing more and is answered alike."
+            ),
+        ] = None,
+    ) -> Response:
+        """Adds ratings, all or none. When the answer comes, they are on disk, and whoever asks next sees them.
+
+        A rating of a user, a movie and a second that has one takes its place; of several in a request, the last does.
+        Movies need not be known.
+        """
+        media_type = posted_body.media_type(request)
+        body = await posted_body.read(request)
+        once = _once(request, idempotency_key, media_type, body)
+        accepted = await _post(store, _rows(body, media_type), once)
+        headers = {"Snapshot": store.origin.identify(accepted.version).hex()}
+        if accepted.is_replayed:
+            headers["Idempotency-Replayed"] = "true"
+        content = resources.Accepted(accepted=accepted.rows).model_dump_json()
+        return Response(content, 201, headers=headers, media_type="application/json")
+
+    return routes
+
+
+def _once(request: Request, key: str | None, media_type: str, body: bytes) -> Once | None:
+    if key is None:
+        return None
+    if not KEY.fullmatch(key):
+        raise HTTPException(422, BAD_KEY)
+    identity = request.scope.get("user")
+    return Once(identity.name if identity else "", key, sha256(media_type.encode() + b"\n" + body).digest())
+
+
+def _rows(body: bytes, media_type: str) -> list[Row]:
+    try:
+        return parse(body, media_type)
+    except NotJsonError as error:
+        raise HTTPException(400, f"This is not {media_type}: {error}") from None
+    except TooManyRowsError:
+        raise posted_body.too_large() from None
+    except WrongRowsError as error:
+        raise problems.WrongRows(error.errors) from None
+
+
+async def _post(store: Store, rows: list[Row], once: Once | None) -> Accepted:
+    try:
+        return await store.post(rows, once)
+    except KeyReusedError:
+        raise HTTPException(422, REUSED) from None
+    except OverloadedError:
+        raise HTTPException(503, "Too many posts are waiting. Try again in a moment.", headers=RETRY) from None
+    except NotWrittenError:
+        raise HTTPException(503, "The disk did not take it, so nothing was added.", headers=RETRY) from None
+
+
+def _documented() -> dict[int | str, dict[str, Any]]:
+    headers = {name: {"description": said, "schema": {"type": "string"}} for name, said in HEADERS.items()}
+    return {
+        201: {"description": "The ratings are on disk.", "headers": headers},
+        **problems.responses(400, 401, 403, 413, 415, 422, 503),
+    }

@@ -1,0 +1,99 @@
+"""Compaction: what was posted becomes part of the sorted base, in the background, without stopping anyone."""
+
+import time
+from threading import Lock as ThreadLock
+from threading import Thread
+
+from movielens_api.base_files import write_base
+from movielens_api.snapshots import Snapshot
+from movielens_api.store import database, generations, leases
+from movielens_api.store.files import Files
+from movielens_api.store.generations import Generation
+from movielens_api.store.locks import Lock
+from movielens_api.store.versions import Versions
+
+FEWEST_ROWS = 50_000
+SHARE_OF_BASE = 50
+
+
+class Compactor:
+    """Writes the next generation when the log has grown long, and lets this process go over to the latest one.
+
+    Args:
+        files: where the store is.
+        versions: the versions in this process.
+        fewest_rows: how many rows of the log are worth it at least, however small the base.
+    """
+
+    def __init__(self, files: Files, versions: Versions, fewest_rows: int = FEWEST_ROWS) -> None:
+        self._files = files
+        self._versions = versions
+        self._fewest_rows = fewest_rows
+        self._running = ThreadLock()
+        self._thread: Thread | None = None
+
+    def look_after(self) -> None:
+        """See whether there is something to do, and do it in another thread."""
+        if self._is_behind() or self._is_long():
+            self._start()
+
+    def close(self) -> None:
+        """Wait until what is under way is done."""
+        if self._thread:
+            self._thread.join()
+
+    def _start(self) -> None:
+        if self._running.acquire(blocking=False):
+            self._thread = Thread(target=self._run, name="compaction", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            if self._is_long():
+                self._compact()
+            if self._is_behind():
+                self._versions.rebase()
+        finally:
+            self._running.release()
+
+    def _is_behind(self) -> bool:
+        return self._versions.base.version != self._versions.generation.version
+
+    def _is_long(self) -> bool:
+        base, latest = self._versions.base, self._versions.latest
+        return latest.version - base.version > max(self._fewest_rows, len(base.ratings) // SHARE_OF_BASE)
+
+    def _compact(self) -> None:
+        lock = Lock(self._files.compacting)
+        try:
+            # Another process may be at it, or have been.
+            if lock.try_to_take() and not self._is_behind_after_refresh():
+                write_generation(self._files, self._versions.latest, self._versions.generation.number + 1)
+                self._versions.refresh()
+        finally:
+            lock.close()
+
+    def _is_behind_after_refresh(self) -> bool:
+        self._versions.refresh()
+        return self._is_behind()
+
+
+def write_generation(files: Files, snapshot: Snapshot, number: int) -> None:
+    """Write a version as a generation, and forget what nobody needs any more.
+
+    Args:
+        files: where the store is; the caller holds the lock for compacting.
+        snapshot: the version.
+        number: the generation's.
+    """
+    write_base(snapshot.ratings, files.base(number))
+    connection = files.connect()
+    turn = Lock(files.writing)
+    try:
+        with turn.held(), database.writing(connection):
+            generations.add(connection, Generation(number, snapshot.version))
+            generations.retire(connection, leases.oldest(connection, int(time.time())))
+        files.remove_strays({each.number for each in generations.kept(connection)})
+    finally:
+        turn.close()
+        connection.close()

@@ -1,0 +1,70 @@
+"""The SQLite file of a store: its tables, and connections that make every commit durable."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+VERSION = 1
+SECONDS_TO_WAIT = 30.0
+# `seq` is never used again: rows are deleted only after a generation holds them, and counting goes on from there.
+TABLES = """
+CREATE TABLE log (seq INTEGER PRIMARY KEY, userId INTEGER NOT NULL, movieId INTEGER NOT NULL, rating REAL NOT NULL,
+    timestamp INTEGER NOT NULL, received INTEGER NOT NULL);
+CREATE TABLE generations (number INTEGER PRIMARY KEY, version INTEGER NOT NULL);
+CREATE TABLE leases (version INTEGER PRIMARY KEY, until INTEGER NOT NULL);
+CREATE TABLE answers (user TEXT NOT NULL, key TEXT NOT NULL, fingerprint BLOB NOT NULL, accepted INTEGER NOT NULL,
+    version INTEGER NOT NULL, answered INTEGER NOT NULL, PRIMARY KEY (user, key)) WITHOUT ROWID;
+CREATE INDEX answers_by_time ON answers (answered);
+CREATE TABLE origin (dataset TEXT NOT NULL, digest BLOB NOT NULL, lineage BLOB NOT NULL, is_closed INTEGER NOT NULL);
+INSERT INTO generations VALUES (0, 0);
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection, for one thread at a time: a commit returns when the disk has it.
+
+    Raises:
+        sqlite3.OperationalError: the file system has not what SQLite needs.
+    """
+    connection = sqlite3.connect(path, SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False)
+    [mode] = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise sqlite3.OperationalError("this file system has no memory that processes share (SQLite's WAL needs it)")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Create the tables, all of them or none."""
+    with writing(connection):
+        for statement in TABLES.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version of the tables; 0 if there are none."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextmanager
+def reading(connection: sqlite3.Connection) -> Iterator[None]:
+    """See one state of the database from the first statement to the last."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write all that follows, durably, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

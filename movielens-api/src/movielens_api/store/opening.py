@@ -1,0 +1,148 @@
+"""Open a store's database: made if need be, checked, and asked how it was left."""
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from movielens_api.base_files import DamagedBaseError, open_base
+from movielens_api.catalogue import Catalogue
+from movielens_api.errors import StartupError
+from movielens_api.snapshots import Origin
+from movielens_api.store import database, generations, log
+from movielens_api.store.files import Files
+
+
+class DamagedStoreError(StartupError):
+    """Posted ratings cannot be read as they were written."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a store held when it was opened.
+
+    Attributes:
+        origin: of its versions.
+        posted: how many ratings were ever posted.
+        crashed: whether the server that had it last did not stop in order.
+        last: when the last of them came, in Unix seconds, if any.
+    """
+
+    origin: Origin
+    posted: int
+    crashed: bool
+    last: int | None
+
+    def summary(self, files: Files) -> str | None:
+        """Say in one line what was posted, or None if nothing was."""
+        if not self.posted or self.last is None:
+            return None
+        if not self.crashed:
+            return f"With {self.posted:,} posted ratings, kept in {files.folder}."
+        at = datetime.fromtimestamp(self.last, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        return (
+            f"Recovered {self.posted:,} posted ratings after a crash, kept in {files.folder}; "
+            f"the last came at {at} (UTC)."
+        )
+
+
+@contextmanager
+def explained(files: Files) -> Iterator[None]:
+    """Turn errors of reading a store into reasons not to start.
+
+    Raises:
+        DamagedStoreError: its files are not as they were written.
+        StartupError: they cannot be made, read or written.
+    """
+    hint = f"put a backup of {files.folder} back, or move it away to start without what was posted"
+    try:
+        yield
+    except DamagedBaseError as error:
+        raise DamagedStoreError(f"{error}: {hint}") from error
+    except sqlite3.OperationalError as error:
+        raise StartupError(f"cannot open {files.database}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise DamagedStoreError(f"{files.database} is damaged ({error}): {hint}") from error
+    except OSError as error:
+        raise StartupError(
+            f"cannot keep posted ratings in {files.folder}: {error.strerror or error}; --data-dir names another place"
+        ) from error
+
+
+def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> Found:
+    """Return what a store holds.
+
+    Args:
+        files: where it is.
+        catalogue: what was loaded of the dataset.
+        own: whether this is the server of the store: checks everything, and tidies up what a crash left.
+
+    Raises:
+        DamagedStoreError: it is not as it was written.
+        StartupError: it belongs to another dataset or to another version of this program.
+        sqlite3.Error: as above, not yet in these words.
+    """
+    connection = files.connect()
+    try:
+        digest = catalogue.ratings.digest()
+        if own:
+            _prepare(connection, files, catalogue.name, digest)
+        known, lineage, closed = connection.execute("SELECT digest, lineage, is_closed FROM origin").fetchone()
+        posted = log.newest(connection)
+        if known != digest:
+            _refuse_change(connection, files, catalogue.name)
+        if own:
+            _mark(connection, is_closed=False)
+        return Found(Origin(digest, lineage), posted, crashed=not closed, last=log.last_received(connection))
+    finally:
+        connection.close()
+
+
+def close_database(files: Files) -> None:
+    """Note that the server stopped in order."""
+    connection = files.connect()
+    try:
+        _mark(connection, is_closed=True)
+    finally:
+        connection.close()
+
+
+def _mark(connection: sqlite3.Connection, *, is_closed: bool) -> None:
+    with database.writing(connection):
+        connection.execute("UPDATE origin SET is_closed = ?", (is_closed,))
+
+
+def _prepare(connection: sqlite3.Connection, files: Files, name: str, digest: bytes) -> None:
+    version = database.version_of(connection)
+    if version == 0:
+        database.create_tables(connection)
+    elif version != database.VERSION:
+        raise StartupError(f"{files.database} was written by another version of movielens-api: use that one")
+    _check(connection, files)
+    with database.writing(connection):
+        if log.newest(connection) == 0:
+            # Nothing was posted, so nothing depends on what the dataset was before.
+            connection.execute("DELETE FROM origin")
+            connection.execute("INSERT INTO origin VALUES (?, ?, ?, TRUE)", (name, digest, secrets.token_bytes(16)))
+    files.remove_strays({each.number for each in generations.kept(connection)})
+
+
+def _check(connection: sqlite3.Connection, files: Files) -> None:
+    [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)
+    for generation in generations.kept(connection):
+        if generation.number:
+            open_base(files.base(generation.number))
+
+
+def _refuse_change(connection: sqlite3.Connection, files: Files, name: str) -> None:
+    before = connection.execute("SELECT dataset FROM origin").fetchone()[0]
+    raise StartupError(
+        f"the ratings of dataset {name} changed since {log.newest(connection):,} ratings were posted to it "
+        f"(then called {before}): serve the dataset as it was, or move {files.folder} away to start without them"
+    )

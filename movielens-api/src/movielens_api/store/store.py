@@ -1,0 +1,145 @@
+"""The store: posted ratings, kept safe, in order, and readable at once."""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import mkdtemp
+from weakref import finalize
+
+from starlette.concurrency import run_in_threadpool
+
+from movielens_api.catalogue import Catalogue
+from movielens_api.errors import StartupError
+from movielens_api.snapshots import Origin, Snapshot
+from movielens_api.store import opening
+from movielens_api.store.answers import Accepted, Once
+from movielens_api.store.compaction import Compactor
+from movielens_api.store.files import Files
+from movielens_api.store.leases import Renewals
+from movielens_api.store.locks import Lock
+from movielens_api.store.log import Row
+from movielens_api.store.versions import Versions
+from movielens_api.store.writer import Writer
+
+
+class Store:
+    """Ratings of a dataset and those posted to it: durable, in versions that any process can read.
+
+    Args:
+        folder: where it is kept, for this dataset alone.
+        catalogue: the dataset.
+        own: whether this process is the server of the store, of which there is one. False for the server's worker
+            processes, which open it after the server has.
+
+    Attributes:
+        found: what it held when it was opened.
+
+    Raises:
+        StartupError: another server has it, it was written to for another dataset, or it cannot be written.
+        DamagedStoreError: it is not as it was written.
+    """
+
+    def __init__(self, folder: Path, catalogue: Catalogue, *, own: bool = True) -> None:
+        self._files = Files(folder)
+        with opening.explained(self._files):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _owned(self._files) if own else None
+            self.found = opening.open_database(self._files, catalogue, own=own)
+            self._versions = Versions(self._files, catalogue.ratings, self.found.origin)
+            self._compactor = Compactor(self._files, self._versions)
+            self._writer = Writer(self._files, self._publish)
+        self._renewals = Renewals()
+
+    @classmethod
+    def temporary(cls, catalogue: Catalogue) -> "Store":
+        """Return a store that is gone when nobody uses it any more."""
+        folder = Path(mkdtemp(prefix="movielens-api-"))
+        store = cls(folder, catalogue)
+        finalize(store, shutil.rmtree, folder, ignore_errors=True)
+        return store
+
+    @property
+    def origin(self) -> Origin:
+        """What names the versions, and signs cursors into them."""
+        return self.found.origin
+
+    def summary(self) -> str | None:
+        """Say in one line what it held when it was opened, or None if nothing was ever posted."""
+        return self.found.summary(self._files)
+
+    def fileno(self) -> int:
+        """Return the lock's file, for worker processes to inherit: they hold the store, too, should the server die."""
+        assert self._lock  # noqa: S101 - only the server starts workers
+        return self._lock.file.fileno()
+
+    async def current(self) -> Snapshot:
+        """Return the latest version: all that was committed, by any process, before this was called."""
+        return self._versions.latest if self._versions.is_fresh() else await run_in_threadpool(self._publish)
+
+    async def find(self, version: int) -> Snapshot:
+        """Return a version, which takes a moment if it has to be rebuilt.
+
+        Raises:
+            SnapshotGoneError: it is older than what is kept, or was never here.
+        """
+        return await self._versions.find(version)
+
+    def hold(self, snapshot: Snapshot) -> None:
+        """Keep a version for a while: somebody was given a cursor into it."""
+        self._versions.keep_at_hand(snapshot)
+        if self._renewals.is_due(snapshot.version, time.monotonic()):
+            self._writer.lease(snapshot.version)
+
+    async def post(self, rows: Sequence[Row], once: Once | None = None) -> Accepted:
+        """Add ratings, all or none, and return when they are durable and can be read.
+
+        Args:
+            rows: userId, movieId, rating and timestamp of each. Of those with the same user, movie and timestamp, in
+                here or earlier, the last holds.
+            once: what makes the request the same request; sent again, it does nothing more.
+
+        Raises:
+            OverloadedError: too much waits to be written.
+            KeyReusedError: the same `Idempotency-Key` came with other content.
+            NotWrittenError: the disk did not take it.
+        """
+        # Shielded: the rows are on their way, whether or not somebody waits for the answer.
+        return await asyncio.shield(asyncio.wrap_future(self._writer.post(rows, once)))
+
+    def close(self) -> None:
+        """Write what waits, and give the store free for another server."""
+        self._writer.close()
+        self._compactor.close()
+        self._versions.close()
+        if self._lock:
+            opening.close_database(self._files)
+            self._lock.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _publish(self) -> Snapshot:
+        latest = self._versions.refresh()
+        self._compactor.look_after()
+        return latest
+
+
+def _owned(files: Files) -> Lock:
+    lock = Lock(files.owner)
+    if not lock.try_to_take():
+        lock.file.seek(0)
+        holder = lock.file.read(20).decode(errors="replace").strip()
+        raise StartupError(
+            f"process {holder} serves this dataset already and writes to {files.folder}: "
+            "stop it, or name another place with --data-dir"
+        )
+    lock.file.truncate(0)
+    lock.file.write(b"%d\n" % os.getpid())
+    lock.file.flush()
+    return lock

@@ -1,0 +1,118 @@
+"""The versions of the ratings in this process: the latest that anybody committed, and any other on demand.
+
+Readers never wait for a writer: they use whole tables that never change, and a new one takes the place of the latest.
+"""
+
+from threading import Lock
+
+from starlette.concurrency import run_in_threadpool
+
+from movielens_api.base_files import open_base
+from movielens_api.ratings_table import RatingsTable
+from movielens_api.snapshots import Origin, Snapshot, SnapshotGoneError
+from movielens_api.store import database, generations, log
+from movielens_api.store.files import Files
+from movielens_api.store.generations import Generation
+from movielens_api.store.recent import Recent
+
+MOST_AT_HAND = 16
+
+
+class Versions:
+    """All versions that can be had, current and earlier.
+
+    Args:
+        files: where the store is.
+        dataset: the ratings before anything was posted, which are generation 0.
+        origin: names the versions.
+
+    Attributes:
+        base: the generation that the latest version is built on, as a snapshot.
+        generation: the latest generation that anybody wrote.
+    """
+
+    def __init__(self, files: Files, dataset: RatingsTable, origin: Origin) -> None:
+        self.origin = origin
+        self._files = files
+        self._dataset = dataset
+        self._recent = Recent(MOST_AT_HAND)
+        self._lock = Lock()
+        self._watching = files.connect()
+        self._reading = files.connect()
+        self._seen = self._changes()
+        with database.reading(self._reading):
+            self.generation = generations.kept(self._reading)[-1]
+            self.base = self._open(self.generation)
+            self._latest = self._build(self.base, log.newest(self._reading))
+
+    @property
+    def latest(self) -> Snapshot:
+        """The latest version that this process took over."""
+        return self._latest
+
+    def is_fresh(self) -> bool:
+        """Tell whether nobody committed anything since this process took over; in a few microseconds."""
+        return self._changes() == self._seen
+
+    async def find(self, version: int) -> Snapshot:
+        """Return a version, which takes a moment if it is not at hand.
+
+        Raises:
+            SnapshotGoneError: the generation to rebuild it from is gone, or it never was.
+        """
+        if version == self._latest.version:
+            return self._latest
+        at_hand = self._recent.get(version)
+        return at_hand if at_hand else await run_in_threadpool(self._rebuild, version)
+
+    def keep_at_hand(self, snapshot: Snapshot) -> None:
+        """Expect that somebody will ask for this version."""
+        self._recent.add(snapshot)
+
+    def refresh(self) -> Snapshot:
+        """Take over what was committed since the last time."""
+        # Looked at first: what is committed from here on will look like another change.
+        seen = self._changes()
+        with self._lock, database.reading(self._reading):
+            kept = generations.kept(self._reading)
+            self.generation = kept[-1]
+            start = self._latest if self._latest.version >= kept[0].version else self._open(self.generation)
+            self._latest = self._build(start, log.newest(self._reading))
+        self._seen = seen
+        return self._latest
+
+    def rebase(self) -> None:
+        """Go on from the latest generation: the same version, cheaper to read, in less memory."""
+        base = self._open(self.generation)
+        with self._lock, database.reading(self._reading):
+            self._latest = self._build(base, self._latest.version)
+            self.base = base
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._watching.close()
+        self._reading.close()
+
+    def _changes(self) -> int:
+        return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+
+    def _rebuild(self, version: int) -> Snapshot:
+        with self._lock, database.reading(self._reading):
+            generation = generations.holding(self._reading, version)
+            if generation is None or version > log.newest(self._reading):
+                raise SnapshotGoneError(version)
+            start = self._recent.nearest(generation.version, version) or self._open(generation)
+            found = self._build(start, version)
+        self._recent.add(found)
+        return found
+
+    def _open(self, generation: Generation) -> Snapshot:
+        number, version = generation.number, generation.version
+        ratings = open_base(self._files.base(number)) if number else self._dataset
+        return Snapshot(self.origin.identify(version), version, ratings)
+
+    def _build(self, start: Snapshot, version: int) -> Snapshot:
+        if version == start.version:
+            return start
+        ratings = start.ratings.posted(log.between(self._reading, start.version, version))
+        return Snapshot(self.origin.identify(version), version, ratings)

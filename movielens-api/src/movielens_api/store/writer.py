@@ -1,0 +1,161 @@
+"""The writer: a thread that commits all posts that wait at once, so that many share one flush of the disk."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Condition, Thread
+
+from movielens_api.store import answers, database, leases, log
+from movielens_api.store.answers import Accepted, KeyReusedError, Once
+from movielens_api.store.files import Files
+from movielens_api.store.locks import Lock
+from movielens_api.store.log import Row
+
+MOST_ROWS_WAITING = 100_000
+MOST_POSTS_WAITING = 10_000
+
+
+class OverloadedError(Exception):
+    """More waits to be written than is kept in memory. Later there may be room."""
+
+
+class NotWrittenError(Exception):
+    """The disk did not take it; nothing was written."""
+
+
+@dataclass(frozen=True, eq=False)
+class Post:
+    """Ratings to write, all or none.
+
+    Attributes:
+        rows: the ratings.
+        once: what makes the request the same request, if it has an `Idempotency-Key`.
+        answer: where the answer goes.
+    """
+
+    rows: Sequence[Row]
+    once: Once | None
+    answer: "Future[Accepted]" = field(default_factory=Future)
+
+
+class Writer:
+    """Writes posts in the order in which they came.
+
+    Args:
+        files: where the store is.
+        publish: called after a commit and before the answers, so that whoever has an answer can read what it says.
+    """
+
+    def __init__(self, files: Files, publish: Callable[[], object]) -> None:
+        self._connection = files.connect()
+        self._turn = Lock(files.writing)
+        self._publish = publish
+        self._changed = Condition()
+        self._posts: list[Post] = []
+        self._leases: set[int] = set()
+        self._rows_waiting = 0
+        self._is_closing = False
+        self._thread: Thread | None = None
+
+    def post(self, rows: Sequence[Row], once: Once | None) -> "Future[Accepted]":
+        """Write ratings, all or none. The answer comes when they are durable and can be read.
+
+        Raises:
+            OverloadedError: too much waits already.
+        """
+        with self._changed:
+            if self._rows_waiting + len(rows) > MOST_ROWS_WAITING or len(self._posts) >= MOST_POSTS_WAITING:
+                raise OverloadedError
+            post = Post(rows, once)
+            self._posts.append(post)
+            self._rows_waiting += len(rows)
+            self._wake()
+        return post.answer
+
+    def lease(self, version: int) -> None:
+        """Keep a version for a while, soon."""
+        with self._changed:
+            self._leases.add(version)
+            self._wake()
+
+    def close(self) -> None:
+        """Write what waits, and stop."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        if self._thread:
+            self._thread.join()
+        self._connection.close()
+        self._turn.close()
+
+    def _wake(self) -> None:
+        if self._is_closing:
+            raise OverloadedError
+        if self._thread is None:
+            # With the first work: many a server is only read.
+            self._thread = Thread(target=self._run, name="writer", daemon=True)
+            self._thread.start()
+        self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._posts or self._leases or self._is_closing)
+                posts, self._posts = self._posts, []
+                versions, self._leases = self._leases, set()
+                self._rows_waiting = 0
+            if not posts and not versions:
+                return
+            self._work(posts, versions)
+
+    def _work(self, posts: list[Post], versions: set[int]) -> None:
+        try:
+            with self._turn.held():
+                outcomes = self._commit(posts, versions)
+            if posts:
+                self._publish()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait forever
+            outcomes = [_failure(error)] * len(posts)
+        for post, outcome in zip(posts, outcomes, strict=True):
+            # Whoever asked may have gone away meanwhile.
+            with suppress(Exception):
+                _answer(post, outcome)
+
+    def _commit(self, posts: list[Post], versions: set[int]) -> list[Accepted | Exception]:
+        now = int(time.time())
+        with database.writing(self._connection):
+            leases.renew(self._connection, versions, now)
+            latest = log.newest(self._connection)
+            outcomes: list[Accepted | Exception] = []
+            for post in posts:
+                outcome = self._write(post, latest, now)
+                if isinstance(outcome, Accepted):
+                    latest = max(latest, outcome.version)
+                outcomes.append(outcome)
+        return outcomes
+
+    def _write(self, post: Post, latest: int, now: int) -> Accepted | Exception:
+        if post.once:
+            try:
+                if found := answers.earlier(self._connection, post.once):
+                    return found
+            except KeyReusedError as error:
+                return error
+        accepted = Accepted(len(post.rows), log.append(self._connection, latest, post.rows, now))
+        if post.once:
+            answers.keep(self._connection, post.once, accepted, now)
+        return accepted
+
+
+def _failure(error: Exception) -> Exception:
+    return NotWrittenError(str(error)) if isinstance(error, (sqlite3.Error, OSError)) else error
+
+
+def _answer(post: Post, outcome: Accepted | Exception) -> None:
+    if isinstance(outcome, Accepted):
+        post.answer.set_result(outcome)
+    else:
+        post.answer.set_exception(outcome)
