@@ -50,7 +50,7 @@ class Store:
             self.found = opening.open_database(self._files, catalogue, own=own)
             self._versions = Versions(self._files, catalogue.ratings, self.found.origin)
             self._compactor = Compactor(self._files, self._versions)
-            self._writer = Writer(self._files, self._publish)
+            self._writer = Writer(self._files, self._versions.refresh, self._tidy)
         self._renewals = Renewals()
 
     @classmethod
@@ -77,7 +77,11 @@ class Store:
 
     async def current(self) -> Snapshot:
         """Return the latest version: all that was committed, by any process, before this was called."""
-        return self._versions.latest if self._versions.is_fresh() else await run_in_threadpool(self._publish)
+        if self._versions.is_fresh():
+            return self._versions.latest
+        latest = await run_in_threadpool(self._versions.refresh)
+        asyncio.get_running_loop().run_in_executor(None, self._tidy)
+        return latest
 
     async def find(self, version: int) -> Snapshot:
         """Return a version, which takes a moment if it has to be rebuilt.
@@ -124,10 +128,9 @@ class Store:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def _publish(self) -> Snapshot:
-        latest = self._versions.refresh()
+    def _tidy(self) -> None:
+        self._versions.fold()
         self._compactor.look_after()
-        return latest
 
 
 def _owned(files: Files) -> Lock:

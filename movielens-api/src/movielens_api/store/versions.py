@@ -3,6 +3,7 @@
 Readers never wait for a writer: they use whole tables that never change, and a new one takes the place of the latest.
 """
 
+from dataclasses import replace
 from threading import Lock
 
 from starlette.concurrency import run_in_threadpool
@@ -80,6 +81,11 @@ class Versions:
             self._latest = self._build(start, log.newest(self._reading))
         self._seen = seen
         return self._latest
+
+    def fold(self) -> None:
+        """Make the latest version cheaper to read, if it has become dear."""
+        with self._lock:
+            self._latest = replace(self._latest, ratings=self._latest.ratings.folded())
 
     def rebase(self) -> None:
         """Go on from the latest generation: the same version, cheaper to read, in less memory."""

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Condition, Thread
@@ -47,12 +47,14 @@ class Writer:
     Args:
         files: where the store is.
         publish: called after a commit and before the answers, so that whoever has an answer can read what it says.
+        tidy: called after the answers.
     """
 
-    def __init__(self, files: Files, publish: Callable[[], object]) -> None:
+    def __init__(self, files: Files, publish: Callable[[], object], tidy: Callable[[], object]) -> None:
         self._connection = files.connect()
         self._turn = Lock(files.writing)
         self._publish = publish
+        self._tidy = tidy
         self._changed = Condition()
         self._posts: list[Post] = []
         self._leases: set[int] = set()
@@ -121,8 +123,10 @@ class Writer:
             outcomes = [_failure(error)] * len(posts)
         for post, outcome in zip(posts, outcomes, strict=True):
             # Whoever asked may have gone away meanwhile.
-            with suppress(Exception):
+            with suppress(InvalidStateError):
                 _answer(post, outcome)
+        with suppress(Exception):
+            self._tidy()
 
     def _commit(self, posts: list[Post], versions: set[int]) -> list[Accepted | Exception]:
         now = int(time.time())
