@@ -12,6 +12,7 @@ from movielens_api.store.generations import Generation
 from movielens_api.store.locks import Lock
 from movielens_api.store.versions import Versions
 
+# Below, layers of posted ratings are as fast to read, and a small base would be written again and again.
 FEWEST_ROWS = 50_000
 SHARE_OF_BASE = 50
 
@@ -22,13 +23,11 @@ class Compactor:
     Args:
         files: where the store is.
         versions: the versions in this process.
-        fewest_rows: how many rows of the log are worth it at least, however small the base.
     """
 
-    def __init__(self, files: Files, versions: Versions, fewest_rows: int = FEWEST_ROWS) -> None:
+    def __init__(self, files: Files, versions: Versions) -> None:
         self._files = files
         self._versions = versions
-        self._fewest_rows = fewest_rows
         self._running = ThreadLock()
         self._thread: Thread | None = None
 
@@ -61,7 +60,7 @@ class Compactor:
 
     def _is_long(self) -> bool:
         base, latest = self._versions.base, self._versions.latest
-        return latest.version - base.version > max(self._fewest_rows, len(base.ratings) // SHARE_OF_BASE)
+        return latest.version - base.version > max(FEWEST_ROWS, len(base.ratings) // SHARE_OF_BASE)
 
     def _compact(self) -> None:
         lock = Lock(self._files.compacting)
