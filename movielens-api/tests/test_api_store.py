@@ -1,0 +1,328 @@
+"""The store: versions across threads, processes and restarts, compaction, and what a crash leaves behind."""
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from api_testing import Api, Launch, Serving, url_of
+
+from benchmarks.api import kill_9
+from movielens_api.app import create_app
+from movielens_api.base_files import write_base
+from movielens_api.catalogue import Catalogue
+from movielens_api.errors import StartupError
+from movielens_api.settings import DEFAULT
+from movielens_api.snapshots import Snapshot, SnapshotGoneError
+from movielens_api.store import Store, compaction, generations
+from movielens_api.store.log import Row
+from movielens_api.store.opening import DamagedStoreError
+
+Contents = list[tuple[Any, ...]]
+
+
+def contents(snapshot: Snapshot) -> Contents:
+    return snapshot.ratings.window().select("timestamp", "userId", "movieId", "rating").rows()
+
+
+def post(store: Store, *rows: Row) -> int:
+    return asyncio.run(store.post(rows)).version
+
+
+def current(store: Store) -> Snapshot:
+    return asyncio.run(store.current())
+
+
+def find(store: Store, version: int) -> Snapshot:
+    return asyncio.run(store.find(version))
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+def compacted(store: Store, times: int) -> None:
+    """Post so much, and wait until it is part of the base, so many times."""
+    for _ in range(times):
+        number = store._versions.base.version
+        version = post(store, *(a_row(random.Random(number + place)) for place in range(compaction.FEWEST_ROWS + 1)))
+        until(lambda number=number: store._versions.base.version > number)
+        assert store._versions.base.version <= version
+
+
+@pytest.fixture
+def _short_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "FEWEST_ROWS", 20)
+
+
+def a_row(chance: random.Random) -> Row:
+    # Few values, so that many take the place of others.
+    return chance.randint(1, 3), chance.randint(1, 3), chance.randint(1, 10) / 2, chance.randint(0, 9)
+
+
+class Model:
+    """What ratings there should be after which version."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.latest = {(t, u, m): r for t, u, m, r in contents(Snapshot(b"", 0, catalogue.ratings))}
+        self.versions = {0: self.expected()}
+
+    def post(self, version: int, rows: list[Row]) -> None:
+        self.latest.update({(t, u, m): r for u, m, r, t in rows})
+        self.versions[version] = self.expected()
+
+    def expected(self) -> Contents:
+        return [(*key, rating) for key, rating in sorted(self.latest.items())]
+
+
+@pytest.mark.usefixtures("_short_log")
+@pytest.mark.parametrize("seed", range(5))
+def test_every_version_is_what_was_posted_until_then(small: Catalogue, tmp_path: Path, seed: int) -> None:
+    chance, model = random.Random(seed), Model(small)
+    for _restart in range(4):
+        with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+            for _ in range(chance.randint(1, 25)):
+                rows = [a_row(chance) for _ in range(chance.randint(0, 8))]
+                model.post(post(chance.choice([store, other]), *rows), rows)
+                reader = chance.choice([store, other])
+                assert contents(current(reader)) == model.versions[max(model.versions)]
+                with sqlite3.connect(tmp_path / "ratings.db") as connection:
+                    first = generations.kept(connection)[0].version
+                for version in chance.sample([version for version in model.versions if version >= first], 1):
+                    found = find(chance.choice([store, other]), version)
+                    assert contents(found) == model.versions[version]
+                    if chance.random() < 0.3:
+                        store.hold(found)
+
+
+@pytest.mark.usefixtures("_short_log")
+def test_threads_post_and_read_while_the_log_is_compacted(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+
+        def work(user: int) -> None:
+            for number in range(40):
+                posted = post([store, other][number % 2], (user, 1, 4.0, number))
+                for reader in (store, other):
+                    seen = current(reader)
+                    assert seen.version >= posted
+                    mine = seen.ratings.window().filter(userId=user)["timestamp"].to_list()
+                    assert mine == list(range(number + 1))
+
+        threads = [threading.Thread(target=work, args=(user,)) for user in range(100, 106)]
+        failures: list[object] = []
+        threading.excepthook = failures.append
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        threading.excepthook = threading.__excepthook__
+        assert not failures
+        assert store._versions.generation.number > 1
+        assert contents(current(store)) == contents(current(other))
+    with Store(tmp_path, small) as store:
+        assert len(current(store).ratings) == 3 + 6 * 40
+
+
+@pytest.mark.usefixtures("_short_log")
+def test_a_leased_version_stays_and_another_goes(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store:
+        unused, used = post(store, (1, 1, 4.0, 1)), post(store, (1, 1, 4.0, 2))
+        expected = contents(current(store))
+        compacted(store, 1)
+        later = post(store, (1, 1, 4.0, 100))
+        store.hold(find(store, later))
+        compacted(store, 2)
+    with Store(tmp_path, small) as store:
+        assert find(store, later).version == later
+        for gone in (unused, used):
+            with pytest.raises(SnapshotGoneError):
+                find(store, gone)
+        assert expected
+
+
+@pytest.mark.usefixtures("_short_log")
+def test_leases_keep_only_so_many_generations(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store:
+        store.hold(current(store))
+        compacted(store, generations.MOST_KEPT - 1)
+        assert find(store, 0).version == 0
+        compacted(store, 1)
+    assert len(list(tmp_path.glob("base-*"))) == generations.MOST_KEPT
+    with Store(tmp_path, small) as store, pytest.raises(SnapshotGoneError):
+        find(store, 0)
+
+
+def test_a_version_that_never_was_is_gone(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store, pytest.raises(SnapshotGoneError):
+        find(store, 1)
+
+
+def test_one_server_has_a_store(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small):
+        with pytest.raises(StartupError, match=rf"process {os.getpid()} .*--data-dir"):
+            Store(tmp_path, small)
+        with Store(tmp_path, small, own=False) as worker:
+            assert post(worker, (1, 1, 4.0, 1)) == 1
+    with Store(tmp_path, small) as store:
+        assert current(store).version == 1
+
+
+def test_the_lock_is_held_as_long_as_a_worker_lives(small: Catalogue, tmp_path: Path) -> None:
+    store = Store(tmp_path, small)
+    worker = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[store.fileno()])
+    store.close()
+    with pytest.raises(StartupError, match="serves this dataset already"):
+        Store(tmp_path, small)
+    worker.communicate(b"\n")
+    Store(tmp_path, small).close()
+
+
+def changed(catalogue: Catalogue) -> Catalogue:
+    return Catalogue("changed", catalogue.ratings.window().with_columns(rating=pl.lit(1.0)), catalogue.movies)
+
+
+def test_a_changed_dataset_with_posts_is_refused(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store:
+        post(store, (1, 1, 4.0, 1))
+    with pytest.raises(StartupError, match=f"dataset changed changed since 1 ratings .*small.*move {tmp_path} away"):
+        Store(tmp_path, changed(small))
+    with Store(tmp_path, small) as store:
+        assert current(store).version == 1
+
+
+def test_a_changed_dataset_without_posts_is_fine(small: Catalogue, tmp_path: Path) -> None:
+    Store(tmp_path, small).close()
+    with Store(tmp_path, changed(small)) as store:
+        assert post(store, (1, 1, 4.0, 1)) == 1
+
+
+@pytest.mark.usefixtures("_short_log")
+@pytest.mark.parametrize("damaged", ["ratings.db", "base-1/rating.npy", "base-1/manifest.json"])
+def test_a_damaged_store_is_refused(small: Catalogue, tmp_path: Path, damaged: str) -> None:
+    with Store(tmp_path, small) as store:
+        compacted(store, 1)
+    path = tmp_path / damaged
+    content = bytearray(path.read_bytes())
+    for place in range(0, len(content), 97):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(DamagedStoreError, match=f"{tmp_path}.*backup"):
+        Store(tmp_path, small)
+
+
+def test_a_store_of_another_version_is_refused(small: Catalogue, tmp_path: Path) -> None:
+    Store(tmp_path, small).close()
+    with sqlite3.connect(tmp_path / "ratings.db") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(StartupError, match="another version"):
+        Store(tmp_path, small)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(small: Catalogue, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartupError, match="--data-dir"):
+        Store(tmp_path / "file" / "store", small)
+
+
+def test_what_a_crash_left_is_removed(small: Catalogue, tmp_path: Path) -> None:
+    Store(tmp_path, small).close()
+    write_base(small.ratings, tmp_path / "base-7")
+    (tmp_path / ".base-8.123").mkdir()
+    with Store(tmp_path, small) as store:
+        assert not list(tmp_path.glob("*base*"))
+        assert len(current(store).ratings) == 3
+
+
+def test_nothing_is_lost_doubled_or_torn_by_kills(tmp_path: Path) -> None:
+    result = kill_9.campaign(kills=4, folder=tmp_path)
+    assert (result.lost, result.doubled, result.torn) == (0, 0, 0), result
+    assert result.kills == 4
+    assert any(batch.is_acknowledged for batch in result.batches)
+
+
+CRASH_IN_COMPACTION = """
+import asyncio, os, sys
+from pathlib import Path
+from movielens_api import base_files, datasets
+from movielens_api.store import Store, compaction, generations
+
+compaction.FEWEST_ROWS = 20
+store = Store(Path(sys.argv[1]), datasets.load(sys.argv[2]))
+module, name = sys.argv[3].split(".")
+after = getattr({"base_files": base_files, "generations": generations, "compaction": compaction}[module], name)
+def crash(*arguments):
+    after(*arguments)
+    os.kill(os.getpid(), 9)
+setattr({"base_files": base_files, "generations": generations, "compaction": compaction}[module], name, crash)
+
+asyncio.run(store.post([(1, 1, 4.0, second) for second in range(100, 121)]))
+print("posted", flush=True)
+asyncio.run(asyncio.sleep(60))
+"""
+
+
+@pytest.mark.parametrize(
+    "crash", ["base_files._write_columns", "compaction.write_base", "generations.add", "generations.retire"]
+)
+def test_a_crash_within_a_compaction_changes_nothing(tmp_path: Path, folder: Path, crash: str) -> None:
+    from movielens_api import datasets
+
+    command = [sys.executable, "-c", CRASH_IN_COMPACTION, str(tmp_path / "store"), str(folder), crash]
+    died = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    with Store(tmp_path / "store", datasets.load(str(folder))) as store:
+        assert store.found.posted == 21
+        assert store.found.crashed
+        assert len(current(store).ratings) == 24
+        assert not list((tmp_path / "store").glob("*base*"))
+
+
+def test_the_start_after_a_crash_says_what_it_recovered(launch: Launch, folder: Path, tmp_path: Path) -> None:
+    options = ["--dataset", str(folder), "--port", "0", "--data-dir", str(tmp_path / "data")]
+    process = launch("serve", *options)
+    Api(url_of(process)).post([{"userId": 1, "movieId": 7, "rating": 4.0, "timestamp": t} for t in (1, 2)])
+    process.kill()
+    process.wait()
+    process = launch("serve", *options)
+    assert process.stdout
+    process.stdout.readline()
+    said = process.stdout.readline()
+    assert said.startswith(f"Recovered 2 posted ratings after a crash, kept in {tmp_path / 'data' / 'store'}")
+    assert "; the last came at 2" in said
+    assert Api(url_of(process)).json("/ratings", limit=0)["total"] == 5
+
+
+@pytest.fixture
+def two(serving: Serving, small: Catalogue, tmp_path: Path) -> Iterator[tuple[Api, Api]]:
+    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+        with serving(create_app(small, DEFAULT, store=store)) as one:
+            with serving(create_app(small, DEFAULT, store=other)) as another:
+                yield one, another
+
+
+def test_two_servers_of_one_store_are_one(two: tuple[Api, Api]) -> None:
+    row = {"userId": 5, "movieId": 7, "rating": 4.0}
+    for number in range(20):
+        writer, reader = two[number % 2], two[1 - number % 2]
+        posted = writer.post([{**row, "timestamp": number}], idempotency_key=f"key-{number}")
+        again = reader.post([{**row, "timestamp": number}], idempotency_key=f"key-{number}")
+        assert again.headers["idempotency-replayed"] == "true"
+        answer = reader.ask("/ratings?limit=2&offset=1")
+        assert answer.headers["snapshot"] == posted.headers["snapshot"] == again.headers["snapshot"]
+        assert answer.json()["total"] == 4 + number
+        following = answer.links["next"]["url"]
+        assert writer.ask("/ratings" + following).content == reader.ask("/ratings" + following).content
+        assert {user["userId"]: user["num_ratings"] for user in reader.json("/users")["result"]}[5] == number + 1
