@@ -1,13 +1,17 @@
 """The README tells the truth: its Python runs, and it leaves nothing out."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from api_testing import Api, Model
+from api_testing import Api, Model, Serving
 
+from movielens_api.app import create_app
+from movielens_api.catalogue import Catalogue
 from movielens_api.cli import main
+from movielens_api.settings import DEFAULT
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -25,8 +29,17 @@ def test_curl_gets_what_it_says(api: Api, accept: str, path: str, output: str) -
     assert api.ask(path, accept=accept or "*/*").text.removesuffix("\n") == output.removesuffix("\n")
 
 
+CURL_POST = r"""\$ curl -u \S+ --json '(.*)' "http://localhost:5000/ratings"\n((?:[^`$].*\n)+)"""
+
+
+@pytest.mark.parametrize(("body", "output"), re.findall(CURL_POST, README))
+def test_curl_posts_what_it_says(serving: Serving, small: Catalogue, body: str, output: str) -> None:
+    with serving(create_app(small, DEFAULT)) as server:
+        assert server.post(json.loads(body)).text == output.removesuffix("\n")
+
+
 def test_every_curl_is_among_these() -> None:
-    assert len(re.findall(CURL, README)) == README.count("$ curl")
+    assert len(re.findall(CURL, README)) + len(re.findall(CURL_POST, README)) == README.count("$ curl")
 
 
 def test_the_paging_snippet_gets_every_page(api: Api, model: Model) -> None:
@@ -39,9 +52,10 @@ def test_the_paging_snippet_gets_every_page(api: Api, model: Model) -> None:
 
 def test_every_route_and_parameter_is_mentioned(api: Api) -> None:
     for path, item in api.json("/openapi.json")["paths"].items():
-        assert f"`GET {path}" in README
-        for parameter in item["get"].get("parameters", []):
-            assert f"`{parameter['name']}`" in README
+        for method, operation in item.items():
+            assert method == "head" or f"`{method.upper()} {path}" in README
+            for parameter in operation.get("parameters", []):
+                assert f"`{parameter['name']}`" in README
 
 
 def test_every_option_is_mentioned(capsys: pytest.CaptureFixture[str]) -> None:

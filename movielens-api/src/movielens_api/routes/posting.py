@@ -57,7 +57,8 @@ def router(store: Store) -> APIRouter:
         idempotency_key: Annotated[
             str | None,
             Header(
-                description="Names this request: sent again within a day, it does nothing more and is answered alike."
+                alias="Idempotency-Key",
+                description="Names this request: sent again within a day, it does nothing more and is answered alike.",
             ),
         ] = None,
     ) -> Response:
