@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     credentials = settings.choose_credentials(arguments.user, arguments.password, os.environ)
     settings.refuse_default_in_public(credentials, arguments.host)
     catalogue = datasets.load(arguments.dataset, _options(arguments))
-    folder = (arguments.data_dir or folders.for_data()) / "store" / datasets.kept_as(arguments.dataset)
+    folder = folders.durable(arguments.data_dir) / "store" / datasets.kept_as(arguments.dataset)
     with Store(folder, catalogue) as store, server.listen(arguments.host, arguments.port) as listening:
         loaded = [f"Loaded {catalogue.summary()}.", *([posted] if (posted := store.summary()) else [])]
         _announce(loaded, server.url(listening), is_default=credentials == settings.DEFAULT)

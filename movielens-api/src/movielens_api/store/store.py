@@ -75,6 +75,11 @@ class Store:
         assert self._lock  # noqa: S101 - only the server starts workers
         return self._lock.file.fileno()
 
+    @property
+    def latest(self) -> Snapshot:
+        """The latest version that this process knows of, without asking whether there is a later one."""
+        return self._versions.latest
+
     async def current(self) -> Snapshot:
         """Return the latest version: all that was committed, by any process, before this was called."""
         if self._versions.is_fresh():
