@@ -23,8 +23,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 from api_testing import Api, Launch, Model, Process, Serving, url_of
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is read from or written to the folders of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name)))
+        yield
+
+
 @pytest.fixture(scope="session")
-def launch() -> Iterator[Launch]:
+def launch(own_folders: None) -> Iterator[Launch]:
     """Start `movielens-api` with some arguments and environment; whatever still runs at the end is killed."""
     launched: list[Process] = []
 

@@ -26,7 +26,8 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="where downloads, the binary cache and quarantined rows are kept (default: the user's cache directory)",
+        help="where downloads, the binary cache, quarantined rows and users are kept (default: the user's cache and "
+        "data directories)",
     )
     parser.add_argument(
         "--max-damaged",
@@ -41,6 +42,12 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--password",
         help="the password to accept (default: $API_PASSWORD, which other users of the machine cannot see)",
     )
+    parser.add_argument(
+        "--rate-limit",
+        type=_rate,
+        metavar="N",
+        help="how many requests a second each user may send, and how many at once (default: any number)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -50,15 +57,24 @@ def run(arguments: argparse.Namespace) -> None:
         StartupError: something about the settings or the dataset stands in the way.
     """
     # Imported late: --help and --version answer before FastAPI and polars have loaded.
-    from movielens_api import datasets, server, settings
+    from movielens_api import datasets, folders, server, settings
     from movielens_api.app import create_app
+    from movielens_api.auth import DEFAULT
+    from movielens_api.auth.users_file import UsersFile
+    from movielens_api.rate_limits.slots import Slots
 
-    credentials = settings.choose_credentials(arguments.user, arguments.password, os.environ)
-    settings.refuse_default_in_public(credentials, arguments.host)
-    catalogue = datasets.load(arguments.dataset, _options(arguments))
-    app = create_app(catalogue, credentials)
+    users = UsersFile(folders.durable(arguments.data_dir))
+    has_users = bool(users.current().users)
+    given = settings.given_credentials(arguments.user, arguments.password, os.environ)
+    credentials = settings.choose_credentials(given, arguments.host, has_users=has_users)
+    options = _options(arguments)
+    catalogue = datasets.load(arguments.dataset, options)
+    limit = arguments.rate_limit
+    slots = Slots(options.data_dir / "rate-limits") if limit else None
+    app = create_app(catalogue, credentials, users_file=users, rate_limit=limit, slots=slots)
     with server.listen(arguments.host, arguments.port) as listening:
-        _announce(catalogue.summary(), server.url(listening), is_default=credentials == settings.DEFAULT)
+        is_default = credentials == DEFAULT and not has_users
+        _announce(catalogue.summary(), server.url(listening), is_default=is_default)
         server.run(app, listening)
 
 
@@ -81,6 +97,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:  # noqa: PLR2004 - the highest port there is
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
     return port
+
+
+def _rate(text: str) -> int:
+    rate = int(text)
+    if not 1 <= rate <= 1_000_000:  # noqa: PLR2004 - far beyond what one computer answers
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000000")
+    return rate
 
 
 def _share(text: str) -> float:
