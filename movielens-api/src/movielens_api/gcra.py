@@ -5,6 +5,8 @@ A token bucket whose whole state is one number, the theoretical arrival time: wh
 
 from dataclasses import dataclass
 
+EARLY = 0.01  # of an interval, by which an event may come too early: sums of intervals are not exact
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -19,13 +21,14 @@ class Rate:
     burst: int
 
     def wait(self, arrival: float, now: float) -> float:
-        """Return for how many seconds no event is allowed; zero or less: one is allowed now.
+        """Return for how many seconds no event is allowed; zero: one is allowed now.
 
         Args:
             arrival: what `after` returned for the last event; anything earlier than now for none.
             now: the time in seconds, by any clock that never goes back.
         """
-        return max(arrival, now) - now - (self.burst - 1) * self.interval
+        wait = max(arrival, now) - now - (self.burst - 1) * self.interval
+        return wait if wait > EARLY * self.interval else 0.0
 
     def after(self, arrival: float, now: float) -> float:
         """Return the state after one more event."""
@@ -33,5 +36,4 @@ class Rate:
 
     def left(self, arrival: float, now: float) -> int:
         """Return how many more events are allowed now."""
-        # The quotient of two sums of intervals may be a hair below the whole number that it is.
-        return max(0, int((now - max(arrival, now)) / self.interval + self.burst + 1e-6))
+        return max(0, int((now - max(arrival, now)) / self.interval + self.burst + EARLY))

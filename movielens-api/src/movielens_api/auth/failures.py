@@ -33,8 +33,7 @@ class Failures:
     def wait(self, user: bytes, address: str) -> float:
         """Return for how many seconds this login is not even tried; zero: it may be."""
         now = time.monotonic()
-        waits = (self.allowed.wait(self._arrivals.get(key, now), now) for key in self._keys(user, address))
-        return max(0.0, *waits)
+        return max(self.allowed.wait(self._arrivals.get(key, now), now) for key in self._keys(user, address))
 
     def failed(self, user: bytes, address: str) -> None:
         """Count a failure."""

@@ -128,7 +128,7 @@ class Logins:
 
     def _limit(self, user: bytes, address: str) -> None:
         seconds = self._failures.wait(user, address)
-        if seconds > 0:
+        if seconds:
             raise LoginsLimitedError(seconds)
 
     def _remember(self, key: bytes, identity: Identity) -> None:

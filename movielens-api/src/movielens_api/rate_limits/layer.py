@@ -42,7 +42,7 @@ class RateLimit:
             return
         wait, left = self._take(user.name)
         app = self.app
-        if wait > 0:
+        if wait:
             retry = {"Retry-After": str(max(1, ceil(wait)))}
             app = problems.respond(scope["path"], 429, self.refusal, headers=retry)
         said = (self.policy, (b"ratelimit", b'"default";r=%d;t=%d' % (left, WINDOW)))
@@ -61,6 +61,6 @@ class RateLimit:
         if arrival > now + WINDOW + self.rate.interval:
             arrival = now  # from before a restart of this computer, when its clock began anew
         wait = self.rate.wait(arrival, now)
-        if wait <= 0:
+        if not wait:
             arrival = self.slots[user] = self.rate.after(arrival, now)
         return wait, self.rate.left(arrival, now)
