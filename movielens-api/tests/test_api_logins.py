@@ -186,6 +186,16 @@ def test_what_changes_holds_at_once(serving: Serving, logins: Logins, file: User
         assert ask(server.url, ("ann", "another one")).status_code == 401
 
 
+def test_who_is_removed_while_the_hash_runs_stays_out(serving: Serving, file: UsersFile) -> None:
+    def verify(password: bytes, stored: str) -> bool:
+        if "ann" in file.current().users:
+            UsersFile(file.path.parent).edit(lambda users: users.remove("ann"))
+        return password == b"correct horse"
+
+    with serving(guarded(Logins(None, file, None, verify))) as server:
+        assert ask(server.url, ANN).status_code == 401
+
+
 def test_tokens_end(serving: Serving, logins: Logins, file: UsersFile) -> None:
     now = datetime.now(UTC)
     over = add_token(file, "ann", "over", expires=now - timedelta(seconds=1))

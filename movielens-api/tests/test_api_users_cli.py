@@ -166,6 +166,12 @@ def test_days_that_cannot_be(capsys: pytest.CaptureFixture[str], days: str) -> N
     assert "argument --expires" in capsys.readouterr().err
 
 
+def test_the_commands_load_no_server() -> None:
+    code = "import sys\nfrom movielens_api.cli import main\nmain(['users', 'list'])\nprint(*sys.modules)"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert not {"fastapi", "polars", "uvicorn"} & set(loaded)
+
+
 def test_the_readme_shows_what_happens(tmp_path: Path) -> None:
     [block] = re.findall(r"```console\n(\$ movielens-api users.*?)```", README, re.DOTALL)
     (tmp_path / "password.txt").write_text("a password of ben\n")

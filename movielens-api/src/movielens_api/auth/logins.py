@@ -103,15 +103,17 @@ class Logins:
 
     async def _try(self, key: bytes, user: bytes, password: bytes, address: str) -> Identity | None:
         self._limit(user, address)
+        self._refresh()
         users = self._users
         found = await self._check(users, user, password)
         if found is None:
             self._failures.failed(user, address)
             return None
-        self._failures.succeeded(user, address)
         self._refresh()
-        if users is self._users:
-            self._remember(key, found)
+        if users is not self._users:  # which may have lost this very user meanwhile
+            return await self._try(key, user, password, address)
+        self._failures.succeeded(user, address)
+        self._remember(key, found)
         return found
 
     async def _check(self, users: Users, user: bytes, password: bytes) -> Identity | None:

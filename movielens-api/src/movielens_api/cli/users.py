@@ -33,8 +33,10 @@ def _add(arguments: argparse.Namespace) -> None:
     file.current().check_new(name)  # before anybody types a password
     password = new_password(arguments)
     stored = passwords.store(password)
-    file.edit(lambda users: users.add(name, arguments.role, stored))
+    changed = file.edit(lambda users: users.add(name, arguments.role, stored))
     say(f"Added {name} ({arguments.role}).")
+    if len(changed.users) == 1:
+        say("With the first user, movielens/movielens is out.")
     _tell(arguments, password)
 
 
