@@ -75,6 +75,14 @@ def test_failures_are_not_remembered_and_then_not_hashed(serving: Serving, login
     assert 0 < int(limited.headers["retry-after"]) <= 3600
 
 
+def test_guesses_at_the_same_time_are_limited_too(serving: Serving, logins: Logins, counted: Counted) -> None:
+    with serving(guarded(logins)) as server, ThreadPoolExecutor(WAITING // 2) as pool:
+        wrong = [(f"user{number}", "wrong") for number in range(WAITING // 2)]
+        answers = list(pool.map(lambda auth: ask(server.url, auth).status_code, wrong))
+    assert sorted(answers) == [401] * 3 + [429] * (WAITING // 2 - 3)
+    assert len(counted.calls) == 3
+
+
 def test_an_unknown_user_is_hashed_like_a_known_one(serving: Serving, logins: Logins, counted: Counted) -> None:
     with serving(guarded(logins)) as server:
         answers = [ask(server.url, (user, "wrong")) for user in ("ann", "nobody", "env")]
