@@ -133,7 +133,9 @@ def test_passwords_that_cannot_be(run: Run, tmp_path: Path, password: bytes, mes
     assert not (tmp_path / "users.json").exists()
 
 
-@pytest.mark.parametrize(("typed", "status"), [("long enough\nlong enough\n", 0), ("long enough\nother one\n", 2)])
+@pytest.mark.parametrize(
+    ("typed", "status"), [("long enough\nlong enough\n", 0), ("long enough\nother one\n", 2), ("\x03", 2), ("\x04", 2)]
+)
 def test_the_prompt_asks_twice_and_shows_nothing(tmp_path: Path, typed: str, status: int) -> None:
     arguments = ["users", "add", "ann", "--role", "read", "--data-dir", str(tmp_path)]
     child, terminal = pty.fork()

@@ -73,13 +73,13 @@ class Logins:
             LoginsLimitedError: too many failures with this user or from this address, or too many at once.
         """
         self._refresh()
+        token = parse_bearer(header)
+        if token is not None:
+            return self._users.holder(token)
         key = hmac.digest(self._key, header, "sha256")
         known = self._remembered.get(key)
         if known is not None:
             return known
-        token = parse_bearer(header)
-        if token is not None:
-            return self._users.holder(token)
         sent = parse_basic(header)
         return await self._log_in(key, *sent, address) if sent else None
 

@@ -5,7 +5,7 @@ Finding a token by its SHA-256 in a dict tells by its time at most where that ha
 """
 
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from pydantic import AwareDatetime, BaseModel, Field
@@ -32,9 +32,9 @@ class Token(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     created: AwareDatetime
     expires: AwareDatetime | None = None
 
-    def is_valid(self, now: datetime) -> bool:
+    def is_valid(self) -> bool:
         """Tell whether it has not ended yet."""
-        return self.expires is None or now < self.expires
+        return self.expires is None or datetime.now(UTC) < self.expires
 
 
 def new_secret() -> str:

@@ -60,7 +60,7 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     def holder(self, token: bytes) -> Identity | None:
         """Return who sends this token: its user, and what both may do; None if it is unknown or over."""
         identity, kept = self._holders.get(tokens.digest(token), (None, None))
-        return identity if kept and kept.is_valid(datetime.now(UTC)) else None
+        return identity if kept and kept.is_valid() else None
 
     def check_new(self, name: str) -> None:
         """Check that a user can be added.

@@ -39,7 +39,7 @@ def _read(arguments: argparse.Namespace) -> str:
     try:
         password = getpass(f"Password of {arguments.name}: ")
         repeated = getpass("Once more: ")
-    except EOFError as error:
+    except (EOFError, KeyboardInterrupt) as error:
         raise UserError("no password was typed") from error
     if password != repeated:
         raise UserError("the two passwords differ; nothing was changed")
