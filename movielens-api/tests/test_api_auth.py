@@ -104,12 +104,18 @@ def test_only_the_first_colon_parts() -> None:
 def test_who_may_only_read_may_not_write(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
     app = create_app(small, DEFAULT, users_file=ann_and_ben(tmp_path))
 
+    @app.get("/probe")
+    async def look() -> str:
+        """Read."""
+        return "read"
+
     @app.post("/probe", dependencies=[Depends(require("write"))])
     async def probe() -> str:
         """Write."""
         return "written"
 
     with serving(app) as server:
+        assert requests.get(server.url + "/probe", auth=BEN, timeout=10).json() == "read"
         assert requests.post(server.url + "/probe", auth=ANN, timeout=10).json() == "written"
         answer = requests.post(server.url + "/probe", auth=BEN, timeout=10)
         assert requests.post(server.url + "/probe", timeout=10).status_code == 401

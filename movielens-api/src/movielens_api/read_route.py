@@ -32,8 +32,6 @@ class ReadRoute(APIRoute):
 def document_head(document: dict[str, Any]) -> None:
     """Add to an OpenAPI document that every GET is a HEAD too, with nothing but headers in its answers."""
     for item in document["paths"].values():
-        if "get" not in item:
-            continue
         reading = item["get"]
         bodiless = {
             status: {name: said for name, said in answer.items() if name != "content"}
