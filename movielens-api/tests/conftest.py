@@ -24,16 +24,16 @@ from api_testing import Api, Launch, Model, Process, Serving, url_of
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test, and no server that it starts, touches what the user keeps."""
-    with pytest.MonkeyPatch.context() as environ:
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is read from or written to the folders of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
-            environ.setenv(name, str(tmp_path_factory.mktemp(name)))
+            patch.setenv(name, str(tmp_path_factory.mktemp(name)))
         yield
 
 
 @pytest.fixture(scope="session")
-def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
+def launch(own_folders: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
     """Start `movielens-api` with some arguments and environment; whatever still runs at the end is killed."""
     launched: list[Process] = []
 

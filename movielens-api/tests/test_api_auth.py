@@ -1,19 +1,20 @@
 """Who is let in."""
 
 import hmac
-from base64 import b64encode
+from pathlib import Path
 
 import pytest
 import requests
 from api_testing import Api, Serving
+from auth_testing import ANN, BEN, ann_and_ben, basic
+from fastapi import Depends
 
 from movielens_api.app import create_app
-from movielens_api.auth import Credentials, parse_basic
+from movielens_api.auth import DEFAULT, Credentials
+from movielens_api.auth.header import CHALLENGES, parse_basic
+from movielens_api.auth.layer import WANTED
+from movielens_api.auth.roles import require
 from movielens_api.catalogue import Catalogue
-
-
-def basic(text: str | bytes) -> str:
-    return "Basic " + b64encode(text if isinstance(text, bytes) else text.encode()).decode()
 
 
 @pytest.mark.parametrize(
@@ -41,10 +42,13 @@ def basic(text: str | bytes) -> str:
         b"Basic \xff\xfe\xe9".decode("latin-1"),
     ],
 )
-def test_not_let_in(api: Api, header: str) -> None:
-    answer = requests.get(api.url + "/ratings", headers={"Authorization": header.encode("latin-1")}, timeout=10)
+def test_not_let_in(serving: Serving, small: Catalogue, header: str) -> None:
+    # A server of its own, since failures add up.
+    with serving(create_app(small, DEFAULT)) as server:
+        answer = requests.get(server.url + "/ratings", headers={"Authorization": header.encode("latin-1")}, timeout=10)
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"].startswith("Basic ")
+    assert answer.headers["www-authenticate"] == CHALLENGES
+    assert answer.json()["detail"] == WANTED
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
@@ -80,7 +84,7 @@ def test_both_parts_are_compared_whatever_the_first_says(monkeypatch: pytest.Mon
         compared.append((a, b))
         return honest(a, b)
 
-    monkeypatch.setattr("movielens_api.auth.hmac.compare_digest", spy)
+    monkeypatch.setattr("movielens_api.auth.credentials.hmac.compare_digest", spy)
     assert not Credentials("u", "p").match(b"wrong", b"p")
     assert compared == [(b"wrong", b"u"), (b"p", b"p")]
 
@@ -94,4 +98,40 @@ def test_the_password_is_not_shown() -> None:
 
 
 def test_only_the_first_colon_parts() -> None:
-    assert parse_basic(basic("u:a:b")) == (b"u", b"a:b")
+    assert parse_basic(basic("u:a:b").encode()) == (b"u", b"a:b")
+
+
+def test_who_may_only_read_may_not_write(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
+    app = create_app(small, DEFAULT, users_file=ann_and_ben(tmp_path))
+
+    @app.get("/probe")
+    async def look() -> str:
+        """Read."""
+        return "read"
+
+    @app.post("/probe", dependencies=[Depends(require("write"))])
+    async def probe() -> str:
+        """Write."""
+        return "written"
+
+    with serving(app) as server:
+        assert requests.get(server.url + "/probe", auth=BEN, timeout=10).json() == "read"
+        assert requests.post(server.url + "/probe", auth=ANN, timeout=10).json() == "written"
+        answer = requests.post(server.url + "/probe", auth=BEN, timeout=10)
+        assert requests.post(server.url + "/probe", timeout=10).status_code == 401
+        responses = server.json("/openapi.json")["paths"]["/probe"]["post"]["responses"]
+    assert answer.status_code == 403
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "needs the role write" in answer.json()["detail"]
+    assert {"401", "403", "429"} <= set(responses)
+
+
+def test_the_openapi_names_the_headers_of_errors(api: Api) -> None:
+    responses = api.json("/openapi.json")["paths"]["/ratings"]["get"]["responses"]
+    assert list(responses["401"]["headers"]) == ["WWW-Authenticate"]
+    assert list(responses["429"]["headers"]) == ["Retry-After"]
+
+
+def test_without_any_user_nobody_is_let_in(serving: Serving, small: Catalogue) -> None:
+    with serving(create_app(small, None)) as server:
+        assert server.get("/users").status_code == 401

@@ -46,7 +46,7 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
 def test_every_operation_tells_its_errors(document: dict[str, Any]) -> None:
     for path, operation in operations(document):
         is_post = operation["operationId"].startswith("post_")
-        expected = {"201" if is_post else "200", "500"} | ({"401", "422"} if path in PROTECTED else set())
+        expected = {"201" if is_post else "200", "500"} | ({"401", "422", "429"} if path in PROTECTED else set())
         if path == "/ratings":
             expected |= {"400", "403", "413", "415", "503"} if is_post else {"304", "406", "410"}
         assert set(operation["responses"]) == expected | ({"404"} if "{" in path else set())
@@ -76,9 +76,11 @@ def test_what_is_documented_of_304_is_sent(api: Api, document: dict[str, Any]) -
 
 
 def test_what_is_protected_says_how(document: dict[str, Any]) -> None:
-    assert document["components"]["securitySchemes"]["basic"]["scheme"] == "basic"
-    secured = {path for path, operation in operations(document) if operation.get("security") == [{"basic": []}]}
-    assert secured == PROTECTED
+    schemes = document["components"]["securitySchemes"]
+    assert {name: scheme["scheme"] for name, scheme in schemes.items()} == {"basic": "basic", "bearer": "bearer"}
+    either = [{"basic": []}, {"bearer": []}]
+    assert all(operation.get("security", either) == either for _, operation in operations(document))
+    assert {path for path, operation in operations(document) if "security" in operation} == PROTECTED
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/ratings", "/movies", "/movies/{movieId}", "/users"])

@@ -3,16 +3,17 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from api_testing import Api, Launch, Serving, url_of
+from auth_testing import ANN, BEN, ann_and_ben
 
 from movielens_api.app import create_app
-from movielens_api.auth import Credentials
+from movielens_api.auth import DEFAULT, Credentials
 from movielens_api.catalogue import Catalogue
-from movielens_api.settings import DEFAULT
 
 GOOD = {"movieId": 7, "rating": 4.0, "timestamp": 20, "userId": 1}
 TEXT = json.dumps(GOOD)
@@ -241,19 +242,12 @@ def test_an_app_without_a_store_forgets_at_its_end(serving: Serving, small: Cata
         assert Api(server.url, ("me", "pssst")).post([GOOD]).status_code == 201
 
 
-def test_only_who_may_write_posts(serving: Serving, small: Catalogue) -> None:
-    class Identity:
-        name = "reader"
-        roles = frozenset({"read"})
-
-    app = create_app(small, DEFAULT)
-
-    async def as_reader(scope: Any, receive: Any, send: Any) -> None:
-        await app({**scope, "user": Identity} if scope["type"] == "http" else scope, receive, send)
-
-    with serving(as_reader) as server:  # type: ignore[arg-type]
-        assert "role" in refused(server.post([GOOD]), 403)["detail"]
-        assert len(ratings(server)) == 3
+def test_only_who_may_write_posts(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
+    app = create_app(small, None, users_file=ann_and_ben(tmp_path))
+    with serving(app) as server:
+        assert "role write" in refused(Api(server.url, BEN).post([GOOD]), 403)["detail"]
+        assert len(ratings(Api(server.url, BEN))) == 3
+        assert Api(server.url, ANN).post([GOOD]).status_code == 201
 
 
 def test_the_command_keeps_what_was_posted(launch: Launch, tmp_path: Any, folder: Any) -> None:

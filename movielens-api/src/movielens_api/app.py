@@ -5,12 +5,18 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
 from movielens_api import __version__, problems
-from movielens_api.auth import BasicAuth, Credentials
+from movielens_api.auth import Credentials
+from movielens_api.auth.document import document_authentication
+from movielens_api.auth.layer import Authentication
+from movielens_api.auth.logins import Logins
+from movielens_api.auth.users_file import UsersFile
 from movielens_api.catalogue import Catalogue
 from movielens_api.posted_rows import NewRating
+from movielens_api.rate_limits.layer import RateLimit
+from movielens_api.rate_limits.slots import Slots
 from movielens_api.read_route import document_head
 from movielens_api.routes import health, movies, posting, ratings, users
 from movielens_api.store import Store
@@ -18,7 +24,7 @@ from movielens_api.store import Store
 DESCRIPTION = """
 MovieLens ratings, page by page.
 
-Everything but `/healthz`, `/docs` and `/openapi.json` wants HTTP Basic authentication.
+Everything but `/healthz`, `/docs` and `/openapi.json` wants a user and password (HTTP Basic) or a token (Bearer).
 Lists come as `{"result": [...], "offset": 0, "limit": 100, "total": 100004}`; ratings in other formats, too.
 Errors are `application/problem+json` (RFC 9457), and a parameter that is not listed here is an error.
 """
@@ -30,18 +36,31 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         document = super().openapi()
-        document["components"]["schemas"].update(problems.schemas(), NewRating=NewRating.model_json_schema())
+        schemas = {**problems.schemas(), "NewRating": NewRating.model_json_schema()}
+        document["components"]["schemas"].update(schemas)
+        document_authentication(document)
         document_head(document)
         return document
 
 
-def create_app(catalogue: Catalogue, credentials: Credentials, *, store: Store | None = None) -> FastAPI:
-    """Build an ASGI application that serves a catalogue to the holder of the credentials.
+def create_app(
+    catalogue: Catalogue,
+    credentials: Credentials | None,
+    *,
+    store: Store | None = None,
+    users_file: UsersFile | None = None,
+    rate_limit: int | None = None,
+    slots: Slots | None = None,
+) -> FastAPI:
+    """Build an ASGI application that serves a catalogue to those who may use it.
 
     Args:
         catalogue: movies, users and ratings.
-        credentials: the one user and password.
+        credentials: a user who may do everything.
         store: where posted ratings are kept, which the caller closes; by default, a temporary one of this application.
+        users_file: further users.
+        rate_limit: how many requests a second each user may send; by default, any number.
+        slots: what counts them, for processes that share a limit; by default, each counts alone.
     """
     kept = store or Store.temporary(catalogue)
     app = Api(
@@ -57,9 +76,12 @@ def create_app(catalogue: Catalogue, credentials: Credentials, *, store: Store |
     )
     problems.install(app)
     app.include_router(health.router())
-    protected = [Depends(BasicAuth(credentials))]
     for router in (ratings.router(kept), posting.router(kept), movies.router(catalogue), users.router(kept)):
-        app.include_router(router, dependencies=protected)
+        app.include_router(router)
+    # The last one added is the first one asked.
+    if rate_limit:
+        app.add_middleware(RateLimit, requests=rate_limit, slots=slots or Slots())
+    app.add_middleware(Authentication, logins=Logins(credentials, users_file))
     return app
 
 

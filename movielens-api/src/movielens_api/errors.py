@@ -1,8 +1,10 @@
-"""What can stop the server from starting.
+"""What can stop the server from starting, and the other commands from doing what they should.
 
 StartupError                exit 2: a setting to mend
 ├── DamagedDatasetError     exit 1: the settings are fine, a file is not
-└── DownloadError           exit 75: a dataset cannot be downloaded now; later it may
+├── DamagedUsersError       exit 1: the same, of the users' file
+├── DownloadError           exit 75: a dataset cannot be downloaded now; later it may
+└── UserError               exit 2: users or tokens cannot be changed in this way
 """
 
 
@@ -22,7 +24,17 @@ class DamagedDatasetError(StartupError):
     exit_code = 1
 
 
+class DamagedUsersError(StartupError):
+    """The file of the users cannot be read, or holds something other than users."""
+
+    exit_code = 1
+
+
 class DownloadError(StartupError):
     """A dataset cannot be downloaded now; nothing here is wrong."""
 
     exit_code = 75
+
+
+class UserError(StartupError):
+    """Users or tokens cannot be changed in this way."""

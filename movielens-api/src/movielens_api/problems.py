@@ -17,6 +17,7 @@ DETAILS = {
     405: "This address does not know this method; the header Allow lists those it knows.",
     500: "The server failed. Its log says why.",
 }
+HEADERS: dict[int, str] = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 
 class ParameterError(BaseModel):
@@ -97,8 +98,8 @@ def _documented(status: int) -> dict[str, Any]:
     phrase = HTTPStatus(status).phrase
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     documented = {"description": phrase, "content": content}
-    if status == HTTPStatus.UNAUTHORIZED:
-        documented["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    if status in HEADERS:
+        documented["headers"] = {HEADERS[status]: {"schema": {"type": "string"}}}
     return documented
 
 

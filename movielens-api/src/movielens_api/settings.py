@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from ipaddress import ip_address
 
-from movielens_api.auth import Credentials
+from movielens_api.auth import DEFAULT, Credentials
 from movielens_api.errors import StartupError
 
-DEFAULT = Credentials("movielens", "movielens")
 
-
-def choose_credentials(user: str | None, password: str | None, environ: Mapping[str, str]) -> Credentials:
-    """Take each from the option, else from `API_USER` and `API_PASSWORD`; without any, the default.
+def given_credentials(user: str | None, password: str | None, environ: Mapping[str, str]) -> Credentials | None:
+    """Take each from the option, else from `API_USER` and `API_PASSWORD`; None if neither is there.
 
     Raises:
         StartupError: only one of the two is given, or HTTP Basic cannot carry the user.
@@ -18,13 +16,28 @@ def choose_credentials(user: str | None, password: str | None, environ: Mapping[
     user = user or environ.get("API_USER")
     password = password or environ.get("API_PASSWORD")
     if not user and not password:
-        return DEFAULT
+        return None
     if not user or not password:
         raise StartupError("a user and a password belong together: set both API_USER and API_PASSWORD")
     try:
         return Credentials(user, password)
     except ValueError as error:
         raise StartupError(str(error)) from error
+
+
+def choose_credentials(given: Credentials | None, host: str, *, has_users: bool) -> Credentials | None:
+    """Choose the user beside those of the users' file: the given one, else the default.
+
+    In public, users in the file are enough, and the default stays out even if they are removed later.
+
+    Raises:
+        StartupError: the default password would be open to more than this computer.
+    """
+    if given is None and has_users and not is_loopback(host):
+        return None
+    chosen = given or DEFAULT
+    refuse_default_in_public(chosen, host)
+    return chosen
 
 
 def refuse_default_in_public(credentials: Credentials, host: str) -> None:
@@ -34,7 +47,7 @@ def refuse_default_in_public(credentials: Credentials, host: str) -> None:
         StartupError: the password is the default one, and the host is not this computer only.
     """
     if credentials.password == DEFAULT.password and not is_loopback(host):
-        raise StartupError(f"not on {host} with the default password: set API_USER and API_PASSWORD")
+        raise StartupError(f"not on {host} with the default password: set API_USER and API_PASSWORD, or add users")
 
 
 def is_loopback(host: str) -> bool:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from movielens_api import __version__
-from movielens_api.cli import serve
+from movielens_api.cli import serve, tokens, users
 from movielens_api.errors import StartupError
 
 DESCRIPTION = "A ratings REST API on real MovieLens data."
@@ -35,5 +35,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="movielens-api", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    serve.add_to(commands)
+    for command in (serve, users, tokens):
+        command.add_to(commands)
     return parser

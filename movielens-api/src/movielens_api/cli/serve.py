@@ -26,7 +26,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="where posted ratings, downloads, the binary cache and quarantined rows are kept "
+        help="where posted ratings, users, downloads, the binary cache and quarantined rows are kept "
         "(default: the user's data directory, and the user's cache directory for what comes back)",
     )
     parser.add_argument(
@@ -42,6 +42,12 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--password",
         help="the password to accept (default: $API_PASSWORD, which other users of the machine cannot see)",
     )
+    parser.add_argument(
+        "--rate-limit",
+        type=_rate,
+        metavar="N",
+        help="how many requests a second each user may send, and how many at once (default: any number)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -53,16 +59,26 @@ def run(arguments: argparse.Namespace) -> None:
     # Imported late: --help and --version answer before FastAPI and polars have loaded.
     from movielens_api import datasets, folders, server, settings
     from movielens_api.app import create_app
+    from movielens_api.auth import DEFAULT
+    from movielens_api.auth.users_file import UsersFile
+    from movielens_api.rate_limits.slots import Slots
     from movielens_api.store import Store
 
-    credentials = settings.choose_credentials(arguments.user, arguments.password, os.environ)
-    settings.refuse_default_in_public(credentials, arguments.host)
-    catalogue = datasets.load(arguments.dataset, _options(arguments))
-    folder = folders.durable(arguments.data_dir) / "store" / datasets.kept_as(arguments.dataset)
+    durable = folders.durable(arguments.data_dir)
+    users = UsersFile(durable)
+    has_users = bool(users.current().users)
+    given = settings.given_credentials(arguments.user, arguments.password, os.environ)
+    credentials = settings.choose_credentials(given, arguments.host, has_users=has_users)
+    options = _options(arguments)
+    catalogue = datasets.load(arguments.dataset, options)
+    limit = arguments.rate_limit
+    slots = Slots(options.data_dir / "rate-limits") if limit else None
+    folder = durable / "store" / datasets.kept_as(arguments.dataset)
     with Store(folder, catalogue) as store, server.listen(arguments.host, arguments.port) as listening:
         loaded = [f"Loaded {catalogue.summary()}.", *([posted] if (posted := store.summary()) else [])]
-        _announce(loaded, server.url(listening), is_default=credentials == settings.DEFAULT)
-        server.run(create_app(catalogue, credentials, store=store), listening)
+        _announce(loaded, server.url(listening), is_default=credentials == DEFAULT and not has_users)
+        app = create_app(catalogue, credentials, store=store, users_file=users, rate_limit=limit, slots=slots)
+        server.run(app, listening)
 
 
 def _options(arguments: argparse.Namespace) -> "Options":
@@ -84,6 +100,13 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:  # noqa: PLR2004 - the highest port there is
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
     return port
+
+
+def _rate(text: str) -> int:
+    rate = int(text)
+    if not 1 <= rate <= 1_000_000:  # noqa: PLR2004 - far beyond what one computer answers
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000000")
+    return rate
 
 
 def _share(text: str) -> float:

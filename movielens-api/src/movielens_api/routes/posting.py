@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from starlette.responses import Response
 
 from movielens_api import posted_body, problems, resources
+from movielens_api.auth.roles import require
 from movielens_api.parameters import NoParameters
 from movielens_api.posted_rows import MEDIA_TYPES, MOST_ROWS, NotJsonError, TooManyRowsError, WrongRowsError, parse
 from movielens_api.store import Store
@@ -28,20 +29,9 @@ LINES = {"type": "string", "description": "One JSON object per line."}
 BODY = {"required": True, "content": dict(zip(MEDIA_TYPES, ({"schema": ROWS}, {"schema": LINES}), strict=True))}
 
 
-def require_writer(request: Request) -> None:
-    """Let only those pass who may write. Without authentication in front, everybody may.
-
-    Raises:
-        HTTPException: 403.
-    """
-    identity = request.scope.get("user")
-    if identity is not None and "write" not in identity.roles:
-        raise HTTPException(403, "This user may read, not write. Use one with the role write.")
-
-
 def router(store: Store) -> APIRouter:
     """Take ratings."""
-    routes = APIRouter(tags=["ratings"], dependencies=[Depends(require_writer)])
+    routes = APIRouter(tags=["ratings"], dependencies=[Depends(require("write"))])
 
     @routes.post(
         "/ratings",
@@ -85,8 +75,7 @@ def _once(request: Request, key: str | None, media_type: str, body: bytes) -> On
         return None
     if not KEY.fullmatch(key):
         raise HTTPException(422, BAD_KEY)
-    identity = request.scope.get("user")
-    return Once(identity.name if identity else "", key, sha256(media_type.encode() + b"\n" + body).digest())
+    return Once(request.scope["user"].name, key, sha256(media_type.encode() + b"\n" + body).digest())
 
 
 def _rows(body: bytes, media_type: str) -> list[Row]:
@@ -115,5 +104,5 @@ def _documented() -> dict[int | str, dict[str, Any]]:
     headers = {name: {"description": said, "schema": {"type": "string"}} for name, said in HEADERS.items()}
     return {
         201: {"description": "The ratings are on disk.", "headers": headers},
-        **problems.responses(400, 401, 403, 413, 415, 422, 503),
+        **problems.responses(400, 413, 415, 422, 503),
     }

@@ -1,0 +1,13 @@
+"""Who may ask: users with passwords and tokens, and what each of them may do.
+
+identity, credentials    who asks; the one user of the environment
+passwords, tokens        how secrets are kept
+users, users_file        the users of the command `movielens-api users`, and their file
+header, logins, failures from an `Authorization` header to an identity, and how often somebody may be wrong
+layer, roles, document   around the routes, in front of one of them, and in the OpenAPI document
+"""
+
+from movielens_api.auth.credentials import DEFAULT, Credentials
+from movielens_api.auth.identity import Identity
+
+__all__ = ["DEFAULT", "Credentials", "Identity"]

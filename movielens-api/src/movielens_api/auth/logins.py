@@ -1,0 +1,139 @@
+"""From an `Authorization` header to an identity: hashed once, remembered, and never while somebody only guesses."""
+
+import asyncio
+import hmac
+import secrets
+from collections.abc import Callable
+
+from movielens_api.auth import passwords
+from movielens_api.auth.credentials import DEFAULT, Credentials
+from movielens_api.auth.failures import Failures
+from movielens_api.auth.header import parse_basic, parse_bearer
+from movielens_api.auth.identity import Identity, roles_of
+from movielens_api.auth.users import Users
+from movielens_api.auth.users_file import UsersFile
+
+REMEMBERED = 1_000
+WAITING = 16
+SECONDS_PER_LOGIN = 0.3
+
+
+class LoginsLimitedError(Exception):
+    """This login is not even tried now.
+
+    Attributes:
+        seconds: when to try again.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class Logins:
+    """Who is let in.
+
+    A login is remembered under an HMAC of its header with a key of this process, until the users change.
+    Failures are not: whoever guesses pays each time, and fills no memory.
+
+    Args:
+        credentials: the user of the environment, or None; the default counts only while there is no other user.
+        users: the other users.
+        failures: how often somebody may fail.
+        verify: tells whether a password is the stored one, after a while.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials | None,
+        users: UsersFile | None = None,
+        failures: Failures | None = None,
+        verify: Callable[[bytes, str], bool] = passwords.verify,
+    ) -> None:
+        self._credentials = credentials
+        self._file = users
+        self._failures = failures or Failures()
+        self._verify = verify
+        self._users = users.current() if users else Users()
+        self._remembered: dict[bytes, Identity] = {}
+        self._key = secrets.token_bytes(32)
+        self._decoy = passwords.decoy()
+        # One at a time: a hash takes 32 MiB and a whole core.
+        self._hashing = asyncio.Lock()
+        self._waiting = 0
+
+    async def identify(self, header: bytes, address: str) -> Identity | None:
+        """Return who sends this header, or None.
+
+        Args:
+            header: the value of `Authorization`.
+            address: where the request comes from.
+
+        Raises:
+            LoginsLimitedError: too many failures with this user or from this address, or too many at once.
+        """
+        self._refresh()
+        token = parse_bearer(header)
+        if token is not None:
+            return self._users.holder(token)
+        key = hmac.digest(self._key, header, "sha256")
+        known = self._remembered.get(key)
+        if known is not None:
+            return known
+        sent = parse_basic(header)
+        return await self._log_in(key, *sent, address) if sent else None
+
+    def _refresh(self) -> None:
+        users = self._file.current() if self._file else self._users
+        if users is not self._users:
+            self._users = users
+            self._remembered.clear()
+
+    async def _log_in(self, key: bytes, user: bytes, password: bytes, address: str) -> Identity | None:
+        self._limit(user, address)
+        if self._waiting >= WAITING:
+            raise LoginsLimitedError(WAITING * SECONDS_PER_LOGIN)
+        self._waiting += 1
+        try:
+            async with self._hashing:
+                # Meanwhile the same login may have come through, or others have failed.
+                return self._remembered.get(key) or await self._try(key, user, password, address)
+        finally:
+            self._waiting -= 1
+
+    async def _try(self, key: bytes, user: bytes, password: bytes, address: str) -> Identity | None:
+        self._limit(user, address)
+        self._refresh()
+        users = self._users
+        found = await self._check(users, user, password)
+        if found is None:
+            self._failures.failed(user, address)
+            return None
+        self._refresh()
+        if users is not self._users:  # which may have lost this very user meanwhile
+            return await self._try(key, user, password, address)
+        self._failures.succeeded(user, address)
+        self._remember(key, found)
+        return found
+
+    async def _check(self, users: Users, user: bytes, password: bytes) -> Identity | None:
+        own = self._credentials
+        if own and not (own == DEFAULT and users.users) and own.match(user, password):
+            return Identity(own.user, roles_of("write"))
+        if not users.users:
+            return None
+        name = user.decode(errors="replace")
+        known = users.users.get(name)
+        stored = known.password if known else self._decoy
+        right = await asyncio.to_thread(self._verify, password, stored)
+        return Identity(name, roles_of(known.role)) if known and right else None
+
+    def _limit(self, user: bytes, address: str) -> None:
+        seconds = self._failures.wait(user, address)
+        if seconds:
+            raise LoginsLimitedError(seconds)
+
+    def _remember(self, key: bytes, identity: Identity) -> None:
+        if len(self._remembered) >= REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[key] = identity

@@ -1,0 +1,91 @@
+"""Passwords: what they must be, and how they are stored, with scrypt (RFC 7914)."""
+
+import hmac
+import re
+import secrets
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from hashlib import scrypt
+from unicodedata import category
+
+from movielens_api.auth.credentials import DEFAULT
+from movielens_api.errors import UserError
+
+SHORTEST = 8  # NIST SP 800-63B; guessing at the pace of `failures` takes centuries
+LONGEST = 1024
+SALT_BYTES, HASH_BYTES = 16, 32
+_STORED = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{22})\$([A-Za-z0-9+/]{43})")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one guess costs; the default is OWASP's for 32 MiB, a quarter of a second on a core.
+
+    Attributes:
+        ln: binary logarithm of the work and of the memory in blocks.
+        r: size of a block in units of 128 bytes.
+        p: how often all of it is done.
+    """
+
+    ln: int = 15
+    r: int = 8
+    p: int = 3
+
+    def hash(self, password: bytes, salt: bytes) -> bytes:
+        """Return the hash, after a while and without holding the interpreter's lock."""
+        needed = 128 * self.r * (2**self.ln + self.p + 2)
+        return scrypt(password, salt=salt, n=2**self.ln, r=self.r, p=self.p, maxmem=needed, dklen=HASH_BYTES)
+
+
+def check(password: str, user: str) -> None:
+    """Refuse what is too easily guessed, or what HTTP Basic cannot carry.
+
+    Raises:
+        UserError: it is too short or too long, has control characters, or is the default's or the user's name.
+    """
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise UserError(f"a password has {SHORTEST} to {LONGEST:,} characters")
+    if any(category(character) in {"Cc", "Cs"} for character in password):
+        raise UserError("a password has no control characters, and is UTF-8")
+    if password in {DEFAULT.password, user}:
+        raise UserError("a password is neither the default's nor the name of the user")
+
+
+def store(password: str, cost: Cost | None = None) -> str:
+    """Return what to keep of a password: a PHC string with algorithm, cost, salt and hash."""
+    cost = cost or Cost()
+    salt = secrets.token_bytes(SALT_BYTES)
+    return _format(cost, salt, cost.hash(password.encode(), salt))
+
+
+def decoy() -> str:
+    """Return what no password matches and what takes as long to find out: an unknown user's."""
+    return _format(Cost(), secrets.token_bytes(SALT_BYTES), secrets.token_bytes(HASH_BYTES))
+
+
+def verify(password: bytes, stored: str) -> bool:
+    """Tell whether the password is the stored one; takes as long either way.
+
+    Raises:
+        ValueError: it is not in the form that `store` gives.
+    """
+    cost, salt, expected = parse(stored)
+    return hmac.compare_digest(cost.hash(password, salt), expected)
+
+
+def parse(stored: str) -> tuple[Cost, bytes, bytes]:
+    """Return cost, salt and hash of a stored password.
+
+    Raises:
+        ValueError: it is not in the form that `store` gives, or its cost is beyond what a server can bear.
+    """
+    found = _STORED.fullmatch(stored)
+    cost = Cost(*map(int, found.groups()[:3])) if found else None
+    if not found or not cost or not (1 <= cost.ln <= 20 and 1 <= cost.r <= 16 and 1 <= cost.p <= 16):  # noqa: PLR2004
+        raise ValueError("not a password as this program stores it")
+    return cost, b64decode(found[4] + "=="), b64decode(found[5] + "=")
+
+
+def _format(cost: Cost, salt: bytes, digest: bytes) -> str:
+    encoded = [b64encode(part).decode().rstrip("=") for part in (salt, digest)]
+    return f"$scrypt$ln={cost.ln},r={cost.r},p={cost.p}${encoded[0]}${encoded[1]}"

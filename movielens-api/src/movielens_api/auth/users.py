@@ -1,0 +1,128 @@
+"""Users: what is known of them. Every change gives new users and leaves the old ones as they are."""
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+
+from movielens_api.auth import passwords, tokens
+from movielens_api.auth.identity import NAME, NAME_RULE, Identity, Role, roles_of
+from movielens_api.auth.tokens import Token
+from movielens_api.errors import UserError
+
+
+def _stored(password: str) -> str:
+    passwords.parse(password)
+    return password
+
+
+class User(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
+    """A user.
+
+    Attributes:
+        role: what the user may do.
+        password: as `passwords.store` gives it.
+        created: when the user was added.
+        tokens: what the user's programs use instead of the password.
+    """
+
+    role: Role
+    password: Annotated[str, AfterValidator(_stored)] = Field(repr=False)
+    created: AwareDatetime
+    tokens: tuple[Token, ...] = ()
+
+
+class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
+    """All users of a server, by name."""
+
+    version: Literal[1] = 1
+    users: dict[Annotated[str, Field(pattern=f"^{NAME.pattern}$")], User] = {}
+
+    @cached_property
+    def _holders(self) -> dict[str, tuple[Identity, Token]]:
+        return {
+            token.sha256: (Identity(name, roles_of(token.role) & roles_of(user.role)), token)
+            for name, user in self.users.items()
+            for token in user.tokens
+        }
+
+    def named(self, name: str) -> User:
+        """Return a user.
+
+        Raises:
+            UserError: there is no such user.
+        """
+        if name not in self.users:
+            raise UserError(f"there is no user {name!r}; `movielens-api users list` shows all")
+        return self.users[name]
+
+    def holder(self, token: bytes) -> Identity | None:
+        """Return who sends this token: its user, and what both may do; None if it is unknown or over."""
+        identity, kept = self._holders.get(tokens.digest(token), (None, None))
+        return identity if kept and kept.is_valid() else None
+
+    def check_new(self, name: str) -> None:
+        """Check that a user can be added.
+
+        Raises:
+            UserError: there is a user with the name, or it cannot be a name.
+        """
+        if not NAME.fullmatch(name):
+            raise UserError(f"{name!r} cannot be a user's name: {NAME_RULE}")
+        if name in self.users:
+            raise UserError(f"there is a user {name!r} already; `users password` and `users role` change one")
+
+    def add(self, name: str, role: Role, password: str) -> "Users":
+        """Add a user.
+
+        Args:
+            name: as `NAME_RULE` says.
+            role: what the user may do.
+            password: as `passwords.store` gives it.
+
+        Raises:
+            UserError: as `check_new`.
+        """
+        self.check_new(name)
+        return self._with(name, User(role=role, password=password, created=_now()))
+
+    def remove(self, name: str) -> "Users":
+        """Remove a user with all tokens, or raise UserError."""
+        self.named(name)
+        return Users(users={other: user for other, user in self.users.items() if other != name})
+
+    def change(self, name: str, **changes: object) -> "Users":
+        """Change role or password of a user, or raise UserError."""
+        return self._with(name, self.named(name).model_copy(update=changes))
+
+    def add_token(self, user: str, name: str, role: Role, secret: str, expires: datetime | None) -> "Users":
+        """Add a token to a user.
+
+        Raises:
+            UserError: no such user, a token with the name, or the user may not do what the token should.
+        """
+        owner = self.named(user)
+        if not NAME.fullmatch(name):
+            raise UserError(f"{name!r} cannot be a token's name: {NAME_RULE}")
+        if any(token.name == name for token in owner.tokens):
+            raise UserError(f"{user} has a token {name!r} already; revoke it or choose another name")
+        if role not in roles_of(owner.role):
+            raise UserError(f"{user} may not {role}, so a token of this user may not either")
+        digest = tokens.digest(secret.encode())
+        token = Token(name=name, sha256=digest, role=role, created=_now(), expires=expires)
+        return self.change(user, tokens=(*owner.tokens, token))
+
+    def revoke(self, user: str, name: str) -> "Users":
+        """Remove a token of a user, or raise UserError."""
+        kept = tuple(token for token in self.named(user).tokens if token.name != name)
+        if kept == self.named(user).tokens:
+            raise UserError(f"{user} has no token {name!r}; `movielens-api tokens list` shows all")
+        return self.change(user, tokens=kept)
+
+    def _with(self, name: str, user: User) -> "Users":
+        return Users(users={**self.users, name: user})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

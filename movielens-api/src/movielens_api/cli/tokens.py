@@ -1,0 +1,60 @@
+"""`movielens-api tokens`: what programs send instead of a password."""
+
+import argparse
+from datetime import UTC, datetime, timedelta
+
+from movielens_api.cli.accounts import ROLES, command, say, show, users_file
+
+DESCRIPTION = "Manage the tokens of users. A running server follows at once."
+MOST_DAYS = 36_500
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand to the parser of `movielens-api`."""
+    parser = commands.add_parser("tokens", help="manage the tokens of users", description=DESCRIPTION)
+    own = parser.add_subparsers(required=True, metavar="COMMAND")
+    adding = command(own, "add", _add, "Make a token and print it.")
+    adding.add_argument("user", metavar="USER")
+    adding.add_argument("--name", required=True, help="what the token is for")
+    adding.add_argument("--role", choices=ROLES, default="read", help="what it may do, if its user may (default: read)")
+    adding.add_argument("--expires", type=_days, metavar="DAYS", help="after how many days it ends (default: never)")
+    command(own, "list", _list, "List tokens.")
+    revoking = command(own, "revoke", _revoke, "Revoke a token.")
+    revoking.add_argument("user", metavar="USER")
+    revoking.add_argument("name", metavar="NAME")
+
+
+def _add(arguments: argparse.Namespace) -> None:
+    from movielens_api.auth.tokens import new_secret
+
+    user, name, days = arguments.user, arguments.name, arguments.expires
+    expires = days and datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+    secret = new_secret()
+    users_file(arguments).edit(lambda users: users.add_token(user, name, arguments.role, secret, expires))
+    say(f"The token {name} of {user} ({arguments.role}), shown only now:")
+    print(secret)
+
+
+def _list(arguments: argparse.Namespace) -> None:
+    rows = [
+        (name, token.name, token.role, token.created.date().isoformat(), _day(token.expires))
+        for name, user in sorted(users_file(arguments).current().users.items())
+        for token in user.tokens
+    ]
+    show([("USER", "NAME", "ROLE", "CREATED", "EXPIRES"), *rows])
+
+
+def _revoke(arguments: argparse.Namespace) -> None:
+    users_file(arguments).edit(lambda users: users.revoke(arguments.user, arguments.name))
+    say(f"Revoked the token {arguments.name} of {arguments.user}.")
+
+
+def _day(moment: datetime | None) -> str:
+    return moment.date().isoformat() if moment else "never"
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if not 1 <= days <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and {MOST_DAYS}")
+    return days
