@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from movielens_api.auth import DEFAULT, Credentials
 from movielens_api.cli import main
-from movielens_api.settings import is_loopback
+from movielens_api.settings import choose_credentials, is_loopback
 
 Refused = Callable[..., str]
 OWN = ["--user", "me", "--password", "mine"]
@@ -51,6 +52,22 @@ def test_the_default_password_stays_on_this_computer(refused: Refused, host: str
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "::1"])
 def test_this_computer(host: str) -> None:
     assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "has_users", "chosen"),
+    [
+        (None, "127.0.0.1", False, DEFAULT),
+        (None, "127.0.0.1", True, DEFAULT),  # out while there are users, back without
+        (None, "0.0.0.0", True, None),
+        (Credentials("me", "mine"), "0.0.0.0", False, Credentials("me", "mine")),
+        (Credentials("me", "mine"), "0.0.0.0", True, Credentials("me", "mine")),
+    ],
+)
+def test_who_is_let_in_beside_the_users(
+    given: Credentials | None, host: str, *, has_users: bool, chosen: Credentials | None
+) -> None:
+    assert choose_credentials(given, host, has_users=has_users) == chosen
 
 
 def test_the_port_is_taken(refused: Refused, folder: Path) -> None:
