@@ -1,5 +1,6 @@
 """Tables that further ratings make of tables, against a dictionary that does the same."""
 
+import os
 import random
 import threading
 from collections import Counter
@@ -221,3 +222,12 @@ def test_a_base_may_be_deleted_while_it_is_read(tmp_path: Path) -> None:
     for path in (tmp_path / "base").iterdir():
         path.unlink()
     assert opened.window().equals(table.window())
+
+
+def test_what_a_killed_process_left_is_no_hindrance(tmp_path: Path) -> None:
+    left = tmp_path / f".base.{os.getpid()}"
+    left.mkdir()
+    (left / "rating.npy").touch()
+    write_base(RatingsTable(frame([])), tmp_path / "base")
+    assert len(open_base(tmp_path / "base")) == 0
+    assert not left.exists()

@@ -42,6 +42,8 @@ def write_base(table: RatingsTable, folder: Path) -> None:
         OSError: there is no room or no permission.
     """
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    # A process of this number that was killed may have left one.
+    shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     try:
         digest = _write_columns(table, beside)

@@ -84,6 +84,11 @@ def _kept(cache: BinaryCache, name: str, load: Callable[[], Loaded], options: Op
     try:
         cache.write(*loaded)
     except OSError as error:
-        options.tell(f"the next start will take as long as this one: cannot keep the columns of {name}: {error}")
-    # Read back, it is shared with other processes and leaves memory to them.
-    return cache.read(name) or loaded
+        failure = f"the next start will take as long as this one: cannot keep the columns of {name}: {error}"
+    else:
+        failure = ""
+    # Read back, the columns are shared with other processes. One of those may have kept them in the meantime.
+    kept = cache.read(name)
+    if failure and not kept:
+        options.tell(failure)
+    return kept or loaded

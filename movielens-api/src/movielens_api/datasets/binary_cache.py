@@ -59,6 +59,8 @@ class BinaryCache:
             OSError: there is no room or no permission.
         """
         beside = self._parent / f".{self._name}.{os.getpid()}"
+        # A process of this number that was killed may have left one.
+        shutil.rmtree(beside, ignore_errors=True)
         try:
             beside.mkdir(parents=True)
             write_base(catalogue.ratings, beside / RATINGS)

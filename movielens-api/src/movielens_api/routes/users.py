@@ -18,7 +18,8 @@ def router(store: Store) -> APIRouter:
     routes = APIRouter(tags=["users"], route_class=ReadRoute)
 
     @routes.get("/users", summary="List users", response_model=Page[User], responses=problems.responses(401, 422))
-    async def list_users(query: Annotated[Paging, Query()]) -> Response:
+    # Not async: the first answer after a post counts, and other requests should not wait for it.
+    def list_users(query: Annotated[Paging, Query()]) -> Response:
         """Everyone who rated, ordered by `userId`."""
         return page((await store.current()).ratings.users, query)
 
