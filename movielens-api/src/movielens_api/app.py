@@ -8,13 +8,13 @@ from movielens_api import __version__, problems
 from movielens_api.auth import BasicAuth, Credentials
 from movielens_api.catalogue import Catalogue
 from movielens_api.read_route import document_head
-from movielens_api.routes import health, movies, ratings, users
+from movielens_api.routes import docs, health, landing, movies, ratings, users
 from movielens_api.snapshots import Snapshots
 
 DESCRIPTION = """
 MovieLens ratings, page by page.
 
-Everything but `/healthz`, `/docs` and `/openapi.json` wants HTTP Basic authentication.
+Everything but `/`, `/healthz`, `/docs` and `/openapi.json` wants HTTP Basic authentication.
 Lists come as `{"result": [...], "offset": 0, "limit": 100, "total": 100004}`; ratings in other formats, too.
 Errors are `application/problem+json` (RFC 9457), and a parameter that is not listed here is an error.
 """
@@ -47,11 +47,13 @@ def create_app(catalogue: Catalogue, credentials: Credentials, snapshots: Snapsh
         description=DESCRIPTION,
         # Every address answers or is an error in the one shape: no redirects, no second documentation.
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
     problems.install(app)
-    app.include_router(health.router())
+    for public in (landing.router(catalogue, snapshots), docs.router(app.title), health.router()):
+        app.include_router(public)
     protected = [Depends(BasicAuth(credentials))]
     for router in (ratings.router(snapshots), movies.router(catalogue), users.router(catalogue.users)):
         app.include_router(router, dependencies=protected)
