@@ -9,9 +9,10 @@ from fastapi import Request
 # Whatever else a Host header holds does not go into commands that people paste into a shell.
 HOST = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 
+# One command, so that no line of it is read as the user's answer to the line before.
 LOG_IN = """\
-printf 'user: ' && read -r API_USER
-printf 'password: ' && read -rs API_PASSWORD && echo
+printf 'user: ' && read -r API_USER &&
+printf 'password: ' && read -rs API_PASSWORD && echo &&
 export API_USER API_PASSWORD"""
 
 ONE_DAY = """\
