@@ -2,19 +2,19 @@
 
 import re
 from importlib.resources import files
-from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 
 from movielens_api import content_security
+from movielens_api.documents import Document
 from movielens_api.read_route import ReadRoute
 
 # The package carries current releases of Swagger UI; FastAPI's own page loads them from the internet.
-FOLDER = Path(str(files("fastapi_offline") / "static"))
-FILES = {"swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"}
+FOLDER = files("fastapi_offline") / "static"
+FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
+NOT_GUESSED = {"X-Content-Type-Options": "nosniff"}
 
 
 def router(title: str) -> APIRouter:
@@ -24,25 +24,24 @@ def router(title: str) -> APIRouter:
         title: what the page is called.
     """
     routes = APIRouter(route_class=ReadRoute, include_in_schema=False)
-    static = StaticFiles(directory=FOLDER)
-    body, headers = _page(title)
+    # Starlette's StaticFiles would answer a malformed Range in plain text, and these are small enough to be held.
+    static = {name: Document((FOLDER / name).read_bytes(), kind, NOT_GUESSED) for name, kind in FILES.items()}
+    page = _page(title)
 
     @routes.get("/docs")
-    async def docs() -> Response:
-        return Response(body, headers=headers, media_type="text/html")
+    async def docs(request: Request) -> Response:
+        return page.respond(request)
 
     @routes.get("/static/{name}")
     async def static_file(name: str, request: Request) -> Response:
-        if name not in FILES:
+        if name not in static:
             raise HTTPException(404)
-        answer = await static.get_response(name, request.scope)
-        answer.headers["Cache-Control"] = "no-cache"
-        return answer
+        return static[name].respond(request)
 
     return routes
 
 
-def _page(title: str) -> tuple[bytes, dict[str, str]]:
+def _page(title: str) -> Document:
     # Relative addresses are right behind any prefix of a proxy.
     answer = get_swagger_ui_html(
         title=title,
@@ -55,11 +54,11 @@ def _page(title: str) -> tuple[bytes, dict[str, str]]:
     )
     html = bytes(answer.body)
     scripts = re.findall(r"<script>(.*?)</script>", html.decode(), re.DOTALL)
-    allowed = content_security.headers(
+    headers = content_security.headers(
         script_src=["'self'", *map(content_security.inline, scripts)],
         # Swagger UI's own style attributes.
         style_src=["'self'", "'unsafe-inline'"],
         img_src=["'self'", "data:"],
         connect_src=["'self'"],
     )
-    return html, {**allowed, "Cache-Control": "no-cache"}
+    return Document(html, "text/html", headers)

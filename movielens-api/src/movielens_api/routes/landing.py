@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from movielens_api.catalogue import Catalogue
-from movielens_api.etags import etag, matches
+from movielens_api.documents import Document
 from movielens_api.landing.examples import address
 from movielens_api.landing.page import HEADERS, render
 from movielens_api.read_route import ReadRoute
@@ -18,9 +18,6 @@ def router(catalogue: Catalogue, snapshots: Snapshots) -> APIRouter:
     @routes.get("/")
     async def landing(request: Request) -> Response:
         page = render(catalogue, snapshots.current(), address(request))
-        headers = {**HEADERS, "ETag": etag(page), "Cache-Control": "private, no-cache"}
-        if matches(",".join(request.headers.getlist("if-none-match")), headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-        return Response(page, headers=headers, media_type="text/html")
+        return Document(page, "text/html", HEADERS).respond(request)
 
     return routes
