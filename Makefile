@@ -35,7 +35,17 @@ lint: .venv/.test-installed ## check style, types and import boundaries
 	$(BIN)/mypy src movielens-api/src demo
 	$(BIN)/lint-imports
 
-test: lint ## install what the tests need, check the code, run all tests, print the coverage
+# What the tests take from the system: a browser, and curl for the calls that the landing page offers.
+BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
+HAS_TEST_TOOLS = for name in $(BROWSERS); do command -v $$name; done | grep -q . && command -v curl >/dev/null
+AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo -n)
+.PHONY: test-tools
+test-tools:
+	@$(HAS_TEST_TOOLS) || { echo "Installing chromium and curl (apt-get)"; \
+		{ $(AS_ROOT) apt-get update -qq && $(AS_ROOT) apt-get install -qq -y chromium curl; } >/dev/null; $(HAS_TEST_TOOLS); } \
+		|| { echo "The tests need Chromium or Chrome, and curl: install them so that they are on PATH." >&2; exit 1; }
+
+test: lint test-tools ## install what the tests need, check the code, run all tests, print the coverage
 	$(BIN)/pytest tests/unit movielens-api/tests tests/integration tests/docs tests/packaging tests/e2e --cov
 
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"

@@ -2,11 +2,12 @@
 
 import re
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urljoin
 
 import requests
@@ -81,3 +82,16 @@ def url_of(process: Process) -> str:
         if found := re.match(r"Listening on (http://\S+)", line):
             return found[1]
     raise AssertionError(f"never listened: {process.communicate()[1]}")
+
+
+def drained(process: Process) -> str:
+    """Read where the process listens, and go on reading: a full pipe would stop a server that is asked much."""
+    url = url_of(process)
+    for pipe in (process.stdout, process.stderr):
+        threading.Thread(target=drain, args=(pipe,), daemon=True).start()
+    return url
+
+
+def drain(pipe: IO[str]) -> None:
+    for _ in pipe:
+        pass

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import polars as pl
 import pytest
@@ -20,7 +19,7 @@ from movielens_api.catalogue import Catalogue
 
 # The test modules share api_testing whatever pytest's import mode puts on the path.
 sys.path.insert(0, str(Path(__file__).parent))
-from api_testing import Api, Launch, Model, Process, Serving, url_of
+from api_testing import Api, Launch, Model, Process, Serving, drained
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -56,17 +55,7 @@ def launch(own_folders: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="session")
 def api(launch: Launch) -> Api:
     """The sample, served by a process of its own."""
-    process = launch("serve", "--port", "0")
-    url = url_of(process)
-    # A full pipe would stop the server.
-    for pipe in (process.stdout, process.stderr):
-        threading.Thread(target=drain, args=(pipe,), daemon=True).start()
-    return Api(url)
-
-
-def drain(pipe: IO[str]) -> None:
-    for _ in pipe:
-        pass
+    return Api(drained(launch("serve", "--port", "0")))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from test_api_formats import READERS
 from movielens_api import ratings_table
 from movielens_api.base_files import DamagedBaseError, open_base, write_base
 from movielens_api.formats import FORMATS
+from movielens_api.landing.years import ratings_per_year
 from movielens_api.ratings_table import SCHEMA, RatingsTable
 
 DAY = 86_400
@@ -86,9 +87,7 @@ def compare(table: RatingsTable, rows: list[Row], chance: random.Random) -> None
     assert table.window(start, None).rows() == [row for row in rows if row[2] >= midnight(start)]
     assert table.users.rows() == sorted(Counter(row[3] for row in rows).items())
     years = Counter(datetime.fromtimestamp(row[2], UTC).year for row in rows)
-    assert table.ratings_per_year() == [
-        (year, years[year]) for year in range(min(years, default=0), max(years, default=-1) + 1)
-    ]
+    assert ratings_per_year(table) == years
     days = [datetime.fromtimestamp(row[2], UTC).date() for row in rows]
     assert table.days() == ((days[0], days[-1]) if days else None)
 
@@ -123,8 +122,7 @@ def test_a_rating_before_the_first_and_after_the_last() -> None:
     table = RatingsTable(frame(invented(random.Random(1), 1, 0)))
     early, late = ({"userId": 9, "movieId": 9, "rating": 1.0, "timestamp": time} for time in (0, 253_402_300_799))
     assert table.posted(frame([late, early])).days() == (date(1970, 1, 1), date(9999, 12, 31))
-    per_year = table.posted(frame([late, early])).ratings_per_year()
-    assert (len(per_year), per_year[0], per_year[-1]) == (8030, (1970, 1), (9999, 1))
+    assert ratings_per_year(table.posted(frame([late, early]))) == {1970: 1, 2001: 1, 9999: 1}
 
 
 def test_nothing_posted_is_the_same_table_and_a_folded_one_is_folded() -> None:

@@ -18,13 +18,13 @@ from movielens_api.posted_rows import NewRating
 from movielens_api.rate_limits.layer import RateLimit
 from movielens_api.rate_limits.slots import Slots
 from movielens_api.read_route import document_head
-from movielens_api.routes import health, movies, posting, ratings, users
+from movielens_api.routes import docs, health, landing, movies, posting, ratings, users
 from movielens_api.store import Store
 
 DESCRIPTION = """
 MovieLens ratings, page by page.
 
-Everything but `/healthz`, `/docs` and `/openapi.json` wants a user and password (HTTP Basic) or a token (Bearer).
+Everything but `/`, `/healthz`, `/docs` and `/openapi.json` wants a user and password (HTTP Basic) or a token (Bearer).
 Lists come as `{"result": [...], "offset": 0, "limit": 100, "total": 100004}`; ratings in other formats, too.
 Errors are `application/problem+json` (RFC 9457), and a parameter that is not listed here is an error.
 """
@@ -70,13 +70,21 @@ def create_app(
         description=DESCRIPTION,
         # Every address answers or is an error in the one shape: no redirects, no second documentation.
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         lifespan=None if store else partial(_closing, kept),
     )
     problems.install(app)
-    app.include_router(health.router())
-    for router in (ratings.router(kept), posting.router(kept), movies.router(catalogue), users.router(kept)):
+    for router in (
+        landing.router(catalogue, kept),
+        docs.router(app.title),
+        health.router(),
+        ratings.router(kept),
+        posting.router(kept),
+        movies.router(catalogue),
+        users.router(kept),
+    ):
         app.include_router(router)
     # The last one added is the first one asked.
     if rate_limit:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from itertools import pairwise
 
 import polars as pl
 
@@ -122,15 +121,6 @@ class RatingsTable:
             return None
         first, last = (self.rows(place, place + 1)["timestamp"].item() for place in (0, len(self) - 1))
         return _day_of(first), _day_of(last)
-
-    def ratings_per_year(self) -> list[tuple[int, int]]:
-        """Return how many ratings each year (UTC) has, from the first with any to the last."""
-        if not (days := self.days()):
-            return []
-        years = range(days[0].year, days[1].year + 1)
-        starts = [self._layer.before(_midnight(date(year, 1, 1))) for year in years]
-        numbers = [after - first for first, after in pairwise([*starts, len(self)])]
-        return list(zip(years, numbers, strict=True))
 
 
 def _as_stored(ratings: pl.DataFrame) -> pl.DataFrame:

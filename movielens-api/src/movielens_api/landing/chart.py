@@ -1,0 +1,91 @@
+"""Ratings per year as columns in SVG, and as a table for whoever cannot see them."""
+
+from html import escape
+
+WIDTH, HEIGHT = 720, 330
+# Room for labels in the size that a phone needs.
+LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 32
+GAP = 0.22
+WIDEST = 90.0
+MOST_LABELS = 13
+MOST_TICKS = 5
+PREFIXES = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+
+def svg(counts: dict[int, int]) -> str:
+    """Draw a column per year, whose height is its count to scale.
+
+    Args:
+        counts: ratings by year, in order; not empty.
+    """
+    ticks = scale(max(counts.values()))
+    parts = [
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="chart-title chart-description">',
+        '<title id="chart-title">Ratings per year</title>',
+        f'<desc id="chart-description">{escape(describe(counts))}</desc>',
+        *(_grid_line(tick, ticks[-1]) for tick in ticks),
+        *_columns(counts, ticks[-1]),
+        "</svg>",
+    ]
+    return "\n".join(parts)
+
+
+def table(counts: dict[int, int]) -> str:
+    """Write the same as rows of a table."""
+    return "\n".join(f'<tr><th scope="row">{year}</th><td>{count:,}</td></tr>' for year, count in counts.items())
+
+
+def describe(counts: dict[int, int]) -> str:
+    """Say in a sentence or two what the chart shows."""
+    first, last = min(counts), max(counts)
+    if first == last:
+        return f"{first}: {counts[first]:,} ratings."
+    busiest = max(counts, key=lambda year: counts[year])
+    return (
+        f"A column per year from {first} ({counts[first]:,} ratings) to {last} ({counts[last]:,}). "
+        f"The year with most is {busiest}: {counts[busiest]:,}."
+    )
+
+
+def scale(highest: int) -> list[int]:
+    """Return where the grid lines are: from 0 past the highest count in steps of 1, 2 or 5 times a power of ten."""
+    steps = (factor * 10**power for power in range(19) for factor in (1, 2, 5))
+    step = next(step for step in steps if step * (MOST_TICKS - 1) >= highest)
+    return list(range(0, highest + step, step))
+
+
+def short(count: int) -> str:
+    """Write a count of a grid line in few characters, such as `20k`."""
+    size, unit = next((prefix for prefix in PREFIXES if count >= prefix[0]), (1, ""))
+    return f"{count / size:g}{unit}"
+
+
+def _grid_line(count: int, highest: int) -> str:
+    y = _y(count, highest)
+    return (
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
+        f'<text class="count" x="{LEFT - 8}" y="{y + 4}">{short(count)}</text>'
+    )
+
+
+def _columns(counts: dict[int, int], highest: int) -> list[str]:
+    pitch = (WIDTH - LEFT - RIGHT) / len(counts)
+    width = min(pitch * (1 - GAP), WIDEST)
+    every = -(-len(counts) // MOST_LABELS)
+    columns = []
+    for place, (year, count) in enumerate(counts.items()):
+        middle = LEFT + pitch * (place + 0.5)
+        y = _y(count, highest)
+        bottom = HEIGHT - BOTTOM
+        columns.append(
+            f'<rect x="{middle - width / 2:.2f}" y="{y}" width="{width:.2f}" height="{bottom - y:.2f}">'
+            f"<title>{year}: {count:,}</title></rect>"
+        )
+        if place % every == 0:
+            rank = "year" if place // every % 2 == 0 else "year between"
+            columns.append(f'<text class="{rank}" x="{middle:.2f}" y="{HEIGHT - 8}">{year}</text>')
+    return columns
+
+
+def _y(count: int, highest: int) -> float:
+    return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - count / highest), 2)

@@ -1,0 +1,27 @@
+"""Schemathesis asks whatever the OpenAPI document allows and forbids, and finds nothing to complain about.
+
+A larger run, by hand: `SCHEMATHESIS_EXAMPLES=1000 pytest movielens-api/tests/test_api_schemathesis.py`.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from api_testing import Launch, drained
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "20")
+
+
+def test_schemathesis_finds_nothing(launch: Launch, tmp_path: Path) -> None:
+    # A server of its own: some operations change what is served.
+    url = drained(launch("serve", "--port", "0", "--dataset", "synthetic:2000"))
+    command = [sys.executable, "-m", "schemathesis.cli", "--no-color", "--config-file", str(CONFIG)]
+    command += ["run", f"{url}/openapi.json", "--auth", "movielens:movielens", "--checks", "all"]
+    command += ["--generation-deterministic", "--max-examples", EXAMPLES, "--continue-on-failure"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=550, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    [operations] = re.findall(r"Operations: +\d+ selected / (\d+) total", done.stdout)
+    assert f"Tested: {operations}\n" in done.stdout
