@@ -2,8 +2,13 @@
 
 import argparse
 import os
+import re
+from contextlib import nullcontext
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from movielens_api.errors import StartupError
 
 if TYPE_CHECKING:
     from movielens_api.datasets.options import Options
@@ -48,6 +53,18 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         metavar="N",
         help="how many requests a second each user may send, and how many at once (default: any number)",
     )
+    parser.add_argument(
+        "--replay",
+        type=_speed,
+        metavar="SPEED",
+        help="let historical ratings arrive as if live, at so many times real time (8640: a day in ten seconds)",
+    )
+    parser.add_argument(
+        "--replay-from",
+        type=_day,
+        metavar="YYYY-MM-DD",
+        help="the first day (UTC) whose ratings arrive; earlier ones are there (default: 30 days before the last)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -57,13 +74,16 @@ def run(arguments: argparse.Namespace) -> None:
         StartupError: something about the settings or the dataset stands in the way.
     """
     # Imported late: --help and --version answer before FastAPI and polars have loaded.
-    from movielens_api import datasets, folders, server, settings
+    from movielens_api import datasets, folders, replay, server, settings
     from movielens_api.app import create_app
     from movielens_api.auth import DEFAULT
     from movielens_api.auth.users_file import UsersFile
+    from movielens_api.datasets.options import tell
     from movielens_api.rate_limits.slots import Slots
     from movielens_api.store import Store
 
+    if arguments.replay_from and not arguments.replay:
+        raise StartupError("--replay-from says where a replay begins: give --replay, too")
     durable = folders.durable(arguments.data_dir)
     users = UsersFile(durable)
     has_users = bool(users.current().users)
@@ -73,8 +93,15 @@ def run(arguments: argparse.Namespace) -> None:
     catalogue = datasets.load(arguments.dataset, options)
     limit = arguments.rate_limit
     slots = Slots(options.data_dir / "rate-limits") if limit else None
-    folder = durable / "store" / datasets.kept_as(arguments.dataset)
-    with Store(folder, catalogue) as store, server.listen(arguments.host, arguments.port) as listening:
+    everything, name = catalogue.ratings, datasets.kept_as(arguments.dataset)
+    if arguments.replay:
+        day = arguments.replay_from or replay.first_day(catalogue)
+        catalogue, name = replay.before(catalogue, day), f"{name}-replay-{day}"
+    with (
+        Store(durable / "store" / name, catalogue) as store,
+        server.listen(arguments.host, arguments.port) as listening,
+        replay.Replay(everything, day, arguments.replay, store, tell) if arguments.replay else nullcontext(),
+    ):
         loaded = [f"Loaded {catalogue.summary()}.", *([posted] if (posted := store.summary()) else [])]
         _announce(loaded, server.url(listening), is_default=credentials == DEFAULT and not has_users)
         app = create_app(catalogue, credentials, store=store, users_file=users, rate_limit=limit, slots=slots)
@@ -107,6 +134,19 @@ def _rate(text: str) -> int:
     if not 1 <= rate <= 1_000_000:  # noqa: PLR2004 - far beyond what one computer answers
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000000")
     return rate
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed <= 1e9:  # noqa: PLR2004 - thirty years in a second
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and up to 1000000000")
+    return speed
+
+
+def _day(text: str) -> date:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise argparse.ArgumentTypeError(f"{text} is not a day written YYYY-MM-DD")
+    return date.fromisoformat(text)
 
 
 def _share(text: str) -> float:

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from tempfile import mkdtemp
 from weakref import finalize
@@ -116,7 +117,15 @@ class Store:
             NotWrittenError: the disk did not take it.
         """
         # Shielded: the rows are on their way, whether or not somebody waits for the answer.
-        return await asyncio.shield(asyncio.wrap_future(self._writer.post(rows, once)))
+        return await asyncio.shield(asyncio.wrap_future(self.add(rows, once)))
+
+    def add(self, rows: Sequence[Row], once: Once | None = None) -> Future[Accepted]:
+        """Do as `post` does, for threads.
+
+        Raises:
+            OverloadedError: too much waits to be written.
+        """
+        return self._writer.post(rows, once)
 
     def close(self) -> None:
         """Write what waits, and give the store free for another server."""

@@ -1,0 +1,120 @@
+"""Replay: historical ratings arrive as if they were given now, in their order and with their timestamps."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from threading import Event, Thread
+
+from movielens_api.catalogue import Catalogue
+from movielens_api.errors import StartupError
+from movielens_api.posted_rows import MOST_ROWS
+from movielens_api.ratings_table import ORDER, SCHEMA, RatingsTable
+from movielens_api.sorted_run import SortedRun
+from movielens_api.store import Store
+from movielens_api.store.writer import NotWrittenError, OverloadedError
+
+DAYS = 30
+SECONDS_BETWEEN_POSTS = 0.05
+SECONDS_BETWEEN_ATTEMPTS = 1.0
+SECONDS_PER_DAY = 86_400
+
+
+def first_day(catalogue: Catalogue) -> date:
+    """Return the day from which on ratings are replayed unless told otherwise: `DAYS` before the last rating.
+
+    Raises:
+        StartupError: there are no ratings.
+    """
+    days = catalogue.ratings.days()
+    if days is None:
+        raise StartupError(f"nothing to replay: dataset {catalogue.name} has no ratings")
+    return days[1] - timedelta(days=DAYS)
+
+
+def before(catalogue: Catalogue, day: date) -> Catalogue:
+    """Return the catalogue as it was at the start of a day (UTC); the ratings are shared, not copied.
+
+    Raises:
+        StartupError: no rating is from that day on.
+    """
+    if not catalogue.ratings.window(start=day).height:
+        raise StartupError(f"nothing to replay: dataset {catalogue.name} has no ratings from {day} on")
+    earlier = SortedRun.of(catalogue.ratings.window(end=day))
+    return Catalogue(f"{catalogue.name} until {day}", RatingsTable.of(earlier), catalogue.movies)
+
+
+class Replay:
+    """Posts ratings as a clock passes their timestamps: first `day` at midnight (UTC), then `speed` times real time.
+
+    After a restart it goes on where it was, so nothing is posted twice.
+
+    Args:
+        ratings: all ratings.
+        day: the first day whose ratings are posted.
+        speed: how many seconds pass on that clock in one of ours.
+        store: takes the ratings.
+        tell: takes a line at the start and at the end.
+    """
+
+    def __init__(
+        self, ratings: RatingsTable, day: date, speed: float, store: Store, tell: Callable[[str], None]
+    ) -> None:
+        self._rows = ratings.window(start=day).select(list(SCHEMA))
+        self._timestamps = self._rows["timestamp"]
+        self._day = day
+        self._speed = speed
+        self._store = store
+        self._tell = tell
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="replay", daemon=True)
+
+    def __enter__(self) -> "Replay":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        place = self._arrived()
+        at = self._timestamps[place - 1] if place else _midnight(self._day)
+        left = len(self._timestamps) - place
+        self._tell(f"replaying {left:,} ratings from {_second(at)} (UTC) on, at {self._speed:g} times real time")
+        began = time.monotonic()
+        while place < len(self._timestamps):
+            now = at + (time.monotonic() - began) * self._speed
+            due = min(int(self._timestamps.search_sorted(now, side="right")), place + MOST_ROWS)
+            pause = max((self._timestamps[place] - now) / self._speed, SECONDS_BETWEEN_POSTS)
+            if due > place:
+                if self._post(place, due):
+                    place, pause = due, 0.0
+                else:
+                    pause = SECONDS_BETWEEN_ATTEMPTS
+            if self._stop.wait(pause):
+                return
+        self._tell(f"replayed all ratings, until {_second(self._timestamps[-1])} (UTC)")
+
+    def _post(self, first: int, after: int) -> bool:
+        try:
+            self._store.add(self._rows.slice(first, after - first).rows()).result()
+        except (OverloadedError, NotWrittenError) as error:
+            self._tell(f"the replay waits: {error or 'too many posts are waiting'}")
+            return False
+        return True
+
+    def _arrived(self) -> int:
+        """Return how many have been posted, by this process or an earlier one."""
+        there = self._store.latest.ratings.window(start=self._day).select(ORDER)
+        missing = self._rows.with_row_index("place").join(there, on=ORDER, how="anti")["place"]
+        # They are posted in order. What else clients posted does not matter.
+        place = missing.min()
+        return int(str(place)) if place is not None else len(self._timestamps)
+
+
+def _midnight(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * SECONDS_PER_DAY
+
+
+def _second(timestamp: int) -> str:
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S")
