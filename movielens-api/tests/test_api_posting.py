@@ -14,6 +14,7 @@ from auth_testing import ANN, BEN, ann_and_ben
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT, Credentials
 from movielens_api.catalogue import Catalogue
+from movielens_api.store import writer
 
 GOOD = {"movieId": 7, "rating": 4.0, "timestamp": 20, "userId": 1}
 TEXT = json.dumps(GOOD)
@@ -261,3 +262,11 @@ def test_the_command_keeps_what_was_posted(launch: Launch, tmp_path: Any, folder
     process.stdout.readline()
     assert process.stdout.readline().startswith("With 1 posted ratings, kept in ")
     assert len(ratings(Api(url_of(process)))) == 4
+
+
+def test_more_than_can_wait_is_503(server: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "MOST_ROWS_WAITING", 1)
+    answer = server.post(numbered(20, 21))
+    refused(answer, 503)
+    assert int(answer.headers["retry-after"]) > 0
+    assert server.post(numbered(20)).status_code == 201

@@ -332,3 +332,42 @@ def test_two_servers_of_one_store_are_one(two: tuple[Api, Api]) -> None:
         following = answer.links["next"]["url"]
         assert writer.ask("/ratings" + following).content == reader.ask("/ratings" + following).content
         assert {user["userId"]: user["num_ratings"] for user in reader.json("/users")["result"]}[5] == number + 1
+
+
+@pytest.mark.usefixtures("_short_log")
+def test_a_process_that_slept_through_generations_catches_up(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+        assert current(other).version == 0
+        compacted(store, 3)
+        assert contents(current(other)) == contents(current(store))
+
+
+FULL_DISK = """
+import asyncio, resource, signal, sys
+from pathlib import Path
+from movielens_api import datasets
+from movielens_api.store import Store
+from movielens_api.store.writer import NotWrittenError
+
+store = Store(Path(sys.argv[1]), datasets.load(sys.argv[2]))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+rows = [(1, 1, 4.0, second) for second in range(100, 10_100)]
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most))
+try:
+    asyncio.run(store.post(rows))
+except NotWrittenError as error:
+    print(error)
+print(len(asyncio.run(store.current()).ratings))
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+asyncio.run(store.post(rows))
+print(len(asyncio.run(store.current()).ratings))
+store.close()
+"""
+
+
+def test_a_full_disk_adds_nothing_and_later_all(tmp_path: Path, folder: Path) -> None:
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "store"), str(folder)]
+    said = subprocess.check_output(command, text=True, timeout=120).splitlines()
+    assert said[1:] == ["3", "10003"]
+    assert said[0]
