@@ -7,6 +7,7 @@ from tempfile import TemporaryFile
 
 import polars as pl
 
+from movielens_api.json_rows import json_lines
 from movielens_api.ratings_table import SCHEMA
 
 ROWS_PER_CHUNK = 65_536
@@ -15,7 +16,7 @@ COLUMNS = list(SCHEMA)
 # Without rows, an Arrow stream ends with this after its schema.
 ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
-Chunks = Iterator[bytes]
+Chunks = Iterator[bytes | memoryview]
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,7 @@ def _chunks(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def _ndjson(rows: pl.DataFrame) -> Chunks:
-    for chunk in _chunks(rows):
-        written = BytesIO()
-        chunk.write_ndjson(written)
-        yield written.getvalue()
+    return (json_lines(chunk) for chunk in _chunks(rows))
 
 
 def _csv(rows: pl.DataFrame) -> Chunks:
