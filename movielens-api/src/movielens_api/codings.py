@@ -17,7 +17,7 @@ GZIP_WINDOW = 16 + zlib.MAX_WBITS
 class Compressor(Protocol):
     """Takes bytes piece by piece, and gives them back smaller."""
 
-    def compress(self, data: bytes, /) -> bytes:
+    def compress(self, data: bytes | memoryview, /) -> bytes:
         """Take some, and return what is ready."""
 
     def flush(self) -> bytes:
@@ -36,7 +36,7 @@ def _zstd() -> Compressor:
 CODINGS: dict[str, Callable[[], Compressor]] = {"zstd": _zstd, "gzip": _gzip}
 
 
-def compress(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
+def compress(chunks: Iterable[bytes | memoryview], coding: str) -> Iterator[bytes]:
     """Compress a stream, holding no more of it than a chunk."""
     compressor = CODINGS[coding]()
     for chunk in chunks:

@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from movielens_api.json_rows import json_lines
 from movielens_api.ratings_table import SCHEMA
 
 ROWS_PER_CHUNK = 65_536
@@ -17,7 +18,7 @@ COLUMNS = list(SCHEMA)
 ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 Frames = Iterable[pl.DataFrame]
-Chunks = Iterator[bytes]
+Chunks = Iterator[bytes | memoryview]
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,7 @@ class Format:
 
 
 def _ndjson(chunks: Frames) -> Chunks:
-    for chunk in chunks:
-        written = BytesIO()
-        chunk.select(COLUMNS).write_ndjson(written)
-        yield written.getvalue()
+    return (json_lines(chunk.select(COLUMNS)) for chunk in chunks)
 
 
 def _csv(chunks: Frames) -> Chunks:

@@ -25,13 +25,14 @@ class Page(BaseModel, Generic[Row]):
 def page(rows: pl.DataFrame, paging: Paging) -> Response:
     """Answer with the part of the rows that `paging` asks for."""
     part = rows.slice(paging.offset, paging.limit)
-    return Response(envelope(part, offset=paging.offset, limit=paging.limit, total=rows.height), media_type=MEDIA_TYPE)
-
-
-def envelope(rows: pl.DataFrame, *, offset: int, limit: int, total: int) -> bytes:
-    """Write rows with what they are a part of."""
+    before, after = envelope(offset=paging.offset, limit=paging.limit, total=rows.height)
     body = BytesIO()
-    body.write(b'{"result":')
-    rows.write_json(body)
-    body.write(b',"offset":%d,"limit":%d,"total":%d}' % (offset, limit, total))
-    return body.getvalue()
+    body.write(before)
+    part.write_json(body)
+    body.write(after)
+    return Response(body.getvalue(), media_type=MEDIA_TYPE)
+
+
+def envelope(*, offset: int, limit: int, total: int) -> tuple[bytes, bytes]:
+    """Return what comes before and after an array of rows, to say what they are a part of."""
+    return b'{"result":', b',"offset":%d,"limit":%d,"total":%d}' % (offset, limit, total)

@@ -1,6 +1,5 @@
 """Answers of `/ratings`: a page of a snapshot, in the format and coding that a client likes best, unless it has it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -12,7 +11,8 @@ from movielens_api import negotiation
 from movielens_api.codings import CODINGS, compress
 from movielens_api.cursors import Cursor
 from movielens_api.etags import etag, matches
-from movielens_api.formats import FORMATS, ROWS_PER_CHUNK
+from movielens_api.formats import FORMATS, ROWS_PER_CHUNK, Chunks
+from movielens_api.json_rows import json_array
 from movielens_api.pages import MEDIA_TYPE as JSON
 from movielens_api.pages import envelope
 from movielens_api.ratings_table import RatingsTable
@@ -85,8 +85,9 @@ async def respond(store: Store, snapshot: Snapshot, page: Cursor, wanted: Prefer
     return await _send(_body(snapshot.ratings, page, rows, wanted, coding), rows, headers, wanted)
 
 
-def _body(ratings: RatingsTable, page: Cursor, rows: int, wanted: Preferences, coding: str) -> Iterator[bytes]:
+def _body(ratings: RatingsTable, page: Cursor, rows: int, wanted: Preferences, coding: str) -> Chunks:
     start = page.first + page.offset
+    body: Chunks
     if wanted.media_type == JSON:
         body = _in_envelope(ratings.rows(start, start + rows), page)
     else:
@@ -94,13 +95,18 @@ def _body(ratings: RatingsTable, page: Cursor, rows: int, wanted: Preferences, c
     return body if coding == "identity" else compress(body, coding)
 
 
-async def _send(body: Iterator[bytes], rows: int, headers: dict[str, str], wanted: Preferences) -> Response:
+async def _send(body: Chunks, rows: int, headers: dict[str, str], wanted: Preferences) -> Response:
     if rows > ROWS_PER_CHUNK:
         # The length is known only at the end, so HEAD need not begin.
         return StreamingResponse(iter(()) if wanted.is_head else body, headers=headers)
     if rows <= MOST_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
-        return Response(b"".join(body), headers=headers)
-    return Response(await run_in_threadpool(b"".join, body), headers=headers)
+        return Response(_joined(body), headers=headers)
+    return Response(await run_in_threadpool(_joined, body), headers=headers)
+
+
+def _joined(body: Chunks) -> bytes | memoryview:
+    chunks = list(body)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _worthwhile(wanted: Preferences, rows: int) -> str:
@@ -109,5 +115,6 @@ def _worthwhile(wanted: Preferences, rows: int) -> str:
     return "identity" if too_few or is_compressed else wanted.coding
 
 
-def _in_envelope(rows: pl.DataFrame, page: Cursor) -> Iterator[bytes]:
-    yield envelope(rows, offset=page.offset, limit=page.limit, total=page.end - page.first)
+def _in_envelope(rows: pl.DataFrame, page: Cursor) -> Chunks:
+    before, after = envelope(offset=page.offset, limit=page.limit, total=page.end - page.first)
+    yield json_array(rows, before=before, after=after)
