@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from movielens_api import server
 from movielens_api.catalogue import Catalogue
+from movielens_api.server.limits import Limits
 
 # The test modules share api_testing whatever pytest's import mode puts on the path.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -24,15 +25,17 @@ from api_testing import Api, Launch, Model, Process, Serving, url_of
 
 
 @pytest.fixture(scope="session")
-def launch() -> Iterator[Launch]:
+def launch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
     """Start `movielens-api` with some arguments and environment; whatever still runs at the end is killed."""
     launched: list[Process] = []
+    # Never the user's own folders.
+    home = {name: str(tmp_path_factory.mktemp(name)) for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME")}
 
     def popen(*arguments: str, **environ: str) -> Process:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("API_")}
         command = [sys.executable, "-m", "movielens_api", *arguments]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=inherited | environ)
+        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=inherited | home | environ)
         launched.append(process)
         return process
 
@@ -63,9 +66,9 @@ def serving() -> Serving:
     """Serve an app from this process, over a real socket."""
 
     @contextmanager
-    def serve(app: FastAPI) -> Iterator[Api]:
+    def serve(app: FastAPI, limits: Limits | None = None) -> Iterator[Api]:
         with server.listen("127.0.0.1", 0) as listening:
-            running = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+            running = uvicorn.Server(server.config(app, limits or Limits()))
             thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
             thread.start()
             try:

@@ -8,7 +8,7 @@ from api_testing import Api
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-PROTECTED = {"/ratings", "/movies", "/movies/{movieId}", "/users"}
+PROTECTED = {"/ratings", "/movies", "/movies/{movieId}", "/users", "/metrics"}
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +47,15 @@ def test_every_operation_tells_its_errors(document: dict[str, Any]) -> None:
     for path, operation in operations(document):
         expected = {"200", "500"} | ({"401", "422"} if path in PROTECTED else set())
         expected |= {"304", "406", "410"} if path == "/ratings" else set()
+        expected |= {"503"} if path == "/readyz" else set()
         assert set(operation["responses"]) == expected | ({"404"} if "{" in path else set())
         for status, response in operation["responses"].items():
             if operation["operationId"].endswith("_head") or status == "304":
                 assert "content" not in response
             elif status != "200":
                 assert list(response["content"]) == ["application/problem+json"]
+            elif path == "/metrics":
+                assert list(response["content"]) == ["text/plain; version=0.0.4; charset=utf-8"]
             elif path != "/ratings":
                 assert list(response["content"]) == ["application/json"]
 
@@ -79,7 +82,7 @@ def test_what_is_protected_says_how(document: dict[str, Any]) -> None:
     assert secured == PROTECTED
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/ratings", "/movies", "/movies/{movieId}", "/users"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/ratings", "/movies", "/movies/{movieId}", "/users"])
 def test_answers_keep_to_the_document(api: Api, document: dict[str, Any], path: str) -> None:
     schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     answer = api.get(path.replace("{movieId}", "108583"))

@@ -2,11 +2,12 @@
 
 import argparse
 import os
-from pathlib import Path
+import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from movielens_api.datasets.options import Options
+    from movielens_api.assembly import Settings
 
 DESCRIPTION = "Serve ratings until told to stop."
 
@@ -24,7 +25,6 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser.add_argument(
         "--data-dir",
-        type=Path,
         metavar="DIR",
         help="where downloads, the binary cache and quarantined rows are kept (default: the user's cache directory)",
     )
@@ -41,6 +41,24 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--password",
         help="the password to accept (default: $API_PASSWORD, which other users of the machine cannot see)",
     )
+    _add_operation(parser)
+
+
+def _add_operation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--workers", type=_workers, default=1, metavar="N", help="how many processes answer (default: 1)"
+    )
+    parser.add_argument(
+        "--tls-certificate", metavar="FILE", help="speak TLS with this certificate and its chain, in PEM"
+    )
+    parser.add_argument("--tls-key", metavar="FILE", help="the key of the certificate, in PEM")
+    parser.add_argument("--tls-key-password-file", metavar="FILE", help="the password of the key, if it has one")
+    parser.add_argument(
+        "--access-log",
+        default="-",
+        metavar="FILE",
+        help="a line of JSON per request goes there; - is standard error, /dev/null nowhere (default: -)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -50,30 +68,75 @@ def run(arguments: argparse.Namespace) -> None:
         StartupError: something about the settings or the dataset stands in the way.
     """
     # Imported late: --help and --version answer before FastAPI and polars have loaded.
-    from movielens_api import datasets, server, settings
-    from movielens_api.app import create_app
+    from movielens_api import assembly, server
+    from movielens_api.observation import server_log
+    from movielens_api.progress import progress
+    from movielens_api.server import workers
+
+    server_log.configure()
+    settings = _settings(arguments)
+    tls = assembly.tls_context(settings)
+    # The address is taken before the work begins, so that a taken one is noticed at once.
+    with server.bind(arguments.host, arguments.port) as bound:
+        with progress(f"loading {settings.dataset}"):
+            catalogue = assembly.load(settings)
+        _warn_of_listeners(arguments.host, tls=bool(tls))
+        announce = partial(_announce, catalogue.summary(), server.url(bound, tls=bool(tls)), settings)
+        if arguments.workers == 1:
+            app = assembly.application(settings, catalogue)
+            server.admit(bound)
+            announce()
+            server.run(app, bound, tls)
+        else:
+            # Each loads the dataset for itself, from the cache that is there now.
+            del catalogue
+            server.admit(bound)
+            workers.run(arguments.workers, settings.to_json(), bound, announce)
+
+
+def _settings(arguments: argparse.Namespace) -> "Settings":
+    from movielens_api import settings
+    from movielens_api.assembly import Settings
 
     credentials = settings.choose_credentials(arguments.user, arguments.password, os.environ)
     settings.refuse_default_in_public(credentials, arguments.host)
-    catalogue = datasets.load(arguments.dataset, _options(arguments))
-    app = create_app(catalogue, credentials)
-    with server.listen(arguments.host, arguments.port) as listening:
-        _announce(catalogue.summary(), server.url(listening), is_default=credentials == settings.DEFAULT)
-        server.run(app, listening)
+    return Settings(
+        dataset=arguments.dataset,
+        user=credentials.user,
+        password=credentials.password,
+        access_log=arguments.access_log,
+        data_dir=arguments.data_dir,
+        max_damaged=arguments.max_damaged,
+        tls_certificate=arguments.tls_certificate,
+        tls_key=arguments.tls_key,
+        tls_key_password_file=arguments.tls_key_password_file,
+    )
 
 
-def _options(arguments: argparse.Namespace) -> "Options":
-    from movielens_api.datasets.options import Options
+def _warn_of_listeners(host: str, *, tls: bool) -> None:
+    from movielens_api.settings import is_loopback
 
-    given = {"data_dir": arguments.data_dir, "max_damaged": arguments.max_damaged}
-    return Options(**{name: value for name, value in given.items() if value is not None})
+    if not tls and not is_loopback(host):
+        warning = "without TLS, passwords and ratings cross the network readably; see --tls-certificate"
+        print(f"movielens-api: {warning}", file=sys.stderr)
 
 
-def _announce(summary: str, url: str, *, is_default: bool) -> None:
+def _announce(summary: str, url: str, settings: "Settings") -> None:
+    from movielens_api.settings import DEFAULT
+
     print(f"Loaded {summary}.")
-    if is_default:
+    if (settings.user, settings.password) == (DEFAULT.user, DEFAULT.password):
         print("User and password are movielens/movielens; set API_USER and API_PASSWORD to change them.")
     print(f"Listening on {url} (documentation: {url}/docs). Stop with Ctrl+C.", flush=True)
+
+
+def _workers(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    if number > 1 and os.name != "posix":
+        raise argparse.ArgumentTypeError("several workers need a POSIX system; this one can have 1")
+    return number
 
 
 def _port(text: str) -> int:
