@@ -2,7 +2,8 @@
 
 import json
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -70,8 +71,9 @@ def load(settings: Settings, tell: Callable[[str], None] = tell) -> Catalogue:
     return datasets.load(settings.dataset, options)
 
 
-def application(settings: Settings, catalogue: Catalogue) -> FastAPI:
-    """Build the application on a dataset.
+@contextmanager
+def application(settings: Settings, catalogue: Catalogue) -> Iterator[FastAPI]:
+    """Build the application on a dataset; at the end, close what it writes to.
 
     Raises:
         StartupError: the access log cannot be written.
@@ -80,7 +82,8 @@ def application(settings: Settings, catalogue: Catalogue) -> FastAPI:
         access_log = AccessLog(settings.access_log)
     except OSError as error:
         raise StartupError(f"cannot write {settings.access_log}: {error.strerror or error}") from error
-    return create_app(catalogue, Credentials(settings.user, settings.password), access_log=access_log)
+    with closing(access_log):
+        yield create_app(catalogue, Credentials(settings.user, settings.password), access_log=access_log)
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

@@ -83,10 +83,10 @@ def run(arguments: argparse.Namespace) -> None:
         _warn_of_listeners(arguments.host, tls=bool(tls))
         announce = partial(_announce, catalogue.summary(), server.url(bound, tls=bool(tls)), settings)
         if arguments.workers == 1:
-            app = assembly.application(settings, catalogue)
-            server.admit(bound)
-            announce()
-            server.run(app, bound, tls)
+            with assembly.application(settings, catalogue) as app:
+                server.admit(bound)
+                announce()
+                server.run(app, bound, tls)
         else:
             # Each loads the dataset for itself, from the cache that is there now.
             del catalogue

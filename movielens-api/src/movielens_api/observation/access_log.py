@@ -47,6 +47,12 @@ class AccessLog:
             self._reopen_if_renamed()
             _write(self._descriptor, "".join(f"{line}\n" for line in lines).encode())
 
+    def close(self) -> None:
+        """Write what has been collected, and write no more."""
+        self.flush()
+        if self._path:
+            os.close(self._descriptor)
+
     def _open(self) -> int:
         if self._path is None:
             return sys.stderr.fileno()

@@ -44,7 +44,6 @@ class Observation:
         """Pass a request on, and note how it was answered."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-            self._flush()
             return
         answer = Answer(send, has_body=scope["method"] != "HEAD")
         scope[problems.REQUEST] = f"{self._name}-{next(self._number)}"
@@ -72,10 +71,6 @@ class Observation:
         self._metrics.count(scope["method"], label, answer.status, seconds=seconds, sent=answer.bytes, rows=rows)
         if self._access_log:
             self._access_log.write(_entry(scope, answer, seconds))
-
-    def _flush(self) -> None:
-        if self._access_log:
-            self._access_log.flush()
 
 
 class Answer:

@@ -12,6 +12,7 @@ import uvicorn
 from movielens_api.errors import StartupError
 from movielens_api.server.connection import Connection
 from movielens_api.server.limits import Limits
+from movielens_api.server.stopping import Server
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -97,7 +98,7 @@ def run(
     app: "ASGIApp",
     bound: socket.socket,
     tls: ssl.SSLContext | None = None,
-    kind: type[uvicorn.Server] = uvicorn.Server,
+    kind: type[Server] = Server,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way; a second SIGINT ends at once.
 

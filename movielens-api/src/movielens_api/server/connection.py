@@ -182,20 +182,20 @@ class Connection(HttpToolsProtocol):
         log.warning("refused a request of %s with %d: %s", self.client, status, detail)
         self._refused = True
         self._time(Stage.NOTHING)
-        if self._owes_another_answer():
-            self.transport.close()
-            return
-        if self.cycle:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        self.transport.write(_refusal(status, detail))
+        if self._may_answer():
+            if self.cycle:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            self.transport.write(_refusal(status, detail))
         # Closed at once, what else arrives would reset the connection before the client has read why.
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
-    def _owes_another_answer(self) -> bool:
-        if self.cycle is None or (self.cycle.response_complete and not self.pipeline):
-            return False
-        return self._stage is Stage.HEAD or self.cycle.response_started or bool(self.pipeline)
+    def _may_answer(self) -> bool:
+        if self.cycle is None:
+            return True
+        # The cycle is this request's once its head is complete, until then the one's before.
+        is_free = not self.cycle.response_started if self._stage is Stage.BODY else self.cycle.response_complete
+        return is_free and not self.pipeline
 
 
 def _refusal(status: int, detail: str) -> bytes:

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-import uvicorn
+from movielens_api.server.stopping import Server
 
 # How long a worker holds back after each connection, for each that it has.
 SECONDS_PER_CONNECTION = 0.0005
@@ -18,7 +18,7 @@ LONGEST_SECONDS = 0.005
 Accept = Callable[[socket.socket], None]
 
 
-class SharingServer(uvicorn.Server):
+class SharingServer(Server):
     """uvicorn's server, with an `Acceptor` instead of its own."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

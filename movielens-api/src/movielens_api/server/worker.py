@@ -7,8 +7,12 @@ then nothing, until the process that started it ends, however that happens. On s
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
+from contextlib import suppress
+
+from fastapi import FastAPI
 
 from movielens_api import assembly, server
 from movielens_api.errors import StartupError
@@ -24,20 +28,21 @@ def main() -> int:
     settings = assembly.Settings.from_json(sys.stdin.readline())
     try:
         # Who started this has said already what there is to say.
-        app = assembly.application(settings, assembly.load(settings, tell=lambda _: None))
-        tls = assembly.tls_context(settings)
+        catalogue = assembly.load(settings, tell=lambda _: None)
+        with assembly.application(settings, catalogue) as app, socket.socket(fileno=int(sys.argv[1])) as bound:
+            _serve(app, bound, assembly.tls_context(settings))
     except StartupError as error:
         print(f"movielens-api: {error}", file=sys.stderr)
         return error.exit_code
-    threading.Thread(target=_stop_with_parent, daemon=True).start()
-    with socket.socket(fileno=int(sys.argv[1])) as bound:
-        try:
-            os.write(sys.stdout.fileno(), READY)
-        except BrokenPipeError:
-            # The parent has been killed.
-            return 1
-        server.run(app, bound, tls, SharingServer)
     return 0
+
+
+def _serve(app: FastAPI, bound: socket.socket, tls: ssl.SSLContext | None) -> None:
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    # A parent that has been killed meanwhile reads nothing.
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), READY)
+        server.run(app, bound, tls, SharingServer)
 
 
 def _stop_with_parent() -> None:

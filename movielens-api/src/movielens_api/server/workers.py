@@ -117,6 +117,8 @@ class Workers:
 
     def _stop(self) -> None:
         self._stopping.set()
+        # Clients are refused only when nobody holds the socket any more.
+        self._bound.close()
         self._signal(signal.SIGTERM)
 
     def _interrupt(self) -> None:
