@@ -1,5 +1,6 @@
 """The outermost ASGI layer: counts and logs every request, and answers for the ones that failed."""
 
+import asyncio
 import itertools
 import logging
 import os
@@ -54,6 +55,9 @@ class Observation:
         except Exception:
             log.exception("request %s failed: %s %r", scope[problems.REQUEST], scope["method"], scope["path"])
             await self._apologise(answer, scope, receive)
+        except asyncio.CancelledError:
+            # The server ends and waits no longer. There is no one above who would need to know.
+            log.warning("request %s was broken off: the server ends", scope[problems.REQUEST])
         finally:
             self._metrics.ended()
             self._note(scope, answer, time.perf_counter() - started)

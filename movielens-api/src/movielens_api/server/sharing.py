@@ -14,6 +14,7 @@ from movielens_api.server.stopping import Server
 # How long a worker holds back after each connection, for each that it has.
 SECONDS_PER_CONNECTION = 0.0005
 LONGEST_SECONDS = 0.005
+SECONDS_AFTER_A_FAILURE = 0.1
 
 Accept = Callable[[socket.socket], None]
 
@@ -81,11 +82,13 @@ class Acceptor:
             # Another worker was faster.
             return
         except OSError:
-            # The client has gone, or there are too many files open, which passes.
-            accepted = None
-        if accepted:
-            accepted.settimeout(0)
-            self._accept(accepted)
+            # The client has gone, or too many files are open, which passes.
+            self._hold_back(SECONDS_AFTER_A_FAILURE)
+            return
+        accepted.settimeout(0)
+        self._accept(accepted)
+        self._hold_back(min(SECONDS_PER_CONNECTION * (1 + self._connections()), LONGEST_SECONDS))
+
+    def _hold_back(self, seconds: float) -> None:
         self._loop.remove_reader(self._shared)
-        wait = min(SECONDS_PER_CONNECTION * (1 + self._connections()), LONGEST_SECONDS)
-        self._pause = self._loop.call_later(wait, self._resume)
+        self._pause = self._loop.call_later(seconds, self._resume)
