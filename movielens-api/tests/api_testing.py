@@ -11,7 +11,6 @@ from typing import IO, Any
 from urllib.parse import urljoin
 
 import requests
-from fastapi import FastAPI
 
 
 @dataclass
@@ -72,14 +71,14 @@ def day(row: dict[str, Any]) -> str:
 
 Process = subprocess.Popen[str]
 Launch = Callable[..., Process]
-Serving = Callable[[FastAPI], AbstractContextManager[Api]]
+Serving = Callable[..., AbstractContextManager[Api]]
 
 
 def url_of(process: Process) -> str:
     """Read what the process prints until it says where it listens."""
     assert process.stdout
     for line in process.stdout:
-        if found := re.match(r"Listening on (http://\S+)", line):
+        if found := re.match(r"Listening on (https?://\S+)", line):
             return found[1]
     raise AssertionError(f"never listened: {process.communicate()[1]}")
 

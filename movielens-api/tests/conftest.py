@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from movielens_api import server
 from movielens_api.catalogue import Catalogue
+from movielens_api.server.limits import Limits
 
 # The test modules share api_testing whatever pytest's import mode puts on the path.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -63,9 +64,9 @@ def serving() -> Serving:
     """Serve an app from this process, over a real socket."""
 
     @contextmanager
-    def serve(app: FastAPI) -> Iterator[Api]:
+    def serve(app: FastAPI, limits: Limits | None = None) -> Iterator[Api]:
         with server.listen("127.0.0.1", 0) as listening:
-            running = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+            running = uvicorn.Server(server.config(app, limits or Limits()))
             thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
             thread.start()
             try:

@@ -57,7 +57,7 @@ def test_the_name_of_the_scheme_has_no_case(api: Api, scheme: str) -> None:
     assert requests.get(api.url + "/users", headers={"Authorization": header}, timeout=10).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/openapi.json", "/docs"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs"])
 def test_open_to_everyone(api: Api, path: str) -> None:
     assert Api(api.url, auth=None).get(path).status_code == 200
 

@@ -10,9 +10,9 @@ from movielens_api.app import create_app
 from movielens_api.catalogue import Catalogue
 from movielens_api.settings import DEFAULT
 
-ROUTES = ["/", "/ratings", "/movies", "/movies/1", "/users", "/healthz", "/openapi.json", "/docs"]
 LISTS = ["/ratings", "/movies", "/users"]
-PROTECTED = [*LISTS, "/movies/1"]
+ROUTES = ["/", *LISTS, "/movies/1", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"]
+PROTECTED = [*LISTS, "/movies/1", "/metrics"]
 
 
 def assert_problem(answer: requests.Response, status: int) -> dict[str, object]:
@@ -196,6 +196,7 @@ def test_500_tells_nothing_about_the_server(
     monkeypatch.setattr("movielens_api.routes.movies.page", fail)
     monkeypatch.setattr("movielens_api.routes.users.page", fail)
     monkeypatch.setattr(small, "movie", fail)
+    monkeypatch.setattr("movielens_api.observation.metrics.Metrics.exposition", fail)
     with serving(app) as server:
         answer = server.get(path)
     assert_problem(answer, 500)

@@ -8,7 +8,7 @@ from api_testing import Api
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-PROTECTED = {"/ratings", "/movies", "/movies/{movieId}", "/users"}
+PROTECTED = {"/ratings", "/movies", "/movies/{movieId}", "/users", "/metrics"}
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +49,15 @@ def test_every_operation_tells_its_errors(document: dict[str, Any]) -> None:
         expected = {"201" if is_post else "200", "500"} | ({"401", "422", "429"} if path in PROTECTED else set())
         if path == "/ratings":
             expected |= {"400", "403", "413", "415", "503"} if is_post else {"304", "406", "410"}
+        expected |= {"503"} if path == "/readyz" else set()
         assert set(operation["responses"]) == expected | ({"404"} if "{" in path else set())
         for status, response in operation["responses"].items():
             if operation["operationId"].endswith("_head") or status == "304":
                 assert "content" not in response
             elif not status.startswith("2"):
                 assert list(response["content"]) == ["application/problem+json"]
+            elif path == "/metrics":
+                assert list(response["content"]) == ["text/plain; version=0.0.4; charset=utf-8"]
             elif path != "/ratings" or is_post:
                 assert list(response["content"]) == ["application/json"]
 
@@ -83,7 +86,7 @@ def test_what_is_protected_says_how(document: dict[str, Any]) -> None:
     assert {path for path, operation in operations(document) if "security" in operation} == PROTECTED
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/ratings", "/movies", "/movies/{movieId}", "/users"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/ratings", "/movies", "/movies/{movieId}", "/users"])
 def test_answers_keep_to_the_document(api: Api, document: dict[str, Any], path: str) -> None:
     schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
     answer = api.get(path.replace("{movieId}", "108583"))

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from movielens_api import __version__, problems
 from movielens_api.auth import Credentials
@@ -14,24 +15,50 @@ from movielens_api.auth.layer import Authentication
 from movielens_api.auth.logins import Logins
 from movielens_api.auth.users_file import UsersFile
 from movielens_api.catalogue import Catalogue
+from movielens_api.observation.access_log import AccessLog
+from movielens_api.observation.layer import Observation
+from movielens_api.observation.metrics import Metrics
 from movielens_api.posted_rows import NewRating
 from movielens_api.rate_limits.layer import RateLimit
 from movielens_api.rate_limits.slots import Slots
-from movielens_api.read_route import document_head
-from movielens_api.routes import docs, health, landing, movies, posting, ratings, users
+from movielens_api.read_route import DirectRoute, document_head
+from movielens_api.routes import docs, health, landing, metrics, movies, posting, ratings, users
+from movielens_api.server.limits import Limits, RequestLimits
 from movielens_api.store import Store
 
 DESCRIPTION = """
 MovieLens ratings, page by page.
 
-Everything but `/`, `/healthz`, `/docs` and `/openapi.json` wants a user and password (HTTP Basic) or a token (Bearer).
+Everything but `/`, `/healthz`, `/readyz`, `/docs` and `/openapi.json` wants a user and password (HTTP Basic) or a token
+(Bearer).
 Lists come as `{"result": [...], "offset": 0, "limit": 100, "total": 100004}`; ratings in other formats, too.
 Errors are `application/problem+json` (RFC 9457), and a parameter that is not listed here is an error.
 """
 
 
 class Api(FastAPI):
-    """FastAPI whose OpenAPI document knows the schema of problem documents."""
+    """FastAPI with layers around it, whose OpenAPI document knows the schema of problem documents.
+
+    Args:
+        counts: what counts the requests.
+        access_log: what takes a line per request, if anything.
+        limits: what a client may send.
+        arguments: what FastAPI takes.
+    """
+
+    def __init__(self, counts: Metrics, access_log: AccessLog | None, limits: Limits, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._counts = counts
+        self._access_log = access_log
+        self._limits = limits
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the layers around the routes, outermost first: observation, limits, FastAPI's own."""
+        # The address asked most is found first; it is no other's prefix.
+        self.router.routes.sort(key=lambda route: not isinstance(route, DirectRoute))
+        paths = {path for route in self.router.routes if "{" not in (path := getattr(route, "path", "{"))}
+        limited = RequestLimits(super().build_middleware_stack(), self._limits)
+        return Observation(limited, self._counts, self._access_log, paths)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -51,6 +78,8 @@ def create_app(
     users_file: UsersFile | None = None,
     rate_limit: int | None = None,
     slots: Slots | None = None,
+    access_log: AccessLog | None = None,
+    limits: Limits | None = None,
 ) -> FastAPI:
     """Build an ASGI application that serves a catalogue to those who may use it.
 
@@ -61,9 +90,15 @@ def create_app(
         users_file: further users.
         rate_limit: how many requests a second each user may send; by default, any number.
         slots: what counts them, for processes that share a limit; by default, each counts alone.
+        access_log: what takes a line per request; by default, nothing does.
+        limits: what a client may send.
     """
     kept = store or Store.temporary(catalogue)
+    counts = Metrics(lambda: len(kept.latest.ratings))
     app = Api(
+        counts,
+        access_log,
+        limits or Limits(),
         title="movielens-api",
         version=__version__,
         generate_unique_id_function=lambda route: route.name,
@@ -79,11 +114,12 @@ def create_app(
     for router in (
         landing.router(catalogue, kept),
         docs.router(app.title),
-        health.router(),
+        health.router(kept.unready),
         ratings.router(kept),
         posting.router(kept),
         movies.router(catalogue),
         users.router(kept),
+        metrics.router(counts),
     ):
         app.include_router(router)
     # The last one added is the first one asked.

@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -87,7 +88,8 @@ def read_query(model: type[Query], request: Request) -> Query:
         RequestValidationError: something in it is wrong.
     """
     try:
-        return model.model_validate(dict(request.query_params))
+        text = request.scope["query_string"].decode("latin-1")
+        return model.model_validate(dict(parse_qsl(text, keep_blank_values=True)))
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
         raise RequestValidationError([{**wrong, "loc": ("query", *wrong["loc"])} for wrong in found]) from None

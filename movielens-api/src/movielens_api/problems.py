@@ -10,14 +10,17 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
 MEDIA_TYPE = "application/problem+json"
 DETAILS = {
     404: "There is nothing at this address; /docs lists what there is.",
     405: "This address does not know this method; the header Allow lists those it knows.",
-    500: "The server failed. Its log says why.",
+    500: "The server failed. Its log says why",
 }
 HEADERS: dict[int, str] = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+# Where the scope of a request has the request's name, if it has one.
+REQUEST = "movielens_api.request"
 
 
 class ParameterError(BaseModel):
@@ -83,6 +86,12 @@ def respond(
     return Response(problem.model_dump_json(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def failed(scope: Scope) -> Response:
+    """Answer a request that the server failed at, with the name under which its log says why."""
+    name = scope.get(REQUEST)
+    return respond(scope["path"], 500, f"{DETAILS[500]}: request {name}." if name else f"{DETAILS[500]}.")
+
+
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document errors of a route: what FastAPI takes as `responses`."""
     return {status: _documented(status) for status in sorted({*statuses, 500})}
@@ -144,7 +153,7 @@ async def _wrong_rows(request: Request, error: Exception) -> Response:
 
 
 async def _server_error(request: Request, _error: Exception) -> Response:
-    return respond(request.scope["path"], 500, DETAILS[500])
+    return failed(request.scope)
 
 
 def _parameter_error(found: dict[str, Any]) -> ParameterError:

@@ -3,15 +3,19 @@
 import argparse
 import os
 import re
-from contextlib import nullcontext
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import date
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
 
 if TYPE_CHECKING:
-    from movielens_api.datasets.options import Options
+    from movielens_api.assembly import Settings
+    from movielens_api.catalogue import Catalogue
+    from movielens_api.store import Store
 
 DESCRIPTION = "Serve ratings until told to stop."
 
@@ -29,7 +33,6 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
     parser.add_argument(
         "--data-dir",
-        type=Path,
         metavar="DIR",
         help="where posted ratings, users, downloads, the binary cache and quarantined rows are kept "
         "(default: the user's data directory, and the user's cache directory for what comes back)",
@@ -47,12 +50,11 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         "--password",
         help="the password to accept (default: $API_PASSWORD, which other users of the machine cannot see)",
     )
-    parser.add_argument(
-        "--rate-limit",
-        type=_rate,
-        metavar="N",
-        help="how many requests a second each user may send, and how many at once (default: any number)",
-    )
+    _add_operation(parser)
+    _add_replay(parser)
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replay",
         type=_speed,
@@ -67,6 +69,29 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
 
 
+def _add_operation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rate-limit",
+        type=_rate,
+        metavar="N",
+        help="how many requests a second each user may send, and how many at once (default: any number)",
+    )
+    parser.add_argument(
+        "--workers", type=_workers, default=1, metavar="N", help="how many processes answer (default: 1)"
+    )
+    parser.add_argument(
+        "--tls-certificate", metavar="FILE", help="speak TLS with this certificate and its chain, in PEM"
+    )
+    parser.add_argument("--tls-key", metavar="FILE", help="the key of the certificate, in PEM")
+    parser.add_argument("--tls-key-password-file", metavar="FILE", help="the password of the key, if it has one")
+    parser.add_argument(
+        "--access-log",
+        default="-",
+        metavar="FILE",
+        help="a line of JSON per request goes there; - is standard error, /dev/null nowhere (default: -)",
+    )
+
+
 def run(arguments: argparse.Namespace) -> None:
     """Serve.
 
@@ -74,52 +99,103 @@ def run(arguments: argparse.Namespace) -> None:
         StartupError: something about the settings or the dataset stands in the way.
     """
     # Imported late: --help and --version answer before FastAPI and polars have loaded.
-    from movielens_api import datasets, folders, replay, server, settings
-    from movielens_api.app import create_app
-    from movielens_api.auth import DEFAULT
-    from movielens_api.auth.users_file import UsersFile
-    from movielens_api.datasets.options import tell
-    from movielens_api.rate_limits.slots import Slots
-    from movielens_api.store import Store
+    from movielens_api import assembly, server
+    from movielens_api.observation import server_log
+    from movielens_api.progress import progress
+    from movielens_api.server import workers
 
     if arguments.replay_from and not arguments.replay:
         raise StartupError("--replay-from says where a replay begins: give --replay, too")
-    durable = folders.durable(arguments.data_dir)
-    users = UsersFile(durable)
-    has_users = bool(users.current().users)
+    server_log.configure()
+    settings = _settings(arguments)
+    tls = assembly.tls_context(settings)
+    # The address is taken before the work begins, so that a taken one is noticed at once.
+    with server.bind(arguments.host, arguments.port) as bound:
+        with progress(f"loading {settings.dataset}"):
+            everything = assembly.load(settings)
+        if arguments.replay:
+            settings = replace(settings, replay_from=_first_day(arguments, everything))
+        catalogue = assembly.begun(settings, everything)
+        _warn_of_listeners(arguments.host, tls=bool(tls))
+        with (
+            assembly.open_store(settings, catalogue, own=True) as store,
+            _replay(arguments, settings, everything, store),
+        ):
+            loaded = [f"Loaded {catalogue.summary()}.", *([posted] if (posted := store.summary()) else [])]
+            announce = partial(_announce, loaded, server.url(bound, tls=bool(tls)), settings)
+            if arguments.workers > 1:
+                server.admit(bound)
+                workers.run(arguments.workers, settings.to_json(), bound, store.fileno(), announce)
+                return
+            with assembly.application(settings, catalogue, store) as app:
+                server.admit(bound)
+                announce()
+                server.run(app, bound, tls)
+
+
+def _first_day(arguments: argparse.Namespace, everything: "Catalogue") -> str:
+    from movielens_api import replay
+
+    return str(arguments.replay_from or replay.first_day(everything))
+
+
+def _replay(
+    arguments: argparse.Namespace, settings: "Settings", everything: "Catalogue", store: "Store"
+) -> AbstractContextManager[object]:
+    from movielens_api import replay
+    from movielens_api.datasets.options import tell
+
+    if not settings.replay_from:
+        return nullcontext()
+    return replay.Replay(everything.ratings, date.fromisoformat(settings.replay_from), arguments.replay, store, tell)
+
+
+def _settings(arguments: argparse.Namespace) -> "Settings":
+    from movielens_api import settings
+    from movielens_api.assembly import Settings
+    from movielens_api.auth.users_file import UsersFile
+
+    asked = Settings(
+        dataset=arguments.dataset,
+        access_log=arguments.access_log,
+        data_dir=arguments.data_dir,
+        max_damaged=arguments.max_damaged,
+        rate_limit=arguments.rate_limit,
+        tls_certificate=arguments.tls_certificate,
+        tls_key=arguments.tls_key,
+        tls_key_password_file=arguments.tls_key_password_file,
+    )
+    has_users = bool(UsersFile(asked.durable).current().users)
     given = settings.given_credentials(arguments.user, arguments.password, os.environ)
-    credentials = settings.choose_credentials(given, arguments.host, has_users=has_users)
-    options = _options(arguments)
-    catalogue = datasets.load(arguments.dataset, options)
-    limit = arguments.rate_limit
-    slots = Slots(options.data_dir / "rate-limits") if limit else None
-    everything, name = catalogue.ratings, datasets.kept_as(arguments.dataset)
-    if arguments.replay:
-        day = arguments.replay_from or replay.first_day(catalogue)
-        catalogue, name = replay.before(catalogue, day), f"{name}-replay-{day}"
-    with (
-        Store(durable / "store" / name, catalogue) as store,
-        server.listen(arguments.host, arguments.port) as listening,
-        replay.Replay(everything, day, arguments.replay, store, tell) if arguments.replay else nullcontext(),
-    ):
-        loaded = [f"Loaded {catalogue.summary()}.", *([posted] if (posted := store.summary()) else [])]
-        _announce(loaded, server.url(listening), is_default=credentials == DEFAULT and not has_users)
-        app = create_app(catalogue, credentials, store=store, users_file=users, rate_limit=limit, slots=slots)
-        server.run(app, listening)
+    chosen = settings.choose_credentials(given, arguments.host, has_users=has_users)
+    return replace(asked, user=chosen.user, password=chosen.password) if chosen else asked
 
 
-def _options(arguments: argparse.Namespace) -> "Options":
-    from movielens_api.datasets.options import Options
+def _warn_of_listeners(host: str, *, tls: bool) -> None:
+    from movielens_api.settings import is_loopback
 
-    given = {"data_dir": arguments.data_dir, "max_damaged": arguments.max_damaged}
-    return Options(**{name: value for name, value in given.items() if value is not None})
+    if not tls and not is_loopback(host):
+        warning = "without TLS, passwords and ratings cross the network readably; see --tls-certificate"
+        print(f"movielens-api: {warning}", file=sys.stderr)
 
 
-def _announce(loaded: list[str], url: str, *, is_default: bool) -> None:
+def _announce(loaded: list[str], url: str, settings: "Settings") -> None:
+    from movielens_api.auth import DEFAULT
+    from movielens_api.auth.users_file import UsersFile
+
     print(*loaded, sep="\n")
-    if is_default:
+    if settings.credentials == DEFAULT and not UsersFile(settings.durable).current().users:
         print("User and password are movielens/movielens; set API_USER and API_PASSWORD to change them.")
     print(f"Listening on {url} (documentation: {url}/docs). Stop with Ctrl+C.", flush=True)
+
+
+def _workers(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    if number > 1 and os.name != "posix":
+        raise argparse.ArgumentTypeError("several workers need a POSIX system; this one can have 1")
+    return number
 
 
 def _port(text: str) -> int:

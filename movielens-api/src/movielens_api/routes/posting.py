@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from movielens_api import posted_body, problems, resources
 from movielens_api.auth.roles import require
+from movielens_api.observation.layer import ROWS
 from movielens_api.parameters import NoParameters
 from movielens_api.posted_rows import MEDIA_TYPES, MOST_ROWS, NotJsonError, TooManyRowsError, WrongRowsError, parse
 from movielens_api.store import Store
@@ -24,9 +25,9 @@ HEADERS = {
     "Snapshot": "Names a state of the ratings that contains those posted.",
     "Idempotency-Replayed": "`true` if an earlier request with this `Idempotency-Key` did it, and this one nothing.",
 }
-ROWS = {"type": "array", "items": {"$ref": "#/components/schemas/NewRating"}, "maxItems": MOST_ROWS}
+ARRAY = {"type": "array", "items": {"$ref": "#/components/schemas/NewRating"}, "maxItems": MOST_ROWS}
 LINES = {"type": "string", "description": "One JSON object per line."}
-BODY = {"required": True, "content": dict(zip(MEDIA_TYPES, ({"schema": ROWS}, {"schema": LINES}), strict=True))}
+BODY = {"required": True, "content": dict(zip(MEDIA_TYPES, ({"schema": ARRAY}, {"schema": LINES}), strict=True))}
 
 
 def router(store: Store) -> APIRouter:
@@ -61,6 +62,7 @@ def router(store: Store) -> APIRouter:
         body = await posted_body.read(request)
         once = _once(request, idempotency_key, media_type, body)
         accepted = await _post(store, _rows(body, media_type), once)
+        request.scope[ROWS] = 0 if accepted.is_replayed else accepted.rows
         headers = {"Snapshot": store.origin.identify(accepted.version).hex()}
         if accepted.is_replayed:
             headers["Idempotency-Replayed"] = "true"

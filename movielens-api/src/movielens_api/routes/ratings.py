@@ -8,11 +8,12 @@ from starlette.responses import Response
 from movielens_api import cursors, problems
 from movielens_api.cursors import BadCursorError, Cursor
 from movielens_api.formats import FORMATS
+from movielens_api.observation.layer import ROWS
 from movielens_api.pages import MEDIA_TYPE as JSON
 from movielens_api.pages import Page
 from movielens_api.parameters import RatingsQuery, documented_query, read_query
 from movielens_api.ratings_answers import preferences, respond
-from movielens_api.read_route import ReadRoute
+from movielens_api.read_route import DirectRoute
 from movielens_api.resources import Rating
 from movielens_api.snapshots import Snapshot, SnapshotGoneError
 from movielens_api.store import Store
@@ -30,7 +31,7 @@ GONE = "The snapshot of this cursor is gone. Start again from the first page of 
 
 def router(store: Store) -> APIRouter:
     """Serve ratings by window."""
-    routes = APIRouter(tags=["ratings"], route_class=ReadRoute)
+    routes = APIRouter(tags=["ratings"], route_class=DirectRoute)
 
     @routes.get(
         "/ratings",
@@ -56,6 +57,7 @@ def router(store: Store) -> APIRouter:
             snapshot, page = await _begin(query, store, whole=whole)
         else:
             snapshot, page = await _follow(query.cursor, query.model_fields_set, store)
+        request.scope[ROWS] = max(min(page.limit, page.end - page.first - page.offset), 0)
         return await respond(store, snapshot, page, wanted)
 
     return routes

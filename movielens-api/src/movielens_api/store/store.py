@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -80,6 +81,14 @@ class Store:
     def latest(self) -> Snapshot:
         """The latest version that this process knows of, without asking whether there is a later one."""
         return self._versions.latest
+
+    def unready(self) -> str | None:
+        """Return why ratings cannot be read now, or None if they can."""
+        try:
+            self._versions.is_fresh()
+        except sqlite3.Error as error:
+            return f"The posted ratings cannot be read: {error}."
+        return None
 
     async def current(self) -> Snapshot:
         """Return the latest version: all that was committed, by any process, before this was called."""

@@ -1,0 +1,1 @@
+"""What operators see of the server: metrics, the access log, and the server log."""

@@ -1,0 +1,204 @@
+"""A connection: uvicorn's, which bounds neither the size of headers nor any time, with limits."""
+
+import logging
+from asyncio import BaseTransport, TimerHandle, Transport
+from enum import Enum, auto
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from movielens_api import problems
+from movielens_api.server.joined import JoinedWriting
+from movielens_api.server.limits import CROWDED, Limits
+
+LINGER_SECONDS = 1
+BYTES_AROUND_A_HEADER = 4
+
+log = logging.getLogger(__name__)
+
+
+class Stage(Enum):
+    """What of a request is on its way."""
+
+    NOTHING = auto()
+    HEAD = auto()
+    BODY = auto()
+
+
+class HeadTooLargeError(Exception):
+    """Stops the parser."""
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that holds its client to the limits.
+
+    Args:
+        limits: what to hold it to.
+        arguments: what uvicorn gives to its protocols.
+    """
+
+    def __init__(self, limits: Limits, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._limits = limits
+        self._stage = self._timed = Stage.NOTHING
+        self._head_bytes = 0
+        self._unparsed_bytes = 0
+        self._crowded = False
+        self._refused = False
+        self._arriving: TimerHandle | None = None
+        self._leaving: TimerHandle | None = None
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Expect the head of a first request."""
+        super().connection_made(cast(Transport, transport))
+        self._crowded = len(self.connections) > self._limits.connections
+        self._time(Stage.HEAD)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._time(Stage.NOTHING)
+        self._watch_leaving(None)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has arrived, as long as it keeps to the limits."""
+        if self._refused:
+            return
+        self._unparsed_bytes += len(data)
+        super().data_received(data)
+        if self._unparsed_bytes > self._limits.head_bytes:
+            # An endless field; or one of the places around the pieces of a body where there should be nothing.
+            self._refuse_head()
+        elif self._stage is not self._timed and not self._refused:
+            self._time(self._stage)
+
+    # Called by the parser
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._stage = Stage.HEAD
+        self._head_bytes = self._unparsed_bytes = 0
+        super().on_message_begin()
+        if self._crowded:
+            cast(dict[str, Any], self.scope)[CROWDED] = True
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the request's target."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. Those after the body are dropped: nothing here knows any, and uvicorn would mix them in."""
+        self._count(len(name) + len(value) + BYTES_AROUND_A_HEADER)
+        if self._stage is Stage.HEAD:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer."""
+        self._stage = Stage.BODY
+        self._unparsed_bytes = 0
+        super().on_headers_complete()
+        if self.scope["method"] != "HEAD":
+            self.cycle.transport = cast(Transport, JoinedWriting(self.transport))
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._unparsed_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._stage = Stage.NOTHING
+        self._unparsed_bytes = 0
+        super().on_message_complete()
+
+    def _count(self, size: int) -> None:
+        self._unparsed_bytes = 0
+        self._head_bytes += size
+        if self._head_bytes > self._limits.head_bytes:
+            raise HeadTooLargeError
+
+    # Called by uvicorn
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what the parser has stopped at."""
+        if self._head_bytes > self._limits.head_bytes:
+            self._refuse_head()
+        else:
+            self._refuse(400, f"This is no HTTP request: {msg}")
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, with an eye on whether the client takes this answer."""
+        super().on_response_complete()
+        self._watch_leaving(self.transport.get_write_buffer_size() or None)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to take some of the answer."""
+        super().pause_writing()
+        self._watch_leaving(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Go on: the client has taken most of what was written."""
+        super().resume_writing()
+        self._watch_leaving(None)
+
+    # What takes too long
+    def _time(self, stage: Stage) -> None:
+        self._timed = stage
+        if self._arriving:
+            self._arriving.cancel()
+            self._arriving = None
+        if stage is not Stage.NOTHING:
+            seconds = self._limits.head_seconds if stage is Stage.HEAD else self._limits.body_seconds
+            self._arriving = self.loop.call_later(seconds, self._arrives_late)
+
+    def _arrives_late(self) -> None:
+        if self.flow.read_paused:
+            # It is the server who does not read.
+            self._time(self._timed)
+        elif self._stage is Stage.NOTHING:
+            self.transport.close()
+        else:
+            self._refuse(408, "The request took too long to arrive.")
+
+    def _watch_leaving(self, unsent: int | None) -> None:
+        if self._leaving:
+            self._leaving.cancel()
+            self._leaving = None
+        if unsent is not None:
+            self._leaving = self.loop.call_later(self._limits.stalled_seconds, self._leaves_late, unsent)
+
+    def _leaves_late(self, unsent: int) -> None:
+        still = self.transport.get_write_buffer_size()
+        if 0 < unsent <= still:
+            self.transport.abort()
+        else:
+            self._watch_leaving(still or None)
+
+    # Refusing, below HTTP as the application knows it
+    def _refuse_head(self) -> None:
+        most = self._limits.head_bytes
+        self._refuse(431, f"Request line and headers together have at most {most:,} bytes.")
+
+    def _refuse(self, status: int, detail: str) -> None:
+        log.warning("refused a request of %s with %d: %s", self.client, status, detail)
+        self._refused = True
+        self._time(Stage.NOTHING)
+        if self._may_answer():
+            if self.cycle:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            self.transport.write(_refusal(status, detail))
+        # Closed at once, what else arrives would reset the connection before the client has read why.
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _may_answer(self) -> bool:
+        if self.cycle is None:
+            return True
+        # The cycle is this request's once its head is complete, until then the one's before.
+        is_free = not self.cycle.response_started if self._stage is Stage.BODY else self.cycle.response_complete
+        return is_free and not self.pipeline
+
+
+def _refusal(status: int, detail: str) -> bytes:
+    answer = problems.respond("", status, detail, headers={"Connection": "close"})
+    head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
+    return b"%b%b\r\n%b" % (STATUS_LINE[status], head, bytes(answer.body))

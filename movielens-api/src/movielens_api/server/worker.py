@@ -1,0 +1,59 @@
+"""A worker: `python -m movielens_api.server.worker`, started by `workers`.
+
+It inherits the socket as the descriptor that its one argument names. From standard input come the settings, on a line;
+then nothing, until the process that started it ends, however that happens. On standard output it says that it is ready.
+"""
+
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+from contextlib import suppress
+
+from fastapi import FastAPI
+
+from movielens_api import assembly, server
+from movielens_api.errors import StartupError
+from movielens_api.observation import server_log
+from movielens_api.server.sharing import SharingServer
+
+READY = b"ready\n"
+
+
+def main() -> int:
+    """Serve until told to stop, or until the parent is gone."""
+    server_log.configure()
+    settings = assembly.Settings.from_json(sys.stdin.readline())
+    try:
+        # Who started this has said already what there is to say.
+        catalogue = assembly.begun(settings, assembly.load(settings, tell=lambda _: None))
+        with (
+            assembly.open_store(settings, catalogue, own=False) as store,
+            assembly.application(settings, catalogue, store) as app,
+            socket.socket(fileno=int(sys.argv[1])) as bound,
+        ):
+            _serve(app, bound, assembly.tls_context(settings))
+    except StartupError as error:
+        print(f"movielens-api: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _serve(app: FastAPI, bound: socket.socket, tls: ssl.SSLContext | None) -> None:
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    # A parent that has been killed meanwhile reads nothing.
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), READY)
+        server.run(app, bound, tls, SharingServer)
+
+
+def _stop_with_parent() -> None:
+    # A read of the descriptor, not of sys.stdin: its lock would be held when the interpreter ends.
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

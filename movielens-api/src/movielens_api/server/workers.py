@@ -1,0 +1,136 @@
+"""Several server processes behind one socket: started, watched, replaced when they die, and stopped together."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+
+from prometheus_client.multiprocess import mark_process_dead
+
+from movielens_api.errors import StartupError
+from movielens_api.observation.metrics import SHARED
+from movielens_api.server.worker import READY
+
+LONGEST_WAIT = 30.0
+
+log = logging.getLogger(__name__)
+
+
+def run(number: int, settings: str, bound: socket.socket, lock: int, announce: Callable[[], None]) -> None:
+    """Serve with several processes until SIGTERM or SIGINT; a second SIGINT kills them.
+
+    Args:
+        number: how many.
+        settings: what each is told, on one line. It goes through a pipe: command lines are public.
+        bound: the socket that all of them accept connections from.
+        lock: the descriptor of the store's lock, which they hold as well, so that it is held as long as one serves.
+        announce: called once all are ready.
+
+    Raises:
+        StartupError: a worker did not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="movielens-api-") as shared:
+        asyncio.run(Workers(settings, bound, lock, shared).serve(number, announce))
+
+
+class Workers:
+    """The processes and what they share.
+
+    Args:
+        settings: what each is told.
+        bound: the socket.
+        lock: the descriptor of the store's lock.
+        shared: a folder for their metrics.
+    """
+
+    def __init__(self, settings: str, bound: socket.socket, lock: int, shared: str) -> None:
+        self._settings = settings.encode() + b"\n"
+        self._bound = bound
+        self._lock = lock
+        self._environment = os.environ | {SHARED: shared}
+        self._shared = shared
+        self._processes: set[Process] = set()
+        self._stopping = asyncio.Event()
+
+    async def serve(self, number: int, announce: Callable[[], None]) -> None:
+        """Start the workers, and end when all have ended."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        try:
+            workers = await asyncio.gather(*(self._start() for _ in range(number)))
+            if not self._stopping.is_set():
+                announce()
+            await asyncio.gather(*(self._keep(worker) for worker in workers))
+        finally:
+            self._signal(signal.SIGKILL)
+
+    async def _start(self) -> Process:
+        command = (sys.executable, "-m", "movielens_api.server.worker", str(self._bound.fileno()))
+        # In a session of its own, Ctrl+C reaches a worker through its parent only, and once.
+        worker = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=PIPE,
+            stdout=PIPE,
+            pass_fds=(self._bound.fileno(), self._lock),
+            env=self._environment,
+            start_new_session=True,
+        )
+        self._processes.add(worker)
+        assert worker.stdin is not None  # noqa: S101 - it is a pipe
+        assert worker.stdout is not None  # noqa: S101 - it is a pipe
+        worker.stdin.write(self._settings)
+        if await worker.stdout.readline() != READY:
+            status = await self._end(worker)
+            if not self._stopping.is_set():
+                raise StartupError(f"a worker ended with exit status {status} before it was ready")
+        return worker
+
+    async def _keep(self, worker: Process) -> None:
+        wait = 1.0
+        while True:
+            status = await self._end(worker)
+            if self._stopping.is_set():
+                return
+            log.error("worker %d ended with exit status %d; another is started", worker.pid, status)
+            try:
+                worker = await self._start()
+                wait = 1.0
+            except StartupError as error:
+                log.error("%s; tried again in %d seconds", error, wait)
+                await self._pause(wait)
+                wait = min(wait * 2, LONGEST_WAIT)
+
+    async def _end(self, worker: Process) -> int:
+        status = await worker.wait()
+        self._processes.discard(worker)
+        mark_process_dead(worker.pid, self._shared)  # type: ignore[no-untyped-call]
+        return status
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        # Clients are refused only when nobody holds the socket any more.
+        self._bound.close()
+        self._signal(signal.SIGTERM)
+
+    def _interrupt(self) -> None:
+        if self._stopping.is_set():
+            self._signal(signal.SIGKILL)
+        else:
+            self._stop()
+
+    def _signal(self, number: signal.Signals) -> None:
+        for worker in self._processes:
+            if worker.returncode is None:
+                worker.send_signal(number)

@@ -1,0 +1,82 @@
+"""Stopping: answers under way are finished, new ones are refused, and who insists does not wait."""
+
+import signal
+import socket
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from api_testing import Launch, Process, url_of
+
+HEAD = b"GET /ratings HTTP/1.1\r\nHost: x\r\nAuthorization: Basic bW92aWVsZW5zOm1vdmllbGVucw==\r\n"
+STREAM = HEAD + b"Accept: text/csv\r\n\r\n"
+ROWS = 400_000
+
+
+def ask(url: str) -> socket.socket:
+    """Ask for more than all buffers between client and server hold, and read a little of it."""
+    address = urlsplit(url)
+    connection = socket.create_connection((address.hostname, address.port), timeout=30)
+    connection.sendall(STREAM)
+    assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+    return connection
+
+
+@pytest.fixture(params=["1", "2"])
+def process(launch: Launch, tmp_path: Path, request: pytest.FixtureRequest) -> Process:
+    options = ["--dataset", f"synthetic:{ROWS}", "--data-dir", str(tmp_path), "--port", "0", "--workers", request.param]
+    return launch("serve", *options)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_stream_under_way_is_finished(process: Process, stop: signal.Signals) -> None:
+    url = url_of(process)
+    with ask(url) as connection:
+        process.send_signal(stop)
+        refused(url)
+        received = bytearray()
+        while piece := connection.recv(1 << 20):
+            received += piece
+    assert received.endswith(b"\r\n0\r\n\r\n")
+    # Each row has three commas; the header was read before.
+    assert received.count(b",") >= 3 * (ROWS - 100)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def refused(url: str) -> None:
+    address = urlsplit(url)
+    for _ in range(100):
+        try:
+            socket.create_connection((address.hostname, address.port), timeout=1).close()
+        except OSError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("still accepts connections")
+
+
+def test_a_second_interrupt_ends_at_once(process: Process) -> None:
+    url = url_of(process)
+    with ask(url) as connection:
+        process.send_signal(signal.SIGINT)
+        refused(url)
+        process.send_signal(signal.SIGINT)
+        # The client reads nothing: without the second, this would take as long as is granted.
+        process.wait(timeout=8)
+        assert connection.fileno() > 0
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def test_idle_connections_do_not_delay_the_end(process: Process) -> None:
+    address = urlsplit(url_of(process))
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+        process.terminate()
+        assert connection.recv(1000) == b""
+    process.communicate(timeout=30)
+    assert process.returncode == 0
