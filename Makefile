@@ -32,7 +32,7 @@ $(UV): requirements/uv.lock | $(BIN)/python
 lint: .venv/.test-installed ## check style, types and import boundaries
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src movielens-api/src demo
+	$(BIN)/mypy src movielens-api/src demo benchmarks
 	$(BIN)/lint-imports
 
 test: lint ## install what the tests need, check the code, run all tests, print the coverage
@@ -43,6 +43,14 @@ lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
 	echo uv | $(COMPILE) - -o requirements/uv.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo --group test -o requirements/test.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo -c requirements/test.lock -o requirements/demo.lock --upgrade
+	$(COMPILE) movielens-api/pyproject.toml --group bench -c requirements/test.lock -o requirements/bench.lock --upgrade
+	$(COMPILE) --group clients -o requirements/clients.lock --upgrade
+
+.PHONY: bench-api
+ROWS ?= 25_000_000
+ROUNDS ?= 5
+bench-api: .venv/.bench-installed ## measure the ratings API beside others (25 minutes; for a trial: ROWS=100_000 ROUNDS=1)
+	$(BIN)/python -m benchmarks.api --rows $(ROWS) --rounds $(ROUNDS)
 
 .PHONY: demo up clean distclean
 demo: .venv/.demo-installed ## fetch and rank a fortnight of real ratings on a real Airflow, then stop everything
