@@ -6,12 +6,10 @@ They run in an environment of their own: what they need and what Airflow needs c
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 from api_testing import Api, Serving
 
@@ -19,8 +17,6 @@ from airflow_movielens.client import MovielensClient
 from movielens_api.app import create_app
 from movielens_api.auth import Credentials
 from movielens_api.datasets import load
-from movielens_api.ratings_table import RatingsTable
-from movielens_api.snapshots import Snapshots
 
 CLIENTS = Path(__file__).parent / "clients"
 LOCK = Path(__file__).parents[2] / "requirements/clients.lock"
@@ -52,22 +48,10 @@ def generated(programs: Path, api: Api, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def writable(serving: Serving) -> Iterator[tuple[Api, Callable[[], None]]]:
-    """A server, and what adds ratings to the beginning, the middle and the end of the window."""
-    catalogue = load("sample")
-    snapshots = Snapshots(catalogue.ratings)
-    users = count(1_000_000)
-
-    def rate() -> None:
-        seconds = [FIRST_SECOND, (FIRST_SECOND + LAST_SECOND) // 2, LAST_SECOND]
-        user = next(users)
-        before = snapshots.current().ratings.window()
-        posted = pl.DataFrame({"movieId": 1, "rating": 4.0, "timestamp": seconds, "userId": user})
-        posted = posted.select(pl.col(name).cast(dtype) for name, dtype in before.schema.items())
-        snapshots.publish(RatingsTable(pl.concat([before, posted])))
-
-    with serving(create_app(catalogue, Credentials("movielens", "movielens"), snapshots)) as api:
-        yield api, rate
+def writable(serving: Serving) -> Iterator[Api]:
+    """A server with the sample, and a place for ratings posted to it."""
+    with serving(create_app(load("sample"), Credentials("movielens", "movielens"))) as api:
+        yield api
 
 
 def run(*command: object, **environ: str) -> None:
@@ -77,8 +61,8 @@ def run(*command: object, **environ: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def pull(api: Api, between: Callable[[], None], *command: object, **environ: str) -> list[Row]:
-    """Let a client pull the window, and do something before each page that it asks for, except the first."""
+def pull(api: Api, *command: object, **environ: str) -> list[Row]:
+    """Let a client pull the window, and post into it before each page that it asks for, except the first."""
     assert api.auth
     arguments = [*command, api.url, *api.auth, *WINDOW, PAGE]
     pipe = subprocess.PIPE
@@ -92,12 +76,20 @@ def pull(api: Api, between: Callable[[], None], *command: object, **environ: str
         for line in client.stdout:
             rows.append(json.loads(line))
             if len(rows) % PAGE == 0:
-                between()
+                rate(api, user=1_000_000 + len(rows))
             # The client asks for the next row, and with it for the next page, only now.
             client.stdin.write("\n")
             client.stdin.flush()
         assert client.wait() == 0, client.stderr.read()
     return rows
+
+
+def rate(api: Api, user: int) -> None:
+    """Post ratings into the beginning, the middle and the end of the window, of a user who has none yet."""
+    seconds = [FIRST_SECOND, (FIRST_SECOND + LAST_SECOND) // 2, LAST_SECOND]
+    ratings = [{"movieId": 1, "rating": 4.0, "timestamp": second, "userId": user} for second in seconds]
+    answer = api.session.post(f"{api.url}/ratings", json=ratings, auth=api.auth, timeout=30)
+    assert answer.status_code == 201, answer.text
 
 
 def current(api: Api) -> list[Row]:
@@ -110,12 +102,11 @@ def current(api: Api) -> list[Row]:
 
 @pytest.mark.parametrize("name", ["dlt", "generated"])
 def test_a_window_comes_exactly_while_ratings_are_posted_into_it(name, writable, programs, generated, tmp_path):
-    api, rate = writable
-    before = current(api)
+    before = current(writable)
     environ = {"PYTHONPATH": str(generated), "HOME": str(tmp_path), "DLT_DATA_DIR": str(tmp_path)}
-    rows = pull(api, rate, programs / "python", CLIENTS / f"pull_with_{name}.py", **environ)
+    rows = pull(writable, programs / "python", CLIENTS / f"pull_with_{name}.py", **environ)
     assert rows == before
-    assert len(current(api)) == len(before) + 3 * (len(before) // PAGE)
+    assert len(current(writable)) == len(before) + 3 * (len(before) // PAGE)
 
 
 def test_the_generated_client_is_typed(programs, generated):
@@ -126,7 +117,8 @@ def test_the_generated_client_is_typed(programs, generated):
 
 
 def test_our_client_pulls_a_window_at_rest_with_what_was_posted(writable):
-    api, rate = writable
-    rate()
-    with MovielensClient(api.url, *api.auth) as client:
-        assert list(client.get_ratings(*WINDOW, PAGE)) == current(api)
+    rate(writable, user=1_000_000)
+    with MovielensClient(writable.url, *writable.auth) as client:
+        rows = list(client.get_ratings(*WINDOW, PAGE))
+    assert rows == current(writable)
+    assert sum(row["userId"] == 1_000_000 for row in rows) == 3
