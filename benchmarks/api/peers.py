@@ -1,7 +1,10 @@
 """The competitors: how each is started, and what an answer is called there."""
 
 import json
+import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,6 +18,7 @@ from benchmarks.api.workloads import Request
 PROGRAMS = Path(sys.executable).parent
 COLUMNS = ["movieId", "rating", "timestamp", "userId"]
 IN_ORDER = "SELECT movieId, rating, timestamp, userId FROM ratings ORDER BY timestamp, userId, movieId"
+MORE_THAN_ANY_LOAD = 1_000_000
 CREDENTIALS = {"API_USER": USER, "API_PASSWORD": PASSWORD}
 
 
@@ -48,12 +52,15 @@ class Ours:
     name: str = "movielens-api"
 
     def start(self, folder: Path) -> Server:
-        """Start it on no posted ratings and one user of the users file."""
-        environ = {"XDG_CACHE_HOME": str(self.caches), "XDG_DATA_HOME": str(folder / "movielens-api")}
-        program = str(PROGRAMS / "movielens-api")
-        port = free_port()
-        serve = [program, "serve", "--dataset", self.dataset, "--port", str(port)]
-        return Server(self.name, port, serve, folder / "movielens-api.log", {**environ, **CREDENTIALS})
+        """Start it without posted ratings, with one user in the users file."""
+        home = Path(tempfile.mkdtemp(prefix="movielens-api-", dir=folder))
+        environ = {"XDG_CACHE_HOME": str(self.caches), "XDG_DATA_HOME": str(home)}
+        program, port = str(PROGRAMS / "movielens-api"), free_port()
+        adding = [program, "users", "add", USER, "--role", "write", "--password-stdin"]
+        subprocess.run(adding, input=PASSWORD, env={**os.environ, **environ}, text=True, check=True)
+        serve = [program, "serve", "--dataset", self.dataset, "--port", str(port), "--workers", str(self.workers)]
+        features = ["--rate-limit", str(MORE_THAN_ANY_LOAD), "--access-log", str(home / "access.log")]
+        return Server(self.name, port, [*serve, *features], home / "server.log", environ)
 
     def path(self, request: Request) -> str:
         """Return the path of a request."""
