@@ -49,8 +49,9 @@ lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
 .PHONY: bench-api
 ROWS ?= 25_000_000
 ROUNDS ?= 5
-bench-api: .venv/.bench-installed ## measure the ratings API beside others (25 minutes; for a trial: ROWS=100_000 ROUNDS=1)
-	$(BIN)/python -m benchmarks.api --rows $(ROWS) --rounds $(ROUNDS)
+KILLS ?= 50
+bench-api: .venv/.bench-installed ## measure the ratings API beside others (20 minutes; a trial: ROWS=100_000 ROUNDS=1 KILLS=2)
+	$(BIN)/python -m benchmarks.api --rows $(ROWS) --rounds $(ROUNDS) --kills $(KILLS)
 
 .PHONY: demo up clean distclean
 demo: .venv/.demo-installed ## fetch and rank a fortnight of real ratings on a real Airflow, then stop everything

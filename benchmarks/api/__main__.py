@@ -3,8 +3,8 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.api import agreement, database, machine, report, tools
@@ -30,7 +30,7 @@ def main() -> int:
     try:
         tools.install()
         with ExitStack() as stack:
-            _measure(_set_up(arguments, stack, results), arguments.rounds)
+            _measure(_set_up(arguments, stack, results), arguments)
     except BenchmarkError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 1
@@ -41,21 +41,30 @@ def main() -> int:
     return 1 if results.failures else 0
 
 
-def _measure(rounds: Rounds, times: int) -> None:
-    _repeat(rounds.loads, times)
+def _measure(rounds: Rounds, arguments: argparse.Namespace) -> None:
+    _repeat(rounds.loads, arguments.rounds)
     for measure in (rounds.exports, rounds.writing):
-        try:
-            _repeat(measure, times)
-        except BenchmarkError as error:
-            # What came before took minutes and is worth a report.
-            say(f"FAILED: {error}")
-            rounds.results.failures.append(str(error))
+        with _reported(rounds.results):
+            _repeat(measure, arguments.rounds)
+    say(f"kill -9, {arguments.kills} times")
+    with _reported(rounds.results):
+        rounds.kills(arguments.kills)
 
 
 def _repeat(measure: Callable[[int], None], times: int) -> None:
     for number in range(1, times + 1):
         say(f"{measure.__name__}, round {number} of {times}")
         measure(number)
+
+
+@contextmanager
+def _reported(results: Results) -> Iterator[None]:
+    try:
+        yield
+    except BenchmarkError as error:
+        # What came before took minutes and is worth a report.
+        say(f"FAILED: {error}")
+        results.failures.append(str(error))
 
 
 def _set_up(arguments: argparse.Namespace, stack: ExitStack, results: Results) -> Rounds:
@@ -98,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.api", description=__doc__)
     parser.add_argument("--rows", type=_rows, default=25_000_000, help="invented ratings (default: 25 million)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default: 5)")
+    parser.add_argument("--kills", type=int, default=50, help="how often a server is killed (default: 50)")
     parser.add_argument("--workers", type=int, default=2, help="processes of each that can have several (default: 2)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the report there, too")
     return parser

@@ -7,6 +7,7 @@ from statistics import median
 from typing import TypeVar
 
 from benchmarks.api.exports import Export
+from benchmarks.api.kills import Kills
 from benchmarks.api.load import Measurement
 from benchmarks.api.writing import Writer
 
@@ -23,7 +24,7 @@ class Results:
         exports: by format.
         reads: W1 of ours while somebody writes, by how.
         writes: what was acknowledged meanwhile, by how.
-        lost: acknowledged ratings lost over the kills; None if that was not tried.
+        kills: what `kill -9` did; None if that was not tried.
         notes: about the machine and the competitors.
         failures: what could not be measured, and why.
     """
@@ -32,7 +33,7 @@ class Results:
     exports: dict[str, list[Export]] = field(default_factory=lambda: defaultdict(list))
     reads: dict[str, list[Measurement]] = field(default_factory=lambda: defaultdict(list))
     writes: dict[str, list[Writer]] = field(default_factory=lambda: defaultdict(list))
-    lost: int | None = None
+    kills: Kills | None = None
     notes: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 

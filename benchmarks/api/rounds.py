@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from benchmarks.api import load
+from benchmarks.api import kills, load
 from benchmarks.api.exports import FORMATS, export
 from benchmarks.api.peers import Peer
 from benchmarks.api.progress import say
@@ -58,6 +58,11 @@ class Rounds:
         self._read_while(WITHOUT, nullcontext(), paths)
         for how, rate in ((STEADY, STEADY_BATCHES_PER_SECOND), (FLAT_OUT, None)):
             self._read_while(how, posting(server, list(self.ratings), rate), paths)
+
+    def kills(self, times: int) -> None:
+        """Kill a server of ours again and again, apart from those that run."""
+        self.results.kills = kills.campaign(times)
+        say(f"  {self.results.kills.said}")
 
     def _read_while(self, how: str, writing: AbstractContextManager[Writer | None], paths: Sequence[str]) -> None:
         server = self.running[0][1]

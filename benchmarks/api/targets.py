@@ -37,8 +37,8 @@ def judge(results: Results) -> Iterator[Target]:
         without, steady = (middle(results.reads[how], lambda seen: seen.p99) for how in (WITHOUT, STEADY))
         promise = f"p99 of W1 while {STEADY} are posted: at most {P99_SLOWER:g} x without"
         yield Target(promise, f"{steady / without:.2f} x", steady <= P99_SLOWER * without)
-    if results.lost is not None:
-        yield Target("acknowledged ratings lost over kill -9: 0", str(results.lost), results.lost == 0)
+    if results.kills:
+        yield Target("kill -9: no acknowledged rating lost", results.kills.said, results.kills.is_exact)
 
 
 def _loads(results: Results) -> Iterator[Target]:
