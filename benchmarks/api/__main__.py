@@ -71,7 +71,7 @@ def _set_up(arguments: argparse.Namespace, stack: ExitStack, results: Results) -
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-api-")))
     ours = Ours(f"synthetic:{arguments.rows}", CACHE.resolve(), arguments.workers)
     file = _database(ours, folder, arguments.rows)
-    ratings = database.ratings_by_day(file)
+    ratings = database.rating_days(file)
     peers: list[Peer] = [ours, FastApiSqlAlchemy(file, arguments.workers), Datasette(file)]
     running = [(peer, _start(peer, folder, stack)) for peer in peers]
     for peer, server in running:

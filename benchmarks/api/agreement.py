@@ -1,9 +1,9 @@
 """Competitors answer the same, or comparing them means nothing."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Sequence
 from statistics import median_low
 
+from benchmarks.api.days import RatingDays
 from benchmarks.api.failure import BenchmarkError
 from benchmarks.api.peers import Peer, rows_of
 from benchmarks.api.servers import Server
@@ -12,7 +12,7 @@ from benchmarks.api.workloads import WORKLOADS, Workload
 LOOKED_AT = 25
 
 
-def check(running: Sequence[tuple[Peer, Server]], ratings: Mapping[date, int]) -> None:
+def check(running: Sequence[tuple[Peer, Server]], ratings: RatingDays) -> None:
     """Compare the rows of one answer to each workload.
 
     Raises:
@@ -29,7 +29,7 @@ def check(running: Sequence[tuple[Peer, Server]], ratings: Mapping[date, int]) -
             )
 
 
-def typical_answer(workload: Workload, peer: Peer, server: Server, ratings: Mapping[date, int]) -> bytes:
+def typical_answer(workload: Workload, peer: Peer, server: Server, ratings: RatingDays) -> bytes:
     """Return the answer of median size."""
     requests = workload.requests(ratings, seed=0)[:LOOKED_AT]
     bodies = sorted((_body(server, peer.path(request)) for request in requests), key=len)

@@ -1,13 +1,13 @@
 """The ratings of our server in an SQLite file, for those who serve them from there."""
 
 import sqlite3
-from collections.abc import Mapping
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
 
+from benchmarks.api.days import RatingDays
 from benchmarks.api.servers import Server
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -40,8 +40,8 @@ def write(server: Server, path: Path) -> None:
     beside.rename(path)
 
 
-def ratings_by_day(path: Path) -> Mapping[date, int]:
-    """Count the ratings of each day that has any, days in order."""
+def rating_days(path: Path) -> RatingDays:
+    """Count the ratings of each day that has any."""
     counting = "SELECT timestamp / 86400, count(*) FROM ratings GROUP BY 1 ORDER BY 1"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        return {EPOCH + timedelta(day): rows for day, rows in database.execute(counting)}
+        return RatingDays([(EPOCH + timedelta(day), rows) for day, rows in database.execute(counting)])

@@ -1,12 +1,12 @@
 """Rounds of measurements: every competitor after the other, again and again, so that all see the same machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 from benchmarks.api import kills, load
+from benchmarks.api.days import RatingDays
 from benchmarks.api.exports import FORMATS, export
 from benchmarks.api.peers import Peer
 from benchmarks.api.progress import say
@@ -23,14 +23,14 @@ class Rounds:
     """What is measured, on servers that run already.
 
     Attributes:
-        ratings: how many each day has.
+        ratings: how many there are on which day.
         running: the competitors, ours first, with their servers.
         limit: nginx, which has a page for each workload.
         folder: for what is written meanwhile.
         results: where measurements go.
     """
 
-    ratings: Mapping[date, int]
+    ratings: RatingDays
     running: Sequence[tuple[Peer, Server]]
     limit: Server
     folder: Path
@@ -57,7 +57,7 @@ class Rounds:
         paths = [peer.path(request) for request in WORKLOADS[0].requests(self.ratings, seed=number)]
         self._read_while(WITHOUT, nullcontext(), paths)
         for how, rate in ((STEADY, STEADY_BATCHES_PER_SECOND), (FLAT_OUT, None)):
-            self._read_while(how, posting(server, list(self.ratings), rate), paths)
+            self._read_while(how, posting(server, self.ratings.days, rate), paths)
 
     def kills(self, times: int) -> None:
         """Kill a server of ours again and again, apart from those that run."""

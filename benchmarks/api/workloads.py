@@ -1,9 +1,10 @@
 """What is asked for: pages of random windows, the same for every competitor."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
+
+from benchmarks.api.days import RatingDays
 
 DIFFERENT_WINDOWS = 1_000
 A_MONTH = 30
@@ -46,27 +47,27 @@ class Workload:
     seconds: int
     offset_share: float = 0.0
 
-    def requests(self, ratings: Mapping[date, int], seed: int) -> list[Request]:
+    def requests(self, ratings: RatingDays, seed: int) -> list[Request]:
         """Return requests whose every answer is full.
 
         Args:
-            ratings: how many each day has, days in order.
+            ratings: how many there are on which day.
             seed: another one gives other windows.
         """
         if not self.days:
-            return [Request(None, None, int(sum(ratings.values()) * self.offset_share), self.limit)]
-        random, days = Random(seed), list(ratings)
-        starts = random.choices(days, k=DIFFERENT_WINDOWS)
+            return [Request(None, None, int(ratings.total * self.offset_share), self.limit)]
+        starts = Random(seed).choices(ratings.days, k=DIFFERENT_WINDOWS)
         return [self._from(start, ratings) for start in starts]
 
-    def _from(self, start: date, ratings: Mapping[date, int]) -> Request:
-        length, last = self.days, max(ratings)
-        while (found := _rows(ratings, start, length)) < self.limit and start + timedelta(length) <= last:
+    def _from(self, start: date, ratings: RatingDays) -> Request:
+        length, last = self.days, ratings.days[-1]
+        while ratings.between(start, start + timedelta(length)) < self.limit and start + timedelta(length) <= last:
             length *= 2
-        if found < self.limit:
+        end = start + timedelta(length)
+        if ratings.between(start, end) < self.limit:
             # Too near to the end of the data: as many days from its beginning.
-            return self._from(min(ratings), ratings)
-        return Request(start, start + timedelta(length), 0, self.limit)
+            return self._from(ratings.days[0], ratings)
+        return Request(start, end, 0, self.limit)
 
 
 WORKLOADS = (
@@ -75,7 +76,3 @@ WORKLOADS = (
     Workload("W3", "10,000 rows of a month from a random day", 10_000, A_MONTH, 6),
     Workload("W4", "1,000 rows at a fifth of the table (5 M of 25 M)", 1_000, 0, 10, offset_share=0.2),
 )
-
-
-def _rows(ratings: Mapping[date, int], start: date, length: int) -> int:
-    return sum(ratings.get(start + timedelta(day), 0) for day in range(length))

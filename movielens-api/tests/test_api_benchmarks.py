@@ -48,8 +48,8 @@ def file(folder: Path, ours: tuple[Peer, Server]) -> Path:
 
 
 def test_the_usual_way_answers_every_workload_as_ours_does(folder: Path, file: Path, ours: tuple[Peer, Server]) -> None:
-    ratings = database.ratings_by_day(file)
-    assert sum(ratings.values()) == ROWS
+    ratings = database.rating_days(file)
+    assert ratings.total == ROWS
     peer = FastApiSqlAlchemy(file, workers=1)
     usual = peer.start(folder)
     try:
@@ -60,13 +60,13 @@ def test_the_usual_way_answers_every_workload_as_ours_does(folder: Path, file: P
 
 
 def test_every_window_is_full_and_the_same_for_the_same_seed(file: Path) -> None:
-    ratings = database.ratings_by_day(file)
+    ratings = database.rating_days(file)
     for workload in WORKLOADS:
         requests = workload.requests(ratings, seed=1)
         assert requests == workload.requests(ratings, seed=1)
         for request in requests:
             if request.start and request.end:
-                assert sum(n for day, n in ratings.items() if request.start <= day < request.end) >= workload.limit
+                assert ratings.between(request.start, request.end) >= workload.limit
             else:
                 assert request.offset + workload.limit <= ROWS
 
