@@ -32,7 +32,7 @@ $(UV): requirements/uv.lock | $(BIN)/python
 lint: .venv/.test-installed ## check style, types and import boundaries
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src movielens-api/src demo
+	$(BIN)/mypy src movielens-api/src demo benchmarks
 	$(BIN)/lint-imports
 
 # What the tests take from the system: a browser, and curl for the calls that the landing page offers.
@@ -53,6 +53,15 @@ lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
 	echo uv | $(COMPILE) - -o requirements/uv.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo --group test -o requirements/test.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo -c requirements/test.lock -o requirements/demo.lock --upgrade
+	$(COMPILE) movielens-api/pyproject.toml --group bench -c requirements/test.lock -o requirements/bench.lock --upgrade
+	$(COMPILE) --group clients -o requirements/clients.lock --upgrade
+
+.PHONY: bench-api
+ROWS ?= 25_000_000
+ROUNDS ?= 5
+KILLS ?= 50
+bench-api: .venv/.bench-installed ## measure the ratings API beside others (20 minutes; a trial: ROWS=100_000 ROUNDS=1 KILLS=2)
+	$(BIN)/python -m benchmarks.api --rows $(ROWS) --rounds $(ROUNDS) --kills $(KILLS)
 
 .PHONY: demo up clean distclean
 demo: .venv/.demo-installed ## fetch and rank a fortnight of real ratings on a real Airflow, then stop everything

@@ -46,9 +46,12 @@ class NoParameters(BaseModel):
 class Paging(NoParameters):
     """Which part of the rows an answer holds."""
 
-    offset: WholeNumber = Field(default=0, ge=0, le=MAX_OFFSET, description="How many rows to skip.")
+    offset: WholeNumber = Field(default=0, ge=0, le=MAX_OFFSET, description="How many rows to skip, by default none.")
     limit: WholeNumber = Field(
-        default=100, ge=0, le=MAX_LIMIT, description="How many rows to return at most; 0 gives just the count."
+        default=100,
+        ge=0,
+        le=MAX_LIMIT,
+        description="How many rows to return at most, by default 100; 0 gives just the count.",
     )
 
 
@@ -98,6 +101,20 @@ def read_query(model: type[Query], request: Request) -> Query:
 def documented_query(model: type[BaseModel]) -> list[dict[str, Any]]:
     """Return the parameters of `read_query` for an OpenAPI document."""
     return [
-        {"name": name, "in": "query", "required": False, "description": schema.pop("description"), "schema": schema}
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": schema.pop("description"),
+            "schema": _sent(schema),
+        }
         for name, schema in model.model_json_schema()["properties"].items()
     ]
+
+
+def _sent(schema: dict[str, Any]) -> dict[str, Any]:
+    # A query has no null. Generated clients send documented defaults unasked: beside a cursor, where nothing may
+    # stand, and as a limit of what would otherwise be the whole window.
+    kinds = schema.pop("anyOf", [{}])
+    schema.pop("default", None)
+    return {**kinds[0], **schema}

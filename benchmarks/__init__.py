@@ -1,0 +1,1 @@
+"""Measurements beside others, in one run on one machine."""

@@ -1,0 +1,47 @@
+"""The ratings of our server in an SQLite file, for those who serve them from there."""
+
+import sqlite3
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks.api.days import RatingDays
+from benchmarks.api.servers import Server
+
+ARROW = "application/vnd.apache.arrow.stream"
+ROWS_AT_ONCE = 500_000
+EPOCH = date(1970, 1, 1)
+TABLE = """
+CREATE TABLE ratings (
+    id INTEGER NOT NULL PRIMARY KEY, "movieId" INTEGER NOT NULL, rating FLOAT NOT NULL, timestamp INTEGER NOT NULL,
+    "userId" INTEGER NOT NULL
+)
+"""
+INDEX = 'CREATE INDEX ratings_in_order ON ratings (timestamp, "userId", "movieId")'
+
+
+def write(server: Server, path: Path) -> None:
+    """Fetch all ratings from a server and write them to a file, which appears whole or not at all."""
+    ratings = pl.read_ipc_stream(server.get("/ratings", Accept=ARROW)[1])
+    beside = path.with_suffix(".part")
+    beside.unlink(missing_ok=True)
+    with closing(sqlite3.connect(beside)) as database, database:
+        # Nothing to lose: it can be made again.
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute(TABLE)
+        for slice_ in ratings.select("movieId", "rating", "timestamp", "userId").iter_slices(ROWS_AT_ONCE):
+            statement = 'INSERT INTO ratings ("movieId", rating, timestamp, "userId") VALUES (?, ?, ?, ?)'
+            database.executemany(statement, slice_.iter_rows())
+        database.execute(INDEX)
+        database.execute("ANALYZE")
+    beside.rename(path)
+
+
+def rating_days(path: Path) -> RatingDays:
+    """Count the ratings of each day that has any."""
+    counting = "SELECT timestamp / 86400, count(*) FROM ratings GROUP BY 1 ORDER BY 1"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        return RatingDays([(EPOCH + timedelta(day), rows) for day, rows in database.execute(counting)])

@@ -1,0 +1,27 @@
+"""How many ratings a window has, without asking anybody."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import date
+from itertools import accumulate
+
+
+class RatingDays:
+    """The days that have ratings.
+
+    Args:
+        counted: each day and how many ratings it has, days in order.
+
+    Attributes:
+        days: the days.
+        total: all ratings.
+    """
+
+    def __init__(self, counted: Sequence[tuple[date, int]]) -> None:
+        self.days = [day for day, _ in counted]
+        self._before = [0, *accumulate(rows for _, rows in counted)]
+        self.total = self._before[-1]
+
+    def between(self, start: date, end: date) -> int:
+        """Count the ratings from a day on to before another."""
+        return self._before[bisect_left(self.days, end)] - self._before[bisect_left(self.days, start)]

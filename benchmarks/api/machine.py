@@ -1,0 +1,25 @@
+"""What the numbers depend on."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("movielens-api", "fastapi", "uvicorn", "sqlalchemy", "datasette")
+
+
+def notes() -> list[str]:
+    """Describe machine and software. A machine that is busy already measures nothing."""
+    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    load = os.getloadavg()[0]
+    return [
+        f"{os.cpu_count()} cores ({_processor()}), {platform.system()} {platform.release()}, load before: {load:.1f}",
+        f"{platform.python_implementation()} {platform.python_version()}, {versions}",
+    ]
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,11 @@
+"""What a run says while it runs, which takes minutes."""
+
+import time
+
+BEGAN = time.monotonic()
+
+
+def say(what: str) -> None:
+    """Print a line with the minutes since the start."""
+    minutes, seconds = divmod(int(time.monotonic() - BEGAN), 60)
+    print(f"{minutes:02}:{seconds:02} {what}", flush=True)

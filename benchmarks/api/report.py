@@ -1,0 +1,59 @@
+"""A run as Markdown."""
+
+from collections.abc import Iterable, Iterator
+
+from benchmarks.api.results import Results, middle
+from benchmarks.api.targets import LIMIT, USUAL, judge
+from benchmarks.api.workloads import WORKLOADS
+
+
+def write(results: Results) -> str:
+    """Return all tables of a run, medians over its rounds."""
+    parts = [
+        "\n".join(f"- {note}" for note in (*results.notes, *(f"FAILED: {failure}" for failure in results.failures))),
+        _table(["workload", "server", "answers/s", "p50 ms", "p99 ms", "of nginx", f"x {USUAL}"], _loads(results)),
+        _table(["W5", "rows/s", "MB", "peak RSS MB", "peak PSS MB", "of it anonymous"], _exports(results)),
+        _table(["W1 while posting", "answers/s", "p50 ms", "p99 ms", "ratings posted/s"], _writing(results)),
+        _table(["target", "measured", "met"], _targets(results)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _loads(results: Results) -> Iterator[list[str]]:
+    for workload in WORKLOADS:
+        usual = results.per_second(workload.name, USUAL)
+        limit = results.per_second(workload.name, LIMIT)
+        for (name, peer), seen in results.loads.items():
+            if name == workload.name:
+                speed = results.per_second(name, peer)
+                times = [f"{middle(seen, lambda one: one.p50):.2f}", f"{middle(seen, lambda one: one.p99):.2f}"]
+                yield [name, peer, f"{speed:,.1f}", *times, f"{speed / limit:.3f}", f"{speed / usual:.2f}"]
+
+
+def _exports(results: Results) -> Iterator[list[str]]:
+    for form, exports in results.exports.items():
+        speed = middle(exports, lambda seen: seen.per_second)
+        peaks = zip(*((seen.peak.rss, seen.peak.pss, seen.peak.anonymous) for seen in exports), strict=True)
+        yield [form, f"{speed:,.0f}", f"{exports[0].megabytes:,.0f}", *(f"{max(peak):,.0f}" for peak in peaks)]
+
+
+def _writing(results: Results) -> Iterator[list[str]]:
+    for how, seen in results.reads.items():
+        speed, p50, p99 = (
+            middle(seen, lambda one: one.per_second),
+            middle(seen, lambda one: one.p50),
+            middle(seen, lambda one: one.p99),
+        )
+        written = results.writes[how]
+        posted = f"{middle(written, lambda one: one.per_second):,.0f}" if written else "0"
+        yield [how, f"{speed:,.0f}", f"{p50:.2f}", f"{p99:.2f}", posted]
+
+
+def _targets(results: Results) -> Iterator[list[str]]:
+    for target in judge(results):
+        yield [target.promise, target.measured, "yes" if target.met else "NO"]
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

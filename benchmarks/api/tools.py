@@ -1,0 +1,40 @@
+"""Programs that pip cannot install: nginx and wrk."""
+
+import os
+import shutil
+import subprocess
+
+from benchmarks.api.failure import BenchmarkError
+
+PROGRAMS = ("nginx", "wrk")
+# Debian keeps servers where only root looks.
+PLACES = os.pathsep.join([*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"])
+
+
+def install() -> None:
+    """Install what is missing with apt-get, as root or with sudo.
+
+    Raises:
+        BenchmarkError: it cannot be installed from here.
+    """
+    missing = [program for program in PROGRAMS if not _find(program)]
+    if not missing:
+        return
+    sudo = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
+    command = [*sudo, "apt-get", "install", "--yes", "--no-install-recommends", *missing]
+    if shutil.which(command[0]) and shutil.which("apt-get"):
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    if not all(_find(program) for program in missing):
+        raise BenchmarkError(f"install {' and '.join(missing)} first, such as with: sudo apt-get install nginx wrk")
+
+
+def path(program: str) -> str:
+    """Return where an installed program is."""
+    found = _find(program)
+    if not found:
+        raise BenchmarkError(f"{program} is not installed")
+    return found
+
+
+def _find(program: str) -> str | None:
+    return shutil.which(program, path=PLACES)

@@ -1,0 +1,30 @@
+"""Pull a window with dlt's REST source. Prints each row as it comes, and waits for a line before it takes the next."""
+
+import json
+import sys
+
+from dlt.sources.rest_api import rest_api_source
+
+url, user, password, start, end, limit = sys.argv[1:]
+source = rest_api_source(
+    {
+        "client": {
+            "base_url": url,
+            "auth": {"type": "http_basic", "username": user, "password": password},
+            "paginator": "header_link",
+        },
+        "resources": [
+            {
+                "name": "ratings",
+                "endpoint": {
+                    "path": "ratings",
+                    "params": {"start_date": start, "end_date": end, "limit": limit},
+                    "data_selector": "result",
+                },
+            }
+        ],
+    }
+)
+for row in source.resources["ratings"]:
+    print(json.dumps(row), flush=True)
+    sys.stdin.readline()

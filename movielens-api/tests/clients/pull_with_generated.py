@@ -1,0 +1,26 @@
+"""Pull a window with the client that openapi-python-client makes. Prints each row, and waits for a line after it."""
+
+import json
+import re
+import sys
+from base64 import b64encode
+from datetime import date
+
+from generated.api.ratings import list_ratings
+from generated.client import AuthenticatedClient
+from generated.models import PageRating
+
+url, user, password, start, end, limit = sys.argv[1:]
+client = AuthenticatedClient(url, token=b64encode(f"{user}:{password}".encode()).decode(), prefix="Basic")
+answer = list_ratings.sync_detailed(
+    client=client, start_date=date.fromisoformat(start), end_date=date.fromisoformat(end), limit=int(limit)
+)
+while True:
+    assert isinstance(answer.parsed, PageRating), answer.parsed
+    for rating in answer.parsed.result:
+        print(json.dumps(rating.to_dict()), flush=True)
+        sys.stdin.readline()
+    following = re.search(r'cursor=([^&>]+)[^,]*; rel="next"', answer.headers.get("link", ""))
+    if not following:
+        break
+    answer = list_ratings.sync_detailed(client=client, cursor=following[1])
