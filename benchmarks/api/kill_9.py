@@ -83,7 +83,7 @@ def campaign(kills: int, folder: Path, writers: int = 4, seed: int = 0) -> Resul
     Returns:
         What was found after the last restart; each restart is checked, too.
     """
-    chance = random.Random(seed)  # noqa: S311 - not for secrets
+    chance = random.Random(seed)
     (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,4.0,1\n")
     (folder / "movies.csv").write_text("movieId,title,genres\n1,One (2001),Drama\n")
     result, numbers = Result(), count(2)
@@ -106,7 +106,7 @@ def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     command = [sys.executable, "-c", SERVER, *options]
     with (
         (folder / "errors").open("a") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environ) as process,  # noqa: S603 - ours
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environ) as process,
     ):
         try:
             assert process.stdout  # noqa: S101 - it is a pipe
@@ -128,7 +128,7 @@ class Writer:
 
     def run(self, port: int) -> None:
         """Post, and note what is acknowledged."""
-        chance = random.Random(self.seed)  # noqa: S311 - not for secrets
+        chance = random.Random(self.seed)
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         with suppress(OSError, HTTPException):
             while True:
