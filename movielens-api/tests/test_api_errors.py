@@ -50,12 +50,13 @@ def test_404(api: Api, path: str) -> None:
     assert re.fullmatch(r"[\x21-\x7e]+", str(problem["instance"]))
 
 
-@pytest.mark.parametrize("path", ROUTES)
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+METHODS = ["POST", "PUT", "PATCH", "DELETE"]
+NOT_ALLOWED = [(path, method) for path in ROUTES for method in METHODS if (path, method) != ("/ratings", "POST")]
+
+
+@pytest.mark.parametrize(("path", "method"), NOT_ALLOWED)
 def test_405(api: Api, path: str, method: str) -> None:
     allowed = {"GET", "HEAD", "POST"} if path == "/ratings" else {"GET", "HEAD"}
-    if method in allowed:
-        return
     answer = requests.request(method, api.url + path, auth=("movielens", "movielens"), timeout=10)
     assert_problem(answer, 405)
     assert set(answer.headers["allow"].split(", ")) == allowed

@@ -12,7 +12,7 @@ from movielens_api.store.generations import Generation
 from movielens_api.store.locks import Lock
 from movielens_api.store.versions import Versions
 
-# Over a million ratings, a page of 100 rows takes 11 µs with 50,000 posted and 164 with 200,000, instead of 3 with none.
+# Of a million ratings, 100 rows take 3 µs; with 50,000 posted over them 11 µs, with 200,000 164 µs.
 FEWEST_ROWS = 50_000
 SHARE_OF_BASE = 50
 
