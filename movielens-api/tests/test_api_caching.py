@@ -10,9 +10,9 @@ import pytest
 from api_testing import Api, Serving
 
 from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
 from movielens_api.catalogue import Catalogue
 from movielens_api.formats import FORMATS
-from movielens_api.settings import DEFAULT
 
 if sys.version_info >= (3, 14):
     from compression import zstd

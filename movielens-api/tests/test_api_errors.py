@@ -7,8 +7,8 @@ import requests
 from api_testing import Api, Serving
 
 from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
 from movielens_api.catalogue import Catalogue
-from movielens_api.settings import DEFAULT
 
 LISTS = ["/ratings", "/movies", "/users"]
 ROUTES = ["/", *LISTS, "/movies/1", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"]

@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 
 from movielens_api.json_rows import FEWEST_ROWS, ROWS_PER_PASS, json_array, json_lines
-from movielens_api.ratings_table import SCHEMA, WIRE_COLUMNS
+from movielens_api.ratings_table import SCHEMA
+from movielens_api.sorted_run import DTYPES
 
 LATEST = 253_402_300_799
 LARGEST_ID = 2**31 - 1
-every_order = pytest.mark.parametrize("names", [WIRE_COLUMNS, list(SCHEMA)], ids=["json", "ndjson"])
+every_order = pytest.mark.parametrize("names", [list(DTYPES), list(SCHEMA)], ids=["json", "ndjson"])
 
 
 def numbers(random: np.random.Generator, most: int, rows: int) -> np.ndarray:
@@ -65,7 +66,7 @@ def test_the_extremes_next_to_each_other(names: list[str]) -> None:
 
 
 def test_a_slice_and_a_frame_in_pieces() -> None:
-    frame = ratings(seed=1, rows=3 * FEWEST_ROWS).select(WIRE_COLUMNS)
+    frame = ratings(seed=1, rows=3 * FEWEST_ROWS).select(list(DTYPES))
     part = frame.slice(FEWEST_ROWS // 2, 2 * FEWEST_ROWS)
     assert json_array(part) == by_polars(part)
     pieces = pl.concat([part, frame], rechunk=False)
@@ -77,7 +78,7 @@ def test_a_slice_and_a_frame_in_pieces() -> None:
 @pytest.mark.parametrize("before", [b"", b"[", b'{"result":'])
 @pytest.mark.parametrize("after", [b"", b"]", b',"total":12}'])
 def test_what_surrounds_the_array(rows: int, before: bytes, after: bytes) -> None:
-    frame = ratings(seed=2, rows=rows).select(WIRE_COLUMNS)
+    frame = ratings(seed=2, rows=rows).select(list(DTYPES))
     assert json_array(frame, before=before, after=after) == before + by_polars(frame) + after
 
 
@@ -95,5 +96,5 @@ def test_lines_are_those_of_polars(rows: int) -> None:
     {"timestamp": 2**63 - 1}], ids=str)  # fmt: skip
 def test_values_that_are_no_ratings_are_written_as_they_are(damage: dict[str, object]) -> None:
     row = {"userId": 1, "movieId": 2, "rating": 3.0, "timestamp": 4}
-    frame = pl.DataFrame([row] * FEWEST_ROWS + [row | damage], schema=SCHEMA).select(WIRE_COLUMNS)
+    frame = pl.DataFrame([row] * FEWEST_ROWS + [row | damage], schema=SCHEMA).select(list(DTYPES))
     assert json_array(frame) == by_polars(frame)

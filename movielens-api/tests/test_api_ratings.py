@@ -9,8 +9,8 @@ import pytest
 from api_testing import Api, Model, Serving
 
 from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
 from movielens_api.catalogue import Catalogue
-from movielens_api.settings import DEFAULT
 
 Days = tuple[str | None, str | None]
 WINDOWS: list[Days] = [

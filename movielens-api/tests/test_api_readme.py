@@ -9,9 +9,9 @@ import pytest
 from api_testing import Api, Model, Serving
 
 from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
 from movielens_api.catalogue import Catalogue
 from movielens_api.cli import main
-from movielens_api.settings import DEFAULT
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -8,8 +8,8 @@ from api_testing import Api, Model, Serving
 from requests import Response
 
 from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
 from movielens_api.catalogue import Catalogue
-from movielens_api.settings import DEFAULT
 from movielens_api.store import Store
 
 

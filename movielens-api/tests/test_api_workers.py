@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from api_testing import Api, Launch, Process, url_of
-from conftest import drain
+from api_testing import Api, Launch, Process, drain, url_of
 
 
 @pytest.fixture

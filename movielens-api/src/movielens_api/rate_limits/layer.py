@@ -18,8 +18,7 @@ class RateLimit:
 
     Every answer says how many are left, with the header fields of draft-ietf-httpapi-ratelimit-headers-11.
 
-    All processes share the limit. They read and write a user's number without a lock: when two do so in the
-    same microsecond one of the two requests is not counted, so N processes may let N - 1 more pass in such a moment.
+    All processes share the limit, exactly: each reads and writes a user's number under a lock.
 
     Args:
         app: what is behind the authentication, which set `scope["user"]`; without a user there is no limit.
@@ -56,11 +55,12 @@ class RateLimit:
 
     def _take(self, user: str) -> tuple[float, int]:
         """Count a request; return for how long it must wait, and how many are left."""
-        now = time.monotonic()
-        arrival = self.slots[user]
-        if arrival > now + WINDOW + self.rate.interval:
-            arrival = now  # from before a restart of this computer, when its clock began anew
-        wait = self.rate.wait(arrival, now)
-        if not wait:
-            arrival = self.slots[user] = self.rate.after(arrival, now)
+        with self.slots:
+            now = time.monotonic()
+            arrival = self.slots[user]
+            if arrival > now + WINDOW + self.rate.interval:
+                arrival = now  # from before a restart of this computer, when its clock began anew
+            wait = self.rate.wait(arrival, now)
+            if not wait:
+                arrival = self.slots[user] = self.rate.after(arrival, now)
         return wait, self.rate.left(arrival, now)

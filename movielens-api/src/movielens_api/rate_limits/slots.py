@@ -2,24 +2,26 @@
 
 import mmap
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
 from movielens_api.errors import StartupError
 
+try:
+    import fcntl
+except ImportError:  # Windows, where a server is one process
+    fcntl = None  # type: ignore[assignment]
+
 SLOTS = 8_192
 NUMBER = 8
 
 
 class Slots:
-    """A float64 per user; a dict of numbers that outlives nobody's requests and belongs to every process.
+    """A float64 per user; a dict of numbers that belongs to every process, and to one of them at a time: `with slots:`.
 
     The file holds the numbers, then as many names (8 bytes of a hash each), which says whose a number is.
-    A name takes the first free slot, once per server and under a lock. Should all be taken, users share slots.
+    A name takes the first free slot, once per server. Should all be taken, users share slots.
 
     Args:
         path: the file; None for a process alone.
@@ -29,11 +31,20 @@ class Slots:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path
         self._slots: dict[str, int] = {}
-        shared = memoryview(_map(path, 2 * SLOTS * NUMBER))
+        size = 2 * SLOTS * NUMBER
+        self._file = None if path is None else _open(path, size)
+        shared = memoryview(mmap.mmap(-1 if self._file is None else self._file, size))
         self._numbers = shared[: SLOTS * NUMBER].cast("d")
         self._names = shared[SLOTS * NUMBER :].cast("Q")
+
+    def __enter__(self) -> None:
+        if self._file is not None and fcntl:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_error: object) -> None:
+        if self._file is not None and fcntl:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def __getitem__(self, user: str) -> float:
         """Return the number of a user; zero at first."""
@@ -46,8 +57,7 @@ class Slots:
     def _slot(self, user: str) -> int:
         slot = self._slots.get(user)
         if slot is None:
-            with _alone(self._path):
-                slot = self._slots[user] = self._claim(user)
+            slot = self._slots[user] = self._claim(user)
         return slot
 
     def _claim(self, user: str) -> int:
@@ -60,28 +70,11 @@ class Slots:
         return first
 
 
-def _map(path: Path | None, size: int) -> mmap.mmap:
-    if path is None:
-        return mmap.mmap(-1, size)
+def _open(path: Path, size: int) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            os.ftruncate(file, size)  # what is new is zero, what was there stays
-            return mmap.mmap(file, size)
-        finally:
-            os.close(file)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.ftruncate(file, size)  # what is new is zero, what was there stays
     except OSError as error:
         raise StartupError(f"cannot write {path} (see --data-dir): {error.strerror or error}") from error
-
-
-@contextmanager
-def _alone(path: Path | None) -> Iterator[None]:
-    if path is None or sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    with path.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return file

@@ -19,14 +19,15 @@ class JoinedWriting:
         self._head: bytes | None = b""
         self.is_closing = transport.is_closing
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Keep the first write, which is the head, for the second; pass on the others."""
-        if self._head is None or data.startswith(INTERIM):
+        if self._head is None or (isinstance(data, bytes) and data.startswith(INTERIM)):
             self._transport.write(data)
         elif not self._head:
-            self._head = data
+            self._head = bytes(data)
         else:
-            self._transport.write(self._head + data)
+            # Not joined here: a body of a megabyte would be copied.
+            self._transport.writelines((self._head, data))
             self._head = None
 
     def close(self) -> None:

@@ -127,7 +127,9 @@ def _prepare(connection: sqlite3.Connection, files: Files, name: str, digest: by
         if log.newest(connection) == 0:
             # Nothing was posted, so nothing depends on what the dataset was before.
             connection.execute("DELETE FROM origin")
-            connection.execute("INSERT INTO origin VALUES (?, ?, ?, TRUE)", (name, digest, secrets.token_bytes(16)))
+            # A dataset may be a path, and a path may hold bytes that are no UTF-8.
+            text = name.encode(errors="backslashreplace").decode()
+            connection.execute("INSERT INTO origin VALUES (?, ?, ?, TRUE)", (text, digest, secrets.token_bytes(16)))
     files.remove_strays({each.number for each in generations.kept(connection)})
 
 
