@@ -32,7 +32,7 @@ def export(server: Server, media_type: str) -> Export:
     Raises:
         BenchmarkError: it is not 200.
     """
-    with peak_of(server.session) as peak, server.connection() as connection:
+    with peak_of(server.process) as peak, server.connection() as connection:
         began = time.perf_counter()
         connection.request("GET", "/ratings", headers={"Authorization": AUTHORIZATION, "Accept": media_type})
         answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""How much memory all processes of a session hold, from /proc."""
+"""How much memory a process and all that it started hold, from /proc."""
 
 import re
 import threading
@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-PROC = Path("/proc")
+from benchmarks.api.processes import PROC, family
+
 SECONDS_BETWEEN = 0.1
 KILOBYTES_PER_MEGABYTE = 1000
-SESSION_FIELD = 3
 
 
 @dataclass
@@ -34,28 +34,27 @@ class Memory:
         self.anonymous = max(self.anonymous, other.anonymous)
 
 
-def of_session(session: int) -> Memory:
-    """Return the memory of all processes of a session now."""
+def of_family(ancestor: int) -> Memory:
+    """Return the memory of a process and all its descendants now."""
     total = Memory()
-    for folder in PROC.glob("[0-9]*"):
+    for process in family(ancestor):
         # A process may end while it is read.
         with suppress(OSError):
-            if _session(folder) == session:
-                kilobytes = _rollup(folder)
-                total.rss += kilobytes["Rss"] / KILOBYTES_PER_MEGABYTE
-                total.pss += kilobytes["Pss"] / KILOBYTES_PER_MEGABYTE
-                total.anonymous += kilobytes.get("Pss_Anon", kilobytes["Anonymous"]) / KILOBYTES_PER_MEGABYTE
+            kilobytes = _rollup(PROC / str(process))
+            total.rss += kilobytes["Rss"] / KILOBYTES_PER_MEGABYTE
+            total.pss += kilobytes["Pss"] / KILOBYTES_PER_MEGABYTE
+            total.anonymous += kilobytes.get("Pss_Anon", kilobytes["Anonymous"]) / KILOBYTES_PER_MEGABYTE
     return total
 
 
 @contextmanager
-def peak_of(session: int) -> Iterator[Memory]:
-    """Watch a session; what it yields holds its peak, sampled ten times a second."""
-    peak, done = of_session(session), threading.Event()
+def peak_of(ancestor: int) -> Iterator[Memory]:
+    """Watch a process and its descendants; what it yields holds its peak, sampled ten times a second."""
+    peak, done = of_family(ancestor), threading.Event()
 
     def watch() -> None:
         while not done.wait(SECONDS_BETWEEN):
-            peak.keep_highest(of_session(session))
+            peak.keep_highest(of_family(ancestor))
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -64,12 +63,7 @@ def peak_of(session: int) -> Iterator[Memory]:
     finally:
         done.set()
         thread.join()
-        peak.keep_highest(of_session(session))
-
-
-def _session(folder: Path) -> int:
-    # The name before the last parenthesis may hold anything.
-    return int((folder / "stat").read_text().rpartition(")")[2].split()[SESSION_FIELD])
+        peak.keep_highest(of_family(ancestor))
 
 
 def _rollup(folder: Path) -> dict[str, int]:

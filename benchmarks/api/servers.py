@@ -1,4 +1,4 @@
-"""Servers under test: started in a session of their own, so that all that they start is measured and stopped."""
+"""Servers under test."""
 
 import os
 import signal
@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from benchmarks.api.failure import BenchmarkError
+from benchmarks.api.processes import family
 
 USER, PASSWORD = "bench", "a-password-of-the-benchmark"
 AUTHORIZATION = "Basic " + b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -47,8 +48,8 @@ class Server:
             )
 
     @property
-    def session(self) -> int:
-        """The session of all its processes."""
+    def process(self) -> int:
+        """The process that started all others."""
         return self._process.pid
 
     def wait_until_it_answers(self, path: str) -> None:
@@ -82,14 +83,15 @@ class Server:
             connection.close()
 
     def stop(self) -> None:
-        """Ask all of it to stop, and kill what does not."""
-        with suppress(ProcessLookupError):
-            self._process.terminate()
-        with suppress(subprocess.TimeoutExpired):
+        """Ask it to stop, and kill what does not."""
+        self._process.terminate()
+        try:
             self._process.wait(SECONDS_TO_STOP)
-        with suppress(ProcessLookupError):
-            os.killpg(self.session, signal.SIGKILL)
-        self._process.wait()
+        except subprocess.TimeoutExpired:
+            for process in family(self.process):
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            self._process.wait()
 
     def _last_words(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
