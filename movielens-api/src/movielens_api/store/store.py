@@ -26,6 +26,8 @@ from movielens_api.store.log import Row
 from movielens_api.store.versions import Versions
 from movielens_api.store.writer import Writer
 
+FEW_ROWS = 500
+
 
 class Store:
     """Ratings of a dataset and those posted to it: durable, in versions that any process can read.
@@ -54,6 +56,7 @@ class Store:
             self._compactor = Compactor(self._files, self._versions)
             self._writer = Writer(self._files, self._versions.refresh, self._tidy)
         self._renewals = Renewals()
+        self._tidying: asyncio.Future[None] | None = None
 
     @classmethod
     def temporary(cls, catalogue: Catalogue) -> "Store":
@@ -94,9 +97,12 @@ class Store:
         """Return the latest version: all that was committed, by any process, before this was called."""
         if self._versions.is_fresh():
             return self._versions.latest
-        latest = await run_in_threadpool(self._versions.refresh)
-        asyncio.get_running_loop().run_in_executor(None, self._tidy)
-        return latest
+        # A few rows take less time than to hand them to another thread.
+        if not self._versions.refresh(most=FEW_ROWS):
+            await run_in_threadpool(self._versions.refresh)
+        if self._tidying is None or self._tidying.done():
+            self._tidying = asyncio.get_running_loop().run_in_executor(None, self._tidy)
+        return self._versions.latest
 
     async def find(self, version: int) -> Snapshot:
         """Return a version, which takes a moment if it has to be rebuilt.

@@ -4,6 +4,7 @@ Readers never wait for a writer: they use whole tables that never change, and a 
 """
 
 from dataclasses import replace
+from math import inf
 from threading import Lock
 
 from starlette.concurrency import run_in_threadpool
@@ -70,22 +71,44 @@ class Versions:
         """Expect that somebody will ask for this version."""
         self._recent.add(snapshot)
 
-    def refresh(self) -> Snapshot:
-        """Take over what was committed since the last time."""
+    def refresh(self, most: float = inf) -> bool:
+        """Take over what was committed since the last time.
+
+        Args:
+            most: above how many rows to leave it, and not to wait for another thread either.
+
+        Returns:
+            Whether it was done.
+        """
+        if not self._lock.acquire(blocking=most == inf):
+            return False
+        try:
+            return self._refresh(most)
+        finally:
+            self._lock.release()
+
+    def _refresh(self, most: float) -> bool:
         # Looked at first: what is committed from here on will look like another change.
         seen = self._changes()
-        with self._lock, database.reading(self._reading):
-            kept = generations.kept(self._reading)
+        with database.reading(self._reading):
+            newest, kept = log.newest(self._reading), generations.kept(self._reading)
+            is_at_hand = self._latest.version >= kept[0].version
+            if most < inf and (not is_at_hand or newest - self._latest.version > most):
+                return False
             self.generation = kept[-1]
-            start = self._latest if self._latest.version >= kept[0].version else self._open(self.generation)
-            self._latest = self._build(start, log.newest(self._reading))
+            start = self._latest if is_at_hand else self._open(self.generation)
+            self._latest = self._build(start, newest)
         self._seen = seen
-        return self._latest
+        return True
 
     def fold(self) -> None:
         """Make the latest version cheaper to read, if it has become dear."""
+        latest = self._latest
+        folded = latest.ratings.folded()
         with self._lock:
-            self._latest = replace(self._latest, ratings=self._latest.ratings.folded())
+            # Another version came meanwhile: the next one to tidy folds that.
+            if self._latest is latest:
+                self._latest = replace(latest, ratings=folded)
 
     def rebase(self) -> None:
         """Go on from the latest generation: the same version, cheaper to read, in less memory."""
