@@ -3,9 +3,12 @@
 import json
 import logging
 import re
+import socket
 import time
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -174,6 +177,24 @@ def test_a_failure_is_named_in_the_answer_and_explained_in_the_log(
     assert entry["request"] in record.getMessage()
     assert record.exc_info
     assert "secret" not in answer.text
+
+
+def test_a_client_that_leaves_while_it_posts_is_no_fault_of_the_server(
+    serving: Serving, small: Catalogue, logged: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(create_app(small, DEFAULT, access_log=AccessLog(str(logged)))) as server:
+        host, port = urlsplit(server.url).netloc.split(":")
+        login = b64encode(":".join(server.auth or ()).encode()).decode()
+        head = (
+            f"POST /ratings HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {login}\r\nContent-Type: application/json\r\n"
+        )
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(head.encode() + b"Content-Length: 1000\r\n\r\n[")
+            time.sleep(0.2)
+        [entry] = entries(logged, 1)
+        assert server.json("/ratings")["total"] == 3
+    assert entry["status"] in (0, 400)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 def test_readyz_tells_why_not(serving: Serving, small: Catalogue) -> None:

@@ -139,6 +139,13 @@ def test_no_more_than_a_hundred_errors_are_listed(server: Api) -> None:
     assert [error["row"] for error in problem["errors"]] == list(range(100))
 
 
+def test_a_hundred_thousand_unknown_columns_are_refused_as_well(server: Api) -> None:
+    names = "".join(f', "c{number}": 0' for number in range(100_000))
+    problem = refused(send(server, f"[{TEXT[:-1]}{names}}}]"), 422)
+    assert len(problem["errors"]) == 100
+    assert problem["errors"][0] == {"row": 0, "column": "c0", "message": "A rating has no such column"}
+
+
 @pytest.mark.parametrize("body", ["{}", "7", "null", '"x"', TEXT])
 def test_what_is_no_array_is_422(server: Api, body: str) -> None:
     assert "array" in str(refused(send(server, body), 422)["detail"])

@@ -1,5 +1,6 @@
 """Paging through one state of the ratings while others take its place."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,12 @@ import pytest
 from api_testing import Api, Model, Serving
 from requests import Response
 
+from movielens_api import cursors
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
 from movielens_api.catalogue import Catalogue
+from movielens_api.parameters import MAX_LIMIT
+from movielens_api.snapshots import Origin
 from movielens_api.store import Store
 
 
@@ -105,3 +109,13 @@ def test_the_same_dataset_has_the_same_name_until_something_is_posted(serving: S
     [[first, posted_to_one], [second, posted_to_other]] = names
     assert first == second
     assert len({first, posted_to_one, posted_to_other}) == 3
+
+
+def test_a_cursor_never_leads_to_more_than_a_page(serving: Serving, small: Catalogue) -> None:
+    with serving(create_app(small, DEFAULT)) as server:
+        link = server.ask("/ratings?limit=1").links["next"]["url"]
+        origin = Origin(small.ratings.digest(), b"")
+        genuine = cursors.read(link.removeprefix("?cursor="), origin)
+        forged = replace(genuine, limit=MAX_LIMIT + 1).token(origin.key)
+        assert server.ask(f"/ratings?cursor={genuine.token(origin.key)}").status_code == 200
+        assert server.ask(f"/ratings?cursor={forged}").status_code == 422

@@ -1,4 +1,8 @@
-"""Cursors: where a client is in which window of which snapshot, in a token that only this server can write."""
+"""Cursors: where a client is in which window of which snapshot, in a token that shows whether it was changed.
+
+It is signed with a key from the ratings themselves, so that a restart, and a server on the same ratings, take it, too.
+Whoever has all of them could write one; it leads nowhere that parameters do not lead.
+"""
 
 import binascii
 import hmac
@@ -6,6 +10,7 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, replace
 
+from movielens_api.parameters import MAX_LIMIT
 from movielens_api.snapshots import ID_BYTES, Origin, SnapshotGoneError
 
 # The version of the layout, the snapshot's id and version, then first row, row after the last, offset and limit.
@@ -61,9 +66,9 @@ def read(token: str, origin: Origin) -> Cursor:
     """
     content, signature = _parts(token)
     layout, *fields = LAYOUT.unpack(content)
-    if layout != VERSION:
-        raise BadCursorError(token)
     cursor = Cursor(*fields)
+    if layout != VERSION or cursor.limit > MAX_LIMIT:
+        raise BadCursorError(token)
     if cursor.snapshot != origin.identify(cursor.version):
         raise SnapshotGoneError(cursor.snapshot.hex())
     if not hmac.compare_digest(signature, _sign(content, origin.key)):

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -56,6 +57,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(WrongRows, _wrong_rows)
+    app.add_exception_handler(ClientDisconnect, _broken_off)
     app.add_exception_handler(Exception, _server_error)
 
 
@@ -129,6 +131,11 @@ async def _wrong_parameters(request: Request, error: Exception) -> Response:
     errors = [_parameter_error(found) for found in error.errors()]
     detail = "; ".join(f"{wrong.parameter}: {wrong.message}" for wrong in errors)
     return respond(request.scope["path"], 422, detail, errors=errors)
+
+
+async def _broken_off(request: Request, _error: Exception) -> Response:
+    # Nobody gets it, but the log should not call it a fault of the server.
+    return respond(request.scope["path"], 400, "The body ended too early. Nothing was added.")
 
 
 class WrongRows(Exception):  # noqa: N818 - an answer, as HTTPException is

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import secrets
+from collections import Counter
 from collections.abc import Callable
 
 from movielens_api.auth import passwords
@@ -60,7 +61,7 @@ class Logins:
         self._decoy = passwords.decoy()
         # One at a time: a hash takes 32 MiB and a whole core.
         self._hashing = asyncio.Lock()
-        self._waiting = 0
+        self._waiting: Counter[bytes] = Counter()
 
     async def identify(self, header: bytes, address: str) -> Identity | None:
         """Return who sends this header, or None.
@@ -91,15 +92,18 @@ class Logins:
 
     async def _log_in(self, key: bytes, user: bytes, password: bytes, address: str) -> Identity | None:
         self._limit(user, address)
-        if self._waiting >= WAITING:
+        # Of one login, however often it is sent at once, only the first is hashed.
+        if key not in self._waiting and len(self._waiting) >= WAITING:
             raise LoginsLimitedError(WAITING * SECONDS_PER_LOGIN)
-        self._waiting += 1
+        self._waiting[key] += 1
         try:
             async with self._hashing:
                 # Meanwhile the same login may have come through, or others have failed.
                 return self._remembered.get(key) or await self._try(key, user, password, address)
         finally:
-            self._waiting -= 1
+            self._waiting[key] -= 1
+            if not self._waiting[key]:
+                del self._waiting[key]
 
     async def _try(self, key: bytes, user: bytes, password: bytes, address: str) -> Identity | None:
         self._limit(user, address)
