@@ -254,6 +254,34 @@ def test_what_a_crash_left_is_removed(small: Catalogue, tmp_path: Path) -> None:
         assert len(current(store).ratings) == 3
 
 
+@pytest.mark.usefixtures("_short_log")
+def test_a_compaction_that_failed_is_tried_again_later(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    add, failures = generations.add, [sqlite3.OperationalError("database or disk is full")]
+
+    def add_at_last(connection: sqlite3.Connection, generation: generations.Generation) -> None:
+        if failures:
+            raise failures.pop()
+        add(connection, generation)
+
+    monkeypatch.setattr(generations, "add", add_at_last)
+    with Store(tmp_path, small) as store:
+        rows = [(5, 1, 4.0, second) for second in range(compaction.FEWEST_ROWS + 1)]
+        post(store, *rows)
+        until(lambda: "compaction failed" in caplog.text and not store._compactor._running.locked())
+        assert (tmp_path / "base-1").exists()
+        post(store, (6, 1, 4.0, 1))
+        assert not store._compactor._running.locked(), "it waits a while"
+        assert contents(current(store))[1] == (1, 5, 1, 4.0)
+        store._compactor._not_before = 0
+        compacted(store, 1)
+        assert caplog.text.count("compaction failed") == 1
+        expected = contents(current(store))
+    with Store(tmp_path, small) as store:
+        assert contents(current(store)) == expected
+
+
 def test_nothing_is_lost_doubled_or_torn_by_kills(tmp_path: Path) -> None:
     result = kill_9.campaign(kills=4, folder=tmp_path)
     assert (result.lost, result.doubled, result.torn) == (0, 0, 0), result
