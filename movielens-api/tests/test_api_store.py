@@ -161,6 +161,24 @@ def test_a_leased_version_stays_and_another_goes(small: Catalogue, tmp_path: Pat
         assert expected
 
 
+@pytest.mark.parametrize("between", [0, 1])
+def test_one_lease_keeps_all_versions_of_a_generation(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: int
+) -> None:
+    monkeypatch.setattr(compaction, "FEWEST_ROWS", 20)
+    with Store(tmp_path, small) as store:
+        compacted(store, between)
+        for number in range(10):
+            version = post(store, (1, 1, 4.0, number))
+            store.hold(find(store, version))
+        expected = contents(find(store, version))
+        compacted(store, generations.MOST_KEPT - 1)
+        with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection:
+            assert connection.execute("SELECT count(*) FROM leases").fetchone() == (1,)
+    with Store(tmp_path, small) as store:
+        assert contents(find(store, version)) == expected
+
+
 @pytest.mark.usefixtures("_short_log")
 def test_leases_keep_only_so_many_generations(small: Catalogue, tmp_path: Path) -> None:
     with Store(tmp_path, small) as store:
@@ -370,6 +388,19 @@ def test_a_process_that_slept_through_generations_catches_up(small: Catalogue, t
         assert current(other).version == 0
         compacted(store, 3)
         assert contents(current(other)) == contents(current(store))
+
+
+def test_what_is_committed_is_acknowledged_whatever_reading_says(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with Store(tmp_path, small) as store:
+        monkeypatch.setattr(store._writer, "_publish", fail)
+        assert post(store, (5, 1, 4.0, 1)) == 1
+        assert "disk I/O error" in caplog.text
+        assert len(current(store).ratings) == 4
 
 
 FULL_DISK = """
