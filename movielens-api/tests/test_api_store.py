@@ -301,7 +301,7 @@ def test_folding_does_not_lead_back_to_a_base_that_was_left(
     with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
         compacted(store, 1)
         for second in (20, 21):
-            post(store, (5, 1, 4.0, second))
+            post(store, *((user, 1, 4.0, second) for user in range(10)))
             other._versions.refresh()
         dear, folded = other.latest.ratings, RatingsTable.folded
 
@@ -312,7 +312,9 @@ def test_folding_does_not_lead_back_to_a_base_that_was_left(
 
         monkeypatch.setattr(RatingsTable, "folded", slow)
         other._versions.fold()
-        assert overlays(other.latest) == 1
+        layer = other.latest.ratings._layer
+        assert isinstance(layer, Overlay)
+        assert layer.below is other._versions.base.ratings._layer
         assert contents(other.latest) == contents(current(store))
 
 
