@@ -19,13 +19,16 @@ import pytest
 from api_testing import Api, Launch, Serving, url_of
 
 from benchmarks.api import kill_9
+from movielens_api import ratings_table
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
 from movielens_api.base_files import write_base
 from movielens_api.catalogue import Catalogue
 from movielens_api.errors import StartupError
+from movielens_api.overlay import Overlay
+from movielens_api.ratings_table import MOST_IN_TOP, RatingsTable
 from movielens_api.snapshots import Snapshot, SnapshotGoneError
-from movielens_api.store import Store, compaction, generations
+from movielens_api.store import Store, compaction, generations, log, versions
 from movielens_api.store.log import Row
 from movielens_api.store.opening import DamagedStoreError
 
@@ -161,6 +164,24 @@ def test_a_leased_version_stays_and_another_goes(small: Catalogue, tmp_path: Pat
         assert expected
 
 
+@pytest.mark.parametrize("between", [0, 1])
+def test_one_lease_keeps_all_versions_of_a_generation(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: int
+) -> None:
+    monkeypatch.setattr(compaction, "FEWEST_ROWS", 20)
+    with Store(tmp_path, small) as store:
+        compacted(store, between)
+        for number in range(10):
+            version = post(store, (1, 1, 4.0, number))
+            store.hold(find(store, version))
+        expected = contents(find(store, version))
+        compacted(store, generations.MOST_KEPT - 1)
+        with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection:
+            assert connection.execute("SELECT count(*) FROM leases").fetchone() == (1,)
+    with Store(tmp_path, small) as store:
+        assert contents(find(store, version)) == expected
+
+
 @pytest.mark.usefixtures("_short_log")
 def test_leases_keep_only_so_many_generations(small: Catalogue, tmp_path: Path) -> None:
     with Store(tmp_path, small) as store:
@@ -171,6 +192,137 @@ def test_leases_keep_only_so_many_generations(small: Catalogue, tmp_path: Path) 
     assert len(list(tmp_path.glob("base-*"))) == generations.MOST_KEPT
     with Store(tmp_path, small) as store, pytest.raises(SnapshotGoneError):
         find(store, 0)
+
+
+@pytest.mark.usefixtures("_short_log")
+@pytest.mark.parametrize("times", [0, 1])
+def test_a_version_is_rebuilt_from_the_nearest_at_hand(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    with Store(tmp_path, small) as store:
+        compacted(store, times)
+        with Store(tmp_path, small, own=False) as other:
+            early = post(store, (5, 1, 4.0, 1))
+            near = post(store, *((5, 1, 4.0, second) for second in range(10)))
+            other._versions.refresh()
+            late = post(store, (5, 1, 4.0, 11), (5, 1, 4.0, 12))
+            expected = {version: contents(find(store, version)) for version in (late, late - 1, early)}
+            base = other._versions.base.version
+            asked, between = [], log.between
+
+            def counted(connection: sqlite3.Connection, after: int, last: int) -> pl.DataFrame:
+                asked.append((after, last))
+                return between(connection, after, last)
+
+            monkeypatch.setattr(log, "between", counted)
+            # Whatever is opened anew is not at hand.
+            monkeypatch.delattr(versions, "open_base")
+            assert {version: contents(find(other, version)) for version in expected} == expected
+            assert asked == [(near, late), (near, late - 1), (base, early)]
+
+
+@pytest.mark.usefixtures("_short_log")
+def test_a_generation_that_is_retired_while_it_is_opened(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+        compacted(store, 1)
+        post(store, (5, 1, 4.0, 1))
+        version = post(store, (5, 1, 4.0, 2))
+        expected = contents(current(store))
+        other._versions.refresh()
+        meanwhile = open_slowly(other, monkeypatch, lambda: compacted(store, 2))
+        other._versions.rebase()
+        assert not meanwhile
+        assert other.latest.version == version
+        assert contents(other.latest) == expected
+        assert contents(current(other)) == contents(current(store))
+
+
+@pytest.mark.usefixtures("_short_log")
+def test_a_version_that_goes_while_it_is_rebuilt_is_gone(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path, small) as store:
+        compacted(store, 1)
+        version = post(store, (5, 1, 4.0, 1))
+        compacted(store, 1)
+        with Store(tmp_path, small, own=False) as other:
+            meanwhile = open_slowly(other, monkeypatch, lambda: compacted(store, 2))
+            with pytest.raises(SnapshotGoneError):
+                find(other, version)
+            assert not meanwhile
+
+
+def open_slowly(
+    store: Store, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]
+) -> list[Callable[[], None]]:
+    """Do something after the store opened a generation for the first time, and return what is left to do."""
+    left, opened = [meanwhile], store._versions._open
+
+    def slow(generation: generations.Generation) -> Snapshot:
+        found = opened(generation)
+        if left:
+            left.pop()()
+        return found
+
+    monkeypatch.setattr(store._versions, "_open", slow)
+    return left
+
+
+def test_folding_is_not_in_vain_when_others_post_meanwhile(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+        for first in (0, MOST_IN_TOP):
+            post(store, *((5, 1, 4.0, second) for second in range(first, first + MOST_IN_TOP)))
+            other._versions.refresh()
+        assert overlays(other.latest) == 2
+        dear, folded = other.latest.ratings, RatingsTable.folded
+
+        def slow(table: RatingsTable) -> RatingsTable:
+            if table is dear:
+                post(store, (6, 1, 4.0, 1))
+                other._versions.refresh()
+                assert overlays(other.latest) == 3
+            return folded(table)
+
+        monkeypatch.setattr(RatingsTable, "folded", slow)
+        other._versions.fold()
+        assert overlays(other.latest) == 2
+        assert contents(other.latest) == contents(current(store))
+
+
+@pytest.mark.usefixtures("_short_log")
+def test_folding_does_not_lead_back_to_a_base_that_was_left(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ratings_table, "MOST_IN_TOP", 1)
+    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+        compacted(store, 1)
+        for second in (20, 21):
+            post(store, *((user, 1, 4.0, second) for user in range(10)))
+            other._versions.refresh()
+        dear, folded = other.latest.ratings, RatingsTable.folded
+
+        def slow(table: RatingsTable) -> RatingsTable:
+            if table is dear:
+                other._versions.rebase()
+            return folded(table)
+
+        monkeypatch.setattr(RatingsTable, "folded", slow)
+        other._versions.fold()
+        layer = other.latest.ratings._layer
+        assert isinstance(layer, Overlay)
+        assert layer.below is other._versions.base.ratings._layer
+        assert contents(other.latest) == contents(current(store))
+
+
+def overlays(snapshot: Snapshot) -> int:
+    layer, found = snapshot.ratings._layer, 0
+    while isinstance(layer, Overlay):
+        layer, found = layer.below, found + 1
+    return found
 
 
 def test_a_version_that_never_was_is_gone(small: Catalogue, tmp_path: Path) -> None:
@@ -252,6 +404,34 @@ def test_what_a_crash_left_is_removed(small: Catalogue, tmp_path: Path) -> None:
     with Store(tmp_path, small) as store:
         assert not list(tmp_path.glob("*base*"))
         assert len(current(store).ratings) == 3
+
+
+@pytest.mark.usefixtures("_short_log")
+def test_a_compaction_that_failed_is_tried_again_later(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    add, failures = generations.add, [sqlite3.OperationalError("database or disk is full")]
+
+    def add_at_last(connection: sqlite3.Connection, generation: generations.Generation) -> None:
+        if failures:
+            raise failures.pop()
+        add(connection, generation)
+
+    monkeypatch.setattr(generations, "add", add_at_last)
+    with Store(tmp_path, small) as store:
+        rows = [(5, 1, 4.0, second) for second in range(compaction.FEWEST_ROWS + 1)]
+        post(store, *rows)
+        until(lambda: "compaction failed" in caplog.text and not store._compactor._running.locked())
+        assert (tmp_path / "base-1").exists()
+        post(store, (6, 1, 4.0, 1))
+        assert not store._compactor._running.locked(), "it waits a while"
+        assert contents(current(store))[1] == (1, 5, 1, 4.0)
+        store._compactor._not_before = 0
+        compacted(store, 1)
+        assert caplog.text.count("compaction failed") == 1
+        expected = contents(current(store))
+    with Store(tmp_path, small) as store:
+        assert contents(current(store)) == expected
 
 
 def test_nothing_is_lost_doubled_or_torn_by_kills(tmp_path: Path) -> None:
@@ -342,6 +522,19 @@ def test_a_process_that_slept_through_generations_catches_up(small: Catalogue, t
         assert current(other).version == 0
         compacted(store, 3)
         assert contents(current(other)) == contents(current(store))
+
+
+def test_what_is_committed_is_acknowledged_whatever_reading_says(
+    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with Store(tmp_path, small) as store:
+        monkeypatch.setattr(store._writer, "_publish", fail)
+        assert post(store, (5, 1, 4.0, 1)) == 1
+        assert "disk I/O error" in caplog.text
+        assert len(current(store).ratings) == 4
 
 
 FULL_DISK = """

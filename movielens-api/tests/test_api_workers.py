@@ -1,4 +1,4 @@
-"""Several worker processes behind one address: all work, the dead are replaced, none is left behind."""
+"""Several worker processes behind one address: all work, on the same ratings; the dead are replaced, none stays."""
 
 import os
 import re
@@ -6,12 +6,16 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
-from api_testing import Api, Launch, Process, drain, url_of
+from api_testing import Api, Launch, Process, drain, drained, url_of
 
 
 @pytest.fixture
@@ -132,3 +136,110 @@ def test_connections_are_shared_out(launch: Launch, folder: Path, tmp_path: Path
     names = re.findall(r'"request":"(\w+)-', Path(log).read_text())
     assert min(names.count(name) for name in set(names)) >= 4
     assert len(set(names)) == 2
+
+
+@pytest.fixture(scope="module")
+def access_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "access.log"
+
+
+@pytest.fixture(scope="module")
+def shared(launch: Launch, tmp_path_factory: pytest.TempPathFactory, access_log: Path) -> tuple[Process, str]:
+    """Two workers that a test may post to; each test has a year of its own, after all ratings of the sample."""
+    data = str(tmp_path_factory.mktemp("data"))
+    process = launch("serve", "--port", "0", "--workers", "2", "--data-dir", data, "--access-log", str(access_log))
+    return process, drained(process)
+
+
+def rows_of(year: int, numbers: Iterable[int], rating: float = 4.0) -> list[dict[str, Any]]:
+    start = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+    return [{"movieId": 7, "rating": rating, "timestamp": start + number, "userId": 5} for number in numbers]
+
+
+def window(year: int) -> str:
+    return f"/ratings?start_date={year}-01-01&end_date={year + 1}-01-01"
+
+
+def test_what_one_worker_took_all_read_at_once(shared: tuple[Process, str], access_log: Path) -> None:
+    _, url = shared
+    asked: set[str] = set()
+    for number in count():
+        if number >= 30 and len(asked) == 2:
+            break
+        assert number < 1_000, "one worker is never asked"
+        # A connection each: whichever worker is free.
+        posted = Api(url).post(rows_of(2030, [number]))
+        seen = Api(url).ask(window(2030))
+        assert seen.json()["total"] == number + 1
+        assert seen.headers["snapshot"] == posted.headers["snapshot"]
+        asked = set(re.findall(r'"request":"(\w+)-', access_log.read_text()))
+
+
+def test_a_key_is_known_to_all_workers(shared: tuple[Process, str]) -> None:
+    _, url = shared
+    first = Api(url).post(rows_of(2031, [1]), idempotency_key="once")
+    assert "idempotency-replayed" not in first.headers
+    Api(url).post(rows_of(2031, [1], rating=1.0))
+    with ThreadPoolExecutor(4) as pool:
+        again = list(pool.map(lambda _: Api(url).post(rows_of(2031, [1]), idempotency_key="once"), range(20)))
+    assert {(each.status_code, each.headers["idempotency-replayed"], each.headers["snapshot"]) for each in again} == {
+        (201, "true", first.headers["snapshot"])
+    }
+    assert Api(url).ask(window(2031)).json()["result"] == rows_of(2031, [1], rating=1.0)
+
+
+def test_a_cursor_leads_through_one_snapshot_on_any_worker(shared: tuple[Process, str]) -> None:
+    _, url = shared
+    expected = rows_of(2032, range(0, 200, 2))
+    Api(url).post(expected)
+    answer = Api(url).ask(window(2032) + "&limit=5")
+    found, names = answer.json()["result"], {answer.headers["snapshot"]}
+    for number in count(1, step=2):
+        if "next" not in answer.links:
+            break
+        Api(url).post(rows_of(2032, [number]))
+        answer = Api(url).ask("/ratings" + answer.links["next"]["url"])
+        found += answer.json()["result"]
+        names.add(answer.headers["snapshot"])
+    assert found == expected
+    assert len(names) == 1
+
+
+def test_a_killed_worker_loses_nothing_that_was_acknowledged(shared: tuple[Process, str]) -> None:
+    process, url = shared
+    before, acknowledged, broken = children(process), list[int](), list[int]()
+    is_over = threading.Event()
+
+    def post(first: int) -> None:
+        for number in count(first, step=4):
+            if is_over.is_set():
+                return
+            try:
+                answer = Api(url).post(rows_of(2033, [number]))
+            except requests.ConnectionError:
+                broken.append(number)
+            else:
+                assert answer.status_code == 201, answer.text
+                acknowledged.append(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        posting = [pool.submit(post, first) for first in range(4)]
+        try:
+            assert eventually(lambda: len(acknowledged) > 20)
+            os.kill(min(before), signal.SIGKILL)
+            so_far = len(acknowledged)
+            assert eventually(lambda: len(children(process) - {min(before)}) == 2)
+            assert eventually(lambda: len(acknowledged) > so_far + 20)
+        finally:
+            is_over.set()
+    for each in posting:
+        each.result()
+    # So those who answer now have it from the disk.
+    os.kill(max(before), signal.SIGKILL)
+    assert eventually(lambda: not is_alive(max(before)))
+    for _ in range(4):
+        answer = Api(url).ask(window(2033) + "&limit=10000").json()
+        found = {row["timestamp"] for row in answer["result"]}
+        assert len(found) == answer["total"]
+        assert {row["timestamp"] for row in rows_of(2033, acknowledged)} <= found
+        assert found <= {row["timestamp"] for row in rows_of(2033, acknowledged + broken)}

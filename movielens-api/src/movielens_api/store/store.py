@@ -115,8 +115,11 @@ class Store:
     def hold(self, snapshot: Snapshot) -> None:
         """Keep a version for a while: somebody was given a cursor into it."""
         self._versions.keep_at_hand(snapshot)
-        if self._renewals.is_due(snapshot.version, time.monotonic()):
-            self._writer.lease(snapshot.version)
+        # What keeps the start of a generation keeps all its versions, so new ones need no lease of their own.
+        first = self._versions.generation.version
+        version = min(first, snapshot.version)
+        if self._renewals.is_due(version, time.monotonic()):
+            self._writer.lease(version)
 
     async def post(self, rows: Sequence[Row], once: Once | None = None) -> Accepted:
         """Add ratings, all or none, and return when they are durable and can be read.

@@ -9,7 +9,7 @@ from threading import Lock
 
 from starlette.concurrency import run_in_threadpool
 
-from movielens_api.base_files import open_base
+from movielens_api.base_files import DamagedBaseError, open_base
 from movielens_api.ratings_table import RatingsTable
 from movielens_api.snapshots import Origin, Snapshot, SnapshotGoneError
 from movielens_api.store import database, generations, log
@@ -17,7 +17,8 @@ from movielens_api.store.files import Files
 from movielens_api.store.generations import Generation
 from movielens_api.store.recent import Recent
 
-MOST_AT_HAND = 16
+# They share their layers, so each costs little more than what was posted between.
+MOST_AT_HAND = 256
 
 
 class Versions:
@@ -95,27 +96,31 @@ class Versions:
             is_at_hand = self._latest.version >= kept[0].version
             if most < inf and (not is_at_hand or newest - self._latest.version > most):
                 return False
-            self.generation = kept[-1]
-            start = self._latest if is_at_hand else self._open(self.generation)
+            start = self._latest if is_at_hand else self._open(kept[-1])
             self._latest = self._build(start, newest)
+            self.generation = kept[-1]
         self._seen = seen
         return True
 
     def fold(self) -> None:
         """Make the latest version cheaper to read, if it has become dear."""
-        latest = self._latest
-        folded = latest.ratings.folded()
-        with self._lock:
-            # Another version came meanwhile: the next one to tidy folds that.
-            if self._latest is latest:
-                self._latest = replace(latest, ratings=folded)
+        base, latest = self.base, self._latest
+        folded = replace(latest, ratings=latest.ratings.folded())
+        if folded.ratings is latest.ratings:
+            return
+        with self._lock, database.reading(self._reading):
+            # Not back to a base that was left meanwhile. Versions that came meanwhile are built on what is folded.
+            if self.base is base and self._can_build_on(folded):
+                self._latest = self._build(folded, self._latest.version)
 
     def rebase(self) -> None:
         """Go on from the latest generation: the same version, cheaper to read, in less memory."""
         base = self._open(self.generation)
         with self._lock, database.reading(self._reading):
-            self._latest = self._build(base, self._latest.version)
-            self.base = base
+            # Else it was retired meanwhile, and the next attempt starts from a later one.
+            if self._can_build_on(base):
+                self._latest = self._build(base, self._latest.version)
+                self.base = base
 
     def close(self) -> None:
         """Close the connections."""
@@ -126,14 +131,42 @@ class Versions:
         return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
     def _rebuild(self, version: int) -> Snapshot:
+        found = None
+        while not found:
+            # A generation takes long to open: not under the lock, so it may be retired meanwhile.
+            found = self._build_if_kept(self._start_of(version), version)
+        self._recent.add(found)
+        return found
+
+    def _start_of(self, version: int) -> Snapshot:
+        generation = self._holding(version)
+        start = self._nearest(generation.version, version)
+        try:
+            return start or self._open(generation)
+        except DamagedBaseError:
+            if self._holding(version) == generation:
+                raise
+            return self._start_of(version)
+
+    def _holding(self, version: int) -> Generation:
         with self._lock, database.reading(self._reading):
             generation = generations.holding(self._reading, version)
             if generation is None or version > log.newest(self._reading):
                 raise SnapshotGoneError(version)
-            start = self._recent.nearest(generation.version, version) or self._open(generation)
-            found = self._build(start, version)
-        self._recent.add(found)
-        return found
+            return generation
+
+    def _nearest(self, first: int, last: int) -> Snapshot | None:
+        at_hand = (self._recent.nearest(first, last), self._latest, self.base)
+        within = [each for each in at_hand if each and first <= each.version <= last]
+        return max(within, key=lambda each: each.version, default=None)
+
+    def _build_if_kept(self, start: Snapshot, version: int) -> Snapshot | None:
+        with self._lock, database.reading(self._reading):
+            return self._build(start, version) if self._can_build_on(start) else None
+
+    def _can_build_on(self, start: Snapshot) -> bool:
+        """Tell whether the log still has all after a version; within a reading transaction."""
+        return start.version >= generations.kept(self._reading)[0].version
 
     def _open(self, generation: Generation) -> Snapshot:
         number, version = generation.number, generation.version

@@ -1,5 +1,6 @@
 """The writer: a thread that commits all posts that wait at once, so that many share one flush of the disk."""
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from movielens_api.store.log import Row
 
 MOST_ROWS_WAITING = 100_000
 MOST_POSTS_WAITING = 10_000
+
+logger = logging.getLogger(__name__)
 
 
 class OverloadedError(Exception):
@@ -117,16 +120,24 @@ class Writer:
         try:
             with self._turn.held():
                 outcomes = self._commit(posts, versions)
-            if posts:
-                self._publish()
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait forever
             outcomes = [_failure(error)] * len(posts)
+        else:
+            if posts:
+                self._try_to_publish()
         for post, outcome in zip(posts, outcomes, strict=True):
             # Whoever asked may have gone away meanwhile.
             with suppress(InvalidStateError):
                 _answer(post, outcome)
         with suppress(Exception):
             self._tidy()
+
+    def _try_to_publish(self) -> None:
+        try:
+            self._publish()
+        except Exception:
+            # What is committed stays so, and whoever reads next takes it over.
+            logger.exception("committed ratings could not be taken over yet")
 
     def _commit(self, posts: list[Post], versions: set[int]) -> list[Accepted | Exception]:
         now = int(time.time())
