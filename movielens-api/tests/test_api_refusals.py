@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from movielens_api.auth import DEFAULT, Credentials
+from movielens_api.auth.choice import choose_credentials, is_loopback
 from movielens_api.cli import main
-from movielens_api.settings import choose_credentials, is_loopback
 
 Refused = Callable[..., str]
 OWN = ["--user", "me", "--password", "mine"]
