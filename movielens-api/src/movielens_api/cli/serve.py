@@ -2,8 +2,12 @@
 
 import argparse
 import os
+import signal
+import socket
+import ssl
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -33,11 +37,12 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         StartupError: something about the settings or the dataset stands in the way.
     """
+    # Once it serves, the server has a handler of its own.
+    signal.signal(signal.SIGTERM, _stop)
     # Imported late: --help and --version answer before FastAPI and polars have loaded.
     from movielens_api import assembly, server
     from movielens_api.observation import server_log
     from movielens_api.progress import progress
-    from movielens_api.server import workers
 
     if arguments.replay_from and not arguments.replay:
         raise StartupError("--replay-from says where a replay begins: give --replay, too")
@@ -50,22 +55,58 @@ def run(arguments: argparse.Namespace) -> None:
             everything = assembly.load(settings)
         if arguments.replay:
             settings = replace(settings, replay_from=_first_day(arguments, everything))
-        catalogue = assembly.begun(settings, everything)
         _warn_of_listeners(arguments.host, tls=bool(tls))
-        with (
-            assembly.open_store(settings, catalogue, own=True) as store,
-            _replay(arguments, settings, everything, store),
-        ):
-            loaded = [f"Loaded {catalogue.summary()}.", *([posted] if (posted := store.summary()) else [])]
-            announce = partial(_announce, loaded, server.url(bound, tls=bool(tls)), settings)
-            if arguments.workers > 1:
-                server.admit(bound)
-                workers.run(arguments.workers, settings.to_json(), bound, store.fileno(), announce)
-                return
-            with assembly.application(settings, catalogue, store) as app:
-                server.admit(bound)
-                announce()
-                server.run(app, bound, tls)
+        _serve(arguments, settings, everything, bound, tls)
+
+
+def _stop(*_signal: object) -> None:
+    # As Ctrl+C does: what is open is closed on the way out.
+    sys.exit(0)
+
+
+def _serve(
+    arguments: argparse.Namespace,
+    settings: "Settings",
+    everything: "Catalogue",
+    bound: socket.socket,
+    tls: ssl.SSLContext | None,
+) -> None:
+    from movielens_api import assembly, server
+    from movielens_api.server import workers
+
+    catalogue = assembly.begun(settings, everything)
+    with (
+        assembly.open_store(settings, catalogue, own=True) as store,
+        _replay(arguments, settings, everything, store) as start_replay,
+    ):
+        lines = _lines(catalogue, store, settings, server.url(bound, tls=bool(tls)))
+        begin = partial(_begin, bound, lines, start_replay)
+        if arguments.workers > 1:
+            workers.run(arguments.workers, settings.to_json(), bound, store.fileno(), begin)
+            return
+        with assembly.application(settings, catalogue, store) as app:
+            begin()
+            server.run(app, bound, tls)
+
+
+def _begin(bound: socket.socket, lines: list[str], start_replay: Callable[[], None]) -> None:
+    from movielens_api import server
+
+    server.admit(bound)
+    print(*lines, sep="\n", flush=True)
+    start_replay()
+
+
+def _lines(catalogue: "Catalogue", store: "Store", settings: "Settings", url: str) -> list[str]:
+    from movielens_api.auth import DEFAULT
+    from movielens_api.auth.users_file import UsersFile
+
+    lines = [f"Loaded {catalogue.summary()}."]
+    if posted := store.summary():
+        lines.append(posted)
+    if settings.credentials == DEFAULT and not UsersFile(settings.durable).current().users:
+        lines.append("User and password are movielens/movielens; set API_USER and API_PASSWORD to change them.")
+    return [*lines, f"Listening on {url} (documentation: {url}/docs). Stop with Ctrl+C."]
 
 
 def _first_day(arguments: argparse.Namespace, everything: "Catalogue") -> str:
@@ -74,15 +115,19 @@ def _first_day(arguments: argparse.Namespace, everything: "Catalogue") -> str:
     return str(arguments.replay_from or replay.first_day(everything))
 
 
+@contextmanager
 def _replay(
     arguments: argparse.Namespace, settings: "Settings", everything: "Catalogue", store: "Store"
-) -> AbstractContextManager[object]:
-    from movielens_api import replay
+) -> Iterator[Callable[[], None]]:
     from movielens_api.datasets.options import tell
+    from movielens_api.replay import Replay
 
     if not settings.replay_from:
-        return nullcontext()
-    return replay.Replay(everything.ratings, date.fromisoformat(settings.replay_from), arguments.replay, store, tell)
+        yield lambda: None
+        return
+    day = date.fromisoformat(settings.replay_from)
+    with Replay(everything.ratings, day, arguments.replay, store, tell) as replay:
+        yield replay.start
 
 
 def _settings(arguments: argparse.Namespace) -> "Settings":
@@ -112,13 +157,3 @@ def _warn_of_listeners(host: str, *, tls: bool) -> None:
     if not tls and not is_loopback(host):
         warning = "without TLS, passwords and ratings cross the network readably; see --tls-certificate"
         print(f"movielens-api: {warning}", file=sys.stderr)
-
-
-def _announce(loaded: list[str], url: str, settings: "Settings") -> None:
-    from movielens_api.auth import DEFAULT
-    from movielens_api.auth.users_file import UsersFile
-
-    print(*loaded, sep="\n")
-    if settings.credentials == DEFAULT and not UsersFile(settings.durable).current().users:
-        print("User and password are movielens/movielens; set API_USER and API_PASSWORD to change them.")
-    print(f"Listening on {url} (documentation: {url}/docs). Stop with Ctrl+C.", flush=True)
