@@ -65,7 +65,8 @@ def serving() -> Serving:
 
     @contextmanager
     def serve(app: FastAPI, limits: Limits | None = None) -> Iterator[Api]:
-        with server.listen("127.0.0.1", 0) as listening:
+        with server.bind("127.0.0.1", 0) as listening:
+            server.admit(listening)
             running = uvicorn.Server(server.config(app, limits or Limits()))
             thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
             thread.start()

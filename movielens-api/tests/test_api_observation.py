@@ -80,6 +80,15 @@ def test_the_state_of_the_server(serving: Serving, small: Catalogue) -> None:
     assert found["process_resident_memory_bytes", frozenset()] > 1_000_000
 
 
+def test_ratings_that_another_process_added_are_counted(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+        with serving(create_app(small, DEFAULT, store=store)) as server:
+            other.add([(9, 9, 1.0, 9)]).result()
+            assert value(metrics(server), "ratings") == 4
+            store.close()
+            assert value(metrics(server), "ratings") == 4, "a store that cannot be read is no reason to say nothing"
+
+
 def test_nothing_that_clients_make_up_becomes_a_label(serving: Serving, small: Catalogue) -> None:
     with serving(create_app(small, DEFAULT)) as server:
         for number in range(30):

@@ -36,6 +36,16 @@ def test_stops_when_asked(launch: Launch, folder: Path, stop: signal.Signals) ->
     assert "Traceback" not in errors
 
 
+def test_stops_when_asked_while_it_loads(launch: Launch, tmp_path: Path) -> None:
+    process = launch("serve", "--dataset", "synthetic:3000000", "--data-dir", str(tmp_path), "--port", "0")
+    assert process.stderr
+    assert "loading synthetic:3000000" in process.stderr.readline()
+    process.terminate()
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (0, "")
+    assert "Traceback" not in errors
+
+
 @pytest.mark.parametrize(
     ("options", "environ"),
     [

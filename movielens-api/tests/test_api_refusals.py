@@ -1,21 +1,22 @@
 """What keeps the server from starting: one line on stderr and an exit status."""
 
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from movielens_api.auth import DEFAULT, Credentials
+from movielens_api.auth.choice import choose_credentials, is_loopback
 from movielens_api.cli import main
-from movielens_api.settings import choose_credentials, is_loopback
 
 Refused = Callable[..., str]
 OWN = ["--user", "me", "--password", "mine"]
 
 
 @pytest.fixture
-def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Refused:
+def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Refused]:
     """Run `movielens-api serve` where it must fail, and return what it says."""
     monkeypatch.delenv("API_USER", raising=False)
     monkeypatch.delenv("API_PASSWORD", raising=False)
@@ -29,7 +30,9 @@ def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         assert said.err.count("\n") == 1
         return said.err
 
-    return run
+    before = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("environ", [{"API_USER": "me"}, {"API_PASSWORD": "x"}, {"API_USER": "me", "API_PASSWORD": ""}])

@@ -3,11 +3,16 @@
 import json
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from api_testing import Api, Launch, Model, Process, url_of
+
+from movielens_api.catalogue import Catalogue
+from movielens_api.replay import Replay
+from movielens_api.store import Store
 
 DAY = "2016-09-16"
 
@@ -65,6 +70,43 @@ def test_ratings_arrive_in_their_order_and_a_restart_goes_on(replaying: Callable
 def test_a_month_by_default(replaying: Callable[..., Process], model: Model) -> None:
     process = replaying("--replay", "0.001")
     assert Api(url_of(process)).json("/ratings", limit=0)["total"] == len(model.window(None, DAY))
+
+
+def test_ratings_arrive_at_every_worker(replaying: Callable[..., Process], model: Model) -> None:
+    process = replaying("--replay", "1000000000", "--replay-from", DAY, "--workers", "2")
+    url = url_of(process)
+    until_over(Api(url), len(model.rows))
+    # A connection each, held together: they are not all of one worker.
+    apis = [Api(url) for _ in range(6)]
+    assert [api.json("/ratings", limit=0)["total"] for api in apis] == [len(model.rows)] * 6
+
+
+def test_nothing_arrives_at_a_server_that_does_not_start(replaying: Callable[..., Process], tmp_path: Path) -> None:
+    replay = ["--replay", "1000000000", "--replay-from", DAY]
+    process = replaying(*replay, "--access-log", str(tmp_path))
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (2, "")
+    assert errors.endswith(f"movielens-api: cannot write {tmp_path}: Is a directory\n")
+    process = replaying(*replay)
+    assert process.stdout
+    assert "posted ratings" not in "".join(process.stdout.readline() for _ in range(2))
+
+
+def test_a_failure_says_that_the_replay_has_ended(small: Catalogue, tmp_path: Path) -> None:
+    told: list[str] = []
+    store = Store(tmp_path, small)
+    store.close()
+    # Closed, it takes nothing; with that, a replay waits. This is a failure that nobody foresaw.
+    store.add = lambda *_: 1 / 0  # type: ignore[assignment,method-assign,return-value]
+    with Replay(small.ratings, date(1970, 1, 1), 1e9, store, told.append) as replay:
+        replay.start()
+        deadline = time.monotonic() + 30
+        while len(told) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert told[1] == (
+        "the replay has ended, and no more ratings arrive until a restart: ZeroDivisionError: division by zero"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """Several worker processes behind one address: all work, on the same ratings; the dead are replaced, none stays."""
 
+import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -12,10 +15,14 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 from api_testing import Api, Launch, Process, drain, drained, url_of
+
+from movielens_api import assembly, server
+from movielens_api.server import workers
 
 
 @pytest.fixture
@@ -243,3 +250,68 @@ def test_a_killed_worker_loses_nothing_that_was_acknowledged(shared: tuple[Proce
         assert len(found) == answer["total"]
         assert {row["timestamp"] for row in rows_of(2033, acknowledged)} <= found
         assert found <= {row["timestamp"] for row in rows_of(2033, acknowledged + broken)}
+
+
+def test_clients_are_refused_until_all_are_ready(launch: Launch, folder: Path) -> None:
+    with server.bind("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    process = launch("serve", "--dataset", str(folder), "--port", str(port), "--workers", "2")
+    assert eventually(lambda: len(children(process)) == 2)
+    # Python alone takes longer to start than this.
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+    address = urlsplit(url_of(process))
+    socket.create_connection((address.hostname, address.port), timeout=5).close()
+
+
+Run = Callable[[Callable[[], None]], None]
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path) -> Run:
+    """Run two workers from this process, and stop them in order."""
+    settings = assembly.Settings(dataset=str(folder), access_log="/dev/null", data_dir=str(tmp_path))
+    catalogue = assembly.load(settings)
+
+    def serve(announce: Callable[[], None]) -> None:
+        with (
+            assembly.open_store(settings, catalogue, own=True) as store,
+            server.bind("127.0.0.1", 0) as bound,
+        ):
+            workers.run(2, settings.to_json(), bound, store.fileno(), announce)
+
+    return serve
+
+
+def test_one_that_starts_during_the_stop_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = asyncio.create_subprocess_exec
+    pids = []
+
+    async def stopped_meanwhile(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        started = await start(*arguments, **options)
+        pids.append(started.pid)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.1)
+        return started
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", stopped_meanwhile)
+    run(lambda: pytest.fail("it goes on"))
+    assert len(pids) == 2
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_one_that_cannot_be_started_is_tried_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_and_kill() -> None:
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        [killed, _] = subprocess.check_output(["pgrep", "-P", str(os.getpid()), "-f", "server.worker"]).split()
+        os.kill(int(killed), signal.SIGKILL)
+        threading.Thread(target=stop_when_told).start()
+
+    def stop_when_told() -> None:
+        assert eventually(lambda: "tried again in 1 seconds" in caplog.text)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    run(break_and_kill)
+    assert "cannot start a worker: No such file or directory; tried again in 1 seconds" in caplog.text

@@ -119,7 +119,7 @@ def create_app(
         posting.router(kept),
         movies.router(catalogue),
         users.router(kept),
-        metrics.router(counts),
+        metrics.router(counts, kept),
     ):
         app.include_router(router)
     # The last one added is the first one asked.

@@ -46,14 +46,15 @@ def before(catalogue: Catalogue, day: date) -> Catalogue:
 class Replay:
     """Posts ratings as a clock passes their timestamps: first `day` at midnight (UTC), then `speed` times real time.
 
-    After a restart it goes on where it was, so nothing is posted twice.
+    After a restart it goes on where it was, so nothing is posted twice. It waits for `start`, and leaving the context
+    ends it.
 
     Args:
         ratings: all ratings.
         day: the first day whose ratings are posted.
         speed: how many seconds pass on that clock in one of ours.
         store: takes the ratings.
-        tell: takes a line at the start and at the end.
+        tell: takes a line at the start, at the end, and when something is in the way.
     """
 
     def __init__(
@@ -68,15 +69,26 @@ class Replay:
         self._stop = Event()
         self._thread = Thread(target=self._run, name="replay", daemon=True)
 
-    def __enter__(self) -> "Replay":
+    def start(self) -> None:
+        """Let the clock run."""
         self._thread.start()
+
+    def __enter__(self) -> "Replay":
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._replay()
+        except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for ratings should know
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            self._tell(f"the replay has ended, and no more ratings arrive until a restart: {reason}")
+
+    def _replay(self) -> None:
         place = self._arrived()
         at = self._timestamps[place - 1] if place else _midnight(self._day)
         left = len(self._timestamps) - place
@@ -105,6 +117,8 @@ class Replay:
 
     def _arrived(self) -> int:
         """Return how many have been posted, by this process or an earlier one."""
+        if not self._store.latest.version:
+            return 0
         there = self._store.latest.ratings.window(start=self._day).select(ORDER)
         missing = self._rows.with_row_index("place").join(there, on=ORDER, how="anti")["place"]
         # They are posted in order. What else clients posted does not matter.

@@ -43,17 +43,6 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Take an address and listen on it.
-
-    Raises:
-        StartupError: as `bind`.
-    """
-    bound = bind(host, port)
-    admit(bound)
-    return bound
-
-
 def admit(bound: socket.socket) -> None:
     """Listen: from here on, clients can connect.
 

@@ -29,7 +29,7 @@ def run(number: int, settings: str, bound: socket.socket, lock: int, announce: C
         settings: what each is told, on one line. It goes through a pipe: command lines are public.
         bound: the socket that all of them accept connections from.
         lock: the descriptor of the store's lock, which they hold as well, so that it is held as long as one serves.
-        announce: called once all are ready.
+        announce: called once all are ready, to let clients connect and to say so.
 
     Raises:
         StartupError: a worker did not start.
@@ -69,19 +69,29 @@ class Workers:
             await asyncio.gather(*(self._keep(worker) for worker in workers))
         finally:
             self._signal(signal.SIGKILL)
+            await asyncio.gather(*(self._end(worker) for worker in list(self._processes)))
 
     async def _start(self) -> Process:
         command = (sys.executable, "-m", "movielens_api.server.worker", str(self._bound.fileno()))
-        # In a session of its own, Ctrl+C reaches a worker through its parent only, and once.
-        worker = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=PIPE,
-            stdout=PIPE,
-            pass_fds=(self._bound.fileno(), self._lock),
-            env=self._environment,
-            start_new_session=True,
-        )
+        try:
+            # In a session of its own, Ctrl+C reaches a worker through its parent only, and once.
+            worker = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=PIPE,
+                stdout=PIPE,
+                pass_fds=(self._bound.fileno(), self._lock),
+                env=self._environment,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise StartupError(f"cannot start a worker: {error.strerror or error}") from error
+        return await self._ready(worker)
+
+    async def _ready(self, worker: Process) -> Process:
         self._processes.add(worker)
+        if self._stopping.is_set():
+            # It was not among those that were told to.
+            self._signal(signal.SIGTERM)
         assert worker.stdin is not None  # noqa: S101 - it is a pipe
         assert worker.stdout is not None  # noqa: S101 - it is a pipe
         worker.stdin.write(self._settings)

@@ -95,25 +95,19 @@ def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> Found:
         posted = log.newest(connection)
         if known != digest:
             _refuse_change(connection, files, catalogue.name)
-        if own:
-            _mark(connection, is_closed=False)
         return Found(Origin(digest, lineage), posted, crashed=not closed, last=log.last_received(connection))
     finally:
         connection.close()
 
 
-def close_database(files: Files) -> None:
-    """Note that the server stopped in order."""
+def mark(files: Files, *, is_closed: bool) -> None:
+    """Note that the server begins to write, or that it stopped in order: else, it crashed."""
     connection = files.connect()
     try:
-        _mark(connection, is_closed=True)
+        with database.writing(connection):
+            connection.execute("UPDATE origin SET is_closed = ?", (is_closed,))
     finally:
         connection.close()
-
-
-def _mark(connection: sqlite3.Connection, *, is_closed: bool) -> None:
-    with database.writing(connection):
-        connection.execute("UPDATE origin SET is_closed = ?", (is_closed,))
 
 
 def _prepare(connection: sqlite3.Connection, files: Files, name: str, digest: bytes) -> None:

@@ -55,6 +55,9 @@ class Store:
             self._versions = Versions(self._files, catalogue.ratings, self.found.origin)
             self._compactor = Compactor(self._files, self._versions)
             self._writer = Writer(self._files, self._versions.refresh, self._tidy)
+            if own:
+                # Last: whoever is stopped before has nothing to close.
+                opening.mark(self._files, is_closed=False)
         self._renewals = Renewals()
         self._tidying: asyncio.Future[None] | None = None
 
@@ -151,7 +154,7 @@ class Store:
         self._compactor.close()
         self._versions.close()
         if self._lock:
-            opening.close_database(self._files)
+            opening.mark(self._files, is_closed=True)
             self._lock.close()
 
     def __enter__(self) -> "Store":

@@ -36,18 +36,9 @@ def choose_credentials(given: Credentials | None, host: str, *, has_users: bool)
     if given is None and has_users and not is_loopback(host):
         return None
     chosen = given or DEFAULT
-    refuse_default_in_public(chosen, host)
-    return chosen
-
-
-def refuse_default_in_public(credentials: Credentials, host: str) -> None:
-    """Guard against a server that the whole network can log in to.
-
-    Raises:
-        StartupError: the password is the default one, and the host is not this computer only.
-    """
-    if credentials.password == DEFAULT.password and not is_loopback(host):
+    if chosen.password == DEFAULT.password and not is_loopback(host):
         raise StartupError(f"not on {host} with the default password: set API_USER and API_PASSWORD, or add users")
+    return chosen
 
 
 def is_loopback(host: str) -> bool:

@@ -1,0 +1,127 @@
+"""The options of `movielens-api serve`, and what may stand behind each."""
+
+import argparse
+import os
+import re
+from datetime import date
+
+
+def add_to(parser: argparse.ArgumentParser) -> None:
+    """Add the options to the parser of the subcommand."""
+    _add_dataset(parser)
+    _add_access(parser)
+    _add_operation(parser)
+    _add_replay(parser)
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset",
+        default="sample",
+        metavar="NAME|PATH",
+        help="sample, ml-latest-small, ml-25m, ml-32m, synthetic:N, or a folder or zip with GroupLens' ratings.csv and "
+        "movies.csv (default: sample)",
+    )
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="where posted ratings, users, downloads, the binary cache and quarantined rows are kept "
+        "(default: the user's data directory, and the user's cache directory for what comes back)",
+    )
+    parser.add_argument(
+        "--max-damaged",
+        type=_share,
+        metavar="SHARE",
+        help="the share of damaged ratings up to which the rest is loaded (default: 0.001)",
+    )
+
+
+def _add_access(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=5000, help="the port to listen on; 0 picks one (default: 5000)")
+    parser.add_argument("--user", help="the user to accept (default: $API_USER)")
+    parser.add_argument(
+        "--password",
+        help="the password to accept (default: $API_PASSWORD, which other users of the machine cannot see)",
+    )
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--replay",
+        type=_speed,
+        metavar="SPEED",
+        help="let historical ratings arrive as if live, at so many times real time (8640: a day in ten seconds)",
+    )
+    parser.add_argument(
+        "--replay-from",
+        type=_day,
+        metavar="YYYY-MM-DD",
+        help="the first day (UTC) whose ratings arrive; earlier ones are there (default: 30 days before the last)",
+    )
+
+
+def _add_operation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rate-limit",
+        type=_rate,
+        metavar="N",
+        help="how many requests a second each user may send, and how many at once (default: any number)",
+    )
+    parser.add_argument(
+        "--workers", type=_workers, default=1, metavar="N", help="how many processes answer (default: 1)"
+    )
+    parser.add_argument(
+        "--tls-certificate", metavar="FILE", help="speak TLS with this certificate and its chain, in PEM"
+    )
+    parser.add_argument("--tls-key", metavar="FILE", help="the key of the certificate, in PEM")
+    parser.add_argument("--tls-key-password-file", metavar="FILE", help="the password of the key, if it has one")
+    parser.add_argument(
+        "--access-log",
+        default="-",
+        metavar="FILE",
+        help="a line of JSON per request goes there; - is standard error, /dev/null nowhere (default: -)",
+    )
+
+
+def _workers(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    if number > 1 and os.name != "posix":
+        raise argparse.ArgumentTypeError("several workers need a POSIX system; this one can have 1")
+    return number
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - the highest port there is
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
+    return port
+
+
+def _rate(text: str) -> int:
+    rate = int(text)
+    if not 1 <= rate <= 1_000_000:  # noqa: PLR2004 - far beyond what one computer answers
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000000")
+    return rate
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed <= 1e9:  # noqa: PLR2004 - thirty years in a second
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and up to 1000000000")
+    return speed
+
+
+def _day(text: str) -> date:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise argparse.ArgumentTypeError(f"{text} is not a day written YYYY-MM-DD")
+    return date.fromisoformat(text)
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
