@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.client import FatalError
-from airflow_movielens.client.fetch import fetch_window, fill
+from airflow_movielens.client.fetch.whole_window import fetch_window, fill
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.ranking import add_titles, rank_large, ranking_method

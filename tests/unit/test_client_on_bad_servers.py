@@ -8,7 +8,7 @@ import requests
 from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, FatalError, MovielensClient, RatingsChangedError, RetryableError, Window
-from airflow_movielens.client.fetch import ATTEMPTS, fetch_window
+from airflow_movielens.client.fetch.whole_window import ATTEMPTS, fetch_window
 from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.ratings.spool import Spool
 
@@ -290,7 +290,7 @@ def test_user_and_password_are_sent_as_utf_8():
 def test_a_server_that_never_answers_is_a_timeout(sleeps):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         base_url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with MovielensClient(base_url, retries=1, timeout=(0.2, 0.2)) as client:
+        with MovielensClient(base_url, retries=1, read_timeout=0.2) as client:
             with pytest.raises(RetryableError, match="did not answer in time"):
                 client.count_ratings()
     assert len(sleeps) == 1

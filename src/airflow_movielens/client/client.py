@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_movielens.client.envelope import read_page, read_total
+from airflow_movielens.client.decoding.envelope import read_page, read_total
 from airflow_movielens.client.errors import BadAnswerError
-from airflow_movielens.client.http import build_session, get_json
-from airflow_movielens.client.offsets import read_by_offset
-from airflow_movielens.client.retries import with_retries
+from airflow_movielens.client.http.retries import with_retries
+from airflow_movielens.client.http.session import build_session, get_json
+from airflow_movielens.client.pagination.offsets import read_by_offset
 from airflow_movielens.client.settings import ClientSettings, checked_page_size
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
     from requests import Session
 
-    from airflow_movielens.client.envelope import Page
+    from airflow_movielens.client.decoding.envelope import Page
     from airflow_movielens.client.errors import Exchange
     from airflow_movielens.ratings.schema import Table
 

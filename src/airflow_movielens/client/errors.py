@@ -4,6 +4,7 @@ MovielensError
 ├── RetryableError              try again later
 │   ├── RatingsChangedError     try again: the window starts over
 │   └── BadAnswerError          ask once more; never leaves the client: becomes a DataError
+│       └── BadRowsError        rows break the contract: may be quarantined
 ├── FatalError                  mend the configuration or the request first
 └── DataError                   the server's data breaks the contract: look at it
 
@@ -13,6 +14,12 @@ Every error that comes from an exchange with the server carries that ``exchange`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_movielens.client.rows import BadRow
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,18 @@ class RatingsChangedError(RetryableError):
 
 class BadAnswerError(RetryableError):
     """An answer that cannot be read or breaks the contract; if it stays so, a `DataError` says it."""
+
+
+class BadRowsError(BadAnswerError):
+    """Rows of an answer break the contract.
+
+    Attributes:
+        bad_rows: These rows.
+    """
+
+    def __init__(self, message: str, exchange: Exchange, bad_rows: Sequence[BadRow]) -> None:
+        super().__init__(message, exchange)
+        self.bad_rows = tuple(bad_rows)
 
 
 class FatalError(MovielensError):

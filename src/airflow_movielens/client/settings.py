@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_movielens.client.errors import FatalError
 
 DEFAULT_PAGE_SIZE = 1000
+DEFAULT_CONCURRENCY = 16
+DataFormat = Literal["auto", "arrow", "ndjson", "json"]
 MIN_PAGE_SIZE = 2
 """Pages overlap by one row, so a page must hold two to make progress."""
 
@@ -26,8 +30,17 @@ class ClientSettings:
         password: Its password. Never shown.
         token: Bearer token, sent instead of user and password. Never shown.
         page_size: Rows asked for in one request, at least 1.
+        concurrency: How many requests may be under way at once, at least 1. Fewer are while the server is in trouble.
+        requests_per_second: How many requests may be begun in a second; None for any number.
         retries: How often a failed request is tried again, at least 0.
-        timeout: Seconds to wait for a connection, and for each piece of an answer.
+        connect_timeout: Seconds to wait for a connection.
+        read_timeout: Seconds to wait for each piece of an answer.
+        total_timeout: Seconds that one request may take in all, to the end of its answer.
+        data_format: What to ask the server for: ``auto`` for the best it speaks, or ``arrow``, ``ndjson`` or ``json``.
+        verify_tls: Whether a server must prove with a certificate that it is the one.
+        ca_file: PEM file with the certificates of authorities to trust instead of the usual ones; None for those.
+        client_certificate: PEM file with a certificate to show to the server, and its chain; None for none.
+        client_key: PEM file with its key; None if it is in the same file.
 
     Raises:
         FatalError: A value is out of range, or the URL is unusable.
@@ -38,8 +51,17 @@ class ClientSettings:
     password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     page_size: int = DEFAULT_PAGE_SIZE
+    concurrency: int = DEFAULT_CONCURRENCY
+    requests_per_second: float | None = None
     retries: int = 3
-    timeout: tuple[float, float] = (10.0, 60.0)
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    total_timeout: float = 300.0
+    data_format: DataFormat = "auto"
+    verify_tls: bool = True
+    ca_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
 
     def __post_init__(self) -> None:
         _split(self.base_url)
@@ -49,6 +71,14 @@ class ClientSettings:
             raise FatalError("the token must be printable ASCII without spaces or line ends: was it pasted with one?")
         if self.retries < 0:
             raise FatalError(f"retries is {self.retries}: give 0 or more")
+        if self.concurrency < 1:
+            raise FatalError(f"concurrency is {self.concurrency}: give a whole number of at least 1")
+        for name in ("connect_timeout", "read_timeout", "total_timeout", "requests_per_second"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise FatalError(f"{name} is {value}: give a number above 0")
+        if self.data_format not in get_args(DataFormat):
+            raise FatalError(f"data_format is {self.data_format!r}: give one of {', '.join(get_args(DataFormat))}")
 
 
 def checked_page_size(page_size: int) -> int:

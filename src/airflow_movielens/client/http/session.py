@@ -77,7 +77,7 @@ def get_json(session: Session, url: str, params: dict[str, Any], settings: Clien
     import requests
 
     try:
-        response = session.get(url, params=params, timeout=settings.timeout)
+        response = session.get(url, params=params, timeout=(settings.connect_timeout, settings.read_timeout))
     except requests.TooManyRedirects as error:
         raise FatalError("the API redirects in a circle", Exchange("GET", url)) from error
     except ValueError as error:

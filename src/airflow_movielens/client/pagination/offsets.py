@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from airflow_movielens.client.envelope import Page
+    from airflow_movielens.client.decoding.envelope import Page
     from airflow_movielens.ratings.schema import Table
 
 

@@ -1,0 +1,1 @@
+"""One request and its answer: the session, time limits, pace, retries."""

@@ -1,0 +1,142 @@
+"""What is passed on inside the client: checked rows, pages, batches, and bookmarks to go on from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from airflow_movielens.client.errors import Exchange
+
+RowKey = tuple[Any, ...]
+"""The values of a row as it was sent, in the order of the table's columns; to tell whether a row is the same row."""
+
+PaginationKind = Literal["offset", "section", "cursor"]
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that breaks the contract.
+
+    Attributes:
+        url: The request whose answer held it, without credentials.
+        number: Its place in that answer, from 0.
+        column: The column that is wrong; empty if the row as a whole is (no object, or out of order).
+        problem: What was found and what was expected, in words.
+        row: The row as it was sent.
+    """
+
+    url: str
+    number: int
+    column: str
+    problem: str
+    row: Any
+
+    def __str__(self) -> str:
+        return (
+            f"row {self.number}, column {self.column!r}: {self.problem}"
+            if self.column
+            else (f"row {self.number}: {self.problem}")
+        )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of an answer, or of a piece of a streamed one, checked against the contract.
+
+    Attributes:
+        good: Those that keep it, in canonical order, with the table's columns and dtypes.
+        count: How many were sent, the bad ones too.
+        first: The first as it was sent; None if none was.
+        last: The last as it was sent; None if none was.
+        bad: Those that break the contract; never any unless they are to be quarantined.
+    """
+
+    good: pl.DataFrame
+    count: int
+    first: RowKey | None = None
+    last: RowKey | None = None
+    bad: tuple[BadRow, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a table.
+
+    Attributes:
+        rows: Its rows.
+        total: How many rows the server says the whole window has; None if it does not say.
+        snapshot: The server's name for the state of the data that the page is from; None if it names none.
+        next_url: From ``Link: …; rel="next"``, absolute; None if there is none.
+        section_url: From ``Link-Template: "…{&offset,limit}"; rel="section"``, absolute and without the braces: with
+            ``&offset=…&limit=…`` behind it, a section of this very snapshot and window; None if there is none.
+        media_type: The format it came in.
+        exchange: Where it came from, for error messages.
+    """
+
+    rows: Rows
+    total: int | None
+    snapshot: str | None
+    next_url: str | None
+    section_url: str | None
+    media_type: str
+    exchange: Exchange
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """How to go on behind a batch, in this process or another one. JSON knows all its values.
+
+    Attributes:
+        kind: The kind of pagination.
+        count: How many rows of the window came so far, as they were sent.
+        page_size: Rows to ask for in one request.
+        total: How many rows the window was said to have; None if the server does not say.
+        last: The last row so far, as it was sent; None if none came.
+        snapshot: The name of the state of the data; None if the server names none.
+        url: Where to go on, without scheme and host: the section or the next page; None for offsets.
+        media_type: The format of the rows.
+    """
+
+    kind: PaginationKind
+    count: int
+    page_size: int
+    total: int | None
+    last: RowKey | None = None
+    snapshot: str | None = None
+    url: str | None = None
+    media_type: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The bookmark in values that JSON knows."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Bookmark:
+        """Read what `to_dict` gave, perhaps after a way through JSON.
+
+        Raises:
+            ValueError: It is none.
+        """
+        try:
+            last = values["last"]
+            return cls(**{**values, "last": None if last is None else tuple(last)})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"this is no bookmark: {values!r}") from error
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a window, behind those of the batch before.
+
+    Attributes:
+        rows: The rows; none of them was in an earlier batch.
+        bookmark: How to go on behind them.
+        is_last: Whether the window is complete and verified with this batch.
+    """
+
+    rows: Rows
+    bookmark: Bookmark
+    is_last: bool = False
