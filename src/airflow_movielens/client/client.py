@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+import asyncio
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import urlencode
 
-from airflow_movielens.client.decoding.envelope import read_page, read_total
+from airflow_movielens.client.decoding import ACCEPT, read_total
 from airflow_movielens.client.errors import BadAnswerError
+from airflow_movielens.client.http.pace import Pace
 from airflow_movielens.client.http.retries import with_retries
-from airflow_movielens.client.http.session import build_session, get_json
-from airflow_movielens.client.pagination.offsets import read_by_offset
+from airflow_movielens.client.http.transport import Transport
+from airflow_movielens.client.pagination.congestion import CongestionWindow
+from airflow_movielens.client.pagination.in_flight import InFlight
+from airflow_movielens.client.pagination.reading import read_on, read_window
+from airflow_movielens.client.pagination.source import Source
 from airflow_movielens.client.settings import ClientSettings, checked_page_size
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from datetime import date
 
     import polars as pl
     from requests import Session
 
-    from airflow_movielens.client.decoding.envelope import Page
-    from airflow_movielens.client.errors import Exchange
+    from airflow_movielens.client.rows import Batch, Bookmark
     from airflow_movielens.ratings.schema import Table
+
+OnBadRows = Literal["fail", "quarantine"]
 
 
 class MovielensClient:
@@ -50,7 +57,11 @@ class MovielensClient:
         **settings: Any,
     ) -> None:
         self.settings = ClientSettings(base_url.rstrip("/"), user, password, token, **settings)
-        self.session: Session = build_session(self.settings)
+        self._transport = Transport(self.settings)
+        self.session: Session = self._transport.session
+        self._pace = Pace(self.settings.requests_per_second)
+        self._congestion = CongestionWindow(self.settings.concurrency)
+        self._in_flight = InFlight(self._congestion)
 
     def get_ratings(
         self,
@@ -81,12 +92,66 @@ class MovielensClient:
         end_date: str | date | None = None,
         batch_size: int | None = None,
     ) -> Iterator[pl.DataFrame]:
-        """Read the ratings of a window as dataframes, one a page; arguments and errors as for `get_ratings`.
+        """Read the ratings of a window as dataframes, piece by piece; arguments and errors as for `get_ratings`.
 
         Yields:
-            Dataframes of userId Int32, movieId Int32, rating Float32, timestamp Int64.
+            Dataframes of userId Int32, movieId Int32, rating Float32, timestamp Int64, none of them empty.
         """
-        return self._frames(RATINGS, Window.of(start_date, end_date), batch_size)
+        batches = self.read_batches(start_date, end_date, batch_size)
+        return (batch.rows.good for batch in batches if len(batch.rows.good))
+
+    def read_batches(
+        self,
+        start_date: str | date | None = None,
+        end_date: str | date | None = None,
+        batch_size: int | None = None,
+        *,
+        bookmark: Bookmark | None = None,
+        on_bad_rows: OnBadRows = "fail",
+    ) -> Iterator[Batch]:
+        """Read the ratings of a window in batches that tell how to go on behind each.
+
+        Args:
+            start_date: As for `get_ratings`.
+            end_date: As for `get_ratings`.
+            batch_size: As for `get_ratings`.
+            bookmark: Of a batch of the same window that was read before, to go on behind it; None to begin.
+            on_bad_rows: What to do with rows that break the contract, on a second look too: ``fail`` raises,
+                ``quarantine`` sets them aside in `Rows.bad`.
+
+        Yields:
+            Batches; the last one says that the window is complete, and may have no rows.
+
+        Raises:
+            RatingsChangedError: The data changed meanwhile, or since the bookmark: throw away what came before.
+            MovielensError: See its other subclasses.
+        """
+        window = Window.of(start_date, end_date)
+        accept = ACCEPT[self.settings.data_format]
+        source = self._source(RATINGS, window, batch_size, accept, quarantine=on_bad_rows == "quarantine")
+        return read_window(source) if bookmark is None else read_on(source, bookmark)
+
+    async def aget_rating_frames(
+        self,
+        start_date: str | date | None = None,
+        end_date: str | date | None = None,
+        batch_size: int | None = None,
+    ) -> AsyncIterator[pl.DataFrame]:
+        """Read as `get_rating_frames` does, without blocking the event loop: the work is done in threads."""
+        frames = self.get_rating_frames(start_date, end_date, batch_size)
+        while (frame := await asyncio.to_thread(next, frames, None)) is not None:
+            yield frame
+
+    async def aget_ratings(
+        self,
+        start_date: str | date | None = None,
+        end_date: str | date | None = None,
+        batch_size: int | None = None,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Read as `get_ratings` does, without blocking the event loop."""
+        async for frame in self.aget_rating_frames(start_date, end_date, batch_size):
+            for row in frame.iter_rows(named=True):
+                yield row
 
     def get_movies(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
         """Read all movies, lazily: ``{"movieId", "title", "year", "genres"}`` in the order of movieId."""
@@ -95,11 +160,11 @@ class MovielensClient:
 
     def get_movie_frames(self, batch_size: int | None = None) -> Iterator[pl.DataFrame]:
         """Read all movies as dataframes of movieId Int32, title String, year Int32, genres String, one a page."""
-        return self._frames(MOVIES, Window(), batch_size)
+        return self._frames(MOVIES, batch_size)
 
     def get_users(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
         """Read all users, lazily: ``{"userId", "num_ratings"}`` in the order of userId."""
-        for frame in self._frames(USERS, Window(), batch_size):
+        for frame in self._frames(USERS, batch_size):
             yield from frame.iter_rows(named=True)
 
     def count_ratings(self, start_date: str | date | None = None, end_date: str | date | None = None) -> int:
@@ -108,20 +173,25 @@ class MovielensClient:
         Raises:
             MovielensError: See its subclasses; `DataError` if the server does not announce a total.
         """
-        window = Window.of(start_date, end_date)
+        query = urlencode({**Window.of(start_date, end_date).query(), "offset": 0, "limit": 0})
 
         def count() -> int:
-            body, exchange = self._get(RATINGS, window, 0, 0)
-            total = read_total(body, exchange) if isinstance(body, dict) else None
+            answer = self._transport.get(f"{self.settings.base_url}/{RATINGS.name}?{query}", ACCEPT["json"])
+            total = read_total(answer)
             if total is None:
-                raise BadAnswerError('the API\'s answer has no "total", so ratings cannot be counted', exchange)
+                raise BadAnswerError('the API\'s answer has no "total", so ratings cannot be counted', answer.exchange)
             return total
 
-        return with_retries(count, self.settings.retries)
+        return with_retries(count, self.settings.retries, self._pace)
+
+    async def acount_ratings(self, start_date: str | date | None = None, end_date: str | date | None = None) -> int:
+        """Count as `count_ratings` does, without blocking the event loop."""
+        return await asyncio.to_thread(self.count_ratings, start_date, end_date)
 
     def close(self) -> None:
-        """Close the connections."""
-        self.session.close()
+        """Close the connections; what is still under way is cut off."""
+        self._in_flight.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -129,17 +199,24 @@ class MovielensClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _frames(self, table: Table, window: Window, batch_size: int | None) -> Iterator[pl.DataFrame]:
+    def _frames(self, table: Table, batch_size: int | None) -> Iterator[pl.DataFrame]:
+        batches = read_window(self._source(table, Window(), batch_size, ACCEPT["json"]))
+        return (batch.rows.good for batch in batches if len(batch.rows.good))
+
+    def _source(
+        self, table: Table, window: Window, batch_size: int | None, accept: str, *, quarantine: bool = False
+    ) -> Source:
         page_size = checked_page_size(self.settings.page_size if batch_size is None else batch_size)
-
-        def fetch(offset: int, limit: int) -> Page:
-            return with_retries(lambda: read(offset, limit), self.settings.retries)
-
-        def read(offset: int, limit: int) -> Page:
-            return read_page(*self._get(table, window, offset, limit), table, window)
-
-        return read_by_offset(fetch, table, page_size)
-
-    def _get(self, table: Table, window: Window, offset: int, limit: int) -> tuple[Any, Exchange]:
-        params = {**window.query(), "offset": offset, "limit": limit}
-        return get_json(self.session, f"{self.settings.base_url}/{table.name}", params, self.settings)
+        return Source(
+            self._transport,
+            self.settings.base_url,
+            self.settings.retries,
+            self._pace,
+            self._congestion,
+            self._in_flight,
+            table,
+            window,
+            page_size,
+            accept,
+            quarantine,
+        )

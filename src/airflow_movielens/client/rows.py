@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,6 +62,15 @@ class Rows:
     bad: tuple[BadRow, ...] = ()
 
 
+def without_first(rows: Rows) -> Rows:
+    """The rows but for the first that was sent."""
+    if rows.count <= 1:
+        return Rows(rows.good.clear(), 0)
+    first_is_bad = bool(rows.bad) and rows.bad[0].number == 0
+    good, bad = (rows.good, rows.bad[1:]) if first_is_bad else (rows.good.slice(1), rows.bad)
+    return Rows(good, rows.count - 1, None, rows.last, bad)
+
+
 @dataclass(frozen=True)
 class Page:
     """One page of a table.
@@ -83,6 +93,11 @@ class Page:
     section_url: str | None
     media_type: str
     exchange: Exchange
+
+
+def without_host(url: str | None) -> str | None:
+    """Path and query of a URL, for a bookmark: what goes on elsewhere goes to the host that is configured there."""
+    return None if url is None else urlunsplit(("", "", *urlsplit(url)[2:4], ""))
 
 
 @dataclass(frozen=True)

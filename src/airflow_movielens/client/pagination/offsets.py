@@ -3,62 +3,72 @@
 Each page begins with the last row of the page before. If rows were inserted or deleted before that point, the
 repeated row differs; if anywhere else, ``total`` does. A server may clamp ``limit``, so a short page is no end: the
 end is reached when a page brings nothing but the repeated row, and ``total`` must agree.
+
+Where the pages begin is known beforehand, so many are under way; a short one is followed by a new plan.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+from itertools import chain, count, takewhile
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import RatingsChangedError
+from airflow_movielens.client.pagination.checks import check_complete, check_repeated, check_same_state
+from airflow_movielens.client.rows import Batch, without_first
+from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    import polars as pl
-
-    from airflow_movielens.client.decoding.envelope import Page
-    from airflow_movielens.ratings.schema import Table
+    from airflow_movielens.client.pagination.source import Source
+    from airflow_movielens.client.rows import Bookmark, Page
 
 
-def read_by_offset(fetch: Callable[[int, int], Page], table: Table, page_size: int) -> Iterator[pl.DataFrame]:
-    """Read all rows of a window, page after page.
+class OffsetPages:
+    """The rest of a window, page after page by offset and limit.
 
     Args:
-        fetch: Gets the page at (offset, limit).
-        table: What the rows are.
-        page_size: Rows to ask for in one request, at least 2.
-
-    Yields:
-        Non-empty dataframes that together hold every row once, in canonical order.
-
-    Raises:
-        RatingsChangedError: The pages do not belong to one state of the data.
+        source: Where the pages come from.
     """
-    page = fetch(0, page_size)
-    total, rows, count = page.total, page.rows, 0
-    while not rows.is_empty():
-        yield rows
-        count += len(rows)
-        last = rows.tail(1)
-        page = fetch(count - 1, page_size)
-        _check_unchanged(page, total, last)
-        rows = page.rows.slice(1)
-    _check_complete(count, total, table, page if total is not None else fetch(count, page_size))
 
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
-def _check_complete(count: int, total: int | None, table: Table, page: Page) -> None:
-    if total is not None and count != total:
-        message = f"the API announced {total} {table.name} but {count} can be read: they change, or its total is wrong"
-        raise RatingsChangedError(message, page.exchange)
-    if total is None and not page.rows.is_empty():
-        message = f"the API has more {table.name} after what looked like the end, at row {count}"
-        raise RatingsChangedError(message, page.exchange)
+    def batches(self, at: Bookmark) -> Iterator[Batch]:
+        """Read on behind ``at``.
 
+        Raises:
+            RatingsChangedError: The pages do not belong to one state of the data.
+        """
+        while True:
+            for page in self._pages(at):
+                check_same_state(page, at)
+                check_repeated(page, at.last)
+                new = without_first(page.rows)
+                if not new.count:
+                    self._check_end(at, page)
+                    yield Batch(new, at, is_last=True)
+                    return
+                at = replace(at, count=at.count + new.count, last=new.last)
+                yield Batch(new, at)
+                if page.rows.count < at.page_size and at.count != at.total:
+                    at = replace(at, page_size=max(page.rows.count, MIN_PAGE_SIZE))
+                    break
 
-def _check_unchanged(page: Page, total: int | None, last: pl.DataFrame) -> None:
-    if page.total != total:
-        message = f"the data changed while it was read: the total went from {total} to {page.total}"
-        raise RatingsChangedError(message, page.exchange)
-    if not page.rows.head(1).equals(last):
-        message = f"the data changed while it was read: the page should begin with {last.row(0)}"
-        raise RatingsChangedError(message, page.exchange)
+    def _pages(self, at: Bookmark) -> Iterator[Page]:
+        begin = at.count - 1
+        offsets: Iterator[int] = count(begin, at.page_size - 1)
+        if at.total is not None:
+            # The last page asks for what lies behind the end, and so proves it.
+            last = max(at.total - 1, begin)
+            offsets = chain(takewhile(lambda offset: offset < last, offsets), [last])
+        return self._source.together(partial(self._source.page, offset, at.page_size) for offset in offsets)
+
+    def _check_end(self, at: Bookmark, page: Page) -> None:
+        check_complete(at.count, at.total, self._source.table, page.exchange)
+        # A limit clamped to one row looks like the end, too.
+        if at.total is None and (behind := self._source.page(at.count, at.page_size)).rows.count:
+            message = f"the API has more {self._source.table.name} after what looked like the end, at row {at.count}"
+            raise RatingsChangedError(message, behind.exchange)

@@ -1,0 +1,70 @@
+"""What shows that pages belong to one state of the data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_movielens.client.errors import RatingsChangedError
+
+if TYPE_CHECKING:
+    from airflow_movielens.client.errors import Exchange
+    from airflow_movielens.client.rows import Bookmark, Page, RowKey, Rows
+    from airflow_movielens.ratings.schema import Table
+
+
+def check_same_state(page: Page, before: Bookmark) -> None:
+    """Compare a page's total and snapshot with those before.
+
+    Raises:
+        RatingsChangedError: They differ.
+    """
+    if page.total != before.total:
+        message = f"the data changed while it was read: the total went from {before.total} to {page.total}"
+        raise RatingsChangedError(message, page.exchange)
+    if page.snapshot != before.snapshot:
+        message = f"the data changed while it was read: the snapshot went from {before.snapshot} to {page.snapshot}"
+        raise RatingsChangedError(message, page.exchange)
+
+
+def check_repeated(page: Page, last: RowKey | None) -> None:
+    """Check that a page begins with the last row of the page before.
+
+    Raises:
+        RatingsChangedError: It does not.
+    """
+    if page.rows.first != last:
+        message = f"the data changed while it was read: the page should begin with {last}"
+        raise RatingsChangedError(message, page.exchange)
+
+
+def check_behind(rows: Rows, last: RowKey | None, table: Table, exchange: Exchange | None) -> None:
+    """Check that rows come behind ``last`` in the order of the table.
+
+    Raises:
+        RatingsChangedError: They do not.
+    """
+    if last is None or rows.first is None:
+        return
+    before, first = _key(last, table), _key(rows.first, table)
+    # Rows that are to be quarantined may hold anything.
+    if not all(isinstance(value, int) for value in (*before, *first)):
+        return
+    if first <= before:
+        message = f"the pages overlap: a page begins with {rows.first}, the page before ends with {last}"
+        raise RatingsChangedError(message, exchange)
+
+
+def check_complete(count: int, total: int | None, table: Table, exchange: Exchange | None) -> None:
+    """Check that as many rows came as were announced.
+
+    Raises:
+        RatingsChangedError: More or fewer came.
+    """
+    if total is not None and count != total:
+        message = f"the API announced {total} {table.name} but {count} can be read: they change, or its total is wrong"
+        raise RatingsChangedError(message, exchange)
+
+
+def _key(row: RowKey, table: Table) -> tuple[object, ...]:
+    values = dict(zip(table.column_names, row, strict=False))
+    return tuple(values.get(name) for name in table.key)

@@ -1,0 +1,54 @@
+"""Cursors: each answer tells where the next page is (``Link: <…>; rel="next"``, RFC 8288).
+
+A server whose cursors lead through a snapshot gives one state of the data. What it tells about that is compared: its
+name for the snapshot, the total, and that pages rise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airflow_movielens.client.errors import RatingsChangedError
+from airflow_movielens.client.pagination.checks import check_behind, check_complete, check_same_state
+from airflow_movielens.client.pagination.read_ahead import read_ahead
+from airflow_movielens.client.rows import Batch, without_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_movielens.client.pagination.source import Source
+    from airflow_movielens.client.rows import Bookmark, Page
+
+
+class CursorPages:
+    """The rest of a window, from link to link.
+
+    Args:
+        source: Where the pages come from.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def batches(self, at: Bookmark) -> Iterator[Batch]:
+        """Read on behind ``at``.
+
+        Raises:
+            RatingsChangedError: The snapshot is gone, or the pages do not belong together.
+        """
+        return read_ahead(self._source.in_flight, at, self._fetch, self._check)
+
+    def _fetch(self, at: Bookmark) -> Page:
+        return self._source.page_at(self._source.absolute(at.url or ""))
+
+    def _check(self, page: Page, at: Bookmark) -> Batch:
+        check_same_state(page, at)
+        check_behind(page.rows, at.last, self._source.table, page.exchange)
+        url = without_host(page.next_url)
+        behind = replace(at, count=at.count + page.rows.count, last=page.rows.last or at.last, url=url)
+        if url is None:
+            check_complete(behind.count, at.total, self._source.table, page.exchange)
+        elif not page.rows.count:
+            raise RatingsChangedError("the API links from a page without rows to a next one", page.exchange)
+        return Batch(page.rows, behind, is_last=url is None)

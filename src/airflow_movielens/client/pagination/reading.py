@@ -1,0 +1,97 @@
+"""A window from its first page to its last row: the first answer tells which kind of pagination the server speaks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from airflow_movielens.client.decoding import can_be_streamed
+from airflow_movielens.client.errors import FatalError, RatingsChangedError
+from airflow_movielens.client.pagination.checks import check_complete
+from airflow_movielens.client.pagination.cursors import CursorPages
+from airflow_movielens.client.pagination.offsets import OffsetPages
+from airflow_movielens.client.pagination.sections import SectionPages
+from airflow_movielens.client.pagination.streams import SectionStream
+from airflow_movielens.client.rows import Batch, Bookmark, Rows, without_host
+from airflow_movielens.client.settings import MIN_PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_movielens.client.pagination.source import Source
+    from airflow_movielens.client.rows import Page
+
+_REFUSED_STATUS = {401, 403}
+
+
+class Pagination(Protocol):
+    """A kind of pagination."""
+
+    def batches(self, at: Bookmark) -> Iterator[Batch]:
+        """Read on behind ``at``, to the last row; the last batch says that it is."""
+
+
+def read_window(source: Source) -> Iterator[Batch]:
+    """Read a window from its start.
+
+    Raises:
+        RatingsChangedError: The data changed meanwhile.
+        MovielensError: See its subclasses.
+    """
+    first = source.page(0, source.page_size)
+    if not first.rows.count:
+        check_complete(0, first.total, source.table, first.exchange)
+    at = _behind(first, source.page_size)
+    is_last = _is_whole(first)
+    yield Batch(first.rows, at, is_last=is_last)
+    if not is_last:
+        yield from _pagination(source, at).batches(at)
+
+
+def read_on(source: Source, at: Bookmark) -> Iterator[Batch]:
+    """Read a window on from a bookmark, which may be of another process.
+
+    Raises:
+        RatingsChangedError: The data changed since, or the server does not know any more how to go on.
+        MovielensError: See its subclasses.
+    """
+    if at.kind != "offset" and (at.url is None or at.count == at.total):
+        yield Batch(Rows(source.table.empty(), 0), at, is_last=True)
+        return
+    try:
+        yield from _pagination(source, at).batches(at)
+    except FatalError as error:
+        if error.exchange is None or error.exchange.status is None or error.exchange.status in _REFUSED_STATUS:
+            raise
+        # The server forgot what the bookmark means; it may well answer the same question put anew.
+        raise RatingsChangedError(f"reading cannot go on where it stopped: {error.args[0]}", error.exchange) from error
+
+
+def _pagination(source: Source, at: Bookmark) -> Pagination:
+    if at.kind == "offset":
+        return OffsetPages(source)
+    if at.kind == "cursor":
+        return CursorPages(source)
+    return SectionStream(source) if can_be_streamed(at.media_type) else SectionPages(source)
+
+
+def _behind(first: Page, page_size: int) -> Bookmark:
+    rows = first.rows
+    at = Bookmark("offset", rows.count, page_size, first.total, rows.last, first.snapshot, media_type=first.media_type)
+    if first.section_url is not None and first.total is not None:
+        return replace(at, kind="section", url=without_host(first.section_url))
+    if first.next_url is not None:
+        return replace(at, kind="cursor", url=without_host(first.next_url))
+    is_clamped = 0 < rows.count < page_size and rows.count != first.total
+    return replace(at, page_size=max(rows.count, MIN_PAGE_SIZE)) if is_clamped else at
+
+
+def _is_whole(first: Page) -> bool:
+    """Whether the first answer is the whole window.
+
+    A server that names the snapshot of each answer is believed; of others, the total may be that of the page only.
+    """
+    if not first.rows.count:
+        return True
+    leads_on = first.next_url is not None or first.section_url is not None
+    return first.snapshot is not None and not leads_on and first.rows.count == first.total

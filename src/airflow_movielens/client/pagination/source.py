@@ -1,0 +1,128 @@
+"""Where pages and streams come from: what the kinds of pagination know of a server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode, urljoin
+
+from airflow_movielens.client.decoding import read_page, stream_decoder
+from airflow_movielens.client.errors import BadAnswerError, BadRowsError
+from airflow_movielens.client.http.retries import with_retries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from airflow_movielens.client.errors import RetryableError
+    from airflow_movielens.client.http.pace import Pace
+    from airflow_movielens.client.http.transport import Transport
+    from airflow_movielens.client.pagination.congestion import CongestionWindow
+    from airflow_movielens.client.pagination.in_flight import InFlight
+    from airflow_movielens.client.rows import Page, Rows
+    from airflow_movielens.client.window import Window
+    from airflow_movielens.ratings.schema import Table
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table of a server, for one window.
+
+    Attributes:
+        transport: Sends requests.
+        base_url: The API's address.
+        retries: How often a failed request is tried again.
+        pace: When a request may be sent.
+        congestion: How many may be under way; it is told how they go.
+        in_flight: Runs them.
+        table: What the rows are.
+        window: Which days.
+        page_size: Rows to ask for in one request.
+        accept: The formats to ask for, as in the header ``Accept``.
+        quarantine: Whether rows that break the contract, on a second look too, are set aside instead of an error.
+    """
+
+    transport: Transport
+    base_url: str
+    retries: int
+    pace: Pace
+    congestion: CongestionWindow
+    in_flight: InFlight
+    table: Table
+    window: Window
+    page_size: int
+    accept: str
+    quarantine: bool = False
+
+    def page(self, offset: int, limit: int) -> Page:
+        """Get a page of the window by offset and limit."""
+        query = {**self.window.query(), "offset": offset, "limit": limit}
+        return self.page_at(f"{self.base_url}/{self.table.name}?{urlencode(query)}")
+
+    def section(self, url: str, offset: int, limit: int) -> Page:
+        """Get a section of the snapshot that ``url`` stands for, see `Bookmark.url`."""
+        return self.page_at(f"{self.absolute(url)}&offset={offset}&limit={limit}")
+
+    def page_at(self, url: str) -> Page:
+        """Get the page at a URL, again if need be.
+
+        Raises:
+            MovielensError: See its subclasses.
+        """
+
+        def once(*, quarantine: bool = False) -> Page:
+            page = read_page(self.transport.get(url, self.accept), self.table, self.window, quarantine=quarantine)
+            self.congestion.on_success()
+            return page
+
+        return self.retrying(once, partial(once, quarantine=True))
+
+    def stream(self, url: str, offset: int, *, quarantine: bool = False) -> Iterator[Rows]:
+        """Begin a streamed answer with the rows of a snapshot from ``offset`` to the end of the window, once.
+
+        Raises:
+            MovielensError: See its subclasses; a `RetryableError` if it breaks off.
+        """
+        with self.transport.stream(f"{self.absolute(url)}&offset={offset}", self.accept) as answer:
+            decoder = stream_decoder(answer.media_type, answer.exchange, self.table, self.window, quarantine=quarantine)
+            if decoder is None:
+                message = f"the API streams {answer.media_type!r}, which was not asked for"
+                raise BadAnswerError(message, answer.exchange)
+            for chunk in answer.chunks():
+                yield from decoder.feed(chunk)
+            yield from decoder.finish()
+
+    def retrying(self, call: Callable[[], _T], second_look: Callable[[], _T]) -> _T:
+        """Run ``call``, again if need be.
+
+        Args:
+            call: What to run.
+            second_look: What to run instead once rows were bad, if bad rows are to be quarantined.
+
+        Raises:
+            MovielensError: See its subclasses.
+        """
+
+        def once() -> _T:
+            try:
+                return call()
+            except BadRowsError:
+                if not self.quarantine:
+                    raise
+                return second_look()
+
+        return with_retries(once, self.retries, self.pace, self._on_trouble)
+
+    def absolute(self, url: str) -> str:
+        """The whole URL of one that a bookmark holds; always on the host that the settings name."""
+        return urljoin(self.base_url, url)
+
+    def together(self, calls: Iterable[Callable[[], _T]]) -> Iterator[_T]:
+        """Run calls at the same time; give their results in their order."""
+        return self.in_flight.in_order(calls)
+
+    def _on_trouble(self, error: RetryableError) -> None:
+        if not isinstance(error, BadAnswerError):
+            self.congestion.on_trouble()

@@ -1,0 +1,62 @@
+"""The rest of a snapshot in one streamed answer, which goes on at the row where it broke off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from airflow_movielens.client.errors import RatingsChangedError
+from airflow_movielens.client.pagination.checks import check_behind, check_complete
+from airflow_movielens.client.pagination.read_ahead import read_ahead
+from airflow_movielens.client.rows import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_movielens.client.pagination.source import Source
+    from airflow_movielens.client.rows import Bookmark, Rows
+
+
+class SectionStream:
+    """The rest of a window as one section of its snapshot, in a format that can be read while it arrives.
+
+    Args:
+        source: Where the stream comes from.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._open: Iterator[Rows] | None = None
+
+    def batches(self, at: Bookmark) -> Iterator[Batch]:
+        """Read on behind ``at``, whose ``total`` is known.
+
+        Raises:
+            RatingsChangedError: The snapshot is gone, or the server's answer is not the rest of it.
+        """
+        return read_ahead(self._source.in_flight, at, self._fetch, self._check)
+
+    def _check(self, rows: Rows, at: Bookmark) -> Batch:
+        check_behind(rows, at.last, self._source.table, None)
+        behind = replace(at, count=at.count + rows.count, last=rows.last)
+        total = at.total or 0
+        check_complete(max(behind.count, total), total, self._source.table, None)
+        return Batch(rows, behind, is_last=behind.count == total)
+
+    def _fetch(self, at: Bookmark) -> Rows:
+        """The next piece; an answer that broke off is asked for again, from the row behind ``at``."""
+
+        def piece(*, quarantine: bool = False) -> Rows:
+            if self._open is None or quarantine:
+                self._open = self._source.stream(at.url or "", at.count, quarantine=quarantine)
+            try:
+                return next(self._open)
+            except StopIteration:
+                message = f"the API announced {at.total} {self._source.table.name} but streams {at.count}"
+                raise RatingsChangedError(message) from None
+            except Exception:
+                self._open = None
+                raise
+
+        return self._source.retrying(piece, partial(piece, quarantine=True))
