@@ -52,6 +52,8 @@ class OffsetPages:
                     yield Batch(new, at, is_last=True)
                     return
                 at = replace(at, count=at.count + new.count, last=new.last)
+                if at.total is not None and at.count > at.total:
+                    check_complete(at.count, at.total, self._source.table, page.exchange)
                 yield Batch(new, at)
                 if page.rows.count < at.page_size and at.count != at.total:
                     at = replace(at, page_size=max(page.rows.count, MIN_PAGE_SIZE))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_movielens.client.errors import RatingsChangedError
+from airflow_movielens.client.errors import RetryableError
 from airflow_movielens.client.pagination.checks import check_behind, check_complete
 from airflow_movielens.client.pagination.read_ahead import read_ahead
 from airflow_movielens.client.rows import Batch
@@ -52,11 +52,10 @@ class SectionStream:
                 self._open = self._source.stream(at.url or "", at.count, quarantine=quarantine)
             try:
                 return next(self._open)
-            except StopIteration:
-                message = f"the API announced {at.total} {self._source.table.name} but streams {at.count}"
-                raise RatingsChangedError(message) from None
-            except Exception:
+            except Exception as error:
                 self._open = None
+                if isinstance(error, StopIteration):
+                    raise RetryableError(f"the API's stream ended at row {at.count} of {at.total}") from None
                 raise
 
         return self._source.retrying(piece, partial(piece, quarantine=True))
