@@ -12,7 +12,6 @@ from airflow_movielens.client.http.pace import Pace
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.http.transport import Transport
 from airflow_movielens.client.pagination.congestion import CongestionWindow
-from airflow_movielens.client.pagination.in_flight import InFlight
 from airflow_movielens.client.pagination.reading import read_on, read_window
 from airflow_movielens.client.pagination.source import Source
 from airflow_movielens.client.settings import ClientSettings, checked_page_size
@@ -61,7 +60,6 @@ class MovielensClient:
         self.session: Session = self._transport.session
         self._pace = Pace(self.settings.requests_per_second)
         self._congestion = CongestionWindow(self.settings.concurrency)
-        self._in_flight = InFlight(self._congestion)
 
     def get_ratings(
         self,
@@ -190,7 +188,6 @@ class MovielensClient:
 
     def close(self) -> None:
         """Close the connections; what is still under way is cut off."""
-        self._in_flight.close()
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -213,7 +210,6 @@ class MovielensClient:
             self.settings.retries,
             self._pace,
             self._congestion,
-            self._in_flight,
             table,
             window,
             page_size,

@@ -37,7 +37,7 @@ class CursorPages:
         Raises:
             RatingsChangedError: The snapshot is gone, or the pages do not belong together.
         """
-        return read_ahead(self._source.in_flight, at, self._fetch, self._check)
+        return read_ahead(at, self._fetch, self._check)
 
     def _fetch(self, at: Bookmark) -> Page:
         return self._source.page_at(self._source.absolute(at.url or ""))

@@ -1,12 +1,15 @@
-"""Requests under way at the same time, whose results are taken in order."""
+"""Requests under way at the same time, whose results are taken in order.
+
+Their threads are daemons: a request that nobody waits for any more does not hold up the end of the process.
+"""
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -16,65 +19,64 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class InFlight:
-    """A sliding window of calls in threads: as many at once as the congestion window allows, results in order.
+class _Work(Generic[_T]):
+    def __init__(self, call: Callable[[], _T], future: Future[_T]) -> None:
+        self._call = call
+        self._future = future
 
-    The threads are daemons: a request that nobody waits for any more does not hold up the end of the process.
-
-    Args:
-        window: How many calls may be under way.
-    """
-
-    def __init__(self, window: CongestionWindow) -> None:
-        self._window = window
-        self._calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
-        self._threads = 0
-
-    def begin(self, call: Callable[[], _T]) -> Future[_T]:
-        """Run a call in a thread, as soon as one is free."""
-        if self._threads < self._window.size:
-            threading.Thread(target=_work, args=(self._calls,), name="movielens-request", daemon=True).start()
-            self._threads += 1
-        future: Future[_T] = Future()
-        self._calls.put((call, future))
-        return future
-
-    def in_order(self, calls: Iterable[Callable[[], _T]]) -> Iterator[_T]:
-        """Run ``calls`` at the same time; give their results in their order.
-
-        At most as many results wait to be taken as calls may be under way, so memory stays flat.
-
-        Raises:
-            Exception: What a call raised, in its turn; those behind it are dropped.
-        """
-        pending: deque[Future[_T]] = deque()
-        waiting = iter(calls)
+    def run(self) -> None:
+        if not self._future.set_running_or_notify_cancel():
+            return
         try:
-            while True:
-                while len(pending) < self._window.size and (call := next(waiting, None)) is not None:
-                    pending.append(self.begin(call))
-                if not pending:
-                    return
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
-
-    def close(self) -> None:
-        """Let the threads end once they have nothing to do."""
-        for _ in range(self._threads):
-            self._calls.put(None)
-        self._threads = 0
-
-
-def _work(calls: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None]) -> None:
-    while (work := calls.get()) is not None:
-        call, future = work
-        if not future.set_running_or_notify_cancel():
-            continue
-        try:
-            future.set_result(call())
+            self._future.set_result(self._call())
         except BaseException as error:  # noqa: BLE001 - whoever takes the result gets it
-            future.set_exception(error)
-        # Nothing of the last call is kept while the thread waits for the next.
-        del call, future, work
+            self._future.set_exception(error)
+
+
+def in_order(calls: Iterable[Callable[[], _T]], window: CongestionWindow) -> Iterator[_T]:
+    """Run calls in threads, as many at once as the window allows; give their results in their order.
+
+    At most as many results wait to be taken as calls may be under way, so memory stays flat.
+
+    Raises:
+        Exception: What a call raised, in its turn; those behind it are dropped.
+    """
+    pending: deque[Future[_T]] = deque()
+    work: SimpleQueue[_Work[_T] | None] = SimpleQueue()
+    threads: list[Thread] = []
+    waiting = iter(calls)
+    try:
+        while True:
+            while len(pending) < window.size and (call := next(waiting, None)) is not None:
+                pending.append(Future())
+                work.put(_Work(call, pending[-1]))
+                if len(threads) < len(pending):
+                    threads.append(_start(_work_on, work))
+            if not pending:
+                return
+            yield pending.popleft().result()
+    finally:
+        for future in pending:
+            future.cancel()
+        for _ in threads:
+            work.put(None)
+
+
+def begin(call: Callable[[], _T]) -> Future[_T]:
+    """Run one call in a thread of its own."""
+    future: Future[_T] = Future()
+    _start(_Work(call, future).run)
+    return future
+
+
+def _start(target: Callable[..., None], *arguments: Any) -> Thread:
+    thread = Thread(target=target, args=arguments, name="movielens-request", daemon=True)
+    thread.start()
+    return thread
+
+
+def _work_on(queue: SimpleQueue[_Work[Any] | None]) -> None:
+    while (work := queue.get()) is not None:
+        work.run()
+        # Its result is not kept while the thread waits for more.
+        del work

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urljoin
 from airflow_movielens.client.decoding import read_page, stream_decoder
 from airflow_movielens.client.errors import BadAnswerError, BadRowsError
 from airflow_movielens.client.http.retries import with_retries
+from airflow_movielens.client.pagination.in_flight import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from airflow_movielens.client.http.pace import Pace
     from airflow_movielens.client.http.transport import Transport
     from airflow_movielens.client.pagination.congestion import CongestionWindow
-    from airflow_movielens.client.pagination.in_flight import InFlight
     from airflow_movielens.client.rows import Page, Rows
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
@@ -36,7 +36,6 @@ class Source:
         retries: How often a failed request is tried again.
         pace: When a request may be sent.
         congestion: How many may be under way; it is told how they go.
-        in_flight: Runs them.
         table: What the rows are.
         window: Which days.
         page_size: Rows to ask for in one request.
@@ -49,7 +48,6 @@ class Source:
     retries: int
     pace: Pace
     congestion: CongestionWindow
-    in_flight: InFlight
     table: Table
     window: Window
     page_size: int
@@ -121,7 +119,7 @@ class Source:
 
     def together(self, calls: Iterable[Callable[[], _T]]) -> Iterator[_T]:
         """Run calls at the same time; give their results in their order."""
-        return self.in_flight.in_order(calls)
+        return in_order(calls, self.congestion)
 
     def _on_trouble(self, error: RetryableError) -> None:
         if not isinstance(error, BadAnswerError):

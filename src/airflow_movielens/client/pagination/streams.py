@@ -35,7 +35,7 @@ class SectionStream:
         Raises:
             RatingsChangedError: The snapshot is gone, or the server's answer is not the rest of it.
         """
-        return read_ahead(self._source.in_flight, at, self._fetch, self._check)
+        return read_ahead(at, self._fetch, self._check)
 
     def _check(self, rows: Rows, at: Bookmark) -> Batch:
         check_behind(rows, at.last, self._source.table, None)

@@ -1,0 +1,96 @@
+"""Calls in threads, results in order; and how many at once."""
+
+import threading
+from functools import partial
+
+import pytest
+
+from airflow_movielens.client.pagination.congestion import CongestionWindow
+from airflow_movielens.client.pagination.in_flight import in_order
+
+
+def grown(limit):
+    window = CongestionWindow(limit)
+    for _ in range(limit):
+        window.on_success()
+    return window
+
+
+def test_results_come_in_order_whatever_finishes_first():
+    done = [threading.Event() for _ in range(5)]
+
+    def call(number):
+        if number < 4:
+            assert done[number + 1].wait(20)  # the later ones finish first
+        done[number].set()
+        return number
+
+    assert list(in_order((partial(call, n) for n in range(5)), grown(5))) == [0, 1, 2, 3, 4]
+
+
+def test_no_more_is_begun_than_the_window_allows():
+    begun = []
+    results = in_order((partial(begun.append, n) for n in range(100)), grown(4))
+    next(results)
+    next(results)
+    results.close()
+    assert len(begun) <= 6
+
+
+def test_an_error_comes_in_its_turn_and_ends_it():
+    def call(number):
+        if number == 2:
+            raise ValueError("two")
+        return number
+
+    results = in_order((partial(call, n) for n in range(100)), grown(4))
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ValueError, match="two"):
+        next(results)
+
+
+@pytest.mark.parametrize("taken", [1, 50])
+def test_threads_end_when_it_is_done_or_abandoned(taken):
+    before = set(threading.enumerate())
+    results = in_order((partial(int, n) for n in range(50)), grown(3))
+    for _ in range(taken):
+        next(results)
+    ours = set(threading.enumerate()) - before
+    results.close()
+    assert ours
+    for thread in ours:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def sizes(window, events):
+    found = []
+    for event in events:
+        window.on_success() if event == "+" else window.on_trouble()
+        found.append(window.size)
+    return found
+
+
+def test_it_grows_while_all_is_well_and_stops_at_the_limit():
+    assert sizes(CongestionWindow(8), "++++++") == [5, 6, 7, 8, 8, 8]
+
+
+def test_it_never_exceeds_a_small_limit():
+    assert sizes(CongestionWindow(1), "++-+") == [1, 1, 1, 1]
+
+
+def test_trouble_halves_it_once_for_all_that_was_under_way():
+    window = grown(16)
+    assert sizes(window, "----") == [8, 8, 8, 8]
+
+
+def test_trouble_after_a_round_of_good_answers_halves_it_again_down_to_one():
+    window = grown(16)
+    assert sizes(window, "-" + "+" * 12 + "-")[-1] == 4
+    assert sizes(window, ("+" * 12 + "-") * 9)[-1] == 1
+
+
+def test_after_trouble_it_grows_slowly():
+    window = grown(16)
+    window.on_trouble()
+    assert sizes(window, "+" * 9) == [8] * 8 + [9]

@@ -1,0 +1,284 @@
+"""Every kind of pagination gives the same rows: one state of the data, each once, also from a bookmark on."""
+
+import asyncio
+import json
+import threading
+
+import polars as pl
+import pytest
+from unit.scripted_server import Answer, page_of, ratings, serve
+
+from airflow_movielens.client import MovielensClient, RatingsChangedError, RetryableError
+from airflow_movielens.client.rows import Bookmark
+
+ROWS = ratings(100)
+NDJSON = "application/x-ndjson"
+SECTION = '"?cursor=t0ken{&offset,limit}"; rel="section"'
+
+
+def lines(rows):
+    return b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows)
+
+
+def offsets_only(rows=ROWS):
+    return lambda _, query, __: page_of(rows, query)
+
+
+def snapshot_headers(query, rows, name="s1"):
+    headers = {"Snapshot": name, "X-Total-Count": str(len(rows))}
+    following = int(query.get("offset", 0)) + int(query.get("limit", len(rows)))
+    if following < len(rows):
+        headers["Link"] = f'<?cursor={following}-{query["limit"]}>; rel="next"'
+    return headers
+
+
+def sections(rows=ROWS):
+    """A server with sections, in JSON only."""
+
+    def script(_, query, __):
+        answer = page_of(rows, query)
+        answer.headers |= snapshot_headers(query, rows) | {"Link-Template": SECTION}
+        return answer
+
+    return script
+
+
+def stream(rows=ROWS, cuts=()):
+    """A server with sections, in NDJSON; the requests whose numbers are in ``cuts`` break off."""
+
+    def script(_, query, number):
+        offset = int(query.get("offset", 0))
+        body = lines(rows[offset : offset + int(query.get("limit", len(rows)))])
+        headers = {"Content-Type": NDJSON, **snapshot_headers(query, rows), "Link-Template": SECTION}
+        return Answer(body, headers=headers, cut_after=len(body) // 2 + 3 if number in cuts else None)
+
+    return script
+
+
+def cursors(rows=ROWS):
+    """A server that links from page to page and takes offsets for the first only."""
+
+    def script(_, query, __):
+        offset, limit = query["cursor"].split("-") if "cursor" in query else ("0", query["limit"])
+        asked = {"offset": offset, "limit": limit}
+        answer = page_of(rows, asked)
+        answer.headers |= snapshot_headers(asked, rows)
+        return answer
+
+    return script
+
+
+KINDS = {"offset": offsets_only, "section": sections, "stream": stream, "cursor": cursors}
+kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+
+
+def client_of(server, **settings):
+    return MovielensClient(server.base_url, **{"page_size": 10} | settings)
+
+
+def rows_of(batches):
+    return [row for batch in batches for row in batch.rows.good.iter_rows(named=True)]
+
+
+@kinds
+@pytest.mark.parametrize("count", [0, 1, 2, 9, 10, 11, 19, 20, 21, 100])
+def test_every_row_comes_once_in_order(kind, count):
+    with serve(kind(ROWS[:count])) as server, client_of(server) as client:
+        batches = list(client.read_batches())
+        assert rows_of(batches) == ROWS[:count]
+        assert [batch.is_last for batch in batches] == [False] * (len(batches) - 1) + [True]
+        assert batches[-1].bookmark.count == count
+
+
+@kinds
+def test_reading_goes_on_behind_every_bookmark(kind):
+    with serve(kind()) as server:
+        with client_of(server) as client:
+            batches = list(client.read_batches())
+        for number, batch in enumerate(batches):
+            kept = Bookmark.from_dict(json.loads(json.dumps(batch.bookmark.to_dict())))
+            with client_of(server) as another:
+                rest = list(another.read_batches(bookmark=kept))
+            assert rows_of(batches[: number + 1]) + rows_of(rest) == ROWS
+            assert rest[-1].is_last
+
+
+@kinds
+def test_going_on_asks_for_nothing_that_came_before(kind):
+    with serve(kind()) as server:
+        with client_of(server, concurrency=1) as client:
+            reading = client.read_batches()
+            bookmark = [next(reading), next(reading)][-1].bookmark
+            reading.close()
+        before = len(server.requests)
+        with client_of(server) as client:
+            list(client.read_batches(bookmark=bookmark))
+        asked = [query for _, query, _ in server.requests[before:]]
+        assert asked
+        for query in asked:
+            first = int(query["offset"]) if "offset" in query else int(query["cursor"].split("-")[0])
+            assert first >= bookmark.count - 1
+
+
+@kinds
+def test_a_bookmark_of_other_data_starts_over(kind):
+    with serve(kind()) as server, client_of(server) as client:
+        reading = client.read_batches()
+        bookmark = next(reading).bookmark
+        reading.close()
+    other = [row | {"rating": 1.0} for row in ROWS[3:]]
+    with serve(kind(other)) as server, client_of(server) as client:
+        with pytest.raises(RatingsChangedError):
+            list(client.read_batches(bookmark=bookmark))
+
+
+@pytest.mark.parametrize("status", [404, 409, 410, 422])
+@pytest.mark.parametrize("kind", [sections, stream, cursors])
+def test_a_bookmark_that_the_server_refuses_starts_over(kind, status):
+    with serve(kind()) as server, client_of(server) as client:
+        bookmark = next(client.read_batches()).bookmark
+    with serve(lambda *_: Answer({"detail": "no such cursor"}, status)) as server, client_of(server) as client:
+        with pytest.raises(RatingsChangedError):
+            list(client.read_batches(bookmark=bookmark))
+
+
+def test_the_kind_is_told_by_the_first_answer():
+    for name, kind in KINDS.items():
+        with serve(kind()) as server, client_of(server) as client:
+            bookmark = next(client.read_batches()).bookmark
+            assert (bookmark.kind, bookmark.media_type) == {
+                "offset": ("offset", "application/json"),
+                "section": ("section", "application/json"),
+                "stream": ("section", NDJSON),
+                "cursor": ("cursor", "application/json"),
+            }[name]
+
+
+def test_a_stream_that_breaks_off_goes_on_where_it_broke():
+    with serve(stream(cuts={1, 2, 3})) as server, client_of(server) as client:
+        assert rows_of(client.read_batches()) == ROWS
+        offsets = [int(query["offset"]) for _, query, _ in server.requests]
+        assert offsets == sorted(set(offsets))
+        assert len(offsets) == 5
+
+
+def test_a_stream_that_ends_early_is_asked_for_the_rest():
+    def script(path, query, number):
+        answer = stream()(path, query, number)
+        return Answer(lines(ROWS[10:60]), headers=answer.headers) if number == 1 else answer
+
+    with serve(script) as server, client_of(server) as client:
+        assert rows_of(client.read_batches()) == ROWS
+        assert [query["offset"] for _, query, _ in server.requests] == ["0", "10", "60"]
+
+
+def test_a_stream_that_never_gets_further_is_given_up():
+    def script(path, query, number):
+        answer = stream()(path, query, number)
+        return Answer(b"", headers=answer.headers) if number else answer
+
+    with serve(script) as server, client_of(server) as client:
+        with pytest.raises(RetryableError, match="ended at row 10 of 100"):
+            list(client.read_batches())
+
+
+def test_a_stream_with_more_than_was_announced_is_an_error():
+    def script(path, query, number):
+        return stream(ROWS[:90] if number == 0 else ROWS)(path, query, number)
+
+    with serve(script) as server, client_of(server) as client:
+        with pytest.raises(RatingsChangedError, match="announced 90"):
+            list(client.read_batches())
+
+
+def test_a_snapshot_of_another_name_is_seen():
+    def script(path, query, number):
+        answer = sections()(path, query, number)
+        return Answer(answer.body, headers=answer.headers | {"Snapshot": "s1" if number < 4 else "s2"})
+
+    with serve(script) as server, client_of(server) as client:
+        with pytest.raises(RatingsChangedError, match="from s1 to s2"):
+            list(client.read_batches())
+
+
+def test_cursors_in_a_circle_are_an_error():
+    def script(path, query, number):
+        return cursors()(path, {"cursor": "10-10"} if number > 3 else query, number)
+
+    with serve(script) as server, client_of(server) as client:
+        with pytest.raises(RatingsChangedError, match="pages overlap"):
+            list(client.read_batches())
+
+
+def test_an_empty_page_with_a_cursor_is_an_error():
+    def script(path, query, number):
+        answer = cursors()(path, query, number)
+        return Answer(answer.body | {"result": []}, headers=answer.headers) if number == 3 else answer
+
+    with serve(script) as server, client_of(server) as client:
+        with pytest.raises(RatingsChangedError, match="without rows"):
+            list(client.read_batches())
+
+
+@pytest.mark.parametrize("kind", [offsets_only, sections])
+def test_pages_are_asked_for_at_the_same_time_up_to_the_limit(kind):
+    together, lock, most = [], threading.Lock(), []
+    met = threading.Barrier(3, timeout=20)
+
+    def script(path, query, number):
+        with lock:
+            together.append(number)
+            most.append(len(together))
+        if number in {1, 2, 3}:
+            met.wait()  # passes only if three requests are under way
+        with lock:
+            together.remove(number)
+        return kind()(path, query, number)
+
+    with serve(script) as server, client_of(server, concurrency=3) as client:
+        assert rows_of(client.read_batches()) == ROWS
+    assert max(most) == 3
+
+
+def test_an_abandoned_generator_asks_for_no_more_than_was_under_way():
+    with serve(offsets_only(ratings(900))) as server, client_of(server, concurrency=4) as client:
+        rows = client.get_ratings()
+        next(rows)
+        rows.close()
+        client.count_ratings()
+        assert len(server.requests) <= 6
+        assert len(list(client.get_ratings())) == 900
+
+
+def test_rows_come_before_the_last_page_is_asked_for():
+    with serve(offsets_only(ratings(900))) as server, client_of(server, concurrency=2) as client:
+        rows = client.get_ratings()
+        for _ in range(20):
+            next(rows)
+        assert len(server.requests) < 8
+        rows.close()
+
+
+@kinds
+def test_the_event_loop_runs_on_while_ratings_are_read(kind):
+    turns = threading.Event()
+
+    def script(path, query, number):
+        assert turns.wait(20)  # answered only when the event loop had its turn
+        return kind()(path, query, number)
+
+    async def read(client):
+        asyncio.get_running_loop().call_later(0.05, turns.set)
+        rows = [row async for row in client.aget_ratings()]
+        return rows, await client.acount_ratings()
+
+    with serve(script) as server, client_of(server) as client:
+        assert asyncio.run(read(client)) == (ROWS, 100)
+
+
+@pytest.mark.parametrize("data_format", ["auto", "arrow", "ndjson", "json"])
+def test_the_real_api_gives_the_same_in_every_format(api, truth, data_format):
+    with MovielensClient(api.base_url, api.user, api.password, data_format=data_format) as client:
+        frame = pl.concat(client.get_rating_frames())
+    expected = pl.from_pandas(truth[["userId", "movieId", "rating", "timestamp"]])
+    assert frame.equals(expected.cast(frame.schema))
