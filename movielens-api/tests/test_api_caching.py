@@ -22,7 +22,7 @@ else:
 NDJSON, CSV, ARROW, PARQUET = FORMATS
 MEDIA_TYPES = ["application/json", *FORMATS]
 DECODE = {"gzip": gzip.decompress, "zstd": zstd.decompress, "identity": bytes}
-KEPT_BY_304 = ["ETag", "Cache-Control", "Vary", "Snapshot", "Link", "X-Total-Count"]
+KEPT_BY_304 = ["ETag", "Cache-Control", "Vary", "Snapshot", "Link", "Link-Template", "X-Total-Count"]
 
 
 def raw(api: Api, path: str, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:

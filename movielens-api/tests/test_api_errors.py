@@ -162,10 +162,19 @@ def test_422_for_a_genuine_cursor_spelt_otherwise(api: Api) -> None:
         assert_wrong(api.get("/ratings", cursor=other), "cursor")
 
 
-@pytest.mark.parametrize("name", ["start_date", "end_date", "offset", "limit"])
-def test_422_for_a_cursor_beside_others(api: Api, name: str) -> None:
-    value = "2015-01-01" if name.endswith("date") else "0"
-    assert_wrong(api.get("/ratings", cursor=cursor(api), **{name: value}), "cursor")
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+@pytest.mark.parametrize("others", [{}, {"offset": 0, "limit": 1}])
+def test_422_for_a_cursor_beside_a_day(api: Api, name: str, others: dict[str, int]) -> None:
+    assert_wrong(api.get("/ratings", cursor=cursor(api), **{name: "2015-01-01"}, **others), "cursor")
+
+
+@pytest.mark.parametrize(("name", "value"), [("offset", -1), ("offset", 2**63), ("limit", 10_001), ("limit", "")])
+def test_422_for_a_wrong_section(api: Api, name: str, value: object) -> None:
+    assert_wrong(api.get("/ratings", cursor=cursor(api), **{name: value}), name)
+
+
+def test_422_for_a_section_of_what_is_no_cursor(api: Api) -> None:
+    assert_wrong(api.get("/ratings", cursor="x", offset=0, limit=1), "cursor")
 
 
 def test_410_for_a_snapshot_this_server_never_had(api: Api, serving: Serving, small: Catalogue) -> None:

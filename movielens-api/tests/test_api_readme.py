@@ -42,11 +42,12 @@ def test_every_curl_is_among_these() -> None:
     assert len(re.findall(CURL, README)) + len(re.findall(CURL_POST, README)) == README.count("$ curl")
 
 
-def test_the_paging_snippet_gets_every_page(api: Api, model: Model) -> None:
-    [snippet] = [text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "def pages" in text]
+@pytest.mark.parametrize("name", ["pages", "sections"])
+def test_the_paging_snippets_get_every_page(api: Api, model: Model, name: str) -> None:
+    [snippet] = [text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if f"def {name}" in text]
     names: dict[str, Any] = {}
     exec(compile(snippet, "README.md", "exec"), names)
-    found = names["pages"](api.url + "/ratings?start_date=2016-09-01", api.auth)
+    found = names[name](api.url + "/ratings?start_date=2016-09-01", api.auth)
     assert [row for page in found for row in page] == model.window("2016-09-01", None)
 
 

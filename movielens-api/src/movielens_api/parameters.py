@@ -72,7 +72,8 @@ class RatingsQuery(Paging):
     cursor: str | None = Field(
         default=None,
         max_length=200,
-        description="Where to go on: copied from a header `Link`, with no other parameter beside it.",
+        description="Where to go on: copied from a header `Link`, alone; or from `Link-Template`, with `offset` and "
+        "`limit`, which then count in its window.",
     )
 
     @field_validator("end_date")
@@ -113,8 +114,8 @@ def documented_query(model: type[BaseModel]) -> list[dict[str, Any]]:
 
 
 def _sent(schema: dict[str, Any]) -> dict[str, Any]:
-    # A query has no null. Generated clients send documented defaults unasked: beside a cursor, where nothing may
-    # stand, and as a limit of what would otherwise be the whole window.
+    # A query has no null. Generated clients send documented defaults unasked: beside a cursor, where they would lead
+    # elsewhere, and as a limit of what would otherwise be the whole window.
     kinds = schema.pop("anyOf", [{}])
     schema.pop("default", None)
     return {**kinds[0], **schema}

@@ -61,8 +61,18 @@ def preferences(request: Request) -> Preferences:
     return Preferences(media_type, coding, if_none_match, request.method == "HEAD")
 
 
-async def respond(store: Store, snapshot: Snapshot, page: Cursor, wanted: Preferences) -> Response:
-    """Answer with a page of a snapshot, as wanted."""
+async def respond(
+    store: Store, snapshot: Snapshot, page: Cursor, wanted: Preferences, *, is_section: bool = False
+) -> Response:
+    """Answer with a page of a snapshot, as wanted.
+
+    Args:
+        store: keeps the snapshot.
+        snapshot: where the rows are.
+        page: which rows.
+        wanted: how they are sent.
+        is_section: whether the client reads this snapshot in an order of its own, and may ask for any part of it next.
+    """
     total = page.end - page.first
     rows = min(page.limit, total - min(page.offset, total))
     coding = _worthwhile(wanted, rows)
@@ -73,16 +83,23 @@ async def respond(store: Store, snapshot: Snapshot, page: Cursor, wanted: Prefer
         "Cache-Control": "private, no-cache",
         "Vary": VARY,
     }
-    if following := page.next():
+    following = page.next()
+    if following or is_section:
         store.hold(snapshot)
+    if following:
         # A query alone: right behind any prefix and proxy, and no header of the request can bend it elsewhere.
-        headers["Link"] = f'<?cursor={following.token(store.origin.key)}>; rel="next"'
+        query = f"?cursor={following.token(store.origin.key)}"
+        headers["Link"] = f'<{query}>; rel="next"'
+        headers["Link-Template"] = f'"{query}{{&offset,limit}}"; rel="section"'
     if wanted.if_none_match and matches(wanted.if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     headers["Content-Type"] = wanted.media_type
     if coding != "identity":
         headers["Content-Encoding"] = coding
-    return await _send(_body(snapshot.ratings, page, rows, wanted, coding), rows, headers, wanted)
+    body = _body(snapshot.ratings, page, rows, wanted, coding)
+    if is_section and rows > ROWS_PER_CHUNK:
+        body = _held(body, store, snapshot)
+    return await _send(body, rows, headers, wanted)
 
 
 def _body(ratings: RatingsTable, page: Cursor, rows: int, wanted: Preferences, coding: str) -> Chunks:
@@ -93,6 +110,13 @@ def _body(ratings: RatingsTable, page: Cursor, rows: int, wanted: Preferences, c
     else:
         body = FORMATS[wanted.media_type].stream(ratings.chunks(start, start + rows, ROWS_PER_CHUNK))
     return body if coding == "identity" else compress(body, coding)
+
+
+def _held(body: Chunks, store: Store, snapshot: Snapshot) -> Chunks:
+    # Who is cut off after half an hour of a stream goes on in the same snapshot.
+    for chunk in body:
+        store.hold(snapshot)
+        yield chunk
 
 
 async def _send(body: Chunks, rows: int, headers: dict[str, str], wanted: Preferences) -> Response:

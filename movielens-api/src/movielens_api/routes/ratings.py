@@ -1,5 +1,6 @@
 """`/ratings`."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
@@ -21,11 +22,15 @@ from movielens_api.store import Store
 HEADERS = {
     "Snapshot": "Names the state of the ratings that the answer is from.",
     "Link": 'With `rel="next"`, the next page of the same snapshot. Missing on the last page.',
+    "Link-Template": 'With `rel="section"`, a URI template (RFC 9652) for any rows of the same window and snapshot: '
+    "expand it with `offset` and `limit`, or with `offset` alone. There when `Link` is.",
     "X-Total-Count": "How many rows the window has.",
     "ETag": "Names this very answer, for `If-None-Match`.",
     "Cache-Control": "`private, no-cache`: keep it if you like, and ask before you use it.",
     "Vary": "`Accept, Accept-Encoding`: the same address has several answers.",
 }
+# What may stand beside a cursor.
+SECTION = frozenset({"offset", "limit"})
 GONE = "The snapshot of this cursor is gone. Start again from the first page of the window."
 
 
@@ -47,6 +52,7 @@ def router(store: Store) -> APIRouter:
         Equal dates give no rows.
         By `Accept`, they come as JSON with an envelope, or as NDJSON, CSV, Arrow or Parquet without one;
         without `limit`, these hold the rest of the window, however long.
+        A `cursor` stands alone, or with `offset`, `limit` or both: then it leads to these rows of its window.
         By `Accept-Encoding`, all but Parquet and the shortest are compressed with zstd or gzip.
         With the tag of an answer in `If-None-Match`, it comes again only if it would be another.
         """
@@ -56,9 +62,10 @@ def router(store: Store) -> APIRouter:
         if query.cursor is None:
             snapshot, page = await _begin(query, store, whole=whole)
         else:
-            snapshot, page = await _follow(query.cursor, query.model_fields_set, store)
+            snapshot, page = await _follow(query.cursor, query, store, whole=whole)
         request.scope[ROWS] = max(min(page.limit, page.end - page.first - page.offset), 0)
-        return await respond(store, snapshot, page, wanted)
+        is_section = query.cursor is not None and len(query.model_fields_set) > 1
+        return await respond(store, snapshot, page, wanted, is_section=is_section)
 
     return routes
 
@@ -70,17 +77,26 @@ async def _begin(query: RatingsQuery, store: Store, *, whole: bool) -> tuple[Sna
     return snapshot, Cursor(snapshot.id, snapshot.version, first, end, query.offset, limit)
 
 
-async def _follow(token: str, given: set[str], store: Store) -> tuple[Snapshot, Cursor]:
-    if given != {"cursor"}:
-        raise problems.wrong_parameter("cursor", "Input should come alone: it holds window, offset and limit")
+async def _follow(token: str, query: RatingsQuery, store: Store, *, whole: bool) -> tuple[Snapshot, Cursor]:
+    given = query.model_fields_set - {"cursor"}
+    if not given <= SECTION:
+        raise problems.wrong_parameter("cursor", "Input should come with offset and limit at most: it holds the window")
     try:
         page = cursors.read(token, store.origin)
-        return await store.find(page.version), page
+        return await store.find(page.version), _section(page, query, given, whole=whole) if given else page
     except SnapshotGoneError:
         raise HTTPException(410, GONE) from None
     except BadCursorError:
-        message = "Input should be copied from a header Link of this server"
+        message = "Input should be copied from a header Link or Link-Template of this server"
         raise problems.wrong_parameter("cursor", message) from None
+
+
+def _section(page: Cursor, query: RatingsQuery, given: set[str], *, whole: bool) -> Cursor:
+    if "offset" not in given:
+        return replace(page, limit=query.limit)
+    if "limit" in given:
+        return replace(page, offset=query.offset, limit=query.limit)
+    return replace(page, offset=query.offset, limit=page.end - page.first if whole else page.limit)
 
 
 def _documented() -> dict[int | str, dict[str, Any]]:
