@@ -41,7 +41,7 @@ class CongestionWindow:
         """Take note of an overloaded server: 429, 5xx, or no answer in time."""
         with self._lock:
             # Requests that were sent together fail together: one trouble, not many.
-            if self._slow_start or self._good_since_trouble >= self._exact_size:
+            if self._slow_start or self._good_since_trouble >= self.size:
                 self._exact_size = max(self._exact_size / 2, 1.0)
                 self._good_since_trouble = 0
             self._slow_start = False
