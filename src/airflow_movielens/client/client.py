@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode
 
 from airflow_movielens.client.decoding.envelope import read_page, read_total
 from airflow_movielens.client.errors import BadAnswerError
 from airflow_movielens.client.http.retries import with_retries
-from airflow_movielens.client.http.session import build_session, get_json
+from airflow_movielens.client.http.transport import Transport
 from airflow_movielens.client.pagination.offsets import read_by_offset
 from airflow_movielens.client.settings import ClientSettings, checked_page_size
 from airflow_movielens.client.window import Window
@@ -50,7 +52,8 @@ class MovielensClient:
         **settings: Any,
     ) -> None:
         self.settings = ClientSettings(base_url.rstrip("/"), user, password, token, **settings)
-        self.session: Session = build_session(self.settings)
+        self._transport = Transport(self.settings)
+        self.session: Session = self._transport.session
 
     def get_ratings(
         self,
@@ -117,11 +120,11 @@ class MovielensClient:
                 raise BadAnswerError('the API\'s answer has no "total", so ratings cannot be counted', exchange)
             return total
 
-        return with_retries(count, self.settings.retries)
+        return with_retries(count, self.settings.retries, self._transport.pace)
 
     def close(self) -> None:
         """Close the connections."""
-        self.session.close()
+        self._transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -133,7 +136,7 @@ class MovielensClient:
         page_size = checked_page_size(self.settings.page_size if batch_size is None else batch_size)
 
         def fetch(offset: int, limit: int) -> Page:
-            return with_retries(lambda: read(offset, limit), self.settings.retries)
+            return with_retries(lambda: read(offset, limit), self.settings.retries, self._transport.pace)
 
         def read(offset: int, limit: int) -> Page:
             return read_page(*self._get(table, window, offset, limit), table, window)
@@ -141,5 +144,13 @@ class MovielensClient:
         return read_by_offset(fetch, table, page_size)
 
     def _get(self, table: Table, window: Window, offset: int, limit: int) -> tuple[Any, Exchange]:
-        params = {**window.query(), "offset": offset, "limit": limit}
-        return get_json(self.session, f"{self.settings.base_url}/{table.name}", params, self.settings)
+        query = urlencode({**window.query(), "offset": offset, "limit": limit})
+        answer = self._transport.get(f"{self.settings.base_url}/{table.name}?{query}", "application/json")
+        try:
+            return json.loads(answer.body, parse_constant=_refuse_constant), answer.exchange
+        except (ValueError, RecursionError) as error:
+            raise BadAnswerError(f"the API's answer is not JSON ({error})", answer.exchange) from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
