@@ -1,16 +1,21 @@
-"""Retries in unit tests do not wait."""
+"""Waits in unit tests do not take their time."""
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import pytest
 import tenacity.nap
 
+from airflow_movielens.client.http import pace
+
 
 @pytest.fixture(autouse=True)
 def sleeps(monkeypatch):
-    """Skip back-off; the waits asked for are listed here."""
+    """Skip back-off, pauses and the rate limit's waits, as if their time had passed; they are listed here."""
     waits: list[float] = []
+    monkeypatch.setattr(pace, "sleep", lambda _, seconds: waits.append(seconds))
+    monkeypatch.setattr(pace, "now", lambda: time.monotonic() + sum(waits))
     monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=waits.append))
     return waits

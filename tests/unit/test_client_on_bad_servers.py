@@ -219,14 +219,14 @@ def test_back_off_grows(sleeps):
     assert all(floor <= wait <= floor + 1 for floor, wait in zip([1, 2, 4, 8], sleeps, strict=True))
 
 
-@pytest.mark.parametrize(("value", "wait"), [("7", 7.0), ("0", 0.0), ("999999", 60.0)])
+@pytest.mark.parametrize(("value", "wait"), [("7", [7.0]), ("0", []), ("299", [299.0])])
 def test_retry_after_is_obeyed(value, wait, sleeps):
     def script(_, query, number):
         return page_of(ROWS, query) if number else Answer({}, 429, {"Retry-After": value})
 
     with serve(script) as server:
         assert read(server) == ROWS
-    assert sleeps == [wait]
+    assert sleeps == pytest.approx(wait, abs=0.5)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 415, 422, 418, 204, 304])

@@ -6,7 +6,8 @@ MovielensError
 │   └── BadAnswerError          ask once more; never leaves the client: becomes a DataError
 │       └── BadRowsError        rows break the contract: may be quarantined
 ├── FatalError                  mend the configuration or the request first
-└── DataError                   the server's data breaks the contract: look at it
+├── DataError                   the server's data breaks the contract: look at it
+└── AbortedError                the client was closed, or its rows are no longer wanted
 
 Every error that comes from an exchange with the server carries that ``exchange``.
 """
@@ -97,4 +98,16 @@ class FatalError(MovielensError):
 
 
 class DataError(MovielensError):
-    """The server answered with data that breaks the contract, on a second look too."""
+    """The server answered with data that breaks the contract, on a second look too.
+
+    Attributes:
+        bad_rows: The rows that break it; empty if the answer as a whole does.
+    """
+
+    def __init__(self, message: str, exchange: Exchange | None = None, bad_rows: Sequence[BadRow] = ()) -> None:
+        super().__init__(message, exchange)
+        self.bad_rows = tuple(bad_rows)
+
+
+class AbortedError(MovielensError):
+    """A request or a wait was ended from this side: the client was closed, or its rows are no longer wanted."""

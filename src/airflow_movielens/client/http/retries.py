@@ -1,59 +1,117 @@
-"""Retries: which errors are worth one, how long to wait, when to give up."""
+"""Retries: which errors are worth one, how long to wait, when to give up, and what is told then."""
 
 from __future__ import annotations
 
 import logging
+import random
+from http import HTTPStatus
+from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
 
-import tenacity
-
-from airflow_movielens.client.errors import BadAnswerError, DataError, RatingsChangedError, RetryableError
+from airflow_movielens.client.errors import (
+    BadAnswerError,
+    BadRowsError,
+    DataError,
+    MovielensError,
+    RatingsChangedError,
+    RetryableError,
+)
+from airflow_movielens.client.http import pace as clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tenacity import RetryCallState
+    from airflow_movielens.client.http.pace import Pace
 
 log = logging.getLogger(__name__)
 
+LONGEST_BACK_OFF = 60.0
+LONGEST_RETRY_AFTER = 300.0
+"""A server that asks for a longer wait than this many seconds gets none here: whoever called tries again later."""
+
 _T = TypeVar("_T")
-_LONGEST_WAIT = 60.0
-_BACKOFF = tenacity.wait_exponential(multiplier=1.0, max=_LONGEST_WAIT) + tenacity.wait_random(0.0, 1.0)
 
 
-def with_retries(call: Callable[[], _T], retries: int) -> _T:
-    """Run ``call``; on a `RetryableError` wait (back-off with jitter, or ``Retry-After``) and run it again.
+def _ignore(_: RetryableError) -> None:
+    pass
+
+
+def with_retries(
+    call: Callable[[], _T], retries: int, pace: Pace, on_trouble: Callable[[RetryableError], None] = _ignore
+) -> _T:
+    """Run ``call``; on a `RetryableError` wait and run it again.
+
+    The wait is exponential back-off with jitter. ``Retry-After`` comes before it, and holds for all requests of the
+    client.
+
+    Args:
+        call: Sends a request.
+        retries: How often to run it again, at least 0.
+        pace: Does the waiting.
+        on_trouble: Told of each failure after which ``call`` is run again.
 
     Raises:
         DataError: The last failure was an answer that broke the contract.
-        RetryableError: The budget of ``retries`` is spent; the last failure.
+        RatingsChangedError: At once.
+        RetryableError: The budget of ``retries`` is spent, or the server asks for too long a wait; it tells the story.
         MovielensError: Anything else at once.
     """
-    retrying = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(retries + 1),
-        wait=_wait,
-        retry=tenacity.retry_if_exception(_worth_retrying),
-        before_sleep=_log_retry,
-        reraise=True,
-    )
-    try:
-        return retrying(call)
-    except BadAnswerError as error:
-        raise DataError(error.args[0], error.exchange) from error
+    began = clock.now()
+    failures: list[RetryableError] = []
+    while True:
+        try:
+            return call()
+        except RatingsChangedError:
+            raise
+        except RetryableError as error:
+            failures.append(error)
+            if len(failures) > retries or (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
+                raise _final(failures, clock.now() - began) from error
+            on_trouble(error)
+            _wait(error, len(failures), pace)
 
 
-def _worth_retrying(error: BaseException) -> bool:
-    return isinstance(error, RetryableError) and not isinstance(error, RatingsChangedError)
+def _wait(error: RetryableError, attempt: int, pace: Pace) -> None:
+    if error.retry_after is None:
+        seconds = back_off(attempt)
+        log.warning("Attempt %d failed, next one in %.1f s: %s", attempt, seconds, error)
+        pace.sleep(seconds)
+    else:
+        log.warning(
+            "Attempt %d failed, the API asks for %.0f s without requests: %s", attempt, error.retry_after, error
+        )
+        pace.pause(error.retry_after)
 
 
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, RetryableError) else None
-    backoff = _BACKOFF(state)
-    return backoff if asked is None else min(max(asked, 0.0), _LONGEST_WAIT)
+def back_off(attempt: int) -> float:
+    """Seconds to wait after this many attempts: 1, 2, 4, …, and up to one more, so that clients do not keep step."""
+    return min(2.0 ** min(attempt - 1, 10), LONGEST_BACK_OFF) + random.random()  # noqa: S311 -- no secret
 
 
-def _log_retry(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    wait = state.next_action.sleep if state.next_action else 0.0
-    log.warning("Attempt %d failed, next one in %.1f s: %s", state.attempt_number, wait, error)
+def _final(failures: list[RetryableError], seconds: float) -> MovielensError:
+    last = failures[-1]
+    message = _story(failures, seconds) + str(last.args[0]) + _asked_wait(last)
+    if isinstance(last, BadAnswerError):
+        return DataError(message, last.exchange, last.bad_rows if isinstance(last, BadRowsError) else ())
+    return RetryableError(message, last.exchange, last.retry_after)
+
+
+def _story(failures: list[RetryableError], seconds: float) -> str:
+    if len(failures) == 1:
+        return ""
+    kinds = [(kind, len(list(group))) for kind, group in groupby(map(_kind, failures))]
+    course = ", then ".join(kind if count == 1 else f"{kind} {count} times" for kind, count in kinds)
+    return f"gave up after {len(failures)} attempts in {seconds:.1f} s ({course}), last: "
+
+
+def _kind(error: RetryableError) -> str:
+    status = error.exchange.status if error.exchange else None
+    if status is not None and status != HTTPStatus.OK:
+        return str(status)
+    return str(error.args[0]).partition(" (")[0].partition(":")[0]
+
+
+def _asked_wait(error: RetryableError) -> str:
+    if error.retry_after is None or error.retry_after <= LONGEST_RETRY_AFTER:
+        return ""
+    return f"; it asks to wait {error.retry_after:,.0f} s before the next request, longer than is waited here"

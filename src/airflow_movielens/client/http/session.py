@@ -1,50 +1,108 @@
-"""One GET request: the session, and the answer's status as an error by type."""
+"""The session: credentials, TLS, proxy; resolved once, for all requests of a client."""
 
 from __future__ import annotations
 
-import json
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
-from time import time
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from airflow_movielens.client.errors import BadAnswerError, Exchange, FatalError, RatingsChangedError, RetryableError
+from airflow_movielens import __version__
+from airflow_movielens.client.http.codings import accepted_codings
+from airflow_movielens.client.http.redirects import MOST_REDIRECTS, redirect_target
+from airflow_movielens.client.http.tls import build_ssl_context
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from requests import PreparedRequest, Response, Session
+    from requests.adapters import HTTPAdapter
     from requests.auth import HTTPBasicAuth
 
     from airflow_movielens.client.settings import ClientSettings
 
-_RETRYABLE_STATUS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-_CHANGED_STATUS = {HTTPStatus.CONFLICT, HTTPStatus.GONE}
-_REFUSED_STATUS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-_WORDS_SHOWN = 300
-
 
 def build_session(settings: ClientSettings) -> Session:
-    """Build a session that authenticates, and refuses to be sent to another host."""
+    """Build a session that authenticates, and refuses to be sent to another host.
+
+    Proxies and trusted authorities come from the environment as requests finds them, but are looked up here and not
+    with every request. Its TLS is that of the settings; ``verify`` and ``cert`` of a single request change nothing.
+
+    Raises:
+        FatalError: A file for TLS, or the proxy in the environment, is unusable.
+    """
     import requests
+    from requests.utils import default_user_agent
 
     class SameHostSession(requests.Session):
         def get_redirect_target(self, resp: Response) -> str | None:
-            target = super().get_redirect_target(resp)
-            here, there = urlsplit(resp.url), urlsplit(target or "")
-            if there.netloc and (there.scheme or here.scheme, there.netloc) != (here.scheme, here.netloc):
-                message = f"the API redirects to another host, {there.scheme}://{there.hostname}: set that as the host"
-                raise FatalError(message, _exchange(resp))
-            return target
+            return redirect_target(resp.url, resp.status_code, resp.headers)
 
     session = SameHostSession()
+    session.max_redirects = MOST_REDIRECTS
     session.headers["Accept"] = "application/json"
-    if settings.token:
-        session.auth = _bearer(settings.token)
-    elif settings.user is not None:
-        session.auth = _basic(settings.user, settings.password or "")
+    session.headers["Accept-Encoding"] = "identity" if is_loopback(settings.base_url) else accepted_codings()
+    session.headers["User-Agent"] = f"airflow-movielens/{__version__} {default_user_agent()}"
+    session.auth = _authentication(settings)
+    trusted = _take_environment(session, settings)
+    context = build_ssl_context(settings, trusted) if settings.base_url.startswith("https:") else None
+    adapter = _adapter(settings.concurrency, context)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
     return session
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this very machine, where bandwidth costs nothing."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _take_environment(session: Session, settings: ClientSettings) -> str:
+    """Set the proxies that the environment names; return where the trusted authorities are."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    found = session.merge_environment_settings(settings.base_url, {}, None, None, None)
+    session.proxies.update(found["proxies"])
+    session.trust_env = False
+    return settings.ca_file or (found["verify"] if isinstance(found["verify"], str) else DEFAULT_CA_BUNDLE_PATH)
+
+
+def _adapter(connections: int, context: ssl.SSLContext | None) -> HTTPAdapter:
+    from requests.adapters import HTTPAdapter
+
+    from airflow_movielens.client.http.connections import CUTTABLE_POOLS
+
+    class CuttableAdapter(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs)
+            self.poolmanager.pool_classes_by_scheme = CUTTABLE_POOLS
+
+        def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+            if proxy.lower().startswith("socks"):
+                return super().proxy_manager_for(proxy, **kwargs)
+            manager = super().proxy_manager_for(proxy, proxy_ssl_context=context, **kwargs)
+            manager.pool_classes_by_scheme = CUTTABLE_POOLS
+            return manager
+
+        def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> tuple[Any, Any]:
+            host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+            return host, tls if context is None else {"ssl_context": context}
+
+        def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+            if context is None:
+                super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+    return CuttableAdapter(pool_maxsize=connections)
+
+
+def _authentication(settings: ClientSettings) -> HTTPBasicAuth | Callable[[PreparedRequest], PreparedRequest] | None:
+    if settings.token:
+        return _bearer(settings.token)
+    return None if settings.user is None else _basic(settings.user, settings.password or "")
 
 
 def _basic(user: str, password: str) -> HTTPBasicAuth:
@@ -60,100 +118,3 @@ def _bearer(token: str) -> Callable[[PreparedRequest], PreparedRequest]:
         return request
 
     return authenticate
-
-
-def get_json(session: Session, url: str, params: dict[str, Any], settings: ClientSettings) -> tuple[Any, Exchange]:
-    """Send one GET request, once, and parse its JSON.
-
-    Returns:
-        The parsed body, and the exchange for error messages.
-
-    Raises:
-        RetryableError: Timeout, no connection, a cut body, 408, 429, 5xx.
-        BadAnswerError: A success whose body is not JSON.
-        RatingsChangedError: 409 or 410.
-        FatalError: Any other status.
-    """
-    import requests
-
-    try:
-        response = session.get(url, params=params, timeout=(settings.connect_timeout, settings.read_timeout))
-    except requests.TooManyRedirects as error:
-        raise FatalError("the API redirects in a circle", Exchange("GET", url)) from error
-    except ValueError as error:
-        # Without the error's own words: they may quote a header with credentials.
-        message = f"the request cannot be sent ({type(error).__name__}): check the API's address and the credentials"
-        raise FatalError(message, Exchange("GET", url)) from None
-    except (requests.RequestException, OSError) as error:
-        raise RetryableError(_network_problem(error), Exchange("GET", url)) from error
-    exchange = _exchange(response)
-    _raise_for_status(response, exchange)
-    try:
-        return json.loads(response.content, parse_constant=_refuse_constant), exchange
-    except (ValueError, RecursionError) as error:
-        raise BadAnswerError(f"the API's answer is not JSON ({error})", exchange) from error
-
-
-def _raise_for_status(response: Response, exchange: Exchange) -> None:
-    status = response.status_code
-    if status in _CHANGED_STATUS:
-        raise RatingsChangedError("the snapshot is gone", exchange)
-    if status in _RETRYABLE_STATUS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise RetryableError("the API is busy or broken", exchange, _retry_after(response))
-    if status in _REFUSED_STATUS:
-        raise FatalError("the API refuses the credentials: check user and password (or token)", exchange)
-    if status == HTTPStatus.NOT_FOUND:
-        raise FatalError("the API does not know this address: check host, port and path", exchange)
-    if status != HTTPStatus.OK:
-        raise FatalError("the API does not answer this request", exchange)
-
-
-def _retry_after(response: Response) -> float | None:
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return parsedate_to_datetime(value).timestamp() - time()
-    except ValueError:
-        return None
-
-
-def _exchange(response: Response) -> Exchange:
-    return Exchange(response.request.method or "GET", response.url, response.status_code, _server_words(response))
-
-
-def _server_words(response: Response) -> str:
-    """The ``detail`` of a problem document, else the start of the body of an unsuccessful answer."""
-    if response.status_code == HTTPStatus.OK:
-        return ""
-    try:
-        body = response.json()
-        words = body.get("detail") or body.get("title") or body
-    except (ValueError, AttributeError, RecursionError):
-        words = response.text
-    # A server may echo what it was sent.
-    credentials = response.request.headers.get("Authorization", "").partition(" ")[2]
-    said = str(words).replace(credentials, "***") if credentials else str(words)
-    return " ".join(said.split())[:_WORDS_SHOWN]
-
-
-def _network_problem(error: Exception) -> str:
-    import requests
-
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"no secure connection to the API ({_root_cause(error)})"
-    if isinstance(error, requests.Timeout):
-        return "the API did not answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return f"no connection to the API: is it running, are host and port right? ({_root_cause(error)})"
-    return f"the API's answer broke off ({_root_cause(error)})"
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

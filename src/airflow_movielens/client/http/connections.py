@@ -1,0 +1,72 @@
+"""Connections that tell the request they are used for which socket it has, so that it can be cut."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from airflow_movielens.client.http.deadlines import request_being_sent
+
+if TYPE_CHECKING:
+    from airflow_movielens.client.http.deadlines import UnderWay
+
+
+class _CuttableConnection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        request = request_being_sent()
+        return super()._new_conn() if request is None else _connect(self, request)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        request = request_being_sent()
+        if request is not None and self.sock is not None:
+            request.use(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _CuttableHTTPSConnection(_CuttableConnection, HTTPSConnection):
+    pass
+
+
+class _CuttablePool(HTTPConnectionPool):
+    ConnectionCls = _CuttableConnection
+
+
+class _CuttableHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _CuttableHTTPSConnection
+
+
+CUTTABLE_POOLS = {"http": _CuttablePool, "https": _CuttableHTTPSPool}
+
+
+def _connect(connection: HTTPConnection, request: UnderWay) -> socket.socket:
+    """Connect as urllib3 does, but so that waiting for the connection can be cut too (looking up the name cannot)."""
+    try:
+        found = socket.getaddrinfo(connection._dns_host, connection.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise NameResolutionError(connection.host, connection, error) from error
+    problem: OSError = OSError("the host's name has no address")
+    for family, kind, protocol, _, address in found:
+        try:
+            return _connect_to(address, socket.socket(family, kind, protocol), connection, request)
+        except OSError as error:
+            problem = error
+    if isinstance(problem, TimeoutError):
+        raise ConnectTimeoutError(connection, f"no connection in {connection.timeout:g} s") from problem
+    raise NewConnectionError(connection, str(problem)) from problem
+
+
+def _connect_to(address: Any, to: socket.socket, connection: HTTPConnection, request: UnderWay) -> socket.socket:
+    try:
+        for option in connection.socket_options or ():
+            to.setsockopt(*option)
+        to.settimeout(connection.timeout)
+        request.use(to)
+        to.connect(address)
+    except BaseException:
+        to.close()
+        raise
+    return to

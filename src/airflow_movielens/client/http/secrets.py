@@ -1,0 +1,53 @@
+"""What must never be shown: in messages, logs, URLs."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_movielens.client.settings import ClientSettings
+
+_HIDDEN = "***"
+_SHORTEST = 4
+"""A shorter password is in too many words to be taken out of them."""
+_SECRET_PARAMETER = re.compile(r"(?i)([?&](?:\w*token|\w*passw(?:or)?d|\w*secret|api_?key|auth\w*|signature)=)[^&#\s]+")
+_CREDENTIALS_IN_URL = re.compile(r"(?i)(\bhttps?://)[^\s/?#@]+@")
+
+
+class Secrets:
+    """The credentials of a client.
+
+    Args:
+        settings: Where they are.
+        proxies: The proxies' URLs, perhaps with credentials.
+    """
+
+    def __init__(self, settings: ClientSettings, proxies: Iterable[str] = ()) -> None:
+        secrets = [settings.token or "", *_forms(settings.user or "", settings.password or "")]
+        for proxy in proxies:
+            parts = urlsplit(proxy)
+            secrets += _forms(unquote(parts.username or ""), unquote(parts.password or ""))
+        # The longest first: one may be within another.
+        self._secrets = sorted({secret for secret in secrets if len(secret) >= _SHORTEST}, key=len, reverse=True)
+
+    def hide(self, text: str) -> str:
+        """The text without them."""
+        for secret in self._secrets:
+            text = text.replace(secret, _HIDDEN)
+        return hide_in_url(text)
+
+
+def hide_in_url(url: str) -> str:
+    """The URL without user, password, and parameters that look like credentials."""
+    return _SECRET_PARAMETER.sub(rf"\g<1>{_HIDDEN}", _CREDENTIALS_IN_URL.sub(r"\1", url))
+
+
+def _forms(user: str, password: str) -> list[str]:
+    if not password:
+        return []
+    return [password, quote(password, safe=""), b64encode(f"{user}:{password}".encode()).decode()]

@@ -1,0 +1,153 @@
+"""One GET request: its answer read whole or as it arrives, and every failure an error by type."""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import contextmanager
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from airflow_movielens.client.answers import Answer
+from airflow_movielens.client.http.bodies import read_body, read_pieces, read_words, shortened
+from airflow_movielens.client.http.deadlines import Deadlines
+from airflow_movielens.client.http.pace import Pace
+from airflow_movielens.client.http.sender import Sender
+from airflow_movielens.client.http.statuses import error_of_status
+from airflow_movielens.client.http.troubles import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from requests import Session
+    from urllib3 import BaseHTTPResponse
+
+    from airflow_movielens.client.answers import StreamedAnswer
+    from airflow_movielens.client.errors import Exchange
+    from airflow_movielens.client.http.deadlines import UnderWay
+    from airflow_movielens.client.settings import ClientSettings
+
+
+class Transport:
+    """Sends GET requests to one API. Safe to use from several threads.
+
+    Each request is sent once; see `with_retries`. All wait for their turn first; see `pace`.
+
+    Attributes:
+        session: Whose connections, credentials, TLS and proxy are used.
+        pace: When requests may begin.
+
+    Args:
+        settings: How the API is reached.
+
+    Raises:
+        FatalError: A file for TLS, or the proxy in the environment, is unusable.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._share(settings, Sender(settings), Pace(settings.requests_per_second))
+
+    def branch(self) -> Transport:
+        """A transport on the same connections and at the same pace that can be aborted alone.
+
+        Aborting or closing this one aborts it too.
+        """
+        branch = Transport.__new__(Transport)
+        branch._share(self._settings, self._sender, self.pace.branch())
+        self._branches.add(branch)
+        return branch
+
+    def get(self, url: str, accept: str) -> Answer:
+        """Send one request, and read its answer whole.
+
+        Args:
+            url: The whole URL, on the API's host.
+            accept: The media types wanted, as in the header ``Accept``.
+
+        Raises:
+            RetryableError: Timeout, no connection, a cut body, 408, 429, 5xx.
+            BadAnswerError: A success whose body is too large or cannot be decompressed.
+            RatingsChangedError: 409 or 410.
+            FatalError: Any other status, a redirect elsewhere, a certificate that cannot be trusted.
+            AbortedError: See `abort`.
+        """
+        with self._answered(url, accept) as arriving:
+            return arriving.whole()
+
+    @contextmanager
+    def stream(self, url: str, accept: str) -> Iterator[StreamedAnswer]:
+        """Send one request, and give its answer to be read as it arrives; arguments and errors as for `get`.
+
+        The answer may be of any size. The total timeout is for its headers, and then for each piece of it anew; the
+        time that its reader takes between them does not count.
+        """
+        with self._answered(url, accept) as arriving:
+            yield arriving
+
+    def abort(self) -> None:
+        """Cut every request under way and end every wait, now; every later call raises. From any thread.
+
+        Raises:
+            Nothing. The calls that it ends raise `AbortedError`.
+        """
+        self.pace.abort()
+        self._deadlines.abort()
+        for branch in list(self._branches):
+            branch.abort()
+
+    def close(self) -> None:
+        """Abort, and close the connections."""
+        self.abort()
+        self.session.close()
+
+    def _share(self, settings: ClientSettings, sender: Sender, pace: Pace) -> None:
+        self._settings = settings
+        self._sender = sender
+        self._deadlines = Deadlines(settings.total_timeout)
+        self._branches: weakref.WeakSet[Transport] = weakref.WeakSet()
+        self.session: Session = sender.session
+        self.pace = pace
+
+    @contextmanager
+    def _answered(self, url: str, accept: str) -> Iterator[_Arriving]:
+        self.pace.wait()
+        with self._deadlines.request() as request:
+            response, exchange = self._sender.send(url, accept, request)
+            try:
+                if response.status != HTTPStatus.OK:
+                    words = shortened(self._sender.secrets.hide(read_words(response)))
+                    request.check(exchange)
+                    raise error_of_status(response.status, response.headers, replace(exchange, server_said=words))
+                yield _Arriving(response, exchange, request)
+            finally:
+                # One that was read to its end has given its connection back before.
+                response.close()
+                response.release_conn()
+
+
+class _Arriving:
+    """A `StreamedAnswer`."""
+
+    def __init__(self, response: BaseHTTPResponse, exchange: Exchange, request: UnderWay) -> None:
+        self._response = response
+        self._request = request
+        self.exchange = exchange
+        self.headers: Mapping[str, str] = response.headers
+        self.media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def whole(self) -> Answer:
+        with explained(self.exchange, self._request):
+            body = read_body(self._response)
+        return Answer(body, self.media_type, self.headers, self.exchange)
+
+    def chunks(self) -> Iterator[bytes]:
+        """See `StreamedAnswer.chunks`."""
+        pieces = read_pieces(self._response)
+        while True:
+            self._request.restart_clock()
+            with explained(self.exchange, self._request):
+                piece = next(pieces, None)
+            self._request.stop_clock()
+            if piece is None:
+                return
+            yield piece
