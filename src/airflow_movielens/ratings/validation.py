@@ -1,11 +1,12 @@
-"""Rows against the contract: from parsed JSON to a dataframe that can be trusted."""
+"""Rows against a table's contract: values and order. Whole columns at once; single rows only to name what is wrong."""
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
     from airflow_movielens.ratings.schema import Column, Table
@@ -13,78 +14,121 @@ if TYPE_CHECKING:
 _SHOWN = 80
 
 
-class BadRowError(ValueError):
-    """A row breaks the contract; the message names the row (from 0), the column and what was found."""
-
-
-def to_frame(rows: list[Any], table: Table) -> pl.DataFrame:
+def frame_of_objects(rows: Sequence[Any], table: Table) -> pl.DataFrame | None:
     """Build a dataframe of ``table`` from parsed JSON objects; further keys are dropped.
 
-    Whole columns are checked at once; only when one fails are rows looked at singly, to name the first bad one.
-
-    Raises:
-        BadRowError: A row is no object, lacks a column, holds a wrong value, or is not in strict order after its
-            predecessor (out of order, or the same row again).
+    Returns:
+        The rows in their order, with the table's columns and dtypes; None if a row is no object, lacks a column or
+        holds a wrong value.
     """
     import polars as pl
 
-    columns = _columns(rows, table)
-    if columns is None:
-        raise BadRowError(_first_problem(rows, table))
     try:
-        frame = pl.DataFrame(columns, schema=table.polars_schema())
-    except UnicodeEncodeError as error:
-        raise BadRowError(f"a text is not valid Unicode: {error.object[error.start : error.end]!a}") from error
-    _check_order(frame, table)
-    return frame
-
-
-def _columns(rows: list[Any], table: Table) -> dict[str, list[Any]] | None:
-    try:
-        columns = {column.name: [row[column.name] for row in rows] for column in table.columns}
+        columns = [[row[column.name] for row in rows] for column in table.columns]
     except (KeyError, TypeError, IndexError):
         return None
-    accepted = all(column.accepts(columns[column.name]) for column in table.columns)
-    return columns if accepted else None
-
-
-def _first_problem(rows: list[Any], table: Table) -> str:
-    problems = (_problem(row, column) for row in enumerate(rows) for column in table.columns)
-    return next(problem for problem in problems if problem)
-
-
-def _problem(numbered_row: tuple[int, Any], column: Column) -> str | None:
-    number, row = numbered_row
-    if not isinstance(row, dict):
-        return f"row {number} is {_shown(row)}, expected an object"
-    if column.name not in row:
-        return f"row {number} has no column {column.name!r}: {_shown(row)}"
-    value = row[column.name]
-    if column.accepts([value]):
+    if not all(map(_accepts, table.columns, columns)):
         return None
-    return f"row {number}, column {column.name!r}: found {_shown(value)}, expected {column.expects}"
+    dtypes = table.polars_schema()
+    try:
+        return pl.DataFrame([pl.Series(name, column, dtypes[name]) for name, column in zip(dtypes, columns, strict=True)])
+    except UnicodeEncodeError:
+        return None
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def frame_of_columns(sent: pl.DataFrame, table: Table) -> pl.DataFrame | None:
+    """Bring columns of any dtypes to the table's, if not a single value changes by that; further columns are dropped.
 
+    Args:
+        sent: A dataframe with at least the table's columns.
+        table: What its rows are.
 
-def _check_order(frame: pl.DataFrame, table: Table) -> None:
-    in_order = frame.select(_strictly_after_predecessor(table.key).alias("in_order")).to_series()
-    if in_order.all():
-        return
-    number = in_order.arg_min() or 0
-    row, before = frame.select(table.key).row(number), frame.select(table.key).row(number - 1)
-    what = "is the same row again" if row == before else f"comes after {before}"
-    raise BadRowError(f"row {number}: ({', '.join(table.key)}) = {row} {what}, expected rising order")
-
-
-def _strictly_after_predecessor(key: tuple[str, ...]) -> pl.Expr:
+    Returns:
+        The rows in their order, with the table's columns and dtypes; None if a value is missing or wrong.
+    """
     import polars as pl
 
-    def later_by(rest: pl.Expr, name: str) -> pl.Expr:
-        here, before = pl.col(name), pl.col(name).shift()
-        return (here > before) | ((here == before) & rest)
+    columns = [_exactly(sent[column.name], column) for column in table.columns]
+    known = [column for column in columns if column is not None]
+    return pl.DataFrame(known) if len(known) == len(columns) else None
 
-    return reduce(later_by, reversed(key), pl.lit(value=False)).fill_null(value=True)
+
+def _exactly(values: pl.Series, column: Column) -> pl.Series | None:
+    import polars as pl
+
+    is_number = values.dtype.is_integer() or (float in column.types and values.dtype.is_float())
+    if not (is_number if int in column.types else values.dtype in {pl.String, pl.Categorical, pl.Null}):
+        return None
+    if values.null_count() and type(None) not in column.types:
+        return None
+    if column.values is not None and not _are_all_in(values, column.values):
+        return None
+    cast = values.cast(getattr(pl, column.dtype), strict=False)
+    # What does not fit has become null.
+    return cast if cast.null_count() == values.null_count() else None
+
+
+def _are_all_in(values: pl.Series, allowed: frozenset[float]) -> bool:
+    import polars as pl
+
+    # Whole numbers as they are: the difference to the allowed ones would overflow.
+    numbers = values if values.dtype.is_float() else values.cast(pl.Float64)
+    return numbers.is_in(sorted(allowed)).all()
+
+
+def is_rising(frame: pl.DataFrame, key: Sequence[str]) -> bool:
+    """Whether each row is greater than the one before it, by the first column of ``key``, then by the next."""
+    pairs = [(frame[name].slice(1), frame[name].head(-1)) for name in key]
+    while pairs:
+        here, before = pairs.pop(0)
+        if not (here >= before).all():
+            return False
+        tied = here == before
+        if not tied.any():
+            return True
+        pairs = [(later.filter(tied), earlier.filter(tied)) for later, earlier in pairs]
+    return False
+
+
+def find_problem(row: Any, table: Table) -> tuple[str, str] | None:
+    """Look for the first thing in a parsed JSON value that keeps it from being a row of ``table``.
+
+    Returns:
+        The name of the column (empty if the row as a whole is wrong), and what was found and expected, in words; None
+        if nothing is wrong.
+    """
+    if not isinstance(row, dict):
+        return "", f"is {shown(row)}, expected an object"
+    return next((problem for column in table.columns if (problem := _find_problem(row, column))), None)
+
+
+def _find_problem(row: dict[str, Any], column: Column) -> tuple[str, str] | None:
+    if column.name not in row:
+        return column.name, f"is missing in {shown(row)}"
+    value = row[column.name]
+    if not _accepts(column, [value]):
+        return column.name, f"found {shown(value)}, expected {column.expects}"
+    if isinstance(value, str) and not _is_unicode(value):
+        return column.name, f"found {shown(value)}, which is not valid Unicode"
+    return None
+
+
+def _accepts(column: Column, values: Sequence[Any]) -> bool:
+    try:
+        return column.accepts(values)
+    except TypeError:  # not hashable
+        return False
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(value: object) -> str:
+    """Show a value in a message, shortened."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -2,71 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.client.decoding.json_text import parse
+from airflow_movielens.client.decoding.trouble import readable_as
+from airflow_movielens.client.decoding.uniform import read_uniform
 from airflow_movielens.client.errors import BadAnswerError
-from airflow_movielens.ratings.validation import BadRowError, to_frame
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from airflow_movielens.client.decoding.checking import RowChecker
     from airflow_movielens.client.errors import Exchange
-    from airflow_movielens.client.window import Window
+    from airflow_movielens.client.rows import Rows
     from airflow_movielens.ratings.schema import Table
 
 
-@dataclass(frozen=True)
-class Page:
-    """One page of a table.
-
-    Attributes:
-        rows: The rows, in canonical order, checked against the contract.
-        total: How many rows the server says the whole window has; None if it does not say.
-        exchange: Where the page came from, for error messages.
-    """
-
-    rows: pl.DataFrame
-    total: int | None
-    exchange: Exchange
-
-
-def read_page(body: Any, exchange: Exchange, table: Table, window: Window) -> Page:
-    """Read a page out of a parsed answer.
+def read_envelope(body: bytes, exchange: Exchange, table: Table, checker: RowChecker) -> tuple[Rows, int | None]:
+    """Read the rows and the total out of an envelope, its keys in any order.
 
     Raises:
-        BadAnswerError: It is no envelope, or a row breaks the contract or lies outside the window.
+        BadAnswerError: It is no envelope, or its total is no count.
+        BadRowsError: A row breaks the contract.
     """
-    if not isinstance(body, dict) or not isinstance(body.get("result"), list):
-        raise BadAnswerError('the API\'s answer has no list "result"', exchange)
-    total = read_total(body, exchange)
+    if (uniform := _read_uniform(body, table)) is not None:
+        envelope, columns = uniform
+        return checker.check_columns(columns), _total(envelope, exchange)
+    with readable_as("JSON", exchange):
+        envelope = parse(body)
+        if not isinstance(envelope, dict) or not isinstance(envelope.get("result"), list):
+            raise BadAnswerError('the API\'s answer has no list "result"', exchange)
+        return checker.check_objects(envelope["result"]), _total(envelope, exchange)
+
+
+def read_envelope_total(body: bytes, exchange: Exchange) -> int | None:
+    """Read nothing but the total; None if there is none.
+
+    Raises:
+        BadAnswerError: It is no envelope, or its total is no count.
+    """
+    with readable_as("JSON", exchange):
+        envelope = parse(body)
+    if not isinstance(envelope, dict):
+        raise BadAnswerError("the API's answer is no JSON object", exchange)
+    return _total(envelope, exchange)
+
+
+def _read_uniform(body: bytes, table: Table) -> tuple[dict[str, Any], pl.DataFrame] | None:
+    """The envelope without its rows, and the rows; None if anything about them is unusual."""
+    start, end = body.find(b"["), body.rfind(b"]")
+    columns = read_uniform(body[start + 1 : end], table, b",") if start >= 0 else None
+    if columns is None:
+        return None
     try:
-        rows = to_frame(body["result"], table)
-    except BadRowError as error:
-        raise BadAnswerError(f"bad {table.name} from the API: {error}", exchange) from error
-    _check_window(rows, window, exchange)
-    return Page(rows, total, exchange)
+        envelope = parse(body[:start] + b"[]" + body[end + 1 :])
+    except (ValueError, RecursionError):
+        return None
+    # These are the only brackets left: an empty list is where the rows were.
+    return (envelope, columns) if isinstance(envelope, dict) and envelope.get("result") == [] else None
 
 
-def read_total(body: dict[str, Any], exchange: Exchange) -> int | None:
-    """The envelope's ``total``; None if there is none.
-
-    Raises:
-        BadAnswerError: It is not a whole number of at least 0.
-    """
-    total = body.get("total")
+def _total(envelope: dict[str, Any], exchange: Exchange) -> int | None:
+    total = envelope.get("total")
     if total is None or (type(total) is int and total >= 0):
         return total
-    raise BadAnswerError(f'the API\'s "total" is {total!r}, expected a whole number', exchange)
-
-
-def _check_window(rows: pl.DataFrame, window: Window, exchange: Exchange) -> None:
-    if "timestamp" not in rows.columns or rows.is_empty():
-        return
-    start, end = window.timestamps()
-    first, last = rows["timestamp"][0], rows["timestamp"][-1]
-    if (start is not None and first < start) or (end is not None and last >= end):
-        outside = first if start is not None and first < start else last
-        raise BadAnswerError(
-            f"bad ratings from the API: timestamp {outside} lies outside the window {window}", exchange
-        )
+    raise BadAnswerError(f'the API\'s answer has the "total" {total!r}, expected a whole number', exchange)

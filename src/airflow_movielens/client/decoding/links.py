@@ -1,0 +1,94 @@
+"""Links in headers: ``Link`` (RFC 8288) and ``Link-Template`` (RFC 9652)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from airflow_movielens.client.errors import Exchange, FatalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from urllib.parse import SplitResult
+
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_LINK = re.compile(rf"[\s,]*(?:<([^>]*)>|{_QUOTED})")
+_PARAMETER = re.compile(rf"\s*;\s*([^\s=;,\"]+)(?:\s*=\s*(?:{_QUOTED}|([^\s;,\"]*)))?")
+_SECTION = "{&offset,limit}"
+_PORTS = {"http": 80, "https": 443}
+
+
+def find_link(header: str, relation: str, exchange: Exchange) -> str | None:
+    """Find the target of a relation in a ``Link`` header.
+
+    Args:
+        header: Its value; several links, or several such headers, are separated by commas.
+        relation: Such as ``next``.
+        exchange: Where the header came from; relative targets are relative to its URL.
+
+    Returns:
+        The target's whole URL; None if there is no such link.
+
+    Raises:
+        FatalError: It leads to another host, port or scheme, where the credentials must not go.
+    """
+    targets = (target for target, relations in _links(header) if relation in relations)
+    target = next(targets, None)
+    return None if target is None else _resolve(target, exchange)
+
+
+def find_section_template(header: str, exchange: Exchange) -> str | None:
+    """Find a section's URL in a ``Link-Template`` header: that of relation ``section`` which ends in
+    ``{&offset,limit}``.
+
+    Returns:
+        The whole URL without these braces, to be followed by ``&offset=…&limit=…``; None if there is none that can be
+        filled in so.
+
+    Raises:
+        FatalError: As `find_link`.
+    """
+    for template, relations in _links(header):
+        url = template.removesuffix(_SECTION)
+        if "section" in relations and url != template and "?" in url and not re.search(r"[{}#]", url):
+            return _resolve(url, exchange)
+    return None
+
+
+def _links(header: str) -> Iterator[tuple[str, set[str]]]:
+    """Targets and their relations, up to where the header cannot be read; links of other contexts are left out."""
+    place = 0
+    while link := _LINK.match(header, place):
+        place = link.end()
+        parameters: dict[str, str] = {}
+        while parameter := _PARAMETER.match(header, place):
+            place = parameter.end()
+            name, quoted, bare = parameter.groups()
+            # The first of a name counts (RFC 8288, section 3).
+            parameters.setdefault(name.lower(), bare or "" if quoted is None else _unescaped(quoted))
+        if "anchor" not in parameters:
+            target, template = link.groups()
+            yield _unescaped(template) if target is None else target, set(parameters.get("rel", "").lower().split())
+
+
+def _unescaped(quoted: str) -> str:
+    return re.sub(r"\\(.)", r"\1", quoted)
+
+
+def _resolve(target: str, exchange: Exchange) -> str:
+    try:
+        url = urldefrag(urljoin(exchange.url, target.strip())).url
+        parts = urlsplit(url)
+        leads_away = _origin(parts) != _origin(urlsplit(exchange.url)) or "@" in parts.netloc
+    except ValueError as error:
+        raise FatalError(f"the API links to an address that cannot be read ({error})", exchange) from error
+    if leads_away:
+        raise FatalError(
+            f"the API links to another host, {parts.scheme}://{parts.hostname}: set that as the host", exchange
+        )
+    return url
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)

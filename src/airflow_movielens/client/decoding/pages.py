@@ -1,0 +1,88 @@
+"""A whole answer as a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_movielens.client.decoding.checking import RowChecker, join
+from airflow_movielens.client.decoding.envelope import read_envelope, read_envelope_total
+from airflow_movielens.client.decoding.formats import is_json, stream_decoder
+from airflow_movielens.client.decoding.links import find_link, find_section_template
+from airflow_movielens.client.errors import BadAnswerError
+from airflow_movielens.client.rows import Page, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_movielens.client.answers import Answer
+    from airflow_movielens.client.errors import Exchange
+    from airflow_movielens.client.window import Window
+    from airflow_movielens.ratings.schema import Table
+
+_QUOTED = 200
+
+
+def read_page(answer: Answer, table: Table, window: Window, *, quarantine: bool = False) -> Page:
+    """Read a page of a table; its media type tells the format.
+
+    Args:
+        answer: The answer.
+        table: What its rows are.
+        window: Where their timestamps must lie, if they have any.
+        quarantine: Whether bad rows are put aside (`Rows.bad`) instead of raised.
+
+    Raises:
+        BadAnswerError: It is no page, or names two totals.
+        BadRowsError: A row breaks the contract.
+        FatalError: It links to another host.
+    """
+    rows, total = _read_rows(answer, table, window, quarantine=quarantine)
+    headers, exchange = answer.headers, answer.exchange
+    return Page(
+        rows,
+        _agreed(total, headers, exchange),
+        headers.get("Snapshot"),
+        find_link(headers.get("Link", ""), "next", exchange),
+        find_section_template(headers.get("Link-Template", ""), exchange),
+        answer.media_type,
+        exchange,
+    )
+
+
+def read_total(answer: Answer) -> int | None:
+    """Read how many rows the whole window has; None if the server does not say.
+
+    Raises:
+        BadAnswerError: The answer is no page, its total no count, or it names two.
+    """
+    total = read_envelope_total(answer.body, answer.exchange) if is_json(answer.media_type) else None
+    return _agreed(total, answer.headers, answer.exchange)
+
+
+def _read_rows(answer: Answer, table: Table, window: Window, *, quarantine: bool) -> tuple[Rows, int | None]:
+    if is_json(answer.media_type):
+        checker = RowChecker(table, window, answer.exchange, quarantine=quarantine)
+        return read_envelope(answer.body, answer.exchange, table, checker)
+    decoder = stream_decoder(answer.media_type, answer.exchange, table, window, quarantine=quarantine)
+    if decoder is None:
+        raise _unexpected(answer)
+    pieces = [*decoder.feed(answer.body), *decoder.finish()]
+    return join(pieces or [Rows(table.empty(), 0)]), None
+
+
+def _unexpected(answer: Answer) -> BadAnswerError:
+    start = " ".join(answer.body[:_QUOTED].decode(errors="replace").split())
+    return BadAnswerError(
+        f"the API's answer is {answer.media_type}, expected ratings data: it begins with {start!r}", answer.exchange
+    )
+
+
+def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -> int | None:
+    text = headers.get("X-Total-Count")
+    if text is None:
+        return total
+    if not (text.isascii() and text.isdecimal()):
+        raise BadAnswerError(f"the API's answer has the X-Total-Count {text!r}, expected a whole number", exchange)
+    if total not in {None, int(text)}:
+        raise BadAnswerError(f'the API\'s answer has the "total" {total} and the X-Total-Count {text}', exchange)
+    return int(text)
