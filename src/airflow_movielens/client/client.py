@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from airflow_movielens.client.decoding import ACCEPT, read_total
 from airflow_movielens.client.errors import BadAnswerError
-from airflow_movielens.client.http.pace import Pace
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.http.transport import Transport
 from airflow_movielens.client.pagination.congestion import CongestionWindow
@@ -58,7 +57,6 @@ class MovielensClient:
         self.settings = ClientSettings(base_url.rstrip("/"), user, password, token, **settings)
         self._transport = Transport(self.settings)
         self.session: Session = self._transport.session
-        self._pace = Pace(self.settings.requests_per_second)
         self._congestion = CongestionWindow(self.settings.concurrency)
 
     def get_ratings(
@@ -127,7 +125,7 @@ class MovielensClient:
         window = Window.of(start_date, end_date)
         accept = ACCEPT[self.settings.data_format]
         source = self._source(RATINGS, window, batch_size, accept, quarantine=on_bad_rows == "quarantine")
-        return read_window(source) if bookmark is None else read_on(source, bookmark)
+        return _aborting(source, read_window(source) if bookmark is None else read_on(source, bookmark))
 
     async def aget_rating_frames(
         self,
@@ -180,7 +178,7 @@ class MovielensClient:
                 raise BadAnswerError('the API\'s answer has no "total", so ratings cannot be counted', answer.exchange)
             return total
 
-        return with_retries(count, self.settings.retries, self._pace)
+        return with_retries(count, self.settings.retries, self._transport.pace)
 
     async def acount_ratings(self, start_date: str | date | None = None, end_date: str | date | None = None) -> int:
         """Count as `count_ratings` does, without blocking the event loop."""
@@ -197,7 +195,8 @@ class MovielensClient:
         self.close()
 
     def _frames(self, table: Table, batch_size: int | None) -> Iterator[pl.DataFrame]:
-        batches = read_window(self._source(table, Window(), batch_size, ACCEPT["json"]))
+        source = self._source(table, Window(), batch_size, ACCEPT["json"])
+        batches = _aborting(source, read_window(source))
         return (batch.rows.good for batch in batches if len(batch.rows.good))
 
     def _source(
@@ -205,10 +204,9 @@ class MovielensClient:
     ) -> Source:
         page_size = checked_page_size(self.settings.page_size if batch_size is None else batch_size)
         return Source(
-            self._transport,
+            self._transport.branch(),
             self.settings.base_url,
             self.settings.retries,
-            self._pace,
             self._congestion,
             table,
             window,
@@ -216,3 +214,11 @@ class MovielensClient:
             accept,
             quarantine,
         )
+
+
+def _aborting(source: Source, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Pass batches on; when they are no longer wanted, cut off what is under way for them."""
+    try:
+        yield from batches
+    finally:
+        source.transport.abort()

@@ -74,6 +74,15 @@ class ArrowDecoder:
         """
         if not self._is_at_end:
             raise BadAnswerError("the API's answer broke off: its Arrow stream has no end", self._exchange)
+        yield from self.whole_rows()
+
+    def whole_rows(self) -> Iterator[Rows]:
+        """Give the record batches that are there as a whole: after an answer broke off, all of it that can be used.
+
+        Raises:
+            BadAnswerError: As `feed`.
+            BadRowsError: As `feed`.
+        """
         if self._rows:
             with readable_as("an Arrow stream", self._exchange):
                 yield self._decode()

@@ -39,6 +39,9 @@ class StreamDecoder(Protocol):
     def feed(self, chunk: bytes) -> Iterator[Rows]:
         """Take the next piece, cut anywhere; give the rows that are worth giving by now."""
 
+    def whole_rows(self) -> Iterator[Rows]:
+        """Give the rows that are there as a whole: after an answer broke off, all of it that can be used."""
+
     def finish(self) -> Iterator[Rows]:
         """Take the end of the answer; give the rows not given yet."""
 
@@ -62,6 +65,11 @@ def stream_decoder(
     if media_type == ARROW:
         return ArrowDecoder(exchange, table, checker)
     return NdjsonDecoder(exchange, table, checker) if media_type in _NDJSON_NAMES else None
+
+
+def can_be_streamed(media_type: str) -> bool:
+    """Whether `stream_decoder` knows how to read an answer of this media type while it arrives."""
+    return media_type == ARROW or media_type in _NDJSON_NAMES
 
 
 def is_json(media_type: str) -> bool:

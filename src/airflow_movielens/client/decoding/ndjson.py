@@ -46,9 +46,18 @@ class NdjsonDecoder:
         self._waiting += chunk
         if len(self._waiting) < _BYTES_AT_ONCE:
             return
-        end = self._waiting.rfind(b"\n") + 1
-        if len(self._waiting) - end > _LONGEST_LINE:
+        yield from self.whole_rows()
+        if len(self._waiting) > _LONGEST_LINE:
             raise BadAnswerError(f"the API's answer has a line of more than {_LONGEST_LINE} bytes", self._exchange)
+
+    def whole_rows(self) -> Iterator[Rows]:
+        """Give the rows that are there as a whole: after an answer broke off, all of it that can be used.
+
+        Raises:
+            BadAnswerError: A line is not JSON.
+            BadRowsError: As `feed`.
+        """
+        end = self._waiting.rfind(b"\n") + 1
         lines = bytes(memoryview(self._waiting)[:end])
         del self._waiting[:end]
         yield from self._read(lines)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_movielens.client.errors import RatingsChangedError
 
 if TYPE_CHECKING:
+    from airflow_movielens.client.answers import StreamedAnswer
     from airflow_movielens.client.errors import Exchange
     from airflow_movielens.client.rows import Bookmark, Page, RowKey, Rows
     from airflow_movielens.ratings.schema import Table
@@ -24,6 +25,18 @@ def check_same_state(page: Page, before: Bookmark) -> None:
     if page.snapshot != before.snapshot:
         message = f"the data changed while it was read: the snapshot went from {before.snapshot} to {page.snapshot}"
         raise RatingsChangedError(message, page.exchange)
+
+
+def check_same_stream(answer: StreamedAnswer, before: Bookmark) -> None:
+    """Compare what a streamed answer tells of its total and snapshot with those before.
+
+    Raises:
+        RatingsChangedError: They differ.
+    """
+    total, snapshot = answer.headers.get("X-Total-Count"), answer.headers.get("Snapshot")
+    if snapshot != before.snapshot or total not in {None, str(before.total)}:
+        message = f"the stream is of snapshot {snapshot} with {total} rows, not {before.snapshot} with {before.total}"
+        raise RatingsChangedError(message, answer.exchange)
 
 
 def check_repeated(page: Page, last: RowKey | None) -> None:

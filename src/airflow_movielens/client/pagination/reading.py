@@ -93,5 +93,5 @@ def _is_whole(first: Page) -> bool:
     """
     if not first.rows.count:
         return True
-    leads_on = first.next_url is not None or first.section_url is not None
-    return first.snapshot is not None and not leads_on and first.rows.count == first.total
+    names_its_state = first.snapshot is not None or first.section_url is not None
+    return names_its_state and first.next_url is None and first.rows.count == first.total

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urljoin
 
 from airflow_movielens.client.decoding import read_page, stream_decoder
-from airflow_movielens.client.errors import BadAnswerError, BadRowsError
+from airflow_movielens.client.errors import BadAnswerError, BadRowsError, RetryableError
 from airflow_movielens.client.http.retries import with_retries
+from airflow_movielens.client.pagination.checks import check_same_stream
 from airflow_movielens.client.pagination.in_flight import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from airflow_movielens.client.errors import RetryableError
-    from airflow_movielens.client.http.pace import Pace
     from airflow_movielens.client.http.transport import Transport
     from airflow_movielens.client.pagination.congestion import CongestionWindow
-    from airflow_movielens.client.rows import Page, Rows
+    from airflow_movielens.client.rows import Bookmark, Page, Rows
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
 
@@ -34,7 +33,6 @@ class Source:
         transport: Sends requests.
         base_url: The API's address.
         retries: How often a failed request is tried again.
-        pace: When a request may be sent.
         congestion: How many may be under way; it is told how they go.
         table: What the rows are.
         window: Which days.
@@ -46,7 +44,6 @@ class Source:
     transport: Transport
     base_url: str
     retries: int
-    pace: Pace
     congestion: CongestionWindow
     table: Table
     window: Window
@@ -77,19 +74,27 @@ class Source:
 
         return self.retrying(once, partial(once, quarantine=True))
 
-    def stream(self, url: str, offset: int, *, quarantine: bool = False) -> Iterator[Rows]:
-        """Begin a streamed answer with the rows of a snapshot from ``offset`` to the end of the window, once.
+    def stream(self, at: Bookmark, *, quarantine: bool = False) -> Iterator[Rows]:
+        """Begin a streamed answer with the rest of a snapshot's window behind ``at``, once.
+
+        What arrives before it breaks off is given, too.
 
         Raises:
             MovielensError: See its subclasses; a `RetryableError` if it breaks off.
         """
-        with self.transport.stream(f"{self.absolute(url)}&offset={offset}", self.accept) as answer:
+        with self.transport.stream(f"{self.absolute(at.url or '')}&offset={at.count}", self.accept) as answer:
+            check_same_stream(answer, at)
             decoder = stream_decoder(answer.media_type, answer.exchange, self.table, self.window, quarantine=quarantine)
             if decoder is None:
                 message = f"the API streams {answer.media_type!r}, which was not asked for"
                 raise BadAnswerError(message, answer.exchange)
-            for chunk in answer.chunks():
-                yield from decoder.feed(chunk)
+            try:
+                for chunk in answer.chunks():
+                    yield from decoder.feed(chunk)
+            except RetryableError as error:
+                if not isinstance(error, BadAnswerError):
+                    yield from decoder.whole_rows()
+                raise
             yield from decoder.finish()
 
     def retrying(self, call: Callable[[], _T], second_look: Callable[[], _T]) -> _T:
@@ -111,7 +116,7 @@ class Source:
                     raise
                 return second_look()
 
-        return with_retries(once, self.retries, self.pace, self._on_trouble)
+        return with_retries(once, self.retries, self.transport.pace, self._on_trouble)
 
     def absolute(self, url: str) -> str:
         """The whole URL of one that a bookmark holds; always on the host that the settings name."""

@@ -49,7 +49,7 @@ class SectionStream:
 
         def piece(*, quarantine: bool = False) -> Rows:
             if self._open is None or quarantine:
-                self._open = self._source.stream(at.url or "", at.count, quarantine=quarantine)
+                self._open = self._source.stream(at, quarantine=quarantine)
             try:
                 return next(self._open)
             except Exception as error:
