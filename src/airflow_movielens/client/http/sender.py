@@ -76,6 +76,11 @@ class Sender:
             url = target
         raise FatalError("the API redirects in a circle", exchange)
 
+    def close(self) -> None:
+        """Close the connections; those of requests under way when they end."""
+        self.session.close()
+        self._pool.close()
+
     def _send(self, url: str, accept: str, request: UnderWay) -> BaseHTTPResponse:
         if not is_same_origin(url, self._base_url):
             raise FatalError(f"the request is not for the API's own host, {self._base_url}: it was not sent")

@@ -98,7 +98,7 @@ class Transport:
     def close(self) -> None:
         """Abort, and close the connections."""
         self.abort()
-        self.session.close()
+        self._sender.close()
 
     def _share(self, settings: ClientSettings, sender: Sender, pace: Pace) -> None:
         self._settings = settings
