@@ -212,5 +212,5 @@ def test_retry_after_is_understood_in_both_forms(headers, seconds):
 
 
 def test_retry_after_as_a_date_is_counted_from_now_without_the_servers_clock():
-    headers = {"Retry-After": format_datetime(NOW + timedelta(seconds=100), usegmt=True)}
+    headers = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)}
     assert retry_after(headers) == pytest.approx(100, abs=20)

@@ -3,6 +3,8 @@
 import base64
 import gzip
 import logging
+import socket
+import struct
 import zlib
 from urllib.parse import quote
 
@@ -98,6 +100,7 @@ CUT = {
     "length": ok(BIG[:-1], f"Content-Length: {len(BIG)}"),
     "chunk": ok(b"10\r\nabc", "Transfer-Encoding: chunked"),
     "between chunks": ok(b"3\r\nabc\r\n", "Transfer-Encoding: chunked"),
+    "negative chunk": ok(b"-1\r\n" + BIG, "Transfer-Encoding: chunked"),
     "no chunk size": ok(b"nonsense\r\n", "Transfer-Encoding: chunked"),
     "head": b"HTTP/1.1 200 OK\r\nContent-Le",
     "nothing": b"",
@@ -110,6 +113,17 @@ def test_a_cut_answer_is_retryable(transport, answer, how):
     with pytest.raises(RetryableError, match="broke off") as caught:
         answer_to(transport, says(answer), how)
     assert type(caught.value) is RetryableError
+
+
+def test_a_connection_that_is_reset_in_the_middle_is_retryable(transport):
+    def speak(connection):
+        request_head(connection)
+        connection.sendall(ok(b"abc", "Content-Length: 10"))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close sends a reset
+
+    for how in ("get", "stream"):
+        with pytest.raises(RetryableError, match="broke off"):
+            answer_to(transport, speak, how)
 
 
 BROKEN = {
