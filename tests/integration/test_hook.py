@@ -62,7 +62,7 @@ def test_movies_and_users_are_dicts():
         ({"password": "hunter2"}, False, "refuses the credentials"),
         ({"port": 9}, False, "no connection to the API"),
         ({"host": "ftp://nowhere"}, False, "not an http or https URL"),
-        ({"schema": "https"}, False, "no secure connection to the API"),
+        ({"schema": "https"}, False, "does not speak TLS at this address: is it http"),
     ],
 )
 def test_test_connection_says_it_in_a_sentence(connection, changes, ok, sentence):

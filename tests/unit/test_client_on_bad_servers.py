@@ -229,6 +229,15 @@ def test_retry_after_is_obeyed(value, wait, sleeps):
     assert sleeps == pytest.approx(wait, abs=0.5)
 
 
+def test_a_server_that_asks_for_an_hour_is_not_waited_for(sleeps):
+    with serve(lambda *_: Answer({}, 429, {"Retry-After": "3600"})) as server:
+        with pytest.raises(RetryableError, match="asks to wait 3,600 s") as caught:
+            read(server)
+        assert len(server.requests) == 1
+    assert caught.value.retry_after == 3600
+    assert sleeps == []
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 415, 422, 418, 204, 304])
 def test_what_retrying_cannot_mend_fails_at_once(status, sleeps):
     with serve(lambda *_: Answer({"detail": "the server's own words"} if status >= 400 else b"", status)) as server:

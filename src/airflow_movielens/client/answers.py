@@ -47,5 +47,7 @@ class StreamedAnswer(Protocol):
         """Give the content, with any content coding taken off, in pieces of about a megabyte.
 
         Raises:
-            RetryableError: It broke off, or took longer than the settings allow.
+            RetryableError: It broke off, or a piece took longer than the settings allow.
+            BadAnswerError: Its content coding is unknown or wrong.
+            AbortedError: It is no longer wanted.
         """

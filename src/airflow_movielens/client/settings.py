@@ -35,7 +35,8 @@ class ClientSettings:
         retries: How often a failed request is tried again, at least 0.
         connect_timeout: Seconds to wait for a connection.
         read_timeout: Seconds to wait for each piece of an answer.
-        total_timeout: Seconds that one request may take in all, to the end of its answer.
+        total_timeout: Seconds that one request may take in all, to the end of its answer; if that is streamed, for
+            its headers and for each megabyte of it.
         data_format: What to ask the server for: ``auto`` for the best it speaks, or ``arrow``, ``ndjson`` or ``json``.
         verify_tls: Whether a server must prove with a certificate that it is the one.
         ca_file: PEM file with the certificates of authorities to trust instead of the usual ones; None for those.

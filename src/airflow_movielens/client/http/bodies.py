@@ -53,8 +53,8 @@ def read_pieces(response: BaseHTTPResponse) -> Iterator[bytes]:
     """Read the body in pieces of about `PIECE` bytes; errors as for `read_body`, but any size is taken."""
     coding = response.headers.get("Content-Encoding", "").strip().lower()
     if coding in {"", "identity"}:
-        return _gathered(response.stream(PIECE, decode_content=False))
-    return _gathered(decode(response.stream(_CODED_PIECE, decode_content=False), coding, PIECE))
+        return _gathered(_sent(response, PIECE))
+    return _gathered(decode(_sent(response, _CODED_PIECE), coding, PIECE))
 
 
 def read_words(response: BaseHTTPResponse) -> str:
@@ -81,6 +81,17 @@ def _said(text: str) -> str:
         return str(body.get("detail") or body.get("title") or body)
     except (ValueError, AttributeError, RecursionError):
         return text
+
+
+def _sent(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
+    ends_with_connection = response.length_remaining is None and not response.chunked
+    is_empty = True
+    for chunk in response.stream(size, decode_content=False):
+        is_empty = False
+        yield chunk
+    if ends_with_connection and is_empty:
+        # Python's HTTP takes headers that were cut for complete ones.
+        raise ConnectionError("not a byte arrived behind the headers")
 
 
 def _gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from http.client import HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -15,7 +16,17 @@ if TYPE_CHECKING:
     from airflow_movielens.client.http.deadlines import UnderWay
 
 
+class _CarefulResponse(HTTPResponse):
+    def _safe_read(self, amt: int) -> bytes:
+        # Else a chunk that says it has -1 bytes is read to the end of the connection, into memory.
+        if amt < 0:
+            raise IncompleteRead(b"")
+        return super()._safe_read(amt)  # type: ignore[misc, no-any-return]
+
+
 class _CuttableConnection(HTTPConnection):
+    response_class = _CarefulResponse
+
     def _new_conn(self) -> socket.socket:
         request = request_being_sent()
         return super()._new_conn() if request is None else _connect(self, request)

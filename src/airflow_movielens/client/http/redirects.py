@@ -39,10 +39,11 @@ def redirect_target(url: str, status: int, headers: Mapping[str, str]) -> str | 
     if status not in _REDIRECTS or not location:
         return None
     # Headers arrive as Latin-1, but a URL in one may be UTF-8.
-    target = urljoin(url, location.encode("latin-1", "replace").decode("utf-8", "replace"))
+    location = location.encode("latin-1", "replace").decode("utf-8", "replace")
     exchange = Exchange("GET", hide_in_url(url), status)
     try:
-        here, there = _origin(urlsplit(url)), _origin(parts := urlsplit(target))
+        parts = urlsplit(urljoin(url, location))
+        here, there = _origin(urlsplit(url)), _origin(parts)
     except ValueError:
         raise FatalError("the API redirects to what is no URL", exchange) from None
     if here != there:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from airflow_movielens.client.settings import ClientSettings
 
 _HIDDEN = "***"
@@ -24,12 +22,12 @@ class Secrets:
 
     Args:
         settings: Where they are.
-        proxies: The proxies' URLs, perhaps with credentials.
+        proxy: The proxy's URL, perhaps with credentials; None if there is none.
     """
 
-    def __init__(self, settings: ClientSettings, proxies: Iterable[str] = ()) -> None:
+    def __init__(self, settings: ClientSettings, proxy: str | None = None) -> None:
         secrets = [settings.token or "", *_forms(settings.user or "", settings.password or "")]
-        for proxy in proxies:
+        if proxy:
             parts = urlsplit(proxy)
             secrets += _forms(unquote(parts.username or ""), unquote(parts.password or ""))
         # The longest first: one may be within another.

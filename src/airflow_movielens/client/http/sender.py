@@ -39,13 +39,14 @@ class Sender:
     """
 
     def __init__(self, settings: ClientSettings) -> None:
+        from requests.utils import select_proxy
         from urllib3 import Timeout
 
         self.session: Session = build_session(settings)
-        self.secrets = Secrets(settings, self.session.proxies.values())
         self._base_url = settings.base_url
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
         prepared, adapter, self._pool = _prepare(self.session, settings.base_url)
+        self.secrets = Secrets(settings, select_proxy(settings.base_url, self.session.proxies))
         self._headers = {name: str(value) for name, value in prepared.headers.items()}
         self._asks_proxy = adapter.request_url(prepared, dict(self.session.proxies)).startswith("http")
 
@@ -75,6 +76,11 @@ class Sender:
             response.drain_conn()
             url = target
         raise FatalError("the API redirects in a circle", exchange)
+
+    def close(self) -> None:
+        """Close the connections; those of requests under way when they end."""
+        self.session.close()
+        self._pool.close()
 
     def _send(self, url: str, accept: str, request: UnderWay) -> BaseHTTPResponse:
         if not is_same_origin(url, self._base_url):

@@ -45,6 +45,7 @@ def build_session(settings: ClientSettings) -> Session:
     session.headers["User-Agent"] = f"airflow-movielens/{__version__} {default_user_agent()}"
     session.auth = _authentication(settings)
     trusted = _take_environment(session, settings)
+    session.verify = trusted if settings.verify_tls else False
     context = build_ssl_context(settings, trusted) if settings.base_url.startswith("https:") else None
     adapter = _adapter(settings.concurrency, context)
     session.mount("http://", adapter)

@@ -11,14 +11,16 @@ from airflow_movielens.client.errors import FatalError
 if TYPE_CHECKING:
     from airflow_movielens.client.settings import ClientSettings
 
+_UNTRUSTED = "comes from an authority that is not trusted: give its certificate as ca_file, if you trust it"
 # X509_V_ERR_* of OpenSSL
 _CERTIFICATE_PROBLEMS = {
+    7: _UNTRUSTED,
     9: "is not valid yet: is this machine's clock right?",
     10: "has expired",
     18: "is self-signed: give the file that holds it as ca_file, if you trust it",
-    19: "comes from an authority that is not trusted: give its certificate as ca_file, if you trust it",
-    20: "comes from an authority that is not trusted: give its certificate as ca_file, if you trust it",
-    21: "comes from an authority that is not trusted: give its certificate as ca_file, if you trust it",
+    19: _UNTRUSTED,
+    20: _UNTRUSTED,
+    21: _UNTRUSTED,
     62: "is for another host name",
     64: "is for another IP address",
 }

@@ -85,10 +85,9 @@ class Transport:
             yield arriving
 
     def abort(self) -> None:
-        """Cut every request under way and end every wait, now; every later call raises. From any thread.
+        """Cut every request under way and end every wait, now; they and all later calls raise `AbortedError`.
 
-        Raises:
-            Nothing. The calls that it ends raise `AbortedError`.
+        From any thread. Only looking up a host name cannot be cut.
         """
         self.pace.abort()
         self._deadlines.abort()
@@ -98,7 +97,7 @@ class Transport:
     def close(self) -> None:
         """Abort, and close the connections."""
         self.abort()
-        self.session.close()
+        self._sender.close()
 
     def _share(self, settings: ClientSettings, sender: Sender, pace: Pace) -> None:
         self._settings = settings

@@ -1,0 +1,216 @@
+"""When requests begin, which are repeated, and the story of those that failed."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from airflow_movielens.client.errors import (
+    AbortedError,
+    BadAnswerError,
+    BadRowsError,
+    DataError,
+    Exchange,
+    FatalError,
+    RatingsChangedError,
+    RetryableError,
+)
+from airflow_movielens.client.http.pace import Pace
+from airflow_movielens.client.http.retries import LONGEST_BACK_OFF, back_off, with_retries
+from airflow_movielens.client.http.statuses import retry_after
+from airflow_movielens.client.rows import BadRow
+
+HERE = "http://localhost/ratings"
+
+
+def busy(status=503, retry_after=None):
+    return RetryableError("the API is busy or broken", Exchange("GET", HERE, status), retry_after)
+
+
+SILENT = RetryableError("the API did not answer in time", Exchange("GET", HERE))
+
+
+class Failing:
+    """Raises one error after the other, then returns ``"done"``."""
+
+    def __init__(self, *errors):
+        self.errors = list(errors)
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+
+def test_starts_are_spaced_evenly(sleeps):
+    pace = Pace(requests_per_second=10)
+    for _ in range(5):
+        pace.wait()
+    assert sleeps == pytest.approx([0.1] * 4, abs=0.02)
+
+
+def test_starts_are_spaced_across_threads(sleeps):
+    pace = Pace(requests_per_second=1)
+    threads = [
+        threading.Thread(target=branch.wait) for branch in (pace, pace.branch(), pace.branch()) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sleeps) == 11
+
+
+def test_without_a_rate_nothing_waits(sleeps):
+    pace = Pace()
+    for _ in range(1000):
+        pace.wait()
+    assert sleeps == []
+
+
+def test_a_pause_holds_for_all_and_for_those_who_wait_already(sleeps):
+    pace = Pace(requests_per_second=1)
+    pace.pause(7)
+    pace.branch().wait()
+    pace.wait()
+    assert sleeps == pytest.approx([7, 1], abs=0.1)
+
+
+def test_a_pause_that_begins_during_a_wait_is_waited_for(sleeps, monkeypatch):
+    pace = Pace(requests_per_second=1)
+    pace.wait()
+    monkeypatch.setattr(
+        pace, "sleep", lambda seconds: [sleeps.append(seconds), pace.pause(5) if len(sleeps) == 1 else 0]
+    )
+    pace.wait()
+    assert len(sleeps) == 2
+    assert sleeps[1] == pytest.approx(5, abs=0.1)
+
+
+def test_a_shorter_pause_does_not_end_a_longer_one(sleeps):
+    pace = Pace()
+    pace.pause(9)
+    pace.pause(1)
+    pace.wait()
+    assert sleeps == pytest.approx([9], abs=0.1)
+
+
+def test_abort_ends_waits_and_forbids_more(monkeypatch):
+    monkeypatch.undo()  # real waits
+    pace, errors = Pace(), []
+    pace.pause(1000)
+
+    def wait(call):
+        try:
+            call()
+        except AbortedError as error:
+            errors.append(error)
+
+    calls = [pace.wait, pace.branch().wait, lambda: pace.sleep(1000), lambda: pace.branch().sleep(1000)]
+    threads = [threading.Thread(target=wait, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    pace.abort()
+    for thread in threads:
+        thread.join(10)
+    assert len(errors) == 4
+    for call in calls:
+        with pytest.raises(AbortedError):
+            call()
+
+
+def test_troubles_are_told_and_the_call_repeated(sleeps):
+    call, troubles = Failing(busy(), SILENT), []
+    assert with_retries(call, 2, Pace(), troubles.append) == "done"
+    assert [str(trouble.args[0]) for trouble in troubles] == ["the API is busy or broken", SILENT.args[0]]
+    assert len(sleeps) == 2
+
+
+def test_the_last_error_tells_the_story():
+    troubles = []
+    with pytest.raises(RetryableError) as caught:
+        with_retries(Failing(busy(), busy(), SILENT, busy(500)), 3, Pace(), troubles.append)
+    assert type(caught.value) is RetryableError
+    assert caught.value.exchange == Exchange("GET", HERE, 500)
+    assert str(caught.value).startswith("gave up after 4 attempts in ")
+    assert "s (503 2 times, then the API did not answer in time, then 500), last: the API is busy" in str(caught.value)
+    assert len(troubles) == 3
+
+
+def test_without_retries_there_is_no_story():
+    with pytest.raises(RetryableError, match=r"^the API did not answer in time"):
+        with_retries(Failing(SILENT), 0, Pace())
+
+
+@pytest.mark.parametrize(
+    "error", [RatingsChangedError("gone"), FatalError("no"), AbortedError("over"), DataError("bad")]
+)
+def test_what_retrying_cannot_mend_passes_at_once(error, sleeps):
+    call = Failing(error, error)
+    with pytest.raises(type(error)) as caught:
+        with_retries(call, 3, Pace())
+    assert caught.value is error
+    assert (call.calls, sleeps) == (1, [])
+
+
+def test_bad_answers_become_data_errors_that_keep_the_rows():
+    rows = [BadRow(HERE, 1, "rating", "found 7", {})]
+    bad = BadRowsError("row 1", Exchange("GET", HERE, 200), rows)
+    with pytest.raises(DataError, match=r"gave up after 2 attempts .*last: row 1") as caught:
+        with_retries(Failing(bad, bad), 1, Pace())
+    assert caught.value.bad_rows == tuple(rows)
+    with pytest.raises(DataError, match="no JSON") as caught:
+        with_retries(Failing(BadAnswerError("no JSON", bad.exchange)), 0, Pace())
+    assert caught.value.bad_rows == ()
+
+
+def test_a_wait_that_the_server_asks_for_holds_for_the_whole_client(sleeps):
+    pace = Pace()
+    assert with_retries(Failing(busy(429, 40.0)), 3, pace) == "done"
+    assert sleeps == []
+    pace.branch().wait()
+    assert sleeps == pytest.approx([40], abs=0.1)
+
+
+def test_too_long_a_wait_is_not_waited_for(sleeps):
+    call = Failing(busy(429, 3600.0))
+    with pytest.raises(RetryableError, match=r"asks to wait 3,600 s") as caught:
+        with_retries(call, 3, Pace())
+    assert caught.value.retry_after == 3600
+    assert (call.calls, sleeps) == (1, [])
+
+
+def test_back_off_grows_to_a_bound_with_jitter():
+    for attempt, floor in [(1, 1), (2, 2), (3, 4), (7, LONGEST_BACK_OFF), (5000, LONGEST_BACK_OFF)]:
+        waits = {back_off(attempt) for _ in range(20)}
+        assert floor <= min(waits) < max(waits) <= floor + 1
+
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": " 7 "}, 7.0),
+        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "9" * 400}, float("inf")),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Mon, 99 Foo 2020"}, None),
+        ({}, None),
+        ({"Retry-After": format_datetime(NOW - timedelta(hours=1), usegmt=True)}, 0.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 07:27:30 GMT"}, 30.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 -0000", "Date": "nonsense"}, 0.0),
+    ],
+)
+def test_retry_after_is_understood_in_both_forms(headers, seconds):
+    assert retry_after(headers) == seconds
+
+
+def test_retry_after_as_a_date_is_counted_from_now_without_the_servers_clock():
+    headers = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)}
+    assert retry_after(headers) == pytest.approx(100, abs=20)

@@ -1,0 +1,245 @@
+"""One request: what arrives, what is refused, what is said when it fails."""
+
+import base64
+import gzip
+import logging
+import socket
+import struct
+import zlib
+from urllib.parse import quote
+
+import pytest
+from unit.raw_server import listen, ok, request_head, says
+from unit.scripted_server import Answer, serve
+
+from airflow_movielens.client import ClientSettings, FatalError, RatingsChangedError, RetryableError
+from airflow_movielens.client.errors import AbortedError, BadAnswerError
+from airflow_movielens.client.http import bodies
+from airflow_movielens.client.http.session import is_loopback
+from airflow_movielens.client.http.transport import Transport
+
+JSON = "application/json"
+
+
+@pytest.fixture
+def transport():
+    """Makes transports, and closes them."""
+    made = []
+
+    def make(base_url, **settings):
+        made.append(Transport(ClientSettings(base_url, **settings)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def answer_to(transport, speak, how="get", **settings):
+    with listen(speak) as port:
+        one = transport(f"http://127.0.0.1:{port}", **settings)
+        try:
+            if how == "get":
+                return one.get(f"http://127.0.0.1:{port}/ratings", JSON)
+            with one.stream(f"http://127.0.0.1:{port}/ratings", JSON) as answer:
+                return b"".join(answer.chunks())
+        finally:
+            one.close()
+
+
+def test_an_answer_carries_body_type_headers_and_exchange(transport):
+    with serve(lambda *_: Answer(b"[1]", headers={"Content-Type": "Application/JSON; charset=utf-8"})) as server:
+        answer = transport(server.base_url).get(f"{server.base_url}/ratings?offset=0", JSON)
+    assert (answer.body, answer.media_type) == (b"[1]", JSON)
+    assert answer.headers["content-LENGTH"] == "3"
+    assert str(answer.exchange) == f"GET {server.base_url}/ratings?offset=0 answered 200"
+    assert server.requests[0][2]["Accept"] == JSON
+
+
+def test_connections_are_used_again(transport):
+    clients = set()
+
+    def speak(connection):
+        clients.add(connection.getpeername())
+        while request_head(connection):
+            connection.sendall(ok(b"1", "Content-Length: 1"))
+
+    with listen(speak) as port:
+        one = transport(f"http://127.0.0.1:{port}")
+        for _ in range(3):
+            one.get(f"http://127.0.0.1:{port}/ratings", JSON)
+        one.close()
+    assert len(clients) == 1
+
+
+BIG = bytes(range(256)) * 12_000
+WHOLE = {
+    "length": ok(BIG, f"Content-Length: {len(BIG)}"),
+    "no length": ok(BIG, "Connection: close"),
+    "chunked": ok(b"".join(b"%x\r\n%b\r\n" % (1000, BIG[at : at + 1000]) for at in range(0, len(BIG), 1000)) + b"0\r\n\r\n", "Transfer-Encoding: chunked"),
+    "gzip": ok(gzip.compress(BIG), f"Content-Length: {len(gzip.compress(BIG))}", "Content-Encoding: gzip"),
+    "two gzip members": ok(gzip.compress(BIG[:999]) + gzip.compress(BIG[999:]), "Content-Encoding: x-gzip"),
+    "deflate": ok(zlib.compress(BIG), "Content-Encoding: deflate"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["get", "stream"])
+@pytest.mark.parametrize("answer", WHOLE.values(), ids=WHOLE.keys())
+def test_a_body_arrives_whole(transport, answer, how):
+    body = answer_to(transport, says(answer), how)
+    assert (body.body if how == "get" else body) == BIG
+
+
+def test_zstd_is_taken_off_where_it_is_known(transport):
+    zstd = pytest.importorskip("backports.zstd")
+    packed = zstd.compress(BIG[:999]) + zstd.compress(BIG[999:])
+    assert answer_to(transport, says(ok(packed, "Content-Encoding: zstd"))).body == BIG
+
+
+CUT = {
+    "length": ok(BIG[:-1], f"Content-Length: {len(BIG)}"),
+    "chunk": ok(b"10\r\nabc", "Transfer-Encoding: chunked"),
+    "between chunks": ok(b"3\r\nabc\r\n", "Transfer-Encoding: chunked"),
+    "negative chunk": ok(b"-1\r\n" + BIG, "Transfer-Encoding: chunked"),
+    "no chunk size": ok(b"nonsense\r\n", "Transfer-Encoding: chunked"),
+    "head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("how", ["get", "stream"])
+@pytest.mark.parametrize("answer", CUT.values(), ids=CUT.keys())
+def test_a_cut_answer_is_retryable(transport, answer, how):
+    with pytest.raises(RetryableError, match="broke off") as caught:
+        answer_to(transport, says(answer), how)
+    assert type(caught.value) is RetryableError
+
+
+def test_a_connection_that_is_reset_in_the_middle_is_retryable(transport):
+    def speak(connection):
+        request_head(connection)
+        connection.sendall(ok(b"abc", "Content-Length: 10"))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close sends a reset
+
+    for how in ("get", "stream"):
+        with pytest.raises(RetryableError, match="broke off"):
+            answer_to(transport, speak, how)
+
+
+BROKEN = {
+    "unknown coding": ok(b"abc", "Content-Encoding: br"),
+    "not what it says": ok(b"abcdefgh", "Content-Encoding: gzip"),
+    "cut before it was sent": ok(gzip.compress(BIG)[:-9], "Content-Encoding: gzip"),
+}
+
+
+@pytest.mark.parametrize("how", ["get", "stream"])
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
+def test_a_wrong_coding_is_a_bad_answer(transport, answer, how):
+    with pytest.raises(BadAnswerError, match="the API's answer cannot be read"):
+        answer_to(transport, says(answer), how)
+
+
+def test_a_page_larger_than_memory_should_hold_is_refused(transport, monkeypatch):
+    monkeypatch.setattr(bodies, "MOST_BYTES", 3 * 1024**2)
+    bomb = gzip.compress(bytes(100 * 1024**2))
+    for answer in (ok(bomb, "Content-Encoding: gzip"), ok(b"", "Content-Length: 999999999999"), ok(bytes(4 * 1024**2))):
+        with pytest.raises(BadAnswerError, match="larger than 3 MB"):
+            answer_to(transport, says(answer))
+
+
+def test_the_pieces_of_a_streamed_bomb_stay_small(transport):
+    bomb = ok(gzip.compress(bytes(50 * 1024**2)), "Content-Encoding: gzip")
+    with (
+        listen(says(bomb)) as port,
+        transport(f"http://127.0.0.1:{port}").stream(f"http://127.0.0.1:{port}/", JSON) as answer,
+    ):
+        sizes = [len(piece) for piece in answer.chunks()]
+    assert sum(sizes) == 50 * 1024**2
+    assert max(sizes) <= 2 * bodies.PIECE
+
+
+@pytest.mark.parametrize(("status", "error"), [(409, RatingsChangedError), (410, RatingsChangedError), (503, RetryableError), (407, FatalError), (404, FatalError), (206, FatalError)])  # fmt: skip
+@pytest.mark.parametrize("how", ["get", "stream"])
+def test_a_status_is_an_error_by_type(transport, status, error, how):
+    body = gzip.compress(b'{"detail": "the server\'s own words"}')
+    answer = f"HTTP/1.1 {status} X\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    with pytest.raises(error, match="the server's own words") as caught:
+        answer_to(transport, says(answer), how)
+    assert caught.value.exchange.status == status
+
+
+def test_only_the_apis_own_host_is_asked(transport):
+    with serve(lambda *_: Answer({})) as server:
+        with pytest.raises(FatalError, match="not for the API's own host"):
+            transport("http://127.0.0.1:1").get(f"{server.base_url}/ratings", JSON)
+        assert server.requests == []
+
+
+def test_a_redirect_from_http_to_https_says_what_to_set(transport):
+    with serve(lambda *_: Answer({}, 301, {"Location": "https://127.0.0.1/ratings"})) as server:
+        with pytest.raises(FatalError, match=r"redirects to https: set https://127\.0\.0\.1 as its address"):
+            transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
+
+
+def test_redirects_in_a_circle_end(transport):
+    with serve(lambda *_: Answer({}, 302, {"Location": "/ratings"})) as server:
+        with pytest.raises(FatalError, match="in a circle"):
+            transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
+        assert len(server.requests) < 10
+
+
+SECRET = "t%st:p@ss/wörd"
+FORMS = [SECRET, quote(SECRET, safe=""), base64.b64encode(f"somebody:{SECRET}".encode()).decode()]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_credentials_are_in_no_message_and_no_log(transport, form, caplog):
+    caplog.set_level(logging.DEBUG)
+    said = {"detail": f"you sent {form} to http://somebody:{quote(SECRET, safe='')}@host/?token=abc"}
+    with serve(lambda *_: Answer(said, 400)) as server:
+        one = transport(server.base_url, user="somebody", password=SECRET)
+        with pytest.raises(FatalError, match=r"you sent \*\*\*") as caught:
+            one.get(f"{server.base_url}/ratings?cursor=abc&access_token=12345", JSON)
+    told = f"{caught.value} {caught.value!r} {vars(caught.value)} {caplog.text if form != SECRET else ''}"
+    assert "cursor=abc" in told
+    assert not [each for each in (*FORMS, "token=abc") if each in told]
+    assert "token=12345" not in str(caught.value)
+
+
+def test_a_redirect_elsewhere_shows_no_credentials(transport):
+    with serve(lambda *_: Answer({}, 302, {"Location": "http://somebody:hunter2@elsewhere/?token=x"})) as server:
+        with pytest.raises(FatalError, match="redirects to another host, scheme or port, http://elsewhere,") as caught:
+            transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_token_comes_before_user_and_password_and_before_netrc(transport, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with serve(lambda *_: Answer({})) as server:
+        for settings in ({"token": "abc", "user": "u", "password": "p"}, {"user": "u", "password": "p"}, {}):
+            transport(server.base_url, **settings).get(f"{server.base_url}/ratings", JSON)
+    sent = [headers.get("Authorization") for _, _, headers in server.requests]
+    assert sent == ["Bearer abc", "Basic " + base64.b64encode(b"u:p").decode(), None]
+
+
+def test_compression_is_asked_for_only_where_bandwidth_costs(transport):
+    with serve(lambda *_: Answer({})) as server:
+        transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
+    assert server.requests[0][2]["Accept-Encoding"] == "identity"
+    assert "gzip" in transport("http://api.example.com").session.headers["Accept-Encoding"]
+
+
+@pytest.mark.parametrize(("url", "is_near"), [("http://localhost:1", True), ("http://[::1]/", True), ("http://127.9.9.9", True), ("http://127.example.com", False), ("http://10.0.0.1", False)])  # fmt: skip
+def test_loopback_is_known_by_its_address(url, is_near):
+    assert is_loopback(url) is is_near
+
+
+def test_a_closed_transport_says_so(transport):
+    one = transport("http://127.0.0.1:1")
+    one.close()
+    with pytest.raises(AbortedError):
+        one.get("http://127.0.0.1:1/ratings", JSON)
+    with pytest.raises(AbortedError):
+        one.branch().get("http://127.0.0.1:1/ratings", JSON)
