@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_movielens.client.decoding.envelope import read_page, read_total
+from airflow_movielens.client.answers import Answer
+from airflow_movielens.client.decoding import read_page, read_total
 from airflow_movielens.client.errors import BadAnswerError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.http.session import build_session, get_json
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
     from requests import Session
 
-    from airflow_movielens.client.decoding.envelope import Page
-    from airflow_movielens.client.errors import Exchange
+    from airflow_movielens.client.rows import Page
     from airflow_movielens.ratings.schema import Table
 
 
@@ -111,10 +112,10 @@ class MovielensClient:
         window = Window.of(start_date, end_date)
 
         def count() -> int:
-            body, exchange = self._get(RATINGS, window, 0, 0)
-            total = read_total(body, exchange) if isinstance(body, dict) else None
+            answer = self._get(RATINGS, window, 0, 0)
+            total = read_total(answer)
             if total is None:
-                raise BadAnswerError('the API\'s answer has no "total", so ratings cannot be counted', exchange)
+                raise BadAnswerError('the API\'s answer has no "total", so ratings cannot be counted', answer.exchange)
             return total
 
         return with_retries(count, self.settings.retries)
@@ -136,10 +137,11 @@ class MovielensClient:
             return with_retries(lambda: read(offset, limit), self.settings.retries)
 
         def read(offset: int, limit: int) -> Page:
-            return read_page(*self._get(table, window, offset, limit), table, window)
+            return read_page(self._get(table, window, offset, limit), table, window)
 
         return read_by_offset(fetch, table, page_size)
 
-    def _get(self, table: Table, window: Window, offset: int, limit: int) -> tuple[Any, Exchange]:
+    def _get(self, table: Table, window: Window, offset: int, limit: int) -> Answer:
         params = {**window.query(), "offset": offset, "limit": limit}
-        return get_json(self.session, f"{self.settings.base_url}/{table.name}", params, self.settings)
+        body, exchange = get_json(self.session, f"{self.settings.base_url}/{table.name}", params, self.settings)
+        return Answer(json.dumps(body).encode(), "application/json", {}, exchange)

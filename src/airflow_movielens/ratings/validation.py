@@ -31,7 +31,9 @@ def frame_of_objects(rows: Sequence[Any], table: Table) -> pl.DataFrame | None:
         return None
     dtypes = table.polars_schema()
     try:
-        return pl.DataFrame([pl.Series(name, column, dtypes[name]) for name, column in zip(dtypes, columns, strict=True)])
+        return pl.DataFrame(
+            [pl.Series(name, column, dtypes[name]) for name, column in zip(dtypes, columns, strict=True)]
+        )
     except UnicodeEncodeError:
         return None
 

@@ -61,7 +61,15 @@ class NdjsonDecoder:
             BadRowsError: As `feed`.
         """
         lines, self._waiting = bytes(self._waiting), bytearray()
+        self._check_last_line(lines[lines.rfind(b"\n") + 1 :])
         yield from self._read(lines)
+
+    def _check_last_line(self, line: bytes) -> None:
+        try:
+            if line.strip():
+                parse(line)
+        except (ValueError, RecursionError) as error:
+            raise BadAnswerError("the API's answer broke off in the middle of a line", self._exchange) from error
 
     def _read(self, lines: bytes) -> Iterator[Rows]:
         columns = read_uniform(lines.removesuffix(b"\n"), self._table, b"\n")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from airflow_movielens.client.decoding.envelope import Page
+    from airflow_movielens.client.rows import Page
     from airflow_movielens.ratings.schema import Table
 
 
@@ -35,14 +35,14 @@ def read_by_offset(fetch: Callable[[int, int], Page], table: Table, page_size: i
         RatingsChangedError: The pages do not belong to one state of the data.
     """
     page = fetch(0, page_size)
-    total, rows, count = page.total, page.rows, 0
+    total, rows, count = page.total, page.rows.good, 0
     while not rows.is_empty():
         yield rows
         count += len(rows)
         last = rows.tail(1)
         page = fetch(count - 1, page_size)
         _check_unchanged(page, total, last)
-        rows = page.rows.slice(1)
+        rows = page.rows.good.slice(1)
     _check_complete(count, total, table, page if total is not None else fetch(count, page_size))
 
 
@@ -50,7 +50,7 @@ def _check_complete(count: int, total: int | None, table: Table, page: Page) -> 
     if total is not None and count != total:
         message = f"the API announced {total} {table.name} but {count} can be read: they change, or its total is wrong"
         raise RatingsChangedError(message, page.exchange)
-    if total is None and not page.rows.is_empty():
+    if total is None and not page.rows.good.is_empty():
         message = f"the API has more {table.name} after what looked like the end, at row {count}"
         raise RatingsChangedError(message, page.exchange)
 
@@ -59,6 +59,6 @@ def _check_unchanged(page: Page, total: int | None, last: pl.DataFrame) -> None:
     if page.total != total:
         message = f"the data changed while it was read: the total went from {total} to {page.total}"
         raise RatingsChangedError(message, page.exchange)
-    if not page.rows.head(1).equals(last):
+    if not page.rows.good.head(1).equals(last):
         message = f"the data changed while it was read: the page should begin with {last.row(0)}"
         raise RatingsChangedError(message, page.exchange)
