@@ -29,13 +29,16 @@ def frame_of_objects(rows: Sequence[Any], table: Table) -> pl.DataFrame | None:
         return None
     if not all(map(_accepts, table.columns, columns)):
         return None
-    dtypes = table.polars_schema()
     try:
-        return pl.DataFrame(
-            [pl.Series(name, column, dtypes[name]) for name, column in zip(dtypes, columns, strict=True)]
-        )
+        return pl.DataFrame([_series(column, values) for column, values in zip(table.columns, columns, strict=True)])
     except UnicodeEncodeError:
         return None
+
+
+def _series(column: Column, values: list[Any]) -> pl.Series:
+    import polars as pl
+
+    return pl.Series(column.name, values, getattr(pl, column.dtype))
 
 
 def frame_of_columns(sent: pl.DataFrame, table: Table) -> pl.DataFrame | None:
