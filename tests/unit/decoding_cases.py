@@ -56,5 +56,3 @@ def _stream(frame: pl.DataFrame) -> bytes:
 
 def ndjson(rows: list[Any]) -> bytes:
     return b"".join(compact(row) + b"\n" for row in rows)
-
-

@@ -37,7 +37,9 @@ def agree(body, media_type="application/json"):
     assert outcome(body, media_type, fast=True) == outcome(body, media_type, fast=False)
 
 
-@pytest.mark.parametrize("keys", [["userId", "movieId", "rating", "timestamp"], ["movieId", "rating", "timestamp", "userId"]])
+@pytest.mark.parametrize(
+    "keys", [["userId", "movieId", "rating", "timestamp"], ["movieId", "rating", "timestamp", "userId"]]
+)
 def test_compact_rows_are_read_fast_whatever_the_order_of_keys(fast, keys):
     rows = [{key: row[key] for key in keys} for row in ROWS]
     for text, between in ((compact(rows)[1:-1], b","), (ndjson(rows)[:-1], b"\n")):
@@ -133,7 +135,9 @@ def test_the_rows_are_found_wherever_the_envelope_has_them(body):
     agree(body % ARRAY)
 
 
-BYTES = st.sampled_from([bytes([byte]) for byte in b'0123456789.-+eE ,:{}[]"\n\tauI\\'] + [b"\xff", b"\0", b"},{", b"null"])
+BYTES = st.sampled_from(
+    [bytes([byte]) for byte in b'0123456789.-+eE ,:{}[]"\n\tauI\\'] + [b"\xff", b"\0", b"},{", b"null"]
+)
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -162,7 +166,11 @@ def test_whatever_a_value_is_changed_to_both_ways_agree(changes, removed):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(*[st.integers(0, 2**31 - 1)] * 2, st.integers(1, 10), st.integers(0, 2**62)), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.tuples(*[st.integers(0, 2**31 - 1)] * 2, st.integers(1, 10), st.integers(0, 2**62)), min_size=1, max_size=30
+    )
+)
 def test_all_good_values_are_read_exactly(values):
     names = ["userId", "movieId", "rating", "timestamp"]
     rows = [dict(zip(names, (user, movie, half / 2, time), strict=True)) for user, movie, half, time in values]
