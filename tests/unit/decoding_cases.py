@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from airflow_movielens.client.answers import Answer
-from airflow_movielens.client.decoding.formats import ARROW, JSON
+from airflow_movielens.client.decoding.formats import JSON
 from airflow_movielens.client.errors import Exchange
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import RATINGS

@@ -198,7 +198,7 @@ def test_a_batch_that_claims_more_rows_than_bytes_is_refused():
     # The length of the record batch is the only 5 that takes up eight bytes.
     place = body.rindex(struct.pack("<q", 5), 0, len(body) - 200)
     assert place
-    claims = [at for at in range(0, len(body) - 8) if body[at : at + 8] == struct.pack("<q", 5)]
+    claims = [at for at in range(len(body) - 8) if body[at : at + 8] == struct.pack("<q", 5)]
     for at in claims:
         damaged = body[:at] + struct.pack("<q", 2**40) + body[at + 8 :]
         with pytest.raises(BadAnswerError):

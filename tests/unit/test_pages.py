@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from unit.decoding_cases import ALWAYS, ARROW, RATINGS, URL, answer, arrow, compact, envelope, ndjson, rows_of
+from unit.decoding_cases import ALWAYS, RATINGS, URL, answer, arrow, compact, envelope, ndjson, rows_of
 
 from airflow_movielens.client.decoding import read_page, read_total
-from airflow_movielens.client.decoding.formats import NDJSON
+from airflow_movielens.client.decoding.formats import ARROW, NDJSON
 from airflow_movielens.client.errors import BadAnswerError, BadRowsError, FatalError
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import MOVIES, USERS

@@ -73,10 +73,10 @@ class NdjsonDecoder:
 
     def _read(self, lines: bytes) -> Iterator[Rows]:
         columns = read_uniform(lines.removesuffix(b"\n"), self._table, b"\n")
-        if columns is not None:
-            yield self._checker.check_columns(columns)
+        if columns is not None and (rows := self._checker.check_if_good(columns)) is not None:
+            yield rows
             return
         with readable_as("NDJSON", self._exchange):
-            rows = [parse(line) for line in lines.split(b"\n") if line.strip()]
-            if rows:
-                yield self._checker.check_objects(rows)
+            objects = [parse(line) for line in lines.split(b"\n") if line.strip()]
+            if objects:
+                yield self._checker.check_objects(objects)

@@ -45,7 +45,7 @@ def read_uniform(text: bytes, table: Table, between: bytes) -> pl.DataFrame | No
     template = head.translate(None, _NUMERIC) + between
     skeleton = text.translate(None, _NUMERIC)
     count = len(skeleton) // len(template) + 1
-    if skeleton != (template * count)[: -len(between)]:
+    if len(skeleton) != len(template) * count - len(between) or not (template * count).startswith(skeleton):
         return None
     numbers = _numbers_only(text, between)
     try:
