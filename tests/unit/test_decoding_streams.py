@@ -195,14 +195,18 @@ def test_what_is_no_arrow_stream_is_a_bad_answer(body, size):
 
 def test_a_batch_that_claims_more_rows_than_bytes_is_refused():
     body = bytearray(arrow(frame().head(5), 5))
-    # The length of the record batch is the only 5 that takes up eight bytes.
-    place = body.rindex(struct.pack("<q", 5), 0, len(body) - 200)
-    assert place
+    # The length of the record batch, and of its columns.
     claims = [at for at in range(len(body) - 8) if body[at : at + 8] == struct.pack("<q", 5)]
+    assert claims
     for at in claims:
         damaged = body[:at] + struct.pack("<q", 2**40) + body[at + 8 :]
         with pytest.raises(BadAnswerError):
             pieces(bytes(damaged), ARROW)
+
+
+def test_columns_without_bytes_cannot_claim_rows():
+    with pytest.raises(BadAnswerError, match="a record batch of 0 bytes says that it has 60 rows"):
+        pieces(arrow(pl.DataFrame({name: [None] * 60 for name in ROWS[0]}), 100), ARROW)
 
 
 @settings(max_examples=400, deadline=None)
