@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,13 +29,16 @@ def frame_of_objects(rows: Sequence[Any], table: Table) -> pl.DataFrame | None:
         return None
     if not all(map(_accepts, table.columns, columns)):
         return None
-    dtypes = table.polars_schema()
     try:
-        return pl.DataFrame(
-            [pl.Series(name, column, dtypes[name]) for name, column in zip(dtypes, columns, strict=True)]
-        )
+        return pl.DataFrame([_series(column, values) for column, values in zip(table.columns, columns, strict=True)])
     except UnicodeEncodeError:
         return None
+
+
+def _series(column: Column, values: list[Any]) -> pl.Series:
+    import polars as pl
+
+    return pl.Series(column.name, values, getattr(pl, column.dtype))
 
 
 def frame_of_columns(sent: pl.DataFrame, table: Table) -> pl.DataFrame | None:
@@ -65,17 +68,23 @@ def _exactly(values: pl.Series, column: Column) -> pl.Series | None:
         return None
     if column.values is not None and not _are_all_in(values, column.values):
         return None
-    cast = values.cast(getattr(pl, column.dtype), strict=False)
-    # What does not fit has become null.
-    return cast if cast.null_count() == values.null_count() else None
+    # What does not fit becomes null.
+    exact = values.cast(getattr(pl, column.dtype), strict=False)
+    return exact if exact.null_count() == values.null_count() else None
 
 
 def _are_all_in(values: pl.Series, allowed: frozenset[float]) -> bool:
+    """Whether all are among the allowed, which must be 1, 2, 3, … times the smallest of them, a power of 2."""
     import polars as pl
 
-    # Whole numbers as they are: the difference to the allowed ones would overflow.
+    # Whole numbers as they are would overflow.
     numbers = values if values.dtype.is_float() else values.cast(pl.Float64)
-    return numbers.is_in(sorted(allowed)).all()
+    steps = numbers / min(allowed)
+    # NaN, too, becomes null. By way of numbers a tenth of the time that `is_in` takes.
+    whole = steps.cast(pl.UInt8, strict=False)
+    if whole.null_count() or not (whole.cast(steps.dtype) == steps).all():
+        return False
+    return steps.is_empty() or (cast("int", whole.min()) >= 1 and cast("int", whole.max()) <= len(allowed))
 
 
 def is_rising(frame: pl.DataFrame, key: Sequence[str]) -> bool:

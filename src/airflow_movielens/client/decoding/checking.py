@@ -58,12 +58,16 @@ class RowChecker:
         Raises:
             BadRowsError: As `check_objects`.
         """
-        frame = frame_of_columns(sent, self._table)
-        if frame is not None and self._follows(frame):
-            return self._take(frame)
+        if (rows := self.check_if_good(sent)) is not None:
+            return rows
         if len(sent) <= _ROWS_SIFTED_AT_ONCE:
             return self._sift(sent.to_dicts())
         return join([self.check_columns(part) for part in sent.iter_slices(_ROWS_SIFTED_AT_ONCE)])
+
+    def check_if_good(self, sent: pl.DataFrame) -> Rows | None:
+        """Check rows that came as columns, as `check_columns`; None, and nothing is done, if any of them is bad."""
+        frame = frame_of_columns(sent, self._table)
+        return None if frame is None or not self._follows(frame) else self._take(frame)
 
     def _follows(self, frame: pl.DataFrame) -> bool:
         if frame.is_empty():

@@ -27,7 +27,9 @@ def read_envelope(body: bytes, exchange: Exchange, table: Table, checker: RowChe
     """
     if (uniform := _read_uniform(body, table)) is not None:
         envelope, columns = uniform
-        return checker.check_columns(columns), _total(envelope, exchange)
+        # Bad rows are to be named as they were sent, so they are parsed in full.
+        if (rows := checker.check_if_good(columns)) is not None:
+            return rows, _total(envelope, exchange)
     with readable_as("JSON", exchange):
         envelope = parse(body)
         if not isinstance(envelope, dict) or not isinstance(envelope.get("result"), list):

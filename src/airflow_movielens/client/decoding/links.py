@@ -39,8 +39,7 @@ def find_link(header: str, relation: str, exchange: Exchange) -> str | None:
 
 
 def find_section_template(header: str, exchange: Exchange) -> str | None:
-    """Find a section's URL in a ``Link-Template`` header: that of relation ``section`` which ends in
-    ``{&offset,limit}``.
+    """Find a section's URL in a ``Link-Template`` header: of relation ``section``, ending in ``{&offset,limit}``.
 
     Returns:
         The whole URL without these braces, to be followed by ``&offset=…&limit=…``; None if there is none that can be

@@ -70,14 +70,22 @@ class NdjsonDecoder:
             BadRowsError: As `feed`.
         """
         lines, self._waiting = bytes(self._waiting), bytearray()
+        self._check_last_line(lines[lines.rfind(b"\n") + 1 :])
         yield from self._read(lines)
+
+    def _check_last_line(self, line: bytes) -> None:
+        try:
+            if line.strip():
+                parse(line)
+        except (ValueError, RecursionError) as error:
+            raise BadAnswerError("the API's answer broke off in the middle of a line", self._exchange) from error
 
     def _read(self, lines: bytes) -> Iterator[Rows]:
         columns = read_uniform(lines.removesuffix(b"\n"), self._table, b"\n")
-        if columns is not None:
-            yield self._checker.check_columns(columns)
+        if columns is not None and (rows := self._checker.check_if_good(columns)) is not None:
+            yield rows
             return
         with readable_as("NDJSON", self._exchange):
-            rows = [parse(line) for line in lines.split(b"\n") if line.strip()]
-            if rows:
-                yield self._checker.check_objects(rows)
+            objects = [parse(line) for line in lines.split(b"\n") if line.strip()]
+            if objects:
+                yield self._checker.check_objects(objects)

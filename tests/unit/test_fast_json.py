@@ -1,0 +1,185 @@
+"""What is read fast is what a JSON parser reads, and nothing else."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, answer, compact, envelope, ndjson, rows_of
+
+from airflow_movielens.client.decoding import read_page, uniform
+from airflow_movielens.client.decoding.formats import NDJSON
+from airflow_movielens.client.decoding.uniform import read_uniform
+from airflow_movielens.client.errors import BadAnswerError, BadRowsError
+
+ROWS = rows_of(40)
+ARRAY = compact(ROWS)
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    monkeypatch.setattr(uniform, "_FEWEST_BYTES", 1)
+
+
+def outcome(body, media_type="application/json", *, fast):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uniform, "_FEWEST_BYTES", 1 if fast else 1 << 60)
+        try:
+            page = read_page(answer(body, media_type), RATINGS, ALWAYS)
+        except BadRowsError as error:
+            return str(error.bad_rows[0])
+        except BadAnswerError:
+            return "unreadable"
+    return page.rows.good.rows(), page.rows.first, page.rows.last, page.total
+
+
+def agree(body, media_type="application/json"):
+    assert outcome(body, media_type, fast=True) == outcome(body, media_type, fast=False)
+
+
+@pytest.mark.parametrize(
+    "keys", [["userId", "movieId", "rating", "timestamp"], ["movieId", "rating", "timestamp", "userId"]]
+)
+def test_compact_rows_are_read_fast_whatever_the_order_of_keys(fast, keys):
+    rows = [{key: row[key] for key in keys} for row in ROWS]
+    for text, between in ((compact(rows)[1:-1], b","), (ndjson(rows)[:-1], b"\n")):
+        assert read_uniform(text, RATINGS, between).select(list(ROWS[0])).to_dicts() == ROWS
+
+
+def test_whole_stars_without_a_point_are_read_fast(fast):
+    assert read_uniform(ARRAY.replace(b".0", b"")[1:-1], RATINGS, b",").to_dicts() == ROWS
+
+
+UNUSUAL = [
+    (b'"movieId":1444', b'"movieId":01444'),
+    (b'"movieId":1444', b'"movieId":-1444'),
+    (b'"movieId":1444', b'"movieId":1444.0'),
+    (b'"movieId":1444', b'"movieId":14.44'),
+    (b'"movieId":1444', b'"movieId":1444.'),
+    (b'"movieId":1444', b'"movieId":1e3'),
+    (b'"movieId":1444', b'"movieId":1-444'),
+    (b'"movieId":1444', b'"movieId":14 44'),
+    (b'"movieId":1444', b'"movieId":'),
+    (b'"movieId":1444', b'"movieId":-'),
+    (b'"movieId":1444', b'"movieId":"1444"'),
+    (b'"movieId":1444', b'"movieId":null'),
+    (b'"movieId":1444', b'"movieId":NaN'),
+    (b'"movieId":1444', b'"movieId":99999999999'),
+    (b'"movieId":1444', b'"movieId":1444,"movieId":1445'),
+    (b'"movieId":1444', b'"movieId"1444:'),
+    (b'"movieId":1444', b'1444"movieId":'),
+    (b'"movieId":1444', b'"mov1444ieId":'),
+    (b'"movieId":1444', b'"mov1ieId":444'),
+    (b'"movieId":1444', b'"movieId":144,4'),
+    (b'"movieId":1444', b'"movieId":1444,"more":1'),
+    (b'"rating":0.5', b'"rating":.5'),
+    (b'"rating":1.0', b'"rating":1.'),
+    (b'"rating":1.0', b'"rating":1.00'),
+    (b'"rating":1.0', b'"rating":0.10'),
+    (b'"rating":1.0', b'"rating":1.0000000001'),
+    (b'"rating":1.0', b'"rating":5.5'),
+    (b'"rating":1.0', b'"rating":0.0'),
+    (b'"rating":1.0', b'"rating":true'),
+    (b'"timestamp":7}', b'"timestamp":7}1'),
+    (b'"timestamp":7}', b'"timestamp":7},'),
+    (b'"timestamp":7}', b'"timestamp":7'),
+    (b'"timestamp":7}', b'"timestamp":7,"userId":1}'),
+    (b'},{', b'}{'),
+    (b'},{', b'},{},{'),
+    (b'},{', b'},1{'),
+    (b'},{', b'},1,{'),
+    (b'},{', b'},  {'),
+    (b'[{', b'[1{'),
+    (b'}]', b'}1]'),
+    (b'}]', b'},]'),
+    (b'}]', b'}],[]'),
+    (b':', b': '),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("part", "instead"), UNUSUAL)
+def test_what_is_unusual_is_left_to_the_json_parser(part, instead):
+    assert part in ARRAY
+    body = ARRAY.replace(part, instead, 1)
+    agree(envelope(body))
+    agree(body[1:-1].replace(b"},{", b"}\n{"), NDJSON)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"total":7,"result":%b}',
+        b'{"links":["a"],"result":%b,"total":7}',
+        b'{"result":%b,"links":["a"],"total":7}',
+        b'{"note":"[","result":%b,"total":7}',
+        b'{"note":"[","result":%b,"other":"]","total":7}',
+        b'{"result":%b,"note":"]","total":7}',
+        b'{"note":"[]","result":%b,"total":7}',
+        b'{"result":%b,"result":[],"total":7}',
+        b'{"rows":%b,"result":[],"total":7}',
+        b'{"rows":%b,"total":7}',
+        b'{"data":{"result":%b},"total":7}',
+        b'{"result":{"result":%b},"total":7}',
+        b'{"result":"%b"}',
+        b'{"result":%b,"result":5}',
+        b'[{"result":%b}]',
+        b"%b",
+        b'{"result":[%b]}',
+        b'\xef\xbb\xbf{"result":%b,"total":null}',
+        b'{"result":%b',
+        b'{"result":%b}}',
+        b'{"result":%b,"total":NaN}',
+    ],
+)
+def test_the_rows_are_found_wherever_the_envelope_has_them(body):
+    agree(body % ARRAY)
+
+
+BYTES = st.sampled_from(
+    [bytes([byte]) for byte in b'0123456789.-+eE ,:{}[]"\n\tauI\\'] + [b"\xff", b"\0", b"},{", b"null"]
+)
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(place=st.integers(0, len(ARRAY)), removed=st.integers(0, 3), put=BYTES | st.just(b""), is_json=st.booleans())
+def test_whatever_a_byte_is_changed_to_both_ways_agree(place, removed, put, is_json):
+    text = ARRAY[:place] + put + ARRAY[place + removed :]
+    agree(envelope(text)) if is_json else agree(text[1:-1].replace(b"},{", b"}\n{"), NDJSON)
+
+
+VALUES = (
+    st.none() | st.booleans() | st.integers(-3, 2**33) | st.integers() | st.floats() | st.text(max_size=3)
+    | st.lists(st.integers(), max_size=2) | st.sampled_from([0.5, 5, 5.5, 1e300])
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 39), st.sampled_from([*ROWS[0], "more"]), VALUES), max_size=3),
+    removed=st.sets(st.integers(0, 39), max_size=3),
+)
+def test_whatever_a_value_is_changed_to_both_ways_agree(changes, removed):
+    rows = [dict(row) for row in ROWS]
+    for number, column, value in changes:
+        rows[number][column] = value
+    agree(envelope(json.dumps([row for n, row in enumerate(rows) if n not in removed], separators=(",", ":")).encode()))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(*[st.integers(0, 2**31 - 1)] * 2, st.integers(1, 10), st.integers(0, 2**62)), min_size=1, max_size=30
+    )
+)
+def test_all_good_values_are_read_exactly(values):
+    names = ["userId", "movieId", "rating", "timestamp"]
+    rows = [dict(zip(names, (user, movie, half / 2, time), strict=True)) for user, movie, half, time in values]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uniform, "_FEWEST_BYTES", 1)
+        assert read_uniform(compact(rows)[1:-1], RATINGS, b",").to_dicts() == rows
+
+
+def test_the_exchange_is_named():
+    with pytest.raises(BadAnswerError) as caught:
+        read_page(answer(b"{"), RATINGS, ALWAYS)
+    assert caught.value.exchange == EXCHANGE

@@ -1,0 +1,191 @@
+"""What a page says besides its rows: totals, links, snapshot; which answers are pages at all; and bad rows put aside."""
+
+import json
+
+import pytest
+from unit.decoding_cases import ALWAYS, RATINGS, URL, answer, arrow, compact, envelope, ndjson, rows_of
+
+from airflow_movielens.client.decoding import read_page, read_total
+from airflow_movielens.client.decoding.formats import ARROW, NDJSON
+from airflow_movielens.client.errors import BadAnswerError, BadRowsError, FatalError
+from airflow_movielens.client.window import Window
+from airflow_movielens.ratings.schema import MOVIES, USERS
+
+ROWS = rows_of(12)
+DAY = 86_400
+
+
+def page_of(body, media_type="application/json", **headers):
+    return read_page(answer(body, media_type, **headers), RATINGS, ALWAYS)
+
+
+def linked(**headers):
+    return page_of(envelope(b"[]"), **headers)
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [(envelope(compact(ROWS)), "application/json"), (ndjson(ROWS), NDJSON), (arrow(ROWS), ARROW)],
+)
+def test_a_page_is_the_same_in_every_format(body, media_type):
+    page = page_of(body, media_type, X_Total_Count="7", Snapshot="s1")
+    assert page.rows.good.to_dicts() == ROWS
+    assert (page.total, page.snapshot, page.media_type) == (7, "s1", media_type)
+    assert (page.rows.count, page.rows.first, page.rows.last) == (12, tuple(ROWS[0].values()), tuple(ROWS[-1].values()))
+
+
+def test_a_page_of_many_rows_is_read_too():
+    rows = rows_of(5000)
+    assert page_of(envelope(compact(rows))).rows.good.to_dicts() == rows
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["", "application/json", "text/json", "text/plain", "application/octet-stream", "application/hal+json"],
+)
+def test_json_is_believed_under_its_names_and_without_any(media_type):
+    assert page_of(envelope(compact(ROWS)), media_type).rows.count == 12
+
+
+@pytest.mark.parametrize("media_type", ["text/html", "text/csv", "image/png", "application/vnd.apache.parquet"])
+def test_another_media_type_is_a_bad_answer_that_quotes_its_start(media_type):
+    with pytest.raises(BadAnswerError, match=f"the API's answer is {media_type}.*'<html> Please log in"):
+        page_of(b"<html>\n  Please log in" + b"." * 10_000, media_type)
+
+
+@pytest.mark.parametrize(
+    ("total", "header", "expected"),
+    [(b"7", "7", 7), (b"7", None, 7), (b"null", "8", 8), (b"null", None, None), (b"0", "0", 0)],
+)
+def test_the_total_is_in_the_envelope_or_the_header(total, header, expected):
+    sent = answer(b'{"result":[],"total":%b}' % total, **({} if header is None else {"X_Total_Count": header}))
+    assert read_page(sent, RATINGS, ALWAYS).total == expected
+    assert read_total(sent) == expected
+
+
+@pytest.mark.parametrize(
+    ("total", "header"), [(b"7", "8"), (b"7", "seven"), (b"null", "-1"), (b'"7"', "7"), (b"7", "")]
+)
+def test_totals_that_are_no_count_or_disagree_are_a_bad_answer(total, header):
+    sent = answer(b'{"result":[],"total":%b}' % total, X_Total_Count=header)
+    for read in (lambda: read_page(sent, RATINGS, ALWAYS), lambda: read_total(sent)):
+        with pytest.raises(BadAnswerError, match=r"total|X-Total-Count"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ('<?cursor=a>; rel="next"', "http://api.test:5000/v1/ratings?cursor=a"),
+        ("<?cursor=a>;rel=next", "http://api.test:5000/v1/ratings?cursor=a"),
+        ("<more?page=2> ; REL = Next", "http://api.test:5000/v1/more?page=2"),
+        ("</v1/ratings?p=2#top>; rel=next", "http://api.test:5000/v1/ratings?p=2"),
+        ("<http://api.test:5000/x>; rel=next", "http://api.test:5000/x"),
+        ("<http://API.test:5000/x>; rel=next", "http://API.test:5000/x"),
+        (
+            '<?a,b;c>; title="a, <?x>; rel=\\"next\\""; rel="prev", <?d>; rel="last next"',
+            "http://api.test:5000/v1/ratings?d",
+        ),
+        ('</first>; rel="first", <?c>; foo; rel="next"; rel="prev"', "http://api.test:5000/v1/ratings?c"),
+        ("<?c>; rel=next, <http://evil.test/>; rel=prev", "http://api.test:5000/v1/ratings?c"),
+        ('<?c>; rel="prev"; rel="next"', None),
+        ('<?c>; rel="next"; anchor="#foo"', None),
+        ("<?c>; rel=nextish", None),
+        ("<?c>", None),
+        ("?c; rel=next", None),
+        ("<?c; rel=next", None),
+        ("", None),
+    ],
+)
+def test_the_next_page_is_where_the_link_leads(header, expected):
+    assert linked(Link=header).next_url == expected
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["http://evil.test/", "//evil.test/x", "https://api.test:5000/x", "http://api.test:5001/x", "http://api.test/x",
+     "http://user:pw@api.test:5000/x", "ftp://api.test:5000/", "http://[bad", "file:///etc/passwd", "http://api.test:5000@evil.test/"],
+)  # fmt: skip
+def test_a_link_to_another_host_is_fatal(target):
+    with pytest.raises(FatalError) as caught:
+        linked(Link=f"<{target}>; rel=next")
+    assert "pw" not in str(caught.value).replace("passwd", "")
+    with pytest.raises(FatalError):
+        linked(Link_Template=f'"{target}?a=1{{&offset,limit}}"; rel="section"')
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ('"?cursor=T-_1{&offset,limit}"; rel="section"', "http://api.test:5000/v1/ratings?cursor=T-_1"),
+        ('"/x{#a}"; rel="other", "?c=T{&offset,limit}"; rel=section', "http://api.test:5000/v1/ratings?c=T"),
+        ('"?cursor=T{&limit,offset}"; rel="section"', None),
+        ('"?cursor={token}{&offset,limit}"; rel="section"', None),
+        ('"/ratings{&offset,limit}"; rel="section"', None),
+        ('"?cursor=T"; rel="section"', None),
+        ('"?cursor=T{&offset,limit}"; rel="next"', None),
+        ('"?cursor=T{&offset,limit}', None),
+        ("nonsense", None),
+    ],
+)
+def test_a_section_is_filled_in_behind_its_template(header, expected):
+    assert linked(Link_Template=header).section_url == expected
+
+
+@pytest.mark.parametrize(
+    "header", ["<" * 60_000, '"\\' * 30_000, "<a>;" * 15_000, "<a>; a=" + " " * 60_000, "," * 60_000]
+)
+def test_no_header_takes_long_to_read(header):
+    assert linked(Link=header).next_url is None
+
+
+def bad_rows(rows, window=ALWAYS):
+    sent = answer(envelope(json.dumps(rows).encode()))
+    with pytest.raises(BadRowsError) as caught:
+        read_page(sent, RATINGS, window)
+    page = read_page(sent, RATINGS, window, quarantine=True)
+    assert caught.value.bad_rows[0] == page.rows.bad[0]
+    assert str(caught.value.bad_rows[0]) in str(caught.value)
+    assert page.rows.bad[0].url == URL
+    assert len(page.rows.good) + len(page.rows.bad) == page.rows.count == len(rows)
+    return page.rows
+
+
+def test_all_bad_rows_are_put_aside_as_they_were_sent():
+    rows = [None, *ROWS[:3], ROWS[3] | {"rating": "4", "more": [1]}, {"userId": 1}, *ROWS[4:], float("1e3"), ROWS[5]]
+    read = bad_rows(rows)
+    assert [bad.number for bad in read.bad] == [0, 4, 5, 14, 15]
+    assert [bad.row for bad in read.bad] == [None, rows[4], {"userId": 1}, 1000.0, ROWS[5]]
+    assert read.good.to_dicts() == ROWS[:3] + ROWS[4:]
+    assert (read.first, read.last) == ((None,), tuple(ROWS[5].values()))
+
+
+def test_a_bad_row_does_not_make_the_next_one_disordered():
+    high = ROWS[2] | {"timestamp": 10**9, "rating": 7}
+    assert [bad.number for bad in bad_rows([*ROWS[:2], high, *ROWS[3:]]).bad] == [2]
+
+
+def test_rows_outside_the_window_are_bad():
+    window = Window.of("1970-01-02", "1970-01-03")
+    times = [DAY - 1, DAY, 2 * DAY - 1, 2 * DAY]
+    read = bad_rows([ROWS[0] | {"timestamp": time} for time in times], window)
+    assert [bad.number for bad in read.bad] == [0, 3]
+    assert str(read.bad[0]) == "row 0, column 'timestamp': 86399 lies outside the window [1970-01-02, 1970-01-03)"
+
+
+@pytest.mark.parametrize("value", ["1e999", "-1e999", '"\\ud800"', '{"a": [1e999]}', "[]"])
+def test_what_was_sent_can_be_written_as_json_again(value):
+    body = envelope(b'[{"userId":1,"movieId":1,"rating":%b,"timestamp":1}]' % value.encode())
+    rows = read_page(answer(body), RATINGS, ALWAYS, quarantine=True).rows
+    assert json.loads(json.dumps([rows.first, rows.bad[0].row], allow_nan=False))[0] == list(rows.first)
+
+
+def test_movies_and_users_are_pages_too():
+    movies = [
+        {"movieId": 1, "title": "Ö", "year": None, "genres": "A|B"},
+        {"movieId": 2, "title": None, "year": 1999, "genres": None},
+    ]
+    users = [{"userId": n, "num_ratings": n * 2} for n in range(2000)]
+    assert read_page(answer(envelope(compact(movies))), MOVIES, ALWAYS).rows.good.to_dicts() == movies
+    assert read_page(answer(ndjson(movies), NDJSON), MOVIES, ALWAYS).rows.good.to_dicts() == movies
+    assert read_page(answer(envelope(compact(users))), USERS, ALWAYS).rows.good.to_dicts() == users
