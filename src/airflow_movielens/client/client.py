@@ -123,7 +123,8 @@ class MovielensClient:
             MovielensError: See its other subclasses.
         """
         window = Window.of(start_date, end_date)
-        accept = ACCEPT[self.settings.data_format]
+        # Where a stretch stopped, the next one goes on in the same format.
+        accept = bookmark.media_type if bookmark else ACCEPT[self.settings.data_format]
         source = self._source(RATINGS, window, batch_size, accept, quarantine=on_bad_rows == "quarantine")
         return _aborting(source, read_window(source) if bookmark is None else read_on(source, bookmark))
 
