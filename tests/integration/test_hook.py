@@ -10,7 +10,8 @@ from airflow.sdk import Connection
 from unit.scripted_server import Answer, serve
 
 from airflow_movielens.client import FatalError, RetryableError
-from airflow_movielens.hooks import MovielensHook, settings_from_connection
+from airflow_movielens.connection import settings_from_connection
+from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.provider import get_provider_info
 
 
