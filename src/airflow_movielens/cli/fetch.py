@@ -1,0 +1,84 @@
+"""`movielens fetch`: the ratings of a window into a file."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow_movielens.cli.api import add_api_options, api_settings
+from airflow_movielens.cli.progress import shown_progress
+from airflow_movielens.client.window import Window
+from airflow_movielens.ratings.formats import FileFormat
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+_WHEN_STOPPED = "what came is kept, and the same command goes on from there"
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    summary = "fetch the ratings of a window into a file, exactly"
+    parser = commands.add_parser("fetch", help=summary, description=f"{summary.capitalize()}.")
+    parser.add_argument("--start-date", required=True, metavar="DAY", help="first day wanted, YYYY-MM-DD, in UTC")
+    parser.add_argument("--end-date", required=True, metavar="DAY", help="first day no longer wanted")
+    parser.add_argument(
+        "--output-path", required=True, metavar="PATH", help="file or URL; .json, .ndjson, .csv, .parquet"
+    )
+    parser.add_argument(
+        "--on-bad-rows",
+        choices=["fail", "quarantine"],
+        default="fail",
+        help="what to do with rows that break the contract (default: %(default)s)",
+    )
+    add_api_options(parser)
+    said = parser.add_argument_group("what is said")
+    said.add_argument("--quiet", action="store_true", help="no progress, no warnings")
+    said.add_argument("--debug", action="store_true", help="log each request; a traceback with an error")
+    parser.set_defaults(prepare=prepare, when_stopped=_WHEN_STOPPED)
+
+
+def prepare(options: argparse.Namespace) -> Callable[[], None]:
+    """Check what was typed; give what fetches."""
+    window = Window.of(options.start_date, options.end_date)
+    FileFormat.of(options.output_path)
+    settings = api_settings(options)
+    _set_logging(debug=options.debug, quiet=options.quiet)
+
+    def run() -> None:
+        from airflow_movielens.cli.stand_in import fetch_ratings
+        from airflow_movielens.client import MovielensClient
+
+        begun = time.monotonic()
+        with (
+            MovielensClient(**vars(settings)) as client,
+            shown_progress(quiet=options.quiet, plain=options.debug) as progress,
+        ):
+            manifest = fetch_ratings(
+                client, window, options.output_path, on_bad_rows=options.on_bad_rows, progress=progress
+            )
+        for line in _result(manifest, window, time.monotonic() - begun):
+            print(line)
+
+    return run
+
+
+def _set_logging(*, debug: bool, quiet: bool) -> None:
+    # Warnings reach stderr by Python's handler of last resort, which goes well with a bar.
+    if debug:
+        logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s: %(message)s")
+    elif quiet:
+        logging.getLogger("airflow_movielens").setLevel(logging.ERROR)
+
+
+def _result(manifest: dict[str, Any], window: Window, seconds: float) -> list[str]:
+    rows, before, bad = manifest["rows"], manifest["resumed_rows"], manifest["bad_rows"]
+    rate = f"{(rows - before) / seconds:,.0f}/s" if seconds else "at once"
+    lines = [f"{rows:,} ratings of {window} in {manifest['path']} ({seconds:.1f} s, {rate})"]
+    if before:
+        lines[0] += f"; {before:,} of them came in an earlier attempt"
+    if bad:
+        lines.append(f"{bad:,} bad rows set aside in {manifest['quarantine']}")
+    return lines
