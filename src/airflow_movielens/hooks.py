@@ -96,11 +96,12 @@ class MovielensHook(BaseHook):
         try:
             with self._build_client(retries=0) as client:
                 count = client.count_ratings()
-                return True, f"Connected to {client.settings.base_url}: it holds {count:,} ratings."
-        except DataError as error:
-            return False, f"Something answers, but not as a ratings API does. Are host and port right? {error}"
         except MovielensError as error:
-            return False, str(error)
+            # What the server sent may have several lines.
+            sentence = " ".join(str(error).split())
+            odd = "Something answers, but not as a ratings API does. Are host and port right? "
+            return False, f"{odd}{sentence}" if isinstance(error, DataError) else sentence
+        return True, f"Connected to {client.settings.base_url}: it holds {count:,} ratings."
 
     def _build_client(self, retries: int) -> MovielensClient:
         settings = settings_from_connection(self.get_connection(self.conn_id), retries, self.concurrency)
