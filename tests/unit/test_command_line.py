@@ -15,8 +15,8 @@ from unit.test_import_cost import HEAVY, loaded_by
 
 from airflow_movielens import __version__
 from airflow_movielens.cli import main
-from airflow_movielens.cli.progress import Speed, every_few_seconds
-from airflow_movielens.cli.stand_in import Progress
+from airflow_movielens.cli.progress import shown_progress
+from airflow_movielens.client.fetch.progress import Progress
 from airflow_movielens.ranking import rank_movies_by_rating
 
 COMMAND = [sys.executable, "-m", "airflow_movielens"]
@@ -265,7 +265,7 @@ def test_a_terminal_sees_a_bar_and_a_table(environment, tmp_path):
     status, shown = in_a_terminal([*COMMAND, "fetch", *WINDOW, "--output-path", ratings_path])
     assert status == 0, shown
     assert "━" in shown
-    assert "3,532 of 3,532 ratings (100 %)" in shown
+    assert "3,532 of 3,532 (100 %) ratings" in shown
     status, shown = in_a_terminal([*COMMAND, "rank", "--input-path", ratings_path, "--output-path", ranking_path])
     assert status == 0, shown
     assert "avg_rating" in shown
@@ -279,24 +279,13 @@ def test_quiet_means_no_bar_in_a_terminal_either(environment, tmp_path):
 
 
 def test_without_a_terminal_a_line_comes_every_few_seconds(capsys):
-    moments = [0.0]
-    show = every_few_seconds(lambda: moments[0])
-    for moment, rows in [(0, 500), (2, 1500), (6, 3500), (7, 4000), (12, 6500)]:
-        moments[0] = moment
-        show(Progress(rows, 10_000))
-    assert capsys.readouterr().err.splitlines() == [
-        "3,500 of 10,000 ratings (35 %), 500/s, 0:00:13 left",
-        "6,500 of 10,000 ratings (65 %), 500/s, 0:00:07 left",
+    with shown_progress(quiet=False, plain=False) as show:
+        for seconds in (0.0, 2.0, 5.0, 6.0, 9.9, 10.0, 12.0):
+            show(Progress(int(500 * seconds), 10_000, 1, seconds))
+    assert [line.split(" ratings")[0] for line in capsys.readouterr().err.splitlines()] == [
+        "2,500 of 10,000 (25 %)",
+        "5,000 of 10,000 (50 %)",
     ]
-
-
-def test_an_unknown_total_leaves_out_what_depends_on_it():
-    moments = [0.0]
-    speed = Speed(lambda: moments[0])
-    assert speed.describe(Progress(0, None)) == "0 ratings"
-    moments[0] = 2.0
-    assert speed.describe(Progress(3000, None)) == "3,000 ratings, 1,500/s"
-    assert Speed().describe(Progress(0, 0)) == "0 of 0 ratings (100 %)"
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["fetch", "--help"], ["rank", "--help"], ["--version"]])

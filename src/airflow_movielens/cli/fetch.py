@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_movielens.cli.api import add_api_options, api_settings
 from airflow_movielens.cli.progress import shown_progress
@@ -13,7 +13,10 @@ from airflow_movielens.ratings.formats import FileFormat
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from airflow_movielens.client.fetch.manifest import Manifest
+    from airflow_movielens.client.fetch.progress import Progress
 
 _WHEN_STOPPED = "what came is kept, and the same command goes on from there"
 
@@ -51,16 +54,22 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
         from airflow_movielens.cli.stand_in import fetch_ratings
         from airflow_movielens.client import MovielensClient
 
-        begun = time.monotonic()
+        begun, latest = time.monotonic(), None
+
+        def report(progress: Progress) -> None:
+            nonlocal latest
+            latest = progress
+            show(progress)
+
         with (
             MovielensClient(**vars(settings)) as client,
-            shown_progress(quiet=options.quiet, plain=options.debug) as progress,
+            shown_progress(quiet=options.quiet, plain=options.debug) as show,
         ):
             manifest = fetch_ratings(
-                client, window, options.output_path, on_bad_rows=options.on_bad_rows, progress=progress
+                client, window, options.output_path, on_bad_rows=options.on_bad_rows, progress=report
             )
-        for line in _result(manifest, window, time.monotonic() - begun):
-            print(line)
+        resumed_rows = latest.resumed_rows if latest else 0
+        print(*_result(manifest, window, resumed_rows, time.monotonic() - begun), sep="\n")
 
     return run
 
@@ -73,12 +82,9 @@ def _set_logging(*, debug: bool, quiet: bool) -> None:
         logging.getLogger("airflow_movielens").setLevel(logging.ERROR)
 
 
-def _result(manifest: dict[str, Any], window: Window, seconds: float) -> list[str]:
-    rows, before, bad = manifest["rows"], manifest["resumed_rows"], manifest["bad_rows"]
-    rate = f"{(rows - before) / seconds:,.0f}/s" if seconds else "at once"
-    lines = [f"{rows:,} ratings of {window} in {manifest['path']} ({seconds:.1f} s, {rate})"]
-    if before:
-        lines[0] += f"; {before:,} of them came in an earlier attempt"
-    if bad:
-        lines.append(f"{bad:,} bad rows set aside in {manifest['quarantine']}")
-    return lines
+def _result(manifest: Manifest, window: Window, resumed_rows: int, seconds: float) -> Iterator[str]:
+    rate = max(manifest.rows - resumed_rows, 0) / seconds
+    resumed = f"; {resumed_rows:,} of them came in an earlier attempt" if resumed_rows else ""
+    yield f"{manifest.rows:,} ratings of {window} in {manifest.path} ({seconds:.1f} s, {rate:,.0f}/s){resumed}"
+    if manifest.quarantined:
+        yield f"{manifest.quarantined:,} rows that break the contract in {manifest.quarantine_path}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from airflow_movielens.client.fetch.manifest import Manifest
+from airflow_movielens.client.fetch.progress import Progress
 from airflow_movielens.client.fetch.whole_window import fetch_window
 from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.ratings.spool import Spool
@@ -16,14 +17,6 @@ if TYPE_CHECKING:
     from airflow_movielens.client import MovielensClient, Window
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a fetch is: rows so far, and of how many, if known."""
-
-    rows: int
-    total: int | None
-
-
 def fetch_ratings(
     client: MovielensClient,
     window: Window,
@@ -32,12 +25,13 @@ def fetch_ratings(
     batch_size: int | None = None,
     on_bad_rows: str = "fail",
     progress: Callable[[Progress], None],
-) -> dict[str, Any]:
+) -> Manifest:
     """Fetch a window into a file."""
     assert on_bad_rows  # noqa: S101 - a stand-in
     with Spool(RATINGS) as spool:
-        progress(Progress(0, None))
+        progress(Progress(0, None, 0, 0.0))
         fetch_window(client, window, spool, batch_size)
-        progress(Progress(spool.rows, spool.rows))
+        progress(Progress(spool.rows, spool.rows, 1, 0.1))
         write_output(spool.scan(), output)
-        return {"path": output, "rows": spool.rows, "resumed_rows": 0, "bad_rows": 0}
+        days = str(window.start), str(window.end)
+        return Manifest(output, *days, spool.rows, 0, None, None, "", 0, client.settings.base_url, "", "")
