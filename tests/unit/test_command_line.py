@@ -1,5 +1,6 @@
 """The command `movielens`: what it writes, what it says, how it ends."""
 
+import argparse
 import logging
 import os
 import pty
@@ -15,7 +16,9 @@ from unit.test_import_cost import HEAVY, loaded_by
 
 from airflow_movielens import __version__
 from airflow_movielens.cli import main
+from airflow_movielens.cli.api import add_api_options, api_settings
 from airflow_movielens.cli.progress import shown_progress
+from airflow_movielens.client import ClientSettings
 from airflow_movielens.client.fetch.progress import Progress
 from airflow_movielens.ranking import rank_movies_by_rating
 
@@ -128,6 +131,20 @@ def test_a_file_that_cannot_be_written_is_an_error_in_one_line(environment, tmp_
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_message_of_several_lines_becomes_one(tmp_path, capsys):
+    assert main(["rank", "--input-path", "no\nwhere.csv", "--output-path", str(tmp_path / "k.csv")]) == 1
+    assert capsys.readouterr().err == "movielens rank: there is no file no where.csv\n"
+
+
+@pytest.mark.parametrize(("options", "said"), [([], True), (["--quiet"], False)])
+def test_a_request_that_is_repeated_is_said_unless_quiet(options, said, tmp_path):
+    busy = Answer({}, 503, {"Retry-After": "0"})
+    with serve(lambda _, query, number: busy if number == 0 else page_of(ROWS, query)) as server:
+        window = [*DAY_OF_ROWS, "--output-path", str(tmp_path / "r.csv"), "--host", server.base_url]
+        done = subprocess.run([*COMMAND, "fetch", *window, *options], check=True, capture_output=True, text=True)
+    assert ("the API is busy or broken" in done.stderr) is said
+
+
 def test_debug_shows_where_it_happened(environment, tmp_path, capsys):
     assert main(["rank", "--input-path", "nowhere.csv", "--output-path", str(tmp_path / "r.csv"), "--debug"]) == 1
     said = capsys.readouterr().err
@@ -164,6 +181,36 @@ def test_what_was_typed_wrongly_is_said_before_anything_is_asked(options, words,
 def test_a_ranking_that_cannot_be_is_a_usage_error(options, words, capsys):
     assert main(["rank", "--input-path", "r.csv", "--output-path", "k.csv", *options]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_every_option_about_the_api_becomes_a_setting():
+    options = {
+        "--host": "https://api/v1",
+        "--batch-size": "50",
+        "--concurrency": "3",
+        "--requests-per-second": "2.5",
+        "--retries": "7",
+        "--format": "ndjson",
+        "--ca-file": "ca.pem",
+        "--client-certificate": "me.pem",
+        "--client-key": "me.key",
+    }
+    parser = argparse.ArgumentParser()
+    add_api_options(parser)
+    parsed = parser.parse_args(["--no-verify-tls", *(word for option in options.items() for word in option)])
+    assert api_settings(parsed) == ClientSettings(
+        "https://api/v1",
+        page_size=50,
+        concurrency=3,
+        requests_per_second=2.5,
+        retries=7,
+        data_format="ndjson",
+        verify_tls=False,
+        ca_file="ca.pem",
+        client_certificate="me.pem",
+        client_key="me.key",
+    )
+    assert api_settings(parser.parse_args([])) == ClientSettings("http://localhost:5000")
 
 
 def authorization(server):

@@ -69,12 +69,12 @@ def run_to_an_end(run: Callable[[], None], name: str, when_stopped: str, *, debu
 def _say(name: str, words: str, *, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    print(f"{name}: {words}", file=sys.stderr)
+    print(f"{name}: {' '.join(words.split())}", file=sys.stderr)
 
 
 def _words(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    return words if isinstance(error, MovielensError | ValueError | OSError) else f"{type(error).__name__}: {words}"
+    is_ours = isinstance(error, MovielensError | ValueError | OSError)
+    return str(error) if is_ours else f"{type(error).__name__}: {error}"
 
 
 @contextmanager
