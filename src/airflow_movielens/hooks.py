@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from airflow.sdk import BaseHook
@@ -64,6 +65,7 @@ class MovielensHook(BaseHook):
     Args:
         conn_id: The Airflow connection: host, port, schema (``http`` or ``https``), login and password.
         retry: How often a failed request is tried again before its error is raised.
+        concurrency: How many requests may be under way at once; None for the connection's number.
     """
 
     conn_name_attr = "conn_id"
@@ -71,10 +73,11 @@ class MovielensHook(BaseHook):
     conn_type = "movielens"
     hook_name = "MovieLens ratings API"
 
-    def __init__(self, conn_id: str = default_conn_name, retry: int = 3) -> None:
+    def __init__(self, conn_id: str = default_conn_name, retry: int = 3, *, concurrency: int | None = None) -> None:
         super().__init__()
         self.conn_id = conn_id
         self.retry = retry
+        self.concurrency = concurrency
         self._client: MovielensClient | None = None
 
     @property
@@ -86,6 +89,8 @@ class MovielensHook(BaseHook):
         """
         if self._client is None:
             settings = settings_from_connection(self.get_connection(self.conn_id), self.retry)
+            if self.concurrency is not None:
+                settings = replace(settings, concurrency=self.concurrency)
             self._client = MovielensClient(**vars(settings))
         return self._client
 
