@@ -1,11 +1,11 @@
-"""An Airflow connection of type ``movielens`` as client settings."""
+"""An Airflow connection of type ``movielens`` as a client."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.arguments import number, text, truth, whole_number
-from airflow_movielens.client import ClientSettings, FatalError, build_base_url
+from airflow_movielens.client import FatalError, MovielensClient, build_base_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,10 +32,8 @@ _SETTINGS = {"api_token": "token"}
 """Settings that are called otherwise than their field."""
 
 
-def settings_from_connection(
-    connection: Connection, retries: int = 3, concurrency: int | None = None
-) -> ClientSettings:
-    """Turn an Airflow connection into client settings.
+def client_from_connection(connection: Connection, retries: int = 3, concurrency: int | None = None) -> MovielensClient:
+    """Make the client of an Airflow connection.
 
     Args:
         connection: Its host may be a bare host (default ``localhost``, port 5000) or a full URL; its extra may hold
@@ -50,7 +48,7 @@ def settings_from_connection(
         settings = _from_extra(connection.extra_dejson)
         if concurrency is not None:
             settings["concurrency"] = whole_number("concurrency", concurrency)
-        return ClientSettings(
+        return MovielensClient(
             base_url=build_base_url(connection.host, connection.schema, connection.port),
             user=connection.login or None,
             password=connection.password,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from airflow.sdk import BaseHook
 
-from airflow_movielens.client import DataError, MovielensClient, MovielensError
-from airflow_movielens.connection import settings_from_connection
+from airflow_movielens.client import DataError, MovielensError
+from airflow_movielens.connection import client_from_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     import polars as pl
     from requests import Session
+
+    from airflow_movielens.client import MovielensClient
 
 
 class MovielensConn(NamedTuple):
@@ -104,8 +106,7 @@ class MovielensHook(BaseHook):
         return True, f"Connected to {client.settings.base_url}: it holds {count:,} ratings."
 
     def _build_client(self, retries: int) -> MovielensClient:
-        settings = settings_from_connection(self.get_connection(self.conn_id), retries, self.concurrency)
-        return MovielensClient(**vars(settings))
+        return client_from_connection(self.get_connection(self.conn_id), retries, self.concurrency)
 
     def close(self) -> None:
         """Close the connections; the next use opens them again."""

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from unit.scripted_server import Answer, serve
 
 from airflow_movielens.client import ClientSettings, FatalError
-from airflow_movielens.connection import EXTRA_FIELDS, settings_from_connection
+from airflow_movielens.connection import EXTRA_FIELDS, client_from_connection
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.provider import get_provider_info
 
@@ -26,7 +26,8 @@ FORM = get_provider_info()["connection-types"][0]["conn-fields"]
 
 
 def settings_of(**extra):
-    return settings_from_connection(Connection(conn_id="shop", conn_type="movielens", extra=json.dumps(extra)))
+    with client_from_connection(Connection(conn_id="shop", conn_type="movielens", extra=json.dumps(extra))) as client:
+        return client.settings
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,8 @@ def settings_of(**extra):
     ],
 )
 def test_host_schema_and_port_become_an_address(parts, base_url):
-    settings = settings_from_connection(Connection(conn_id="c", conn_type="movielens", **parts), retries=5)
-    assert settings == ClientSettings(base_url, retries=5)
+    with client_from_connection(Connection(conn_id="c", conn_type="movielens", **parts), retries=5) as client:
+        assert client.settings == ClientSettings(base_url, retries=5)
 
 
 READ = [

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from airflow_movielens.cli.api import add_api_options, api_settings
 from airflow_movielens.cli.progress import shown_progress
 from airflow_movielens.client.window import Window
-from airflow_movielens.ratings.formats import FileFormat
 
 if TYPE_CHECKING:
     import argparse
@@ -45,15 +44,15 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def prepare(options: argparse.Namespace) -> Callable[[], None]:
     """Check what was typed; give what fetches."""
-    window = Window.of(options.start_date, options.end_date)
-    FileFormat.of(options.output_path)
-    settings = api_settings(options)
+    from airflow_movielens.client.client import MovielensClient
+    from airflow_movielens.client.fetch import fetch_ratings
+    from airflow_movielens.storage import output_of
+
+    window, output = Window.of(options.start_date, options.end_date), output_of(options.output_path)
+    client = MovielensClient(**vars(api_settings(options)))
     _set_logging(debug=options.debug, quiet=options.quiet)
 
     def run() -> None:
-        from airflow_movielens.cli.stand_in import fetch_ratings
-        from airflow_movielens.client import MovielensClient
-
         begun, latest = time.monotonic(), None
 
         def report(progress: Progress) -> None:
@@ -61,13 +60,8 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
             latest = progress
             show(progress)
 
-        with (
-            MovielensClient(**vars(settings)) as client,
-            shown_progress(quiet=options.quiet, plain=options.debug) as show,
-        ):
-            manifest = fetch_ratings(
-                client, window, options.output_path, on_bad_rows=options.on_bad_rows, progress=report
-            )
+        with client, shown_progress(quiet=options.quiet, plain=options.debug) as show:
+            manifest = fetch_ratings(client, window, output, on_bad_rows=options.on_bad_rows, progress=report)
         resumed_rows = latest.resumed_rows if latest else 0
         print(*_result(manifest, window, resumed_rows, time.monotonic() - begun), sep="\n")
 

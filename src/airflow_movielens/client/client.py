@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from airflow_movielens.client.decoding.envelope import read_page, read_total
-from airflow_movielens.client.errors import BadAnswerError
+from airflow_movielens.client.errors import BadAnswerError, RatingsChangedError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.http.session import build_session, get_json
 from airflow_movielens.client.pagination.offsets import read_by_offset
+from airflow_movielens.client.rows import Batch, Bookmark, Rows
 from airflow_movielens.client.settings import ClientSettings, checked_page_size
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
@@ -87,6 +88,40 @@ class MovielensClient:
             Dataframes of userId Int32, movieId Int32, rating Float32, timestamp Int64.
         """
         return self._frames(RATINGS, Window.of(start_date, end_date), batch_size)
+
+    def read_batches(
+        self,
+        start_date: str | date | None = None,
+        end_date: str | date | None = None,
+        batch_size: int | None = None,
+        *,
+        bookmark: Bookmark | None = None,
+        on_bad_rows: Literal["fail", "quarantine"] = "fail",  # noqa: ARG002
+    ) -> Iterator[Batch]:
+        """Read the ratings of a window in batches, each with a bookmark behind it."""
+        window = Window.of(start_date, end_date)
+        page_size = checked_page_size(self.settings.page_size if batch_size is None else batch_size)
+        mark = bookmark
+
+        def read(offset: int, limit: int) -> Page:
+            page = with_retries(lambda: read_page(*self._get(RATINGS, window, offset, limit), RATINGS, window), 3)
+            if mark is not None and (
+                page.total != mark.total or (offset < mark.count and page.rows.row(0) != mark.last)
+            ):
+                raise RatingsChangedError("the data changed while it was read", page.exchange)
+            return page
+
+        while True:
+            overlap = 0 if mark is None or mark.count == 0 else 1
+            count = 0 if mark is None else mark.count
+            page = read(count - overlap, page_size)
+            good = page.rows.slice(overlap)
+            last = page.rows.row(-1) if len(page.rows) else None
+            mark = Bookmark("offset", count + len(good), page_size, page.total, last)
+            is_last = good.is_empty() or mark.count == page.total
+            yield Batch(Rows(good, len(good)), mark, is_last)
+            if is_last:
+                return
 
     def get_movies(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
         """Read all movies, lazily: ``{"movieId", "title", "year", "genres"}`` in the order of movieId."""

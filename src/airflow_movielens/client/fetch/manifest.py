@@ -43,9 +43,9 @@ class Manifest:
         """The manifest in values that JSON knows."""
         return asdict(self)
 
-    def to_json(self) -> bytes:
+    def to_json(self) -> str:
         """The manifest as it is kept in its file."""
-        return json.dumps(self.to_dict(), indent=2).encode() + b"\n"
+        return json.dumps(self.to_dict(), indent=2) + "\n"
 
 
 def manifest_name(name: str) -> str:
