@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from airflow_movielens.cli import main
 from airflow_movielens.cli.api import add_api_options, api_settings
 from airflow_movielens.cli.progress import shown_progress
 from airflow_movielens.client import ClientSettings
+from airflow_movielens.client.fetch import stretches
 from airflow_movielens.client.fetch.progress import Progress
 from airflow_movielens.ranking import rank_movies_by_rating
 
@@ -299,12 +301,38 @@ def test_a_stopped_fetch_says_that_it_goes_on_from_there(stop, tmp_path):
             out, err = process.communicate(timeout=30)
             stopped.set()
     assert process.returncode == 130
-    assert (
-        err.splitlines()[-1] == "movielens fetch: stopped; what came is kept, and the same command goes on from there"
-    )
+    assert err.splitlines()[-1] == "movielens fetch: stopped; the same command goes on from what is on disk already"
     assert "Traceback" not in err
     assert out == ""
     assert not (tmp_path / "r.csv").exists()
+
+
+def test_the_same_command_goes_on_where_a_failed_one_was(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 10)
+
+    broken = [True]
+
+    def script(_, query, number):
+        return Answer({}, 404) if broken[0] and number >= 6 else page_of(ROWS, query)
+
+    with serve(script) as server:
+        options = ["--batch-size", "10", "--concurrency", "1", "--format", "json"]
+        assert fetch(server, tmp_path / "r.csv", *options) == 1
+        broken[0] = False
+        assert fetch(server, tmp_path / "r.csv", *options) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^100 ratings of .*; [1-9]\d of them came in an earlier attempt$", said)
+    assert pl.read_csv(tmp_path / "r.csv").to_dicts() == ROWS
+
+
+def test_bad_rows_can_be_set_aside_and_are_counted(tmp_path, capsys):
+    rows = [*ROWS[:40], {**ROWS[40], "rating": 7.0}, *ROWS[41:]]
+    with serve(lambda _, query, __: page_of(rows, query)) as server:
+        assert fetch(server, tmp_path / "r.csv", "--on-bad-rows", "quarantine") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("99 ratings of ")
+    assert said[1] == f"1 rows that break the contract in {tmp_path / 'r.csv'}.quarantine.ndjson"
+    assert pl.read_csv(tmp_path / "r.csv").to_dicts() == ROWS[:40] + ROWS[41:]
 
 
 def test_a_terminal_sees_a_bar_and_a_table(environment, tmp_path):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.fetch.manifest import Manifest
     from airflow_movielens.client.fetch.progress import Progress
 
-_WHEN_STOPPED = "what came is kept, and the same command goes on from there"
+_WHEN_STOPPED = "the same command goes on from what is on disk already"
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
