@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from airflow.sdk import BaseHook
 
-from airflow_movielens.client import DataError, MovielensError
+from airflow_movielens.client import DataError, MovielensError, RetryableError
 from airflow_movielens.connection import client_from_connection
 
 if TYPE_CHECKING:
@@ -99,10 +99,7 @@ class MovielensHook(BaseHook):
             with self._build_client(retries=0) as client:
                 count = client.count_ratings()
         except MovielensError as error:
-            # What the server sent may have several lines.
-            sentence = " ".join(str(error).split())
-            odd = "Something answers, but not as a ratings API does. Are host and port right? "
-            return False, f"{odd}{sentence}" if isinstance(error, DataError) else sentence
+            return False, _sentence(error)
         return True, f"Connected to {client.settings.base_url}: it holds {count:,} ratings."
 
     def _build_client(self, retries: int) -> MovielensClient:
@@ -119,3 +116,13 @@ class MovielensHook(BaseHook):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _sentence(error: MovielensError) -> str:
+    # What the server sent may have several lines.
+    words = " ".join(str(error).split())
+    if isinstance(error, DataError):
+        return f"Something answers, but not as a ratings API does. Are host and port right? {words}"
+    if isinstance(error, RetryableError) and error.exchange and error.exchange.status is None:
+        return f"There is no ratings API to be reached. Are host and port right? {words}"
+    return words

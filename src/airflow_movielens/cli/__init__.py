@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_movielens import __version__
 from airflow_movielens.cli import fetch, rank
-from airflow_movielens.cli.ending import checking_usage, run_to_an_end
+from airflow_movielens.cli.ending import checking_usage, let_ctrl_c_end_waits, run_to_an_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     def run() -> None:
         with checking_usage():
             prepared = arguments.prepare(arguments)
+        let_ctrl_c_end_waits()
         prepared()
 
     return run_to_an_end(run, f"movielens {arguments.command}", arguments.when_stopped, debug=arguments.debug)

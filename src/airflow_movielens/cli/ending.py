@@ -77,6 +77,16 @@ def _words(error: Exception) -> str:
     return str(error) if is_ours else f"{type(error).__name__}: {error}"
 
 
+def let_ctrl_c_end_waits() -> None:
+    """Let Ctrl-C end a wait for another thread at once.
+
+    Polars puts a handler before Python's, under which such a wait just goes on (``SA_RESTART``).
+    """
+    import polars as pl  # noqa: F401 - its handler must be there to be changed
+
+    signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003 - by position only
+
+
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
