@@ -1,4 +1,4 @@
-"""Arguments that may come out of a template."""
+"""Values that may come as text: out of a template, a connection's extra, or the environment."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import Any
 
 from airflow_movielens.client import FatalError
 
+_TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
 
 def whole_number(name: str, value: Any) -> int:
-    """Read a whole number of at least 1 that may have come out of a template as text.
+    """Read a whole number of at least 1.
 
     Raises:
         FatalError: It is none.
@@ -17,4 +19,42 @@ def whole_number(name: str, value: Any) -> int:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise FatalError(f"{name} is {value!r}: give a whole number of at least 1")
+    return value
+
+
+def number(name: str, value: Any) -> float:
+    """Read a number above 0, such as seconds.
+
+    Raises:
+        FatalError: It is none.
+    """
+    try:
+        read = 0.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        read = 0.0
+    if not 0 < read < float("inf"):
+        raise FatalError(f"{name} is {value!r}: give a number above 0")
+    return read
+
+
+def truth(name: str, value: Any) -> bool:
+    """Read ``true`` or ``false``.
+
+    Raises:
+        FatalError: It is neither.
+    """
+    read = value if isinstance(value, bool) else _TRUTHS.get(str(value).strip().lower())
+    if read is None:
+        raise FatalError(f"{name} is {value!r}: give true or false")
+    return read
+
+
+def text(name: str, value: Any) -> str:
+    """Read text.
+
+    Raises:
+        FatalError: It is something else; the message does not repeat it, for it may be secret.
+    """
+    if not isinstance(value, str):
+        raise FatalError(f"{name} is no text but {type(value).__name__}: give it in quotes")
     return value

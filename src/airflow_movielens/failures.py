@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class StoppableMixin:
-    """Ends a task at once when Airflow asks it to, with everything cleaned up on the way out."""
+    """Ends a task at once when Airflow asks it to; nothing half written is left, only what a retry goes on from."""
 
     def on_kill(self) -> None:
         """Leave ``execute``: Airflow calls this in the task's main thread and kills the process a little later."""

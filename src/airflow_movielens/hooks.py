@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from airflow.sdk import BaseHook
 
-from airflow_movielens.client import ClientSettings, FatalError, MovielensClient, MovielensError, build_base_url
-from airflow_movielens.client.settings import DEFAULT_PAGE_SIZE
+from airflow_movielens.client import DataError, MovielensError, RetryableError
+from airflow_movielens.connection import client_from_connection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from airflow.sdk import Connection
+    import polars as pl
     from requests import Session
+
+    from airflow_movielens.client import MovielensClient
 
 
 class MovielensConn(NamedTuple):
@@ -22,38 +24,6 @@ class MovielensConn(NamedTuple):
 
     session: Session
     base_url: str
-
-
-def settings_from_connection(connection: Connection, retries: int) -> ClientSettings:
-    """Turn an Airflow connection into client settings.
-
-    Args:
-        connection: Its host may be a bare host (default ``localhost``, port 5000) or a full URL; its extra may hold
-            ``page_size`` and ``api_token``.
-        retries: How often a failed request is tried again.
-
-    Raises:
-        FatalError: The connection is unusable; the message names it.
-    """
-    extra = connection.extra_dejson
-    try:
-        return ClientSettings(
-            base_url=build_base_url(connection.host, connection.schema, connection.port),
-            user=connection.login or None,
-            password=connection.password,
-            token=extra.get("api_token") or None,
-            page_size=_whole_number(extra.get("page_size") or DEFAULT_PAGE_SIZE),
-            retries=retries,
-        )
-    except FatalError as error:
-        raise FatalError(f"connection {connection.conn_id!r}: {error}") from error
-
-
-def _whole_number(value: Any) -> int:
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise FatalError(f"page_size is {value!r}: give a whole number of at least 1") from None
 
 
 class MovielensHook(BaseHook):
@@ -64,6 +34,7 @@ class MovielensHook(BaseHook):
     Args:
         conn_id: The Airflow connection: host, port, schema (``http`` or ``https``), login and password.
         retry: How often a failed request is tried again before its error is raised.
+        concurrency: How many requests may be under way at once; None for the connection's.
     """
 
     conn_name_attr = "conn_id"
@@ -71,10 +42,11 @@ class MovielensHook(BaseHook):
     conn_type = "movielens"
     hook_name = "MovieLens ratings API"
 
-    def __init__(self, conn_id: str = default_conn_name, retry: int = 3) -> None:
+    def __init__(self, conn_id: str = default_conn_name, retry: int = 3, *, concurrency: int | None = None) -> None:
         super().__init__()
         self.conn_id = conn_id
         self.retry = retry
+        self.concurrency = concurrency
         self._client: MovielensClient | None = None
 
     @property
@@ -85,8 +57,7 @@ class MovielensHook(BaseHook):
             FatalError: The connection is unusable.
         """
         if self._client is None:
-            settings = settings_from_connection(self.get_connection(self.conn_id), self.retry)
-            self._client = MovielensClient(**vars(settings))
+            self._client = self._build_client(self.retry)
         return self._client
 
     def get_conn(self) -> MovielensConn:
@@ -102,6 +73,15 @@ class MovielensHook(BaseHook):
         """Read the ratings of a window, one by one and lazily; see `MovielensClient.get_ratings`."""
         yield from self.client.get_ratings(start_date, end_date, batch_size)
 
+    def get_rating_frames(
+        self,
+        start_date: str | date | None = None,
+        end_date: str | date | None = None,
+        batch_size: int | None = None,
+    ) -> Iterator[pl.DataFrame]:
+        """Read the ratings of a window as dataframes, lazily; see `MovielensClient.get_rating_frames`."""
+        yield from self.client.get_rating_frames(start_date, end_date, batch_size)
+
     def get_movies(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
         """Read all movies, lazily; see `MovielensClient.get_movies`."""
         yield from self.client.get_movies(batch_size)
@@ -111,12 +91,19 @@ class MovielensHook(BaseHook):
         yield from self.client.get_users(batch_size)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Say in a sentence whether the API answers and accepts the credentials."""
+        """Say in a sentence whether the API answers and accepts the credentials.
+
+        Each request is sent once: somebody waits for the answer.
+        """
         try:
-            count = self.client.count_ratings()
+            with self._build_client(retries=0) as client:
+                count = client.count_ratings()
         except MovielensError as error:
-            return False, str(error)
-        return True, f"Connected to {self.client.settings.base_url}: it holds {count:,} ratings."
+            return False, _sentence(error)
+        return True, f"Connected to {client.settings.base_url}: it holds {count:,} ratings."
+
+    def _build_client(self, retries: int) -> MovielensClient:
+        return client_from_connection(self.get_connection(self.conn_id), retries, self.concurrency)
 
     def close(self) -> None:
         """Close the connections; the next use opens them again."""
@@ -129,3 +116,13 @@ class MovielensHook(BaseHook):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _sentence(error: MovielensError) -> str:
+    # What the server sent may have several lines.
+    words = " ".join(str(error).split())
+    if isinstance(error, DataError):
+        return f"Something answers, but not as a ratings API does. Are host and port right? {words}"
+    if isinstance(error, RetryableError) and error.exchange and error.exchange.status is None:
+        return f"There is no ratings API to be reached. Are host and port right? {words}"
+    return words

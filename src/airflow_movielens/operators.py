@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.client import FatalError
-from airflow_movielens.client.fetch.whole_window import fetch_window, fill
+from airflow_movielens.client.fetch import LogProgress, fetch_ratings, fetched_rows
+from airflow_movielens.client.fetch.reading import attempts
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.ranking import add_titles, rank_large, ranking_method
 from airflow_movielens.ratings.formats import FileFormat
 from airflow_movielens.ratings.reading import scan_files
 from airflow_movielens.ratings.schema import MOVIES, RATINGS
-from airflow_movielens.ratings.spool import Spool
-from airflow_movielens.storage import local_inputs, write_output
+from airflow_movielens.storage import local_inputs, output_of, write_output
+from airflow_movielens.task_state import checkpoints_of
 from airflow_movielens.window import resolve_window
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _NOT_SERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 class MovielensFetchRatingsOperator(StoppableMixin, BaseOperator):
     """Fetches the ratings of a window into a file, exactly: one state of the server's data, whole or not at all.
 
-    Returns a small manifest, never rows: ``path``, ``start_date``, ``end_date``, ``rows`` and ``source``.
+    A retry goes on where a killed try stopped. Returns the small manifest that also lies beside the file, never rows.
 
     Args:
         output_path: The file to write, local or a URL; its ending tells the format (``.json``, ``.ndjson``, ``.csv``,
@@ -48,10 +49,21 @@ class MovielensFetchRatingsOperator(StoppableMixin, BaseOperator):
         start_date: First UTC day, ``YYYY-MM-DD`` or a date; None to derive the window from the run.
         end_date: First UTC day no longer wanted; None likewise.
         batch_size: Rows to ask for in one request; None for the connection's page size.
+        concurrency: How many requests may be under way at once; None for the connection's number.
+        on_bad_rows: What becomes of rows that break the contract: ``fail`` fails the task, ``quarantine`` puts them
+            into a file of their own, named like the output with ``.quarantine.ndjson`` behind it.
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("output_path", "conn_id", "_start_date", "_end_date", "batch_size")
+    template_fields: Sequence[str] = (
+        "output_path",
+        "conn_id",
+        "_start_date",
+        "_end_date",
+        "batch_size",
+        "concurrency",
+        "on_bad_rows",
+    )
 
     def __init__(
         self,
@@ -61,6 +73,8 @@ class MovielensFetchRatingsOperator(StoppableMixin, BaseOperator):
         start_date: str | date | None = None,
         end_date: str | date | None = None,
         batch_size: int | None = None,
+        concurrency: int | None = None,
+        on_bad_rows: Literal["fail", "quarantine"] = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -69,24 +83,30 @@ class MovielensFetchRatingsOperator(StoppableMixin, BaseOperator):
         self._start_date = start_date
         self._end_date = end_date
         self.batch_size = batch_size
+        self.concurrency = concurrency
+        self.on_bad_rows = on_bad_rows
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch, write, and return the manifest."""
-        with clear_failures(), MovielensHook(self.conn_id) as hook, Spool(RATINGS) as spool:
-            FileFormat.of(self.output_path)
-            batch_size = None if self.batch_size is None else whole_number("batch_size", self.batch_size)
+        with clear_failures(), MovielensHook(self.conn_id, concurrency=self._number("concurrency")) as hook:
+            output = output_of(self.output_path)
             window = resolve_window(context, self._start_date, self._end_date)
             self.log.info("Fetching the ratings of %s from %s", window, hook.get_conn().base_url)
-            fetch_window(hook.client, window, spool, batch_size)
-            write_output(spool.scan(), self.output_path)
-            self.log.info("Wrote %d ratings of %s to %s", spool.rows, window, self.output_path)
-            return {
-                "path": self.output_path,
-                "start_date": str(window.start),
-                "end_date": str(window.end),
-                "rows": spool.rows,
-                "source": hook.get_conn().base_url,
-            }
+            manifest = fetch_ratings(
+                hook.client,
+                window,
+                output,
+                batch_size=self._number("batch_size"),
+                on_bad_rows=self.on_bad_rows,
+                checkpoints=checkpoints_of(context),
+                progress=LogProgress(log),
+            )
+            self.log.info("Wrote %d ratings of %s to %s", manifest.rows, window, self.output_path)
+            return manifest.to_dict()
+
+    def _number(self, name: str) -> int | None:
+        value = getattr(self, name)
+        return None if value is None else whole_number(name, value)
 
 
 class MovielensRankMoviesOperator(StoppableMixin, BaseOperator):
@@ -185,24 +205,32 @@ class MovielensPopularityOperator(StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Fetch, rank, and return the top."""
-        with clear_failures(), MovielensHook(self.conn_id) as hook, Spool(RATINGS) as spool:
+        with clear_failures(), MovielensHook(self.conn_id) as hook:
             method = ranking_method(self.method)
             min_ratings = whole_number("min_ratings", self.min_ratings)
             top_n = whole_number("top_n", self.top_n)
             window = resolve_window(context, self._start_date, self._end_date)
-            fetch_window(hook.client, window, spool)
-            top = rank_large(spool.scan(), min_ratings, method).head(top_n)
-            self.log.info("Ranked %d ratings of %s", spool.rows, window)
+            with fetched_rows(hook.client, window, LogProgress(log)) as ratings:
+                top = rank_large(ratings, min_ratings, method).head(top_n)
+            self.log.info("Ranked the ratings of %s", window)
             return add_titles(top.lazy(), _movies(hook)).collect().to_dicts()
 
 
 def _movies(hook: MovielensHook) -> pl.LazyFrame:
     try:
-        with Spool(MOVIES) as spool:
-            fill(spool, hook.client.get_movie_frames)
-            return spool.scan().collect().lazy()
+        return _all_movies(hook).lazy()
     except FatalError as error:
         if error.exchange is None or error.exchange.status not in _NOT_SERVED:
             raise
         log.warning("The API serves no movies, so their titles stay empty [%s]", error.exchange)
         return MOVIES.empty().lazy()
+
+
+def _all_movies(hook: MovielensHook) -> pl.DataFrame:
+    import polars as pl
+
+    frames: list[pl.DataFrame] = []
+    for attempt in attempts():
+        with attempt:
+            frames = list(hook.client.get_movie_frames())
+    return pl.concat([MOVIES.empty(), *frames])

@@ -10,6 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from airflow_movielens.client.fetch import LocalOutput
+from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING
+from airflow_movielens.object_storage import ObjectOutput
 from airflow_movielens.ratings.formats import FileFormat
 from airflow_movielens.ratings.writing import write_table
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import polars as pl
+
+    from airflow_movielens.client.fetch import Output
 
 
 def write_output(rows: pl.LazyFrame, path: str) -> None:
@@ -39,6 +44,16 @@ def write_output(rows: pl.LazyFrame, path: str) -> None:
         target.fs.put_file(str(written), target.path)
 
 
+def output_of(path: str) -> Output:
+    """Make a path or URL an output of a fetch.
+
+    Raises:
+        ValueError: The ending is not that of a known file format.
+    """
+    local = _local(path)
+    return ObjectOutput(path) if local is None else LocalOutput(local)
+
+
 Manifest = Mapping[str, Any]
 """What `MovielensFetchRatingsOperator` returns; its ``path`` counts."""
 
@@ -48,7 +63,8 @@ def local_inputs(paths: str | Manifest | Iterable[str | Manifest]) -> Iterator[l
     """Give local copies of input files; local files are given as they are.
 
     Args:
-        paths: A path, a glob such as ``ratings/2000-11-*.parquet``, a manifest, or several of these.
+        paths: A path, a glob such as ``ratings/2000-11-*.parquet``, a manifest, or several of these. A glob does not
+            match hidden files, nor those of quarantined rows.
 
     Raises:
         FileNotFoundError: A glob matches nothing, or a remote file does not exist.
@@ -75,7 +91,8 @@ def _is_pattern(name: str) -> bool:
 def _matches(pattern: str) -> list[str]:
     local = _local(pattern)
     # Not Path.glob: it would match hidden files too, and so half-written ones.
-    files = _remote_matches(pattern) if local is None else sorted(glob(str(local), recursive=True))  # noqa: PTH207
+    found = _remote_matches(pattern) if local is None else sorted(glob(str(local), recursive=True))  # noqa: PTH207
+    files = [file for file in found if not file.endswith(QUARANTINE_ENDING)]
     if not files:
         raise FileNotFoundError(f"no file matches {pattern}")
     return files
@@ -86,7 +103,13 @@ def _remote_matches(pattern: str) -> list[str]:
 
     root, _, rest = pattern.partition("://")
     bucket, _, key = rest.partition("/")
-    return sorted(str(file) for file in ObjectStoragePath(f"{root}://{bucket}/").glob(key))
+    found = ObjectStoragePath(f"{root}://{bucket}/").glob(key)
+    return sorted(str(file) for file in found if not _is_hidden(file.path, pattern))
+
+
+def _is_hidden(path: str, pattern: str) -> bool:
+    """Whether ``path`` has a part that begins with a dot, unless the pattern names that part itself."""
+    return any(part.startswith(".") for part in set(path.split("/")) - set(pattern.split("/")))
 
 
 def _fetched(path: str, folder: Path) -> Path:

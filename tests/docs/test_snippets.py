@@ -1,5 +1,6 @@
 """Every snippet of the docs runs, and every argument is in the reference."""
 
+import dataclasses
 import inspect
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ from sybil import Sybil
 from sybil.document import Document
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
+from airflow_movielens.client import ClientSettings, MovielensClient
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.operators import (
     MovielensFetchRatingsOperator,
@@ -33,6 +35,8 @@ RUN_BY = {
     "make demo": "tests/e2e/test_demo.py",
     "make up": "tests/e2e/test_demo.py",
     "make test": ".ci/run",
+    "movielens fetch": "tests/docs/test_command_line_page.py",
+    "movielens rank": "tests/docs/test_command_line_page.py",
     "python -m pip install ./airflow-movielens": "tests/packaging/test_installing_the_provider.py",
     "python -m pip install git+": "tests/packaging/test_installing_the_provider.py",
     "python -m pip install airflow_movielens": "tests/packaging/test_installing_the_provider.py",
@@ -84,6 +88,14 @@ def test_every_connection_field_is_in_the_reference():
     reference = (ROOT / "docs" / "reference.md").read_text()
     fields = get_provider_info()["connection-types"][0]["conn-fields"]
     assert [name for name in fields if f"extra `{name}`" not in reference] == []
+
+
+def test_every_setting_and_method_of_the_client_is_in_the_reference():
+    reference = (ROOT / "docs" / "reference.md").read_text()
+    (text,) = [part for part in reference.split("\n## ") if part.startswith("`MovielensClient")]
+    settings = [field.name for field in dataclasses.fields(ClientSettings)]
+    methods = [name for name in dir(MovielensClient) if not name.startswith("_")]
+    assert [name for name in [*settings, *methods] if f"`{name}" not in text] == []
 
 
 def test_every_dependency_has_its_reason():

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import airflow
 import jsonschema
+import polars as pl
 import pytest
-from airflow.sdk import Connection
 from unit.scripted_server import Answer, serve
 
-from airflow_movielens.client import FatalError, RetryableError
-from airflow_movielens.hooks import MovielensHook, settings_from_connection
+from airflow_movielens.client import RetryableError
+from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.provider import get_provider_info
 
 
@@ -55,50 +55,10 @@ def test_movies_and_users_are_dicts():
         assert next(hook.get_users()) == {"userId": 1, "num_ratings": 20}
 
 
-@pytest.mark.parametrize(
-    ("changes", "ok", "sentence"),
-    [
-        ({}, True, "it holds 100,004 ratings"),
-        ({"password": "hunter2"}, False, "refuses the credentials"),
-        ({"port": 9}, False, "no connection to the API"),
-        ({"host": "ftp://nowhere"}, False, "not an http or https URL"),
-        ({"schema": "https"}, False, "does not speak TLS at this address: is it http"),
-    ],
-)
-def test_test_connection_says_it_in_a_sentence(connection, changes, ok, sentence):
-    connection(**changes)
-    answer = MovielensHook("movielens", retry=0).test_connection()
-    assert answer[0] is ok
-    assert sentence in answer[1]
-    assert "hunter2" not in answer[1]
-
-
-@pytest.mark.parametrize(
-    ("parts", "base_url", "page_size"),
-    [
-        ({}, "http://localhost:5000", 1000),
-        ({"host": "api", "schema": "https", "port": 443}, "https://api:443", 1000),
-        ({"host": "https://api.example.com/v1"}, "https://api.example.com/v1", 1000),
-        ({"extra": json.dumps({"page_size": 50})}, "http://localhost:5000", 50),
-        ({"extra": json.dumps({"page_size": "50"})}, "http://localhost:5000", 50),
-        ({"extra": json.dumps({"page_size": None})}, "http://localhost:5000", 1000),
-    ],
-)
-def test_a_connection_becomes_settings(parts, base_url, page_size):
-    settings = settings_from_connection(Connection(conn_id="c", conn_type="movielens", **parts), retries=3)
-    assert (settings.base_url, settings.page_size) == (base_url, page_size)
-
-
-def test_a_token_comes_from_the_extra():
-    connection = Connection(conn_id="c", conn_type="movielens", extra=json.dumps({"api_token": "t0ken"}))
-    assert settings_from_connection(connection, retries=0).token == "t0ken"
-
-
-@pytest.mark.parametrize("page_size", ["many", -1, [1]])
-def test_an_unusable_connection_is_named(page_size):
-    connection = Connection(conn_id="shop", conn_type="movielens", extra=json.dumps({"page_size": page_size}))
-    with pytest.raises(FatalError, match=r"connection 'shop': .*page.size"):
-        settings_from_connection(connection, retries=0)
+def test_frames_hold_the_same_rows():
+    with MovielensHook("movielens", concurrency=1) as hook:
+        frames = list(hook.get_rating_frames("2000-11-20", "2000-11-21", batch_size=500))
+        assert pl.concat(frames).to_dicts() == list(hook.get_ratings("2000-11-20", "2000-11-21"))
 
 
 def test_airflow_knows_the_provider_and_its_connection_type():

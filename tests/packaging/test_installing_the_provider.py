@@ -82,6 +82,10 @@ def test_airflow_imports_dags_that_use_it(installed: Installed, repository: Path
     assert {"all_that_the_provider_offers", "03_operator", "04_sensor"} <= set(found["dags"])
 
 
+def test_it_brings_its_command(installed: Installed) -> None:
+    assert installed.user.run("movielens --version").strip() == f"movielens {__version__}"
+
+
 def test_what_pip_brought_is_enough_to_rank_ratings(installed: Installed, inside: Path) -> None:
     printed = installed.user.run(f"python '{inside / 'rank_ratings.py'}'")
     assert "movieId,avg_rating,num_ratings\n7,4.5,3\n" in printed

@@ -1,16 +1,15 @@
 import gzip
 import json
-import tempfile
 
 import polars as pl
 import pytest
 from unit.scripted_server import ratings
 
+from airflow_movielens.ratings.durable import remove_dead_partials, whole_file
 from airflow_movielens.ratings.formats import FileFormat
 from airflow_movielens.ratings.reading import scan_files
 from airflow_movielens.ratings.schema import MOVIES, RATINGS
-from airflow_movielens.ratings.spool import Spool
-from airflow_movielens.ratings.writing import whole_file, write_table
+from airflow_movielens.ratings.writing import write_table
 
 ENDINGS = ["json", "json.gz", "ndjson", "jsonl", "ndjson.gz", "ndjson.zst", "csv", "csv.gz", "csv.zst", "parquet"]
 FRAME = pl.DataFrame(ratings(120_001), schema=RATINGS.polars_schema())
@@ -112,16 +111,24 @@ def test_grouplens_movies_are_read_for_their_titles(tmp_path):
     assert scan_files([path], MOVIES, ["movieId", "title"]).collect().rows() == [(1, "Toy Story (1995)"), (2, None)]
 
 
-def test_the_spool_keeps_order_on_disk_and_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with Spool(RATINGS) as spool:
-        assert spool.scan().collect().equals(RATINGS.empty())
-        spool.extend(iter([FRAME[:5]]))
-        spool.clear()
-        spool.extend(FRAME[start : start + 1000] for start in range(0, len(FRAME), 1000))
-        spool.extend(FRAME[start : start + 1000] for start in range(0, len(FRAME), 1000))
-        assert spool.rows == 2 * len(FRAME)
-        parts = list(tmp_path.glob("movielens-*/*.arrow"))
-        assert len(parts) == 1
-        assert spool.scan().collect().equals(pl.concat([FRAME, FRAME]))
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("rows_a_part", [120_001, 50_000, 7_777])
+def test_the_parts_that_rows_are_read_from_do_not_show(tmp_path, ending, rows_a_part):
+    write_table(FRAME.lazy(), tmp_path / f"whole.{ending}")
+    for number, part in enumerate(FRAME.iter_slices(rows_a_part)):
+        part.write_ipc(tmp_path / f"{number:03}.arrow", compression="uncompressed")
+    write_table(pl.scan_ipc(sorted(tmp_path.glob("*.arrow")), glob=False), tmp_path / f"parts.{ending}")
+    assert (tmp_path / f"parts.{ending}").read_bytes() == (tmp_path / f"whole.{ending}").read_bytes()
+
+
+def test_what_a_killed_writer_left_is_removed_but_not_what_a_living_one_writes(tmp_path):
+    path = tmp_path / "r.csv"
+    dead = tmp_path / f".partial-{'a' * 32}-r.csv"
+    of_another = tmp_path / f".partial-{'a' * 32}-other-r.csv"
+    for file in (dead, of_another):
+        file.write_text("half")
+    with whole_file(path) as alive:
+        alive.write_text("whole")
+        remove_dead_partials(path)
+        assert sorted(file.name for file in tmp_path.iterdir()) == sorted([of_another.name, alive.name])
+    assert sorted(file.name for file in tmp_path.iterdir()) == [of_another.name, "r.csv"]

@@ -1,0 +1,47 @@
+"""The command `movielens`: one module per subcommand, each with `add_to` (its arguments) and `prepare`.
+
+`prepare` checks all that was typed, and gives what is then to be run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from airflow_movielens import __version__
+from airflow_movielens.cli import fetch, rank
+from airflow_movielens.cli.ending import checking_usage, let_ctrl_c_end_waits, run_to_an_end
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DESCRIPTION = "Pull ratings from a MovieLens-style REST API exactly, and rank movies."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: The arguments; None for those of this process.
+
+    Returns:
+        The exit status; see `airflow_movielens.cli.ending.Ending`.
+    """
+    arguments = _parser().parse_args(argv)
+
+    def run() -> None:
+        with checking_usage():
+            prepared = arguments.prepare(arguments)
+        let_ctrl_c_end_waits()
+        prepared()
+
+    return run_to_an_end(run, f"movielens {arguments.command}", arguments.when_stopped, debug=arguments.debug)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="movielens", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    for command in (fetch, rank):
+        command.add_to(commands)
+    return parser

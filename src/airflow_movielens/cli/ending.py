@@ -1,0 +1,96 @@
+"""How a command ends: its exit status, and one line that says why."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from airflow_movielens.client.errors import FatalError, MovielensError, RetryableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Ending(IntEnum):
+    """Exit statuses; 75 is sysexits' EX_TEMPFAIL, 130 what shells give to a command that Ctrl-C stopped."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    TRY_LATER = 75
+    STOPPED = 130
+
+
+class UsageError(Exception):
+    """What was typed, or the environment, cannot be used."""
+
+
+@contextmanager
+def checking_usage() -> Iterator[None]:
+    """Tell errors in what was typed from those that come later.
+
+    Raises:
+        UsageError: There is one.
+    """
+    try:
+        yield
+    except (FatalError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def run_to_an_end(run: Callable[[], None], name: str, when_stopped: str, *, debug: bool) -> Ending:
+    """Run a command; say in one line on stderr what stopped it, if anything did.
+
+    Args:
+        run: The command.
+        name: What it is called, to begin the line with.
+        when_stopped: What Ctrl-C or SIGTERM leaves behind, in words.
+        debug: Whether to show a traceback too.
+    """
+    try:
+        with _sigterm_as_ctrl_c():
+            run()
+    except KeyboardInterrupt:
+        _say(name, f"stopped; {when_stopped}", debug=debug)
+        return Ending.STOPPED
+    except UsageError as error:
+        _say(name, str(error), debug=debug)
+        return Ending.USAGE
+    except Exception as error:  # noqa: BLE001 - whatever it is, its user gets a line and not a traceback
+        _say(name, _words(error), debug=debug)
+        return Ending.TRY_LATER if isinstance(error, RetryableError) else Ending.FAILED
+    return Ending.DONE
+
+
+def _say(name: str, words: str, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    print(f"{name}: {' '.join(words.split())}", file=sys.stderr)
+
+
+def _words(error: Exception) -> str:
+    is_ours = isinstance(error, MovielensError | ValueError | OSError)
+    return str(error) if is_ours else f"{type(error).__name__}: {error}"
+
+
+def let_ctrl_c_end_waits() -> None:
+    """Let Ctrl-C end a wait for another thread at once.
+
+    Polars puts a handler before Python's, under which such a wait just goes on (``SA_RESTART``).
+    """
+    import polars as pl  # noqa: F401 - its handler must be there to be changed
+
+    signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003 - by position only
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

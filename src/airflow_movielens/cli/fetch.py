@@ -1,0 +1,84 @@
+"""`movielens fetch`: the ratings of a window into a file."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from airflow_movielens.cli.api import add_api_options, api_settings
+from airflow_movielens.cli.progress import shown_progress
+from airflow_movielens.client.window import Window
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from airflow_movielens.client.fetch.manifest import Manifest
+    from airflow_movielens.client.fetch.progress import Progress
+
+_WHEN_STOPPED = "the same command goes on from what is on disk already"
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    summary = "fetch the ratings of a window into a file, exactly"
+    parser = commands.add_parser("fetch", help=summary, description=f"{summary.capitalize()}.")
+    parser.add_argument("--start-date", required=True, metavar="DAY", help="first day wanted, YYYY-MM-DD, in UTC")
+    parser.add_argument("--end-date", required=True, metavar="DAY", help="first day no longer wanted")
+    parser.add_argument(
+        "--output-path", required=True, metavar="PATH", help="file or URL; .json, .ndjson, .csv, .parquet"
+    )
+    parser.add_argument(
+        "--on-bad-rows",
+        choices=["fail", "quarantine"],
+        default="fail",
+        help="what to do with rows that break the contract (default: %(default)s)",
+    )
+    add_api_options(parser)
+    said = parser.add_argument_group("what is said")
+    said.add_argument("--quiet", action="store_true", help="no progress, no warnings")
+    said.add_argument("--debug", action="store_true", help="log each request; a traceback with an error")
+    parser.set_defaults(prepare=prepare, when_stopped=_WHEN_STOPPED)
+
+
+def prepare(options: argparse.Namespace) -> Callable[[], None]:
+    """Check what was typed; give what fetches."""
+    from airflow_movielens.client.client import MovielensClient
+    from airflow_movielens.client.fetch import fetch_ratings
+    from airflow_movielens.storage import output_of
+
+    window, output = Window.of(options.start_date, options.end_date), output_of(options.output_path)
+    client = MovielensClient(**vars(api_settings(options)))
+    _set_logging(debug=options.debug, quiet=options.quiet)
+
+    def run() -> None:
+        begun, latest = time.monotonic(), None
+
+        def report(progress: Progress) -> None:
+            nonlocal latest
+            latest = progress
+            show(progress)
+
+        with client, shown_progress(quiet=options.quiet, plain=options.debug) as show:
+            manifest = fetch_ratings(client, window, output, on_bad_rows=options.on_bad_rows, progress=report)
+        resumed_rows = latest.resumed_rows if latest else 0
+        print(*_result(manifest, window, resumed_rows, time.monotonic() - begun), sep="\n")
+
+    return run
+
+
+def _set_logging(*, debug: bool, quiet: bool) -> None:
+    # Warnings reach stderr by Python's handler of last resort, which goes well with a bar.
+    if debug:
+        logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s: %(message)s")
+    elif quiet:
+        logging.getLogger("airflow_movielens").setLevel(logging.ERROR)
+
+
+def _result(manifest: Manifest, window: Window, resumed_rows: int, seconds: float) -> Iterator[str]:
+    rate = max(manifest.rows - resumed_rows, 0) / seconds
+    resumed = f"; {resumed_rows:,} of them came in an earlier attempt" if resumed_rows else ""
+    yield f"{manifest.rows:,} ratings of {window} in {manifest.path} ({seconds:.1f} s, {rate:,.0f}/s){resumed}"
+    if manifest.quarantined:
+        yield f"{manifest.quarantined:,} rows that break the contract in {manifest.quarantine_path}"

@@ -1,0 +1,87 @@
+"""`movielens rank`: files of ratings into a ranking."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from airflow_movielens.arguments import whole_number
+from airflow_movielens.ratings.formats import FileFormat
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    import polars as pl
+
+_SHOWN = 10
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand."""
+    summary = "rank the movies in files of ratings"
+    parser = commands.add_parser("rank", help=summary, description=f"{summary.capitalize()}.")
+    parser.add_argument("--input-path", required=True, nargs="+", metavar="PATH", help="files, URLs or globs of either")
+    parser.add_argument(
+        "--output-path", required=True, metavar="PATH", help="file or URL; .csv, .json, .ndjson, .parquet"
+    )
+    parser.add_argument(
+        "--movies-path", metavar="PATH", help="file or URL with movieId and title, such as GroupLens' movies.csv"
+    )
+    parser.add_argument(
+        "--min-ratings",
+        type=int,
+        default=3,
+        metavar="N",
+        help="leave out movies of fewer distinct users (default: %(default)s)",
+    )
+    parser.add_argument("--method", default="mean", help="how to rank (default: %(default)s)")
+    parser.add_argument("--debug", action="store_true", help="a traceback with an error")
+    parser.set_defaults(prepare=prepare, when_stopped="nothing was written")
+
+
+def prepare(options: argparse.Namespace) -> Callable[[], None]:
+    """Check what was typed; give what ranks."""
+    from airflow_movielens.ranking import rank_large, ranking_method
+
+    FileFormat.of(options.output_path)
+    min_ratings = whole_number("--min-ratings", options.min_ratings)
+    method = ranking_method(options.method)
+
+    def run() -> None:
+        from airflow_movielens.ratings.reading import scan_files
+        from airflow_movielens.ratings.schema import RATINGS
+        from airflow_movielens.storage import local_inputs, write_output
+
+        with local_inputs(options.input_path) as paths:
+            ranking = rank_large(scan_files(paths, RATINGS), min_ratings, method)
+        if options.movies_path:
+            ranking = _titled(ranking, options.movies_path)
+        write_output(ranking.lazy(), options.output_path)
+        if sys.stdout.isatty():
+            _show_top(ranking)
+        print(f"{len(ranking):,} movies of {len(paths):,} files ranked in {options.output_path}")
+
+    return run
+
+
+def _titled(ranking: pl.DataFrame, movies_path: str) -> pl.DataFrame:
+    from airflow_movielens.ranking import add_titles
+    from airflow_movielens.ratings.reading import scan_files
+    from airflow_movielens.ratings.schema import MOVIES
+    from airflow_movielens.storage import local_inputs
+
+    with local_inputs(movies_path) as paths:
+        return add_titles(ranking.lazy(), scan_files(paths, MOVIES, ["movieId", "title"])).collect()
+
+
+def _show_top(ranking: pl.DataFrame) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("#")
+    for name in ranking.columns:
+        table.add_column(name, justify="left" if name == "title" else "right")
+    for place, row in enumerate(ranking.head(_SHOWN).rows(), start=1):
+        table.add_row(str(place), *(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row))
+    Console().print(table, markup=False)

@@ -1,0 +1,128 @@
+"""What a later attempt must know to go on: which stretches are durable, and the bookmark behind them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+from zlib import crc32
+
+from airflow_movielens.client.rows import Bookmark
+from airflow_movielens.ratings.durable import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+LAYOUT = 1
+"""Raised when a checkpoint or its files come to mean something else: those of other versions are not gone on from."""
+
+
+CHECKPOINT_NAME = "checkpoint.json"
+
+
+class Checkpoints(Protocol):
+    """Where the checkpoint of one fetch is kept."""
+
+    def load(self) -> dict[str, Any] | None:
+        """Give what was saved last; None if nothing was.
+
+        Raises:
+            ValueError: It cannot be read.
+        """
+
+    def save(self, values: dict[str, Any]) -> None:
+        """Keep ``values``, which JSON knows, instead of what was saved before."""
+
+    def clear(self) -> None:
+        """Forget what was saved."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How far a fetch is durable.
+
+    Attributes:
+        key: What makes a fetch the same fetch.
+        files: The names of the files of all stretches, in order: ``.arrow`` has rows, ``.ndjson`` quarantined ones.
+        size: Bytes of all these files.
+        checksum: CRC-32 of their bytes, one after the other.
+        rows: How many rows they hold.
+        quarantined: How many rows of them are quarantined ones.
+        bookmark: How to go on behind them; None at the start of the window.
+        is_complete: Whether nothing follows.
+    """
+
+    key: str
+    files: tuple[str, ...] = ()
+    size: int = 0
+    checksum: int = 0
+    rows: int = 0
+    quarantined: int = 0
+    bookmark: Bookmark | None = field(default=None)
+    is_complete: bool = False
+
+    def with_file(self, name: str, content: bytes | memoryview) -> Checkpoint:
+        """The checkpoint with one more file."""
+        return replace(
+            self,
+            files=(*self.files, name),
+            size=self.size + len(content),
+            checksum=crc32(content, self.checksum),
+        )
+
+    def matches(self, paths: Sequence[Path]) -> bool:
+        """Whether these are its files, byte for byte."""
+        if sum(path.stat().st_size for path in paths) != self.size:
+            return False
+        checksum = 0
+        for path in paths:
+            checksum = crc32(path.read_bytes(), checksum)
+        return checksum == self.checksum
+
+    def to_dict(self) -> dict[str, Any]:
+        """The checkpoint in values that JSON knows."""
+        return {**asdict(self), "files": list(self.files), "layout": LAYOUT}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Checkpoint:
+        """Read what `to_dict` gave, perhaps after a way through JSON.
+
+        Raises:
+            ValueError: It is none, or of another layout.
+        """
+        try:
+            given = dict(values)
+            if given.pop("layout") != LAYOUT:
+                raise ValueError("the checkpoint is of another version of this package")
+            bookmark = given["bookmark"] and Bookmark.from_dict(given["bookmark"])
+            return cls(**{**given, "files": tuple(given["files"]), "bookmark": bookmark})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"the checkpoint cannot be read: {error!r}") from error
+
+
+class FileCheckpoints:
+    """Keeps the checkpoint in a local file, which is replaced in one step.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> dict[str, Any] | None:
+        """Give what was saved last; see `Checkpoints`."""
+        try:
+            values: dict[str, Any] = json.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return None
+        return values
+
+    def save(self, values: dict[str, Any]) -> None:
+        """Keep ``values``; they are on the disk when this returns."""
+        write_whole(self._path, json.dumps(values).encode())
+
+    def clear(self) -> None:
+        """Forget what was saved."""
+        self._path.unlink(missing_ok=True)

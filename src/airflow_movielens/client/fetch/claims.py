@@ -1,0 +1,80 @@
+"""Hidden folders beside an output that outlive a killed process, and are worked in by one attempt at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from airflow_movielens.ratings.durable import remove_dead_partials
+from airflow_movielens.ratings.locks import try_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+PART_ENDING = ".arrow"
+_LOCK = "lock"
+_TRIES = 10
+_OWN_ENDING = re.compile(r"(?<=-[0-9a-f]{16})-[0-9a-f]{8}$")
+
+
+@contextmanager
+def claimed_folder(output: Path, key: str) -> Iterator[Path]:
+    """Give the folder of the fetch ``key``, locked until the block ends; if it has parts then, it stays.
+
+    If another attempt is alive in it, or the file system knows no locks, a new one is given that ends with the block.
+    What dead attempts to write ``output`` left behind in other folders is removed.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    folder = output.with_name(f".partial-{output.name}-{key}")
+    lock = _claim(folder)
+    is_own = lock is None
+    if is_own:
+        log.info("Another attempt holds %s, or it cannot be locked: this one works in a folder of its own", folder)
+        folder = folder.with_name(f"{folder.name}-{uuid4().hex[:8]}")
+        lock = _claim(folder)
+    try:
+        _remove_dead(output, folder)
+        yield folder
+    finally:
+        if is_own or not any(folder.glob(f"*{PART_ENDING}")):
+            _discard(folder)
+        if lock is not None:
+            os.close(lock)
+
+
+def _claim(folder: Path) -> int | None:
+    for _ in range(_TRIES):
+        folder.mkdir(exist_ok=True)
+        lock = try_lock(folder / _LOCK, create=True)
+        # An attempt that just ended may have removed the folder under our hands.
+        if lock is not None or folder.exists():
+            return lock
+    return None
+
+
+def _remove_dead(output: Path, own: Path) -> None:
+    remove_dead_partials(output)
+    of_output = re.compile(rf"\.partial-{re.escape(output.name)}-[0-9a-f]{{16}}(-[0-9a-f]{{8}})?")
+    for folder in output.parent.iterdir():
+        if folder == own or not of_output.fullmatch(folder.name):
+            continue
+        if (lock := try_lock(folder / _LOCK, create=True)) is not None:
+            log.info("Removing %s, which an attempt that died left behind", folder)
+            _discard(folder)
+            os.close(lock)
+
+
+def _discard(folder: Path) -> None:
+    # Renamed first: whoever claims the folder next must not lose files of its own to the removal.
+    doomed = folder.with_name(f"{_OWN_ENDING.sub('', folder.name)}-{uuid4().hex[:8]}")
+    with suppress(FileNotFoundError):
+        folder.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)

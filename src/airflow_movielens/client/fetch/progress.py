@@ -1,0 +1,93 @@
+"""How far a fetch is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from logging import Logger
+
+    from airflow_movielens.client.rows import Bookmark
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a fetch is.
+
+    Attributes:
+        rows: How many rows of the window are there, those of earlier attempts too.
+        total: How many the window was said to have; None if the server does not say.
+        pages: How many pages, or pieces of a streamed answer, this attempt has read.
+        seconds: How long this attempt has been at it.
+        resumed_rows: How many of ``rows`` an earlier attempt had left.
+    """
+
+    rows: int
+    total: int | None
+    pages: int
+    seconds: float
+    resumed_rows: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Rows in a second, of this attempt; 0 before anything arrived."""
+        return (self.rows - self.resumed_rows) / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds left at this rate; None if that cannot be told."""
+        return max(self.total - self.rows, 0) / self.rate if self.total is not None and self.rate > 0 else None
+
+    def __str__(self) -> str:
+        known = self.total is not None and self.total > 0
+        share = f" of {self.total:,} ({100 * self.rows // self.total:.0f} %)" if known and self.total else ""
+        left = f", {self.eta:,.0f} s left" if self.eta is not None else ""
+        return f"{self.rows:,}{share} ratings, {self.rate:,.0f} a second{left}"
+
+
+class Meter:
+    """Counts what arrives in one attempt and reports it.
+
+    Args:
+        report: Is called with the progress after each page; None for nobody.
+    """
+
+    def __init__(self, report: Callable[[Progress], None] | None) -> None:
+        self._report = report
+        self._start = monotonic()
+        self._pages = 0
+        self._resumed_rows = 0
+
+    def resume(self, bookmark: Bookmark | None) -> None:
+        """Begin to count behind ``bookmark``."""
+        self._resumed_rows = 0 if bookmark is None else bookmark.count
+
+    def count(self, bookmark: Bookmark) -> None:
+        """Count one page, behind which ``bookmark`` lies."""
+        self._pages += 1
+        if self._report is not None:
+            seconds = monotonic() - self._start
+            self._report(Progress(bookmark.count, bookmark.total, self._pages, seconds, self._resumed_rows))
+
+
+class LogProgress:
+    """Writes a line to a log every few seconds.
+
+    Args:
+        logger: Where to.
+        every: Seconds between two lines.
+    """
+
+    def __init__(self, logger: Logger, every: float = 5.0) -> None:
+        self._logger = logger
+        self._every = every
+        self._next = every
+
+    def __call__(self, progress: Progress) -> None:
+        """Write the line if it is time to."""
+        if progress.seconds >= self._next:
+            self._next = progress.seconds + self._every
+            self._logger.info("%s", progress)

@@ -1,0 +1,150 @@
+"""The stretches of a window: written as they arrive, found again by a later attempt, read as one table."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from airflow_movielens.client.fetch.background import Background
+from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME, Checkpoint
+from airflow_movielens.client.fetch.claims import PART_ENDING
+from airflow_movielens.client.fetch.local import remove_parts
+from airflow_movielens.ratings.schema import RATINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import polars as pl
+
+    from airflow_movielens.client.fetch.checkpoint import Checkpoints
+    from airflow_movielens.client.fetch.output import PartsFolder
+    from airflow_movielens.client.fetch.stretches import Stretch
+
+log = logging.getLogger(__name__)
+
+
+class StretchStore:
+    """Keeps the stretches of one window.
+
+    They are written beside the network by a thread of their own, one at a time, so at most two are in memory. A window
+    of a single stretch is not written at all.
+
+    Args:
+        folder: Where they lie.
+        checkpoints: Where it is noted how far they are durable.
+        key: What makes a fetch the same fetch.
+    """
+
+    def __init__(self, folder: PartsFolder, checkpoints: Checkpoints, key: str) -> None:
+        self._folder = folder
+        self._checkpoints = checkpoints
+        self._empty = Checkpoint(key)
+        self._in_memory: Stretch | None = None
+        self._background = Background()
+        # No two attempts write files of the same name, though their folders may be the same one of an object store.
+        self.attempt = uuid4().hex[:8]
+        self._number = 0
+        self.checkpoint = self._empty
+        """How far the window is there."""
+
+    def resume(self) -> None:
+        """Go on from what an earlier attempt of the same fetch left; if it is not whole, start over."""
+        try:
+            values = self._checkpoints.load()
+            found = self._empty if values is None else Checkpoint.from_dict(values)
+            self._verify(found)
+        except (ValueError, OSError) as error:
+            log.warning("Starting over, because what an earlier attempt left cannot be used: %s", error)
+            self.start_over()
+        else:
+            self.checkpoint = found
+            remove_parts(self._folder.local, keep={*found.files, CHECKPOINT_NAME})
+
+    def add(self, stretch: Stretch) -> None:
+        """Keep the next stretch; an error of writing the one before may be raised here.
+
+        Raises:
+            OSError: There is no space left, for example.
+        """
+        self._background.wait()
+        if stretch.is_last and not self.checkpoint.files:
+            self._in_memory = stretch
+            self.checkpoint = _advanced(self.checkpoint, stretch)
+        else:
+            self._background.start(lambda: self._write(stretch))
+
+    def settle(self) -> None:
+        """Wait until all stretches are durable.
+
+        Raises:
+            OSError: One could not be written.
+        """
+        self._background.wait()
+
+    def start_over(self) -> None:
+        """Forget all stretches."""
+        with suppress(OSError):
+            self._background.wait()
+        self._checkpoints.clear()
+        remove_parts(self._folder.local)
+        self._in_memory, self.checkpoint = None, self._empty
+
+    def scan(self) -> pl.LazyFrame:
+        """The rows of all stretches in order, to be read from the disk."""
+        import polars as pl
+
+        if self._in_memory is not None:
+            return pl.concat([RATINGS.empty(), *self._in_memory.frames]).lazy()
+        parts = [self._folder.local / name for name in self.checkpoint.files if name.endswith(PART_ENDING)]
+        return pl.scan_ipc(parts, glob=False) if parts else RATINGS.empty().lazy()
+
+    def bad_lines(self) -> Iterator[bytes]:
+        """The quarantined rows of all stretches in order, as JSON a line."""
+        if self._in_memory is not None:
+            yield self._in_memory.bad_lines()
+        for name in self.checkpoint.files:
+            if not name.endswith(PART_ENDING):
+                yield (self._folder.local / name).read_bytes()
+
+    def _verify(self, found: Checkpoint) -> None:
+        if found.key != self._empty.key:
+            raise ValueError("it is of another window, source, page size or output")
+        for name in found.files:
+            self._folder.bring(name)
+        if not found.matches([self._folder.local / name for name in found.files]):
+            raise ValueError("its files are not as they were written")
+
+    def _write(self, stretch: Stretch) -> None:
+        checkpoint = self.checkpoint
+        for ending, content in _contents(stretch):
+            name = f"{self.attempt}-{self._number}{ending}"
+            (self._folder.local / name).write_bytes(content)
+            self._folder.keep(name)
+            checkpoint = checkpoint.with_file(name, content)
+        self._number += 1
+        checkpoint = _advanced(checkpoint, stretch)
+        self._checkpoints.save(checkpoint.to_dict())
+        self.checkpoint = checkpoint
+
+
+def _contents(stretch: Stretch) -> Iterator[tuple[str, bytes | memoryview]]:
+    import polars as pl
+
+    if stretch.frames:
+        # Not compressed: so it is mapped when it is read, and costs no memory then.
+        yield PART_ENDING, pl.concat(stretch.frames).write_ipc(None, compression="uncompressed").getbuffer()
+    if stretch.bad:
+        yield ".ndjson", stretch.bad_lines()
+
+
+def _advanced(checkpoint: Checkpoint, stretch: Stretch) -> Checkpoint:
+    return replace(
+        checkpoint,
+        rows=checkpoint.rows + stretch.height,
+        quarantined=checkpoint.quarantined + len(stretch.bad),
+        bookmark=stretch.bookmark,
+        is_complete=stretch.is_last,
+    )

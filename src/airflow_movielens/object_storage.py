@@ -1,0 +1,139 @@
+"""A file on object storage as output of a fetch."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import contextmanager
+from glob import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME
+from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, manifest_name
+from airflow_movielens.ratings.formats import FileFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.sdk import ObjectStoragePath
+
+    from airflow_movielens.client.fetch import Checkpoints, Manifest
+
+log = logging.getLogger(__name__)
+
+
+class ObjectCheckpoints:
+    """Keeps the checkpoint in an object, replaced with a single put; see `Checkpoints`.
+
+    Args:
+        target: The object.
+    """
+
+    def __init__(self, target: ObjectStoragePath) -> None:
+        self._target = target
+
+    def load(self) -> dict[str, Any] | None:
+        """Give what was saved last."""
+        try:
+            values: dict[str, Any] = json.loads(self._target.fs.cat_file(self._target.path))
+        except FileNotFoundError:
+            return None
+        return values
+
+    def save(self, values: dict[str, Any]) -> None:
+        """Keep ``values``; of two attempts at once the last one's are kept."""
+        self._target.fs.pipe_file(self._target.path, json.dumps(values).encode())
+
+    def clear(self) -> None:
+        """Forget what was saved."""
+        _remove(self._target)
+
+
+class ObjectFolder:
+    """Parts of a window on object storage, with copies on this machine to read them from; see `PartsFolder`.
+
+    Attempts never write objects of the same name, and read their own copies: none can spoil the data of another one.
+
+    Args:
+        output: The object that the window becomes.
+        key: What makes a fetch the same fetch.
+        local: An empty folder of this machine.
+    """
+
+    def __init__(self, output: ObjectStoragePath, key: str, local: Path) -> None:
+        self.local = local
+        self._output = output
+        self._remote = output.parent / f".partial-{output.name}-{key}"
+        self.checkpoints: Checkpoints = ObjectCheckpoints(self._remote / CHECKPOINT_NAME)
+
+    def keep(self, name: str) -> None:
+        """Put a copy on object storage."""
+        self._output.fs.put_file(str(self.local / name), (self._remote / name).path)
+
+    def bring(self, name: str) -> None:
+        """Get a copy from object storage."""
+        self._output.fs.get_file((self._remote / name).path, str(self.local / name))
+
+    def clear(self) -> None:
+        """Remove the folders of all attempts to fetch this output: what is alive has copies."""
+        fs, parent = self._output.fs, self._output.parent.path
+        try:
+            for folder in fs.glob(f"{escape(parent)}/.partial-{escape(self._output.name)}-*"):
+                fs.rm(folder, recursive=True)
+        except FileNotFoundError:
+            pass  # another attempt was faster
+        except OSError as error:
+            log.warning("What lies beside %s in '.partial-' folders cannot be removed: %s", self._output, error)
+
+
+class ObjectOutput:
+    """An object as output of a fetch; see `Output`.
+
+    Args:
+        path: Its URL, as Airflow's ``ObjectStoragePath`` takes it; its ending tells the format.
+
+    Raises:
+        ValueError: The ending is not a known one.
+    """
+
+    def __init__(self, path: str) -> None:
+        FileFormat.of(path)
+        self.path = self.address = path
+        self.name = path.rpartition("/")[2]
+
+    @contextmanager
+    def folder(self, key: str) -> Iterator[ObjectFolder]:
+        """Give a hidden folder beside the object."""
+        with TemporaryDirectory(prefix="movielens-") as local:
+            yield ObjectFolder(self._target(), key, Path(local))
+
+    def publish(self, data: Path, quarantine: Path | None, manifest: Manifest) -> None:
+        """Put the files, each at once; see `Output`."""
+        target = self._target()
+        manifest_object = target.parent / manifest_name(self.name)
+        quarantine_object = target.parent / (self.name + QUARANTINE_ENDING)
+        _remove(manifest_object)
+        if quarantine is None:
+            _remove(quarantine_object)
+        else:
+            target.fs.put_file(str(quarantine), quarantine_object.path)
+        target.fs.put_file(str(data), target.path)
+        target.fs.pipe_file(manifest_object.path, manifest.to_json().encode())
+
+    def _target(self) -> ObjectStoragePath:
+        from airflow.sdk import ObjectStoragePath
+
+        return ObjectStoragePath(self.path)
+
+
+def _remove(target: ObjectStoragePath) -> None:
+    """Remove an object if it is there; who may only put must not fail for it."""
+    try:
+        if target.fs.exists(target.path):
+            target.fs.rm_file(target.path)
+    except FileNotFoundError:
+        pass  # another attempt was faster
+    except OSError as error:
+        log.warning("%s cannot be removed: %s", target, error)

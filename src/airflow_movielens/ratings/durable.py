@@ -1,0 +1,68 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from airflow_movielens.ratings.locks import try_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a path to write to; when the block ends well, the file appears at ``path`` whole, else not at all.
+
+    It lies beside ``path`` until it is flushed to the disk; then it is renamed, which replaces a file already there.
+    What a killed process left behind of an earlier try is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_dead_partials(path)
+    # The endings stay last, because they tell the format.
+    partial = path.with_name(f".partial-{uuid4().hex}-{path.name}")
+    lock = try_lock(partial, create=True)
+    try:
+        yield partial
+        move_into_place(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def remove_dead_partials(path: Path) -> None:
+    """Remove what processes that were killed in `whole_file` left beside ``path``."""
+    partial_of_path = re.compile(rf"\.partial-[0-9a-f]{{32}}-{re.escape(path.name)}")
+    for partial in path.parent.iterdir():
+        if partial_of_path.fullmatch(partial.name) and (lock := try_lock(partial)) is not None:
+            partial.unlink(missing_ok=True)
+            os.close(lock)
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a small file; it replaces the one at ``path`` in one step, and is on the disk when this returns."""
+    partial = path.with_name(f"{path.name}.new")
+    partial.write_bytes(content)
+    move_into_place(partial, path)
+
+
+def move_into_place(source: Path, target: Path) -> None:
+    """Rename a finished file of the same file system; both the file and its name are on the disk afterwards."""
+    flush_to_disk(source)
+    source.replace(target)
+    flush_to_disk(target.parent)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Wait until the content of a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,59 @@
+"""Airflow's task state store (3.3 and later) as the place of a fetch's checkpoint."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+_KEY = "movielens_fetch"
+
+
+class TaskStateCheckpoints:
+    """Keeps the checkpoint in the state of the running task, where its retries find it; see `Checkpoints`.
+
+    Args:
+        store: ``task_state_store`` of the task's context.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def load(self) -> dict[str, Any] | None:
+        """Give what was saved last."""
+        from airflow.sdk.exceptions import AirflowRuntimeError
+
+        try:
+            values: dict[str, Any] | None = self._store.get(_KEY)
+        except AirflowRuntimeError as error:
+            raise ValueError(f"Airflow does not give the checkpoint: {error}") from error
+        return values
+
+    def save(self, values: dict[str, Any]) -> None:
+        """Keep ``values``; if Airflow cannot, the fetch goes on all the same."""
+        from airflow.sdk.exceptions import AirflowRuntimeError
+
+        try:
+            self._store.set(_KEY, json.loads(json.dumps(values)))
+        except AirflowRuntimeError as error:
+            log.warning("The checkpoint cannot be saved, a retry would fetch more again: %s", error)
+
+    def clear(self) -> None:
+        """Forget what was saved."""
+        from airflow.sdk.exceptions import AirflowRuntimeError
+
+        try:
+            self._store.delete(_KEY)
+        except AirflowRuntimeError as error:
+            log.warning("The checkpoint cannot be removed: %s", error)
+
+
+def checkpoints_of(context: Context) -> TaskStateCheckpoints | None:
+    """The place for checkpoints that Airflow gives the running task; None before Airflow 3.3."""
+    store = context.get("task_state_store")
+    return None if store is None else TaskStateCheckpoints(store)

@@ -1,0 +1,64 @@
+"""The commands `movielens …` of the docs run as they stand, and the page leaves no option out."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from docs.test_snippets import PAGES, ROOT, blocks
+
+from airflow_movielens.cli import main
+
+PAGE = ROOT / "docs" / "cli.md"
+SHOWN = [(page, block) for page in PAGES for block in blocks(page, "bash") if "movielens fetch" in block]
+
+
+@pytest.fixture
+def shell(api, tmp_path):
+    """Run lines as a reader's shell does, with the API of the tests behind the environment."""
+    command = tmp_path / "bin" / "movielens"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m airflow_movielens "$@"\n')
+    command.chmod(0o755)
+    ours = {"MOVIELENS_HOST": api.base_url, "MOVIELENS_USER": api.user, "MOVIELENS_PASSWORD": api.password}
+    environment = {**os.environ, **ours, "PATH": f"{command.parent}:{os.environ['PATH']}"}
+
+    def run(lines):
+        commands = "\n".join(line for line in lines.splitlines() if not line.startswith("export "))
+        return subprocess.run(
+            ["sh", "-ec", commands], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    return run
+
+
+@pytest.mark.parametrize(("page", "block"), SHOWN, ids=[page.name for page, _ in SHOWN])
+def test_the_commands_run(page, block, shell):
+    assert "ratings of [" in shell(block)
+
+
+def test_they_print_what_the_page_says(shell):
+    def without_time(text):
+        return re.sub(r"\(.* s, .*/s\)", "", text)
+
+    (block,), (said,) = blocks(PAGE, "bash"), blocks(PAGE, "text")
+    assert without_time(shell(block)) == without_time(said)
+
+
+@pytest.mark.parametrize("command", ["fetch", "rank"])
+def test_every_option_is_in_the_page(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+    assert len(options) > 5
+    assert {option for option in options if f"`{option}`" not in PAGE.read_text()} == set()
+
+
+def test_every_option_of_the_page_is_one(capsys):
+    known = set()
+    for command in ("fetch", "rank"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        known |= set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    assert set(re.findall(r"`(--[a-z-]+)`", PAGE.read_text())) <= known
