@@ -4,6 +4,7 @@ import base64
 import ssl
 
 import pytest
+import requests
 from unit.raw_server import Authority, listen, ok, proxy, says, server_context
 from unit.scripted_server import Answer, serve
 
@@ -200,4 +201,12 @@ def test_the_session_of_users_has_the_same_tls_whatever_they_ask(authority):
     with listen(FINE, server_context(authority.issue())) as port:
         transport = Transport(ClientSettings(f"https://localhost:{port}", ca_file=str(authority.certificate)))
         assert transport.session.get(f"https://localhost:{port}/x").text == "1"
+        transport.close()
+
+
+def test_no_request_of_users_turns_verification_off(authority):
+    with listen(FINE, server_context(authority.issue())) as port:
+        transport = Transport(ClientSettings(f"https://localhost:{port}"))
+        with pytest.raises(requests.exceptions.SSLError):
+            transport.session.get(f"https://localhost:{port}/x", verify=False)
         transport.close()
