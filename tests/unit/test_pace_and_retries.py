@@ -136,7 +136,7 @@ def test_the_last_error_tells_the_story():
     assert type(caught.value) is RetryableError
     assert caught.value.exchange == Exchange("GET", HERE, 500)
     assert str(caught.value).startswith("gave up after 4 attempts in ")
-    assert "s (503 2 times, then the API did not answer in time, then 500), last: the API is busy" in str(caught.value)
+    assert "s (503 twice, then the API did not answer in time, then 500), last: the API is busy" in str(caught.value)
     assert len(troubles) == 3
 
 

@@ -9,7 +9,7 @@ import zlib
 from urllib.parse import quote
 
 import pytest
-from unit.raw_server import listen, ok, request_head, says
+from unit.raw_server import drips, listen, ok, request_head, says
 from unit.scripted_server import Answer, serve
 
 from airflow_movielens.client import ClientSettings, FatalError, RatingsChangedError, RetryableError
@@ -100,7 +100,6 @@ CUT = {
     "length": ok(BIG[:-1], f"Content-Length: {len(BIG)}"),
     "chunk": ok(b"10\r\nabc", "Transfer-Encoding: chunked"),
     "between chunks": ok(b"3\r\nabc\r\n", "Transfer-Encoding: chunked"),
-    "negative chunk": ok(b"-1\r\n" + BIG, "Transfer-Encoding: chunked"),
     "no chunk size": ok(b"nonsense\r\n", "Transfer-Encoding: chunked"),
     "head": b"HTTP/1.1 200 OK\r\nContent-Le",
     "nothing": b"",
@@ -126,6 +125,13 @@ def test_a_connection_that_is_reset_in_the_middle_is_retryable(transport):
             answer_to(transport, speak, how)
 
 
+@pytest.mark.parametrize("how", ["get", "stream"])
+def test_a_chunk_of_negative_size_is_not_read_to_the_end_of_the_connection(transport, how):
+    endless = drips(ok(b"-1\r\n", "Transfer-Encoding: chunked"), b"x")
+    with pytest.raises(RetryableError, match="broke off"):
+        answer_to(transport, endless, how, total_timeout=2)
+
+
 BROKEN = {
     "unknown coding": ok(b"abc", "Content-Encoding: br"),
     "not what it says": ok(b"abcdefgh", "Content-Encoding: gzip"),
@@ -146,6 +152,16 @@ def test_a_page_larger_than_memory_should_hold_is_refused(transport, monkeypatch
     for answer in (ok(bomb, "Content-Encoding: gzip"), ok(b"", "Content-Length: 999999999999"), ok(bytes(4 * 1024**2))):
         with pytest.raises(BadAnswerError, match="larger than 3 MB"):
             answer_to(transport, says(answer))
+
+
+def test_a_stream_that_was_left_is_not_taken_for_complete(transport):
+    for framing in (f"Content-Length: {len(BIG)}", "Connection: close"):
+        with listen(says(ok(BIG, framing))) as port:
+            with transport(f"http://127.0.0.1:{port}").stream(f"http://127.0.0.1:{port}/", JSON) as answer:
+                chunks = answer.chunks()
+                next(chunks)
+            with pytest.raises(AbortedError):
+                list(chunks)
 
 
 def test_the_pieces_of_a_streamed_bomb_stay_small(transport):

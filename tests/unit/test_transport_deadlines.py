@@ -162,7 +162,6 @@ def test_abort_cuts_connecting(silent_port):
     transport = Transport(ClientSettings(f"http://127.0.0.1:{silent_port}", **FOREVER))
     asking = outcome_of(lambda: ask(transport, f"http://127.0.0.1:{silent_port}"))
     until(lambda: transport._deadlines._under_way)
-    time.sleep(0.05)
     transport.abort()
     asking.join(10)
     assert isinstance(asking.error, AbortedError)

@@ -1,10 +1,10 @@
 """TLS and proxies: whom the client trusts, what it shows, and the sentence when it does not work."""
 
 import base64
-import socket
 import ssl
 
 import pytest
+import requests
 from unit.raw_server import Authority, listen, ok, proxy, says, server_context
 from unit.scripted_server import Answer, serve
 
@@ -49,6 +49,7 @@ def test_the_environment_may_name_the_authority(authority, monkeypatch, name):
     assert ask_tls(authority.issue()) == b"1"
 
 
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 @pytest.mark.parametrize(
     ("host", "days", "trusted", "problem"),
     [
@@ -114,11 +115,8 @@ def test_an_encrypted_key_is_refused_and_not_asked_for(authority, tmp_path):
 
 
 def test_plain_http_behind_an_https_address_is_fatal():
-    with listen(says(b"HTTP/1.1 400 no\r\n\r\n" * 2)) as port, socket.socket():
-        with pytest.raises(FatalError, match="does not speak TLS"):
-            with serve(lambda *_: Answer({})) as server:
-                ask(f"https://localhost:{server.base_url.rpartition(':')[2]}")
-        assert port
+    with serve(lambda *_: Answer({})) as server, pytest.raises(FatalError, match="does not speak TLS"):
+        ask(server.base_url.replace("http:", "https:"))
 
 
 def test_a_tls_connection_that_breaks_is_retryable(authority):
@@ -204,4 +202,11 @@ def test_the_session_of_users_has_the_same_tls_whatever_they_ask(authority):
         transport = Transport(ClientSettings(f"https://localhost:{port}", ca_file=str(authority.certificate)))
         assert transport.session.get(f"https://localhost:{port}/x").text == "1"
         transport.close()
-    assert ssl.CERT_REQUIRED
+
+
+def test_no_request_of_users_turns_verification_off(authority):
+    with listen(FINE, server_context(authority.issue())) as port:
+        transport = Transport(ClientSettings(f"https://localhost:{port}"))
+        with pytest.raises(requests.exceptions.SSLError):
+            transport.session.get(f"https://localhost:{port}/x", verify=False)
+        transport.close()

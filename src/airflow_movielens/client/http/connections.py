@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from errno import EINPROGRESS
 from http.client import HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.wait import wait_for_write
 
 from airflow_movielens.client.http.deadlines import request_being_sent
 
@@ -74,9 +77,14 @@ def _connect_to(address: Any, to: socket.socket, connection: HTTPConnection, req
     try:
         for option in connection.socket_options or ():
             to.setsockopt(*option)
+        to.setblocking(False)  # noqa: FBT003
+        begun = to.connect_ex(address)
+        request.use(to)  # only one that connects already can be shut down
+        if begun == EINPROGRESS and not wait_for_write(to, connection.timeout):
+            raise TimeoutError("no connection in time")
+        if problem := (to.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if begun == EINPROGRESS else begun):
+            raise OSError(problem, os.strerror(problem))
         to.settimeout(connection.timeout)
-        request.use(to)
-        to.connect(address)
     except BaseException:
         to.close()
         raise

@@ -86,8 +86,9 @@ class UnderWay:
         self.deadline = math.inf
 
     def end(self) -> None:
-        """Let go of the socket."""
+        """Let go of the socket; what is still read afterwards is cut, not complete."""
         with self._lock:
+            self._cut_by = self._cut_by or AbortedError
             self._forget_socket()
 
     def _shut_down(self) -> None:

@@ -29,6 +29,7 @@ LONGEST_BACK_OFF = 60.0
 LONGEST_RETRY_AFTER = 300.0
 """A server that asks for a longer wait than this many seconds gets none here: whoever called tries again later."""
 
+_TIMES = {1: "", 2: " twice"}
 _T = TypeVar("_T")
 
 
@@ -100,7 +101,7 @@ def _story(failures: list[RetryableError], seconds: float) -> str:
     if len(failures) == 1:
         return ""
     kinds = [(kind, len(list(group))) for kind, group in groupby(map(_kind, failures))]
-    course = ", then ".join(kind if count == 1 else f"{kind} {count} times" for kind, count in kinds)
+    course = ", then ".join(kind + _TIMES.get(count, f" {count} times") for kind, count in kinds)
     return f"gave up after {len(failures)} attempts in {seconds:.1f} s ({course}), last: "
 
 

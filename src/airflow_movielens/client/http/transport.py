@@ -82,6 +82,7 @@ class Transport:
         time that its reader takes between them does not count.
         """
         with self._answered(url, accept) as arriving:
+            arriving.request.stop_clock()
             yield arriving
 
     def abort(self) -> None:
@@ -129,13 +130,13 @@ class _Arriving:
 
     def __init__(self, response: BaseHTTPResponse, exchange: Exchange, request: UnderWay) -> None:
         self._response = response
-        self._request = request
+        self.request = request
         self.exchange = exchange
         self.headers: Mapping[str, str] = response.headers
         self.media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def whole(self) -> Answer:
-        with explained(self.exchange, self._request):
+        with explained(self.exchange, self.request):
             body = read_body(self._response)
         return Answer(body, self.media_type, self.headers, self.exchange)
 
@@ -143,10 +144,10 @@ class _Arriving:
         """See `StreamedAnswer.chunks`."""
         pieces = read_pieces(self._response)
         while True:
-            self._request.restart_clock()
-            with explained(self.exchange, self._request):
+            self.request.restart_clock()
+            with explained(self.exchange, self.request):
                 piece = next(pieces, None)
-            self._request.stop_clock()
+            self.request.stop_clock()
             if piece is None:
                 return
             yield piece
