@@ -60,10 +60,9 @@ def _read_rest(read: Callable[[Bookmark | None], Iterator[Batch]], store: Stretc
     bookmark = store.checkpoint.bookmark
     meter.resume(bookmark)
     if not store.checkpoint.is_complete:
-        with closing(_counted(read(bookmark), meter)) as batches:
+        with store.settled(), closing(_counted(read(bookmark), meter)) as batches:
             for stretch in cut(batches):
                 store.add(stretch)
-    store.settle()
 
 
 def _counted(batches: Iterator[Batch], meter: Meter) -> Generator[Batch, None, None]:
