@@ -108,7 +108,7 @@ class MovielensClient:
             if mark is not None and (
                 page.total != mark.total or (offset < mark.count and page.rows.row(0) != mark.last)
             ):
-                raise RatingsChangedError("the data changed while it was read", page.exchange)
+                raise RatingsChangedError(f"the total went from {mark and mark.total} to {page.total}", page.exchange)
             return page
 
         while True:
@@ -118,7 +118,11 @@ class MovielensClient:
             good = page.rows.slice(overlap)
             last = page.rows.row(-1) if len(page.rows) else None
             mark = Bookmark("offset", count + len(good), page_size, page.total, last)
-            is_last = good.is_empty() or mark.count == page.total
+            is_last = good.is_empty()
+            if is_last and page.total not in {None, mark.count}:
+                raise RatingsChangedError(
+                    f"the API announced {page.total} ratings but {mark.count} can be read", page.exchange
+                )
             yield Batch(Rows(good, len(good)), mark, is_last)
             if is_last:
                 return
