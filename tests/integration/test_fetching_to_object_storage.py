@@ -36,7 +36,7 @@ tests.fetch(sys.argv[1])
 """
 
 
-STORE = DirFileSystem("", LocalFileSystem(auto_mkdir=True))
+STORE = DirFileSystem("/", LocalFileSystem(auto_mkdir=True))
 
 
 def attach_store(folder):
