@@ -1,0 +1,25 @@
+"""Our client alone, without Airflow."""
+
+from pathlib import Path
+
+# Imported where they are used; here, so that this is not measured.
+import polars as pl  # noqa: F401
+import requests  # noqa: F401
+
+from airflow_movielens.client import MovielensClient, Window
+from airflow_movielens.client.fetch.whole_window import fetch_window
+from airflow_movielens.ratings.schema import RATINGS
+from airflow_movielens.ratings.spool import Spool
+from airflow_movielens.ratings.writing import write_table
+from benchmarks.client.job import Job, do
+
+
+def _fetch(job: Job) -> None:
+    settings = {"page_size": job.page_size, "concurrency": job.concurrency, "data_format": job.data_format}
+    with MovielensClient(job.url, job.user, job.password, **settings) as client, Spool(RATINGS) as spool:
+        fetch_window(client, Window.of(job.start, job.end), spool)
+        write_table(spool.scan(), Path(job.output))
+
+
+if __name__ == "__main__":
+    do(_fetch)

@@ -1,0 +1,167 @@
+"""A ratings API that costs next to nothing, so that its clients are what is measured.
+
+`/plain/ratings` knows JSON, `offset`, `limit` and `total`; `/slow/ratings` does too, and takes its time;
+`/full/ratings` also streams Arrow and advertises sections, as `movielens-api` does.
+
+Run it: `python -m benchmarks.client.server FOLDER PORT MILLISECONDS`.
+"""
+
+import socketserver
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
+from urllib.parse import parse_qs, urlsplit
+
+from benchmarks.client.dataset import ARROW, Dataset
+from movielens_api.formats import FORMATS, ROWS_PER_CHUNK
+
+LAST_DAY = "9999-12-31"
+FIRST_DAY = "1970-01-01"
+DEFAULT_LIMIT = 100
+# 100 MB each for 5 million ratings.
+STREAMS_REMEMBERED = 4
+Part = bytes | memoryview
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a window.
+
+    Attributes:
+        first: the window's first row.
+        end: the row after its last.
+        offset: how many rows of the window to skip.
+        limit: how many rows to return at most; None if that was not said.
+    """
+
+    first: int
+    end: int
+    offset: int
+    limit: int | None
+
+    @classmethod
+    def asked_for(cls, query: dict[str, list[str]], dataset: Dataset) -> "Page":
+        """Read a query: a window of days, or a cursor, which holds a window of rows."""
+        if "cursor" in query:
+            first, end = (int(row) for row in query["cursor"][0].split("-"))
+        else:
+            days = (query.get("start_date", [FIRST_DAY])[0], query.get("end_date", [LAST_DAY])[0])
+            first, end = dataset.bounds(*(date.fromisoformat(day) for day in days))
+        return cls(first, end, int(query.get("offset", ["0"])[0]), int(query["limit"][0]) if "limit" in query else None)
+
+    def rows(self, default_limit: int) -> tuple[int, int]:
+        """Return the first row and the row after the last."""
+        start = min(self.first + self.offset, self.end)
+        return start, min(start + (default_limit if self.limit is None else self.limit), self.end)
+
+
+class Api(socketserver.ThreadingTCPServer):
+    """Listens on a port of this computer, with a thread for each connection.
+
+    Args:
+        dataset: what it serves.
+        port: where it listens.
+        latency: how many seconds `/slow` waits before each answer.
+    """
+
+    allow_reuse_address = daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, dataset: Dataset, port: int, latency: float) -> None:
+        self.dataset, self.latency = dataset, latency
+        self.arrow_stream = lru_cache(STREAMS_REMEMBERED)(self._arrow_stream)
+        super().__init__(("127.0.0.1", port), Connection)
+
+    def json_page(self, page: Page) -> list[Part]:
+        """Return the parts of a page, none of them copied."""
+        start, stop = page.rows(DEFAULT_LIMIT)
+        limit = DEFAULT_LIMIT if page.limit is None else page.limit
+        begin, end = (int(place) for place in self.dataset.row_starts[[start, stop]])
+        after = b'],"offset":%d,"limit":%d,"total":%d}' % (page.offset, limit, page.end - page.first)
+        # Without the comma behind the last row.
+        return [b'{"result":[', self.dataset.json_rows[begin : max(end - 1, begin)], after]
+
+    def _arrow_stream(self, start: int, stop: int) -> list[Part]:
+        rows = self.dataset.ratings.slice(start, stop - start)
+        return list(FORMATS[ARROW].stream(rows.iter_slices(ROWS_PER_CHUNK)))
+
+
+class Connection(socketserver.StreamRequestHandler):
+    """One client that asks again and again."""
+
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        """Answer until the client goes."""
+        with suppress(ConnectionError):
+            while head := self._head():
+                self._answer(*head)
+
+    def _head(self) -> tuple[str, bytes] | None:
+        """Read a request: its target and what it accepts."""
+        words = self.rfile.readline().decode().split()
+        accept = b""
+        while (line := self.rfile.readline()) not in {b"\r\n", b""}:
+            if line.lower().startswith(b"accept:"):
+                accept = line[len(b"accept:") :].strip()
+        return (words[1], accept) if words else None
+
+    def _answer(self, target: str, accept: bytes) -> None:
+        api, url = cast("Api", self.server), urlsplit(target)
+        knowledge, _, resource = url.path.strip("/").partition("/")
+        if resource != "ratings" or knowledge not in {"plain", "slow", "full"}:
+            self._send([b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"])
+            return
+        if knowledge == "slow":
+            time.sleep(api.latency)
+        page = Page.asked_for(parse_qs(url.query), api.dataset)
+        headers = list(_headers(page)) if knowledge == "full" else []
+        # Whoever accepts Arrow among others likes it best.
+        if knowledge == "full" and accept.startswith(ARROW.encode()):
+            parts = api.arrow_stream(*page.rows(page.end - page.first))
+            self._send_in_chunks(parts, [*headers, b"Content-Type: " + ARROW.encode()])
+        else:
+            parts = api.json_page(page)
+            length = b"Content-Length: %d" % sum(map(len, parts))
+            self._send([_head([*headers, b"Content-Type: application/json", length]), *parts])
+
+    def _send_in_chunks(self, parts: Iterable[Part], headers: list[bytes]) -> None:
+        self._send([_head([*headers, b"Transfer-Encoding: chunked"])])
+        for part in parts:
+            self._send([b"%x\r\n" % len(part), part, b"\r\n"])
+        self._send([b"0\r\n\r\n"])
+
+    def _send(self, parts: list[Part]) -> None:
+        sent = self.connection.sendmsg(parts)
+        for part in parts:
+            if sent < len(part):
+                self.connection.sendall(memoryview(part)[sent:])
+            sent = max(sent - len(part), 0)
+
+
+def _head(headers: list[bytes]) -> bytes:
+    return b"\r\n".join([b"HTTP/1.1 200 OK", *headers, b"\r\n"])
+
+
+def _headers(page: Page) -> Iterator[bytes]:
+    yield b"Snapshot: the-only-one"
+    yield b"X-Total-Count: %d" % (page.end - page.first)
+    if page.rows(page.end - page.first)[1] < page.end:
+        yield b'Link-Template: "?cursor=%d-%d{&offset,limit}"; rel="section"' % (page.first, page.end)
+
+
+def main() -> None:
+    """Serve until it is stopped."""
+    folder, port, milliseconds = sys.argv[1:]
+    with Api(Dataset(Path(folder)), int(port), int(milliseconds) / 1000) as api:
+        api.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
