@@ -52,7 +52,7 @@ class Dataset:
         """Where each of these objects starts, and where the next one would."""
         return np.asarray(np.load(self.folder / ROW_STARTS))
 
-    @property
+    @cached_property
     def days(self) -> RatingDays:
         """How many ratings each day has."""
         days, rows = np.unique(self.timestamps // SECONDS_PER_DAY, return_counts=True)

@@ -49,12 +49,12 @@ class Cost:
     Attributes:
         seconds: from the first request to the finished file.
         cpu: processor seconds meanwhile, of all threads, user and system.
-        megabytes: the peak of resident memory since the process began.
+        megabytes: the peak of resident memory since the process began; None if that was not measured.
     """
 
     seconds: float
     cpu: float
-    megabytes: float
+    megabytes: float | None
 
 
 def do(work: Callable[[Job], object]) -> None:

@@ -11,54 +11,17 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 from benchmarks.client.dataset import ARROW, Dataset
+from benchmarks.client.pages import Page, Part, json_page
 from movielens_api.formats import FORMATS, ROWS_PER_CHUNK
 
-LAST_DAY = "9999-12-31"
-FIRST_DAY = "1970-01-01"
-DEFAULT_LIMIT = 100
 # 100 MB each for 5 million ratings.
 STREAMS_REMEMBERED = 4
-Part = bytes | memoryview
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some rows of a window.
-
-    Attributes:
-        first: the window's first row.
-        end: the row after its last.
-        offset: how many rows of the window to skip.
-        limit: how many rows to return at most; None if that was not said.
-    """
-
-    first: int
-    end: int
-    offset: int
-    limit: int | None
-
-    @classmethod
-    def asked_for(cls, query: dict[str, list[str]], dataset: Dataset) -> "Page":
-        """Read a query: a window of days, or a cursor, which holds a window of rows."""
-        if "cursor" in query:
-            first, end = (int(row) for row in query["cursor"][0].split("-"))
-        else:
-            days = (query.get("start_date", [FIRST_DAY])[0], query.get("end_date", [LAST_DAY])[0])
-            first, end = dataset.bounds(*(date.fromisoformat(day) for day in days))
-        return cls(first, end, int(query.get("offset", ["0"])[0]), int(query["limit"][0]) if "limit" in query else None)
-
-    def rows(self, default_limit: int) -> tuple[int, int]:
-        """Return the first row and the row after the last."""
-        start = min(self.first + self.offset, self.end)
-        return start, min(start + (default_limit if self.limit is None else self.limit), self.end)
 
 
 class Api(socketserver.ThreadingTCPServer):
@@ -77,15 +40,6 @@ class Api(socketserver.ThreadingTCPServer):
         self.dataset, self.latency = dataset, latency
         self.arrow_stream = lru_cache(STREAMS_REMEMBERED)(self._arrow_stream)
         super().__init__(("127.0.0.1", port), Connection)
-
-    def json_page(self, page: Page) -> list[Part]:
-        """Return the parts of a page, none of them copied."""
-        start, stop = page.rows(DEFAULT_LIMIT)
-        limit = DEFAULT_LIMIT if page.limit is None else page.limit
-        begin, end = (int(place) for place in self.dataset.row_starts[[start, stop]])
-        after = b'],"offset":%d,"limit":%d,"total":%d}' % (page.offset, limit, page.end - page.first)
-        # Without the comma behind the last row.
-        return [b'{"result":[', self.dataset.json_rows[begin : max(end - 1, begin)], after]
 
     def _arrow_stream(self, start: int, stop: int) -> list[Part]:
         rows = self.dataset.ratings.slice(start, stop - start)
@@ -127,7 +81,7 @@ class Connection(socketserver.StreamRequestHandler):
             parts = api.arrow_stream(*page.rows(page.end - page.first))
             self._send_in_chunks(parts, [*headers, b"Content-Type: " + ARROW.encode()])
         else:
-            parts = api.json_page(page)
+            parts = json_page(page, api.dataset)
             length = b"Content-Length: %d" % sum(map(len, parts))
             self._send([_head([*headers, b"Content-Type: application/json", length]), *parts])
 

@@ -1,1 +1,1 @@
-"""Programs that fetch a window into a file, each in a process of its own: `python -m benchmarks.client.competitors.NAME JOB`."""
+"""Programs that fetch a window into a file, each in a process of its own."""

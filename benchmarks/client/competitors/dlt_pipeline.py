@@ -6,11 +6,11 @@ from pathlib import Path
 # No word to its makers.
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 
-import dlt  # noqa: E402
-from dlt.destinations import filesystem  # noqa: E402
-from dlt.sources.rest_api import rest_api_source  # noqa: E402
+import dlt
+from dlt.destinations import filesystem
+from dlt.sources.rest_api import rest_api_source
 
-from benchmarks.client.job import Job, do  # noqa: E402
+from benchmarks.client.job import Job, do
 
 
 def _fetch(job: Job) -> None:

@@ -21,8 +21,8 @@ def _fetch(job: Job) -> None:
 def _ratings(session: requests.Session, job: Job) -> Iterator[dict[str, Any]]:
     offset, total = 0, 1
     while offset < total:
-        window = {"start_date": job.start, "end_date": job.end}
-        answer = session.get(f"{job.url}/ratings", params={**window, "offset": offset, "limit": job.page_size})
+        params = {"start_date": job.start, "end_date": job.end, "offset": str(offset), "limit": str(job.page_size)}
+        answer = session.get(f"{job.url}/ratings", params=params)
         answer.raise_for_status()
         page = answer.json()
         yield from page["result"]

@@ -1,6 +1,7 @@
 """Our client alone, without Airflow."""
 
 from pathlib import Path
+from typing import Any
 
 # Imported where they are used; here, so that this is not measured.
 import polars as pl  # noqa: F401
@@ -15,7 +16,11 @@ from benchmarks.client.job import Job, do
 
 
 def _fetch(job: Job) -> None:
-    settings = {"page_size": job.page_size, "concurrency": job.concurrency, "data_format": job.data_format}
+    settings: dict[str, Any] = {
+        "page_size": job.page_size,
+        "concurrency": job.concurrency,
+        "data_format": job.data_format,
+    }
     with MovielensClient(job.url, job.user, job.password, **settings) as client, Spool(RATINGS) as spool:
         fetch_window(client, Window.of(job.start, job.end), spool)
         write_table(spool.scan(), Path(job.output))
