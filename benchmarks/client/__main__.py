@@ -62,14 +62,15 @@ def _set_up(rows: int, stack: ExitStack, results: Results) -> Rounds:
     if not prepared.is_dir():
         say(f"writing {rows:,} ratings to {prepared}, once")
         prepare(api, prepared)
-    bare = _start_bare(prepared, folder)
+    bare = start_bare(prepared, folder)
     stack.callback(bare.stop)
     bare.wait_until_it_answers(f"/plain{ONE_ROW}")
     addresses = {name: f"http://127.0.0.1:{bare.port}/{name}" for name in ("plain", "slow", "full")}
     return Rounds(Dataset(prepared), {**addresses, "movielens-api": f"http://127.0.0.1:{api.port}"}, folder, results)
 
 
-def _start_bare(prepared: Path, folder: Path) -> Server:
+def start_bare(prepared: Path, folder: Path) -> Server:
+    """Start the server that costs nothing; its log goes into the folder."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.client.server", str(prepared), str(port), str(LATENCY_MS)]
     return Server("the bare server", port, command, folder / "server.log")

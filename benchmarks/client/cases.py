@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from benchmarks.client.peers import CURL, DLT, HTTP_OPERATOR, NAIVE, OPERATOR, OURS, Peer
 
-LARGE, SMALL, LATENCY, SERVED = "W1", "Small", "W2", "End to end"
+LARGE, FEW, SMALL, LATENCY, SERVED = "W1", "W1, few rows", "Frameworks", "W2", "End to end"
 NAMES = {
     LARGE: "JSON in pages of 10,000, or an Arrow stream, to a file",
-    SMALL: "pages of 1,000",
+    FEW: "the same for how memory grows",
+    SMALL: "JSON in pages of 1,000, or an Arrow stream, to a file",
     LATENCY: "JSON in pages of 100, 20 ms of latency",
     SERVED: "as W1, from movielens-api in one process, its own work included",
 }
@@ -57,6 +58,8 @@ def cases(rows: int) -> Iterator[Case]:
     yield Case(LARGE, OURS_ARROW, OURS, "full", rows, 10_000)
     yield Case(LARGE, OPERATOR_ARROW, OPERATOR, "full", rows, 10_000)
     yield Case(LARGE, LIMIT, CURL, "plain", rows, 10_000)
+    yield Case(FEW, OURS_JSON, OURS, "plain", small, 10_000)
+    yield Case(FEW, OURS_ARROW, OURS, "full", small, 10_000)
     yield Case(SMALL, NAIVE_CLIENT, NAIVE, "plain", small, 1_000)
     yield Case(SMALL, "HttpOperator", HTTP_OPERATOR, "plain", small, 1_000)
     yield Case(SMALL, "dlt", DLT, "plain", small, 1_000)

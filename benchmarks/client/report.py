@@ -21,14 +21,14 @@ def write(results: Results) -> str:
 
 
 def _rows(series: dict[str, Series]) -> Iterator[list[str]]:
-    naive, limit = series[NAIVE_CLIENT], series.get(LIMIT)
+    naive, limit = series.get(NAIVE_CLIENT), series.get(LIMIT)
     for client, seen in series.items():
         yield [
             client,
             f"{seen.rows:,}",
             f"{seen.seconds:.2f}",
             f"{seen.per_second:,.0f}",
-            f"{seen.per_second / naive.per_second:.2f}",
+            f"{seen.per_second / naive.per_second:.2f}" if naive else "",
             f"{seen.per_second / limit.per_second:.3f}" if limit else "",
             f"{seen.cpu / seen.rows * 1e6:.2f}",
             "" if seen.megabytes is None else f"{seen.megabytes:,.0f}",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from benchmarks.client.cases import (
     CONCURRENCY,
+    FEW,
     LARGE,
     LATENCY,
     LATENCY_MS,
@@ -14,7 +15,6 @@ from benchmarks.client.cases import (
     OPERATOR_JSON,
     OURS_ARROW,
     OURS_JSON,
-    SMALL,
 )
 from benchmarks.client.results import Results, Series
 from benchmarks.tables import Target
@@ -28,7 +28,7 @@ OPERATOR_ADDS = 0.1
 
 def judge(results: Results) -> Iterator[Target]:
     """Compare all that was measured with what was promised of it."""
-    large, small = results.series[LARGE], results.series[SMALL]
+    large, few = results.series[LARGE], results.series[FEW]
     for client, times in TIMES_NAIVE.items():
         ratio = large[client].per_second / large[NAIVE_CLIENT].per_second
         yield Target(f"W1, {client}: at least {times:g} x naive", f"{ratio:.1f} x", ratio >= times)
@@ -37,7 +37,7 @@ def judge(results: Results) -> Iterator[Target]:
     ratio = times_floor(results.series[LATENCY][OURS_JSON])
     yield Target(f"W2: at most {TIMES_FLOOR:g} x the floor", f"{ratio:.2f} x", ratio <= TIMES_FLOOR)
     for client in TIMES_NAIVE:
-        yield from _memory(client, small[client].megabytes or 0, large[client].megabytes or 0, large[client].rows)
+        yield from _memory(client, few[client].megabytes or 0, large[client].megabytes or 0, large[client].rows)
     for client, operator in ((OURS_JSON, OPERATOR_JSON), (OURS_ARROW, OPERATOR_ARROW)):
         adds = large[operator].seconds / large[client].seconds - 1
         promise = f"the operator adds at most {OPERATOR_ADDS:.0%} to: {client}"
@@ -50,7 +50,7 @@ def times_floor(series: Series) -> float:
     return series.seconds / (pages / CONCURRENCY * LATENCY_MS / 1000)
 
 
-def _memory(client: str, small: float, large: float, rows: int) -> Iterator[Target]:
+def _memory(client: str, few: float, large: float, rows: int) -> Iterator[Target]:
     yield Target(f"{client}: at most {MEGABYTES} MB for {rows:,} rows", f"{large:.0f} MB", large <= MEGABYTES)
-    more = large - small
+    more = large - few
     yield Target(f"{client}: at most {MEGABYTES_MORE} MB more than for few", f"{more:+.0f} MB", more <= MEGABYTES_MORE)
