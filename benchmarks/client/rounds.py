@@ -32,14 +32,14 @@ class Rounds:
 
     def measure(self, case: Case) -> None:
         """Measure one case once, check what it wrote, and throw that away."""
-        job, rows = self.job(case)
+        job, rows = self._job(case)
         cost = self._fetch(case, job, rows)
         self.results.add(case, rows, cost)
         say(f"  {case.workload} {case.client}: {rows / cost.seconds:,.0f} rows/s in {cost.seconds:.2f} s")
 
     def warm_up(self, case: Case) -> None:
         """Do the same without measuring."""
-        self._fetch(case, *self.job(case))
+        self._fetch(case, *self._job(case))
 
     def _fetch(self, case: Case, job: Job, rows: int) -> Cost:
         output = Path(job.output)
@@ -50,8 +50,7 @@ class Rounds:
             shutil.rmtree(output) if output.is_dir() else output.unlink(missing_ok=True)
         return cost
 
-    def job(self, case: Case) -> tuple[Job, int]:
-        """Return what a client is told for a case, and how many rows there are."""
+    def _job(self, case: Case) -> tuple[Job, int]:
         start, end, rows = self.dataset.days.first_with(case.rows)
         job = Job(
             self.apis[case.api],

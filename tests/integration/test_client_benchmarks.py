@@ -1,7 +1,7 @@
 """The harness of `make bench-client`, without HttpOperator and dlt, which `make test` does not install."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 
@@ -15,7 +15,6 @@ from benchmarks.api.peers import Ours
 from benchmarks.client import report
 from benchmarks.client.__main__ import ONE_ROW, start_bare
 from benchmarks.client.cases import LARGE, LATENCY, LIMIT, OURS_JSON, Case, cases
-from benchmarks.client.checks import check
 from benchmarks.client.dataset import ARROW, Dataset, prepare
 from benchmarks.client.job import Cost
 from benchmarks.client.peers import CURL, NAIVE, OPERATOR, OURS
@@ -25,7 +24,6 @@ from benchmarks.client.targets import judge, times_floor
 from benchmarks.failure import BenchmarkError
 
 ROWS = 20_000
-HERE = {NAIVE, OURS, OPERATOR, CURL}
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +67,31 @@ def test_who_is_here_fetches_exactly_what_there_is(rounds):
     assert rounds.results.series["any"]["ours"].megabytes > 50
 
 
-def test_a_client_that_is_wrong_stops_the_run(rounds):
-    job, rows = rounds.job(Case("any", "ours", OURS, "plain", ROWS, 10_000))
-    OURS.fetch(job, rows, rounds.folder)
-    check(job, rounds.dataset)
-    right = pl.read_parquet(job.output)
-    for wrong in (right[1:], right[::-1], right.with_columns(pl.col("rating").clip(upper_bound=4.5))):
-        wrong.write_parquet(job.output)
-        with pytest.raises(BenchmarkError, match="is not right"):
-            check(job, rounds.dataset)
+@dataclass(frozen=True)
+class Wrong:
+    """Does as ours does, and damages the file then."""
+
+    damage: Callable[[pl.DataFrame], pl.DataFrame]
+    ending: str = ".parquet"
+
+    def fetch(self, job, rows, folder):
+        cost = OURS.fetch(job, rows, folder)
+        self.damage(pl.read_parquet(job.output)).write_parquet(job.output)
+        return cost
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda right: right[1:],
+        lambda right: right[::-1],
+        lambda right: right.with_columns(pl.col("rating").clip(upper_bound=4.5)),
+    ],
+)
+def test_a_client_that_is_wrong_stops_the_run(rounds, damage):
+    with pytest.raises(BenchmarkError, match="is not right"):
+        rounds.measure(Case("wrong", "ours", Wrong(damage), "plain", ROWS, 10_000))
+    assert not list(rounds.folder.glob("ratings*"))
 
 
 def test_the_bare_server_knows_days_pages_and_sections(rounds):
