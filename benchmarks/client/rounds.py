@@ -41,13 +41,17 @@ class Rounds:
         """Do the same without measuring."""
         self._fetch(case, *self._job(case))
 
+    @property
+    def _written(self) -> Path:
+        return self.folder / "written"
+
     def _fetch(self, case: Case, job: Job, rows: int) -> Cost:
-        output = Path(job.output)
+        self._written.mkdir()
         try:
             cost = case.peer.fetch(job, rows, self.folder)
             check(job, self.dataset)
         finally:
-            shutil.rmtree(output) if output.is_dir() else output.unlink(missing_ok=True)
+            shutil.rmtree(self._written)
         return cost
 
     def _job(self, case: Case) -> tuple[Job, int]:
@@ -61,6 +65,6 @@ class Rounds:
             case.page_size,
             CONCURRENCY,
             case.data_format,
-            str(self.folder / f"ratings{case.peer.ending}"),
+            str(self._written / f"ratings{case.peer.ending}"),
         )
         return job, rows
