@@ -1,6 +1,5 @@
 """Our client alone, without Airflow."""
 
-from pathlib import Path
 from typing import Any
 
 # Imported where they are used; here, so that this is not measured.
@@ -8,10 +7,7 @@ import polars as pl  # noqa: F401
 import requests  # noqa: F401
 
 from airflow_movielens.client import MovielensClient, Window
-from airflow_movielens.client.fetch.whole_window import fetch_window
-from airflow_movielens.ratings.schema import RATINGS
-from airflow_movielens.ratings.spool import Spool
-from airflow_movielens.ratings.writing import write_table
+from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
 from benchmarks.client.job import Job, do
 
 
@@ -21,9 +17,8 @@ def _fetch(job: Job) -> None:
         "concurrency": job.concurrency,
         "data_format": job.data_format,
     }
-    with MovielensClient(job.url, job.user, job.password, **settings) as client, Spool(RATINGS) as spool:
-        fetch_window(client, Window.of(job.start, job.end), spool)
-        write_table(spool.scan(), Path(job.output))
+    with MovielensClient(job.url, job.user, job.password, **settings) as client:
+        fetch_ratings(client, Window.of(job.start, job.end), LocalOutput(job.output))
 
 
 if __name__ == "__main__":
