@@ -1,7 +1,6 @@
 """`movielens-api serve --hostile`: what was asked for, and whether that can be."""
 
 import argparse
-
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError

@@ -83,4 +83,4 @@ def _additions(ratings: pl.DataFrame, second: int) -> pl.DataFrame:
         pl.lit(MOVIE, SCHEMA["movieId"]).alias("movieId"),
         pl.lit(RATING, SCHEMA["rating"]).alias("rating"),
         pl.col("timestamp") * SECONDS_PER_DAY + second,
-    )
+    ).select(ratings.columns)

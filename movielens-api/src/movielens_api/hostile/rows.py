@@ -48,7 +48,9 @@ def replace(answer: Answer, rows: Rows) -> None:
 
 def _frame(rows: Rows) -> pl.DataFrame:
     # A column has one type: one text makes it texts.
-    frame = pl.DataFrame(rows or SCHEMA, schema=None if rows else SCHEMA, infer_schema_length=None, strict=False)
+    if not rows:
+        return pl.DataFrame(schema=SCHEMA)
+    frame = pl.DataFrame(rows, infer_schema_length=None, strict=False)
     return frame.select(
         pl.col(name) if frame.schema[name] == pl.String else pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()
     )

@@ -1,6 +1,5 @@
 """Profiles that are wrong beneath HTTP: they answer late, slowly, or not to the end."""
 
-import asyncio
 import socket
 import struct
 from asyncio import Transport
@@ -71,10 +70,10 @@ class SlowHeaders(Wire):
         transport, answer = _transport(scope), await self.ask(scope)
         head = _head(answer)
         for place in range(len(head)):
-            transport.write(head[place : place + 1])
+            _write(transport, head[place : place + 1])
             if await is_gone(receive, DRIP_SECONDS):
                 return
-        transport.write(answer.body)
+        _write(transport, answer.body)
         await _close(transport, receive)
 
 
@@ -84,7 +83,7 @@ class CutShort(Wire):
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write a half, and close."""
         transport, answer = _transport(scope), await self.ask(scope)
-        transport.write(_head(answer) + answer.body[: len(answer.body) // 2])
+        _write(transport, _head(answer) + answer.body[: len(answer.body) // 2])
         await _close(transport, receive)
 
 
@@ -94,8 +93,9 @@ class Reset(Wire):
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write a half, and reset."""
         transport, answer = _transport(scope), await self.ask(scope)
-        transport.write(_head(answer) + answer.body[: len(answer.body) // 2])
-        await asyncio.sleep(SECONDS_BEFORE_RESET)
+        _write(transport, _head(answer) + answer.body[: len(answer.body) // 2])
+        if await is_gone(receive, SECONDS_BEFORE_RESET):
+            return
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING)
         transport.abort()
         await is_gone(receive, LONG_SECONDS)
@@ -109,6 +109,12 @@ def _head(answer: Answer) -> bytes:
     answer.headers["Content-Length"] = str(len(answer.body))
     lines = b"".join(b"%b: %b\r\n" % line for line in answer.headers.raw)
     return b"%bconnection: close\r\n%b\r\n" % (STATUS_LINE[answer.status], lines)
+
+
+def _write(transport: Transport, data: bytes) -> None:
+    # A moment passes between the end of a connection and the news of it.
+    if not transport.is_closing():
+        transport.write(data)
 
 
 async def _close(transport: Transport, receive: Receive) -> None:
