@@ -34,7 +34,6 @@ def spoilt(**wrong: Any) -> list[Row]:
     return [row | wrong if row in BAD else row for row in ROWS]
 
 
-@pytest.mark.parametrize("accept", READ)
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
@@ -44,27 +43,27 @@ def spoilt(**wrong: Any) -> list[Row]:
         ("off-step-ratings", spoilt(rating=pytest.approx(3.7))),
     ],
 )
-def test_wrong_rows(hostile: Hostile, name: str, expected: list[Row], accept: str) -> None:
+def test_wrong_rows(hostile: Hostile, name: str, expected: list[Row]) -> None:
     server = hostile(name)
-    assert rows(server.ask("/ratings?limit=60", accept=accept)) == expected
-    assert rows(server.ask("/ratings?limit=0", accept=accept)) == []
+    for accept in READ:
+        assert rows(server.ask("/ratings?limit=60", accept=accept)) == expected, accept
+        assert rows(server.ask("/ratings?limit=0", accept=accept)) == [], accept
 
 
-@pytest.mark.parametrize("accept", READ)
-def test_nan_ratings(hostile: Hostile, accept: str) -> None:
-    found = rows(hostile("nan-ratings").ask("/ratings?limit=60", accept=accept))
-    assert [row for row in found if math.isnan(row["rating"])] != []
-    assert [row["movieId"] % 10 == 0 for row in found] == [math.isnan(row["rating"]) for row in found]
+def test_nan_ratings(hostile: Hostile) -> None:
+    server = hostile("nan-ratings")
+    for accept in READ:
+        found = rows(server.ask("/ratings?limit=60", accept=accept))
+        assert any(math.isnan(row["rating"]) for row in found), accept
+        assert [row["movieId"] % 10 == 0 for row in found] == [math.isnan(row["rating"]) for row in found], accept
 
 
-@pytest.mark.parametrize("accept", ["application/json", NDJSON])
-def test_text_numbers(hostile: Hostile, accept: str) -> None:
-    found = rows(hostile("text-numbers").ask("/ratings?limit=60", accept=accept))
-    assert found == [{name: str(value) for name, value in row.items()} if row in BAD else row for row in ROWS]
-
-
-def test_text_numbers_make_columns_text(hostile: Hostile) -> None:
-    found = rows(hostile("text-numbers").ask("/ratings?limit=60", accept=ARROW))
+def test_text_numbers(hostile: Hostile) -> None:
+    server = hostile("text-numbers")
+    for accept in ("application/json", NDJSON):
+        found = rows(server.ask("/ratings?limit=60", accept=accept))
+        assert found == [{name: str(value) for name, value in row.items()} if row in BAD else row for row in ROWS]
+    found = rows(server.ask("/ratings?limit=60", accept=ARROW))
     assert all(isinstance(value, str) for row in found for value in row.values())
     assert [int(row["userId"]) for row in found] == [row["userId"] for row in ROWS]
 

@@ -6,6 +6,8 @@ from starlette.types import Scope
 
 from movielens_api.hostile.layer import query
 
+Address = tuple[tuple[str, str], ...]
+
 
 class Turns:
     """Counts the requests for each address, over and over.
@@ -18,14 +20,14 @@ class Turns:
 
     def __init__(self, period: int) -> None:
         self._period = period
-        self._requests: Counter[tuple[tuple[str, str], ...]] = Counter()
+        self._requests: Counter[Address] = Counter()
 
     def take(self, scope: Scope) -> int:
         """Count a request; return how many there were for this address since the count began, from 0."""
         asked = query(scope)
         if "limit" not in asked:
             asked.pop("offset", None)
-        address = tuple(sorted(asked.items()))
+        address = _address(asked)
         self._requests[address] += 1
         return (self._requests[address] - 1) % self._period
 
@@ -33,24 +35,32 @@ class Turns:
 class Pulls:
     """Counts the pages of every other pull, for faults after which a client starts over: then it gets through.
 
-    A pull begins with a request for a first page: without a cursor, `offset` 0 or none, `limit` not 0.
+    A pull begins with a request for a first page: without a cursor, `offset` 0 or none. A page that is
+    asked for again is the same page, and a first page that is asked for again at once begins no other pull. Requests with `limit` 0 ask for no page.
     """
 
     def __init__(self) -> None:
         self._number = 0
-        self._pages = 0
+        self._pages: dict[Address, int] = {}
 
     def take(self, scope: Scope) -> int | None:
-        """Count a request; return how many pages of the pull were asked for before it, or None if no fault is due."""
-        if is_first_page(scope):
+        """Count a request; return the number of its page in the pull, from 0, or None if no fault is due."""
+        asked = query(scope)
+        if asked.get("limit") == "0":
+            return None
+        address = _address(asked)
+        if is_first_page(scope) and list(self._pages) != [address]:
             self._number += 1
-            self._pages = 0
-        else:
-            self._pages += 1
-        return self._pages if self._number % 2 else None
+            self._pages = {}
+        page = self._pages.setdefault(address, len(self._pages))
+        return page if self._number % 2 else None
 
 
 def is_first_page(scope: Scope) -> bool:
     """Tell whether a request begins a pull."""
     asked = query(scope)
     return "cursor" not in asked and asked.get("offset", "0") == "0" and asked.get("limit") != "0"
+
+
+def _address(asked: dict[str, str]) -> Address:
+    return tuple(sorted(asked.items()))
