@@ -2,6 +2,7 @@
 
 import logging
 
+from starlette.datastructures import URL
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import Receive, Scope, Send
 
@@ -29,10 +30,9 @@ class OtherHost(Layer):
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Redirect."""
-        host, _, port = header(scope, "host").rpartition(":")
-        other = "127.0.0.1" if host == "localhost" else "localhost"
-        address = f"{scope['scheme']}://{other}:{port}{ELSEWHERE}?{scope['query_string'].decode('latin-1')}"
-        await RedirectResponse(address, 302)(scope, receive, send)
+        asked = URL(scope=scope)
+        other = "127.0.0.1" if asked.hostname == "localhost" else "localhost"
+        await RedirectResponse(asked.replace(hostname=other, path=ELSEWHERE), 302)(scope, receive, send)
 
 
 class Loop(Layer):
@@ -40,5 +40,4 @@ class Loop(Layer):
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Redirect."""
-        address = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
-        await RedirectResponse(address, 302)(scope, receive, send)
+        await RedirectResponse(URL(scope=scope), 302)(scope, receive, send)

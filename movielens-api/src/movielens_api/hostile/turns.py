@@ -35,8 +35,8 @@ class Turns:
 class Pulls:
     """Counts the pages of every other pull, for faults after which a client starts over: then it gets through.
 
-    A pull begins with a request for a first page: without a cursor, `offset` 0 or none. A page that is
-    asked for again is the same page, and a first page that is asked for again at once begins no other pull. Requests with `limit` 0 ask for no page.
+    A pull begins with a request for a first page: without a cursor, `offset` 0 or none. A page that is asked for again
+    is the same page, and a first page that is asked for again at once begins no other pull. `limit` 0 asks for no page.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,6 @@
 """Profiles that are wrong beneath HTTP: they answer late, slowly, or not to the end."""
 
+import os
 import socket
 import struct
 from asyncio import Transport
@@ -18,7 +19,7 @@ DRIPS = 600
 # What was written should arrive before the reset does.
 SECONDS_BEFORE_RESET = 0.2
 # Switched on, with no time for what is not sent yet.
-NO_LINGERING = struct.pack("ii", 1, 0)
+NO_LINGERING = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class OpenConnection(Connection):
