@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 import re
 import signal
 import subprocess
@@ -270,7 +271,7 @@ def test_the_main_thread_can_be_stopped_while_the_file_is_written(tmp_path, monk
 
     def write(*_):
         assert threading.current_thread() is not threading.main_thread()
-        signal.raise_signal(signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
         never.wait()
 
     def stop(*_):
