@@ -327,6 +327,30 @@ def test_credentials_that_a_server_echoes_are_not_repeated():
     assert secret not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(b"<p>you sent s3cret</p>", headers={"Content-Type": "text/html"}),
+        page_of([ROWS[0] | {"rating": "s3cret"}], {}),
+        page_of(ROWS, {}, total="s3cret"),
+    ],
+)
+def test_credentials_repeated_in_a_success_are_not_shown(answer, caplog):
+    with serve(lambda *_: answer) as server, MovielensClient(server.base_url, "user", "s3cret", retries=1) as client:
+        with pytest.raises(DataError, match=r"\*\*\*") as caught:
+            list(client.get_ratings())
+    assert "Attempt 1 failed" in caplog.text
+    assert "s3cret" not in str(caught.value) + caplog.text
+
+
+def test_credentials_repeated_in_a_count_are_not_shown():
+    with serve(lambda *_: page_of(ROWS, {}, total="s3cret")) as server:
+        with MovielensClient(server.base_url, "user", "s3cret", retries=0) as client:
+            with pytest.raises(DataError, match=r"\*\*\*") as caught:
+                client.count_ratings()
+    assert "s3cret" not in str(caught.value)
+
+
 def test_a_text_that_is_no_unicode_is_a_data_error():
     movie = {"movieId": 1, "title": "\ud800", "year": 1995, "genres": None}
     with serve(lambda _, query, __: page_of([movie], query)) as server, MovielensClient(server.base_url) as client:

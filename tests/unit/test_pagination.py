@@ -91,6 +91,16 @@ def test_every_row_comes_once_in_order(kind, count):
 
 
 @kinds
+def test_links_are_followed_where_the_password_is_part_of_the_path(kind):
+    def script(path, query, number):
+        return kind()(path, query, number) if path == "/movielens/ratings" else Answer({}, 404)
+
+    with serve(script) as server:
+        with MovielensClient(f"{server.base_url}/movielens", "movielens", "movielens", page_size=10) as client:
+            assert list(client.get_ratings()) == ROWS
+
+
+@kinds
 def test_reading_goes_on_behind_every_bookmark(kind):
     with serve(kind()) as server:
         with client_of(server) as client:

@@ -174,7 +174,8 @@ class MovielensClient:
 
         def count() -> int:
             answer = self._transport.get(f"{self.settings.base_url}/{RATINGS.name}?{query}", ACCEPT["json"])
-            total = read_total(answer)
+            with self._transport.hiding_secrets():
+                total = read_total(answer)
             if total is None:
                 raise BadAnswerError('the API\'s answer has no "total", so ratings cannot be counted', answer.exchange)
             return total

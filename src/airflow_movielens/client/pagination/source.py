@@ -109,12 +109,13 @@ class Source:
         """
 
         def once() -> _T:
-            try:
-                return call()
-            except BadRowsError:
-                if not self.quarantine:
-                    raise
-                return second_look()
+            with self.transport.hiding_secrets():
+                try:
+                    return call()
+                except BadRowsError:
+                    if not self.quarantine:
+                        raise
+                    return second_look()
 
         return with_retries(once, self.retries, self.transport.pace, self._on_trouble)
 
