@@ -286,6 +286,32 @@ def test_the_event_loop_runs_on_while_ratings_are_read(kind):
         assert asyncio.run(read(client)) == (ROWS, 100)
 
 
+@pytest.mark.parametrize(
+    "begin", [lambda client: anext(client.aget_ratings()), MovielensClient.acount_ratings], ids=["read", "count"]
+)
+def test_cancelling_cuts_what_is_under_way(begin):
+    asked, given_up = threading.Event(), threading.Event()
+    waited_for = []
+
+    def script(_, query, number):
+        asked.set()
+        waited_for.append(not given_up.wait(20))
+        return page_of(ROWS, query)
+
+    async def cancel(client):
+        task = asyncio.ensure_future(begin(client))
+        await asyncio.to_thread(asked.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with serve(script) as server, client_of(server) as client:
+        asyncio.run(cancel(client))  # waits for the threads
+        given_up.set()
+        assert client.count_ratings() == 100
+    assert True not in waited_for
+
+
 @pytest.mark.parametrize("data_format", ["auto", "arrow", "ndjson", "json"])
 def test_the_real_api_gives_the_same_in_every_format(api, truth, data_format):
     with MovielensClient(api.base_url, api.user, api.password, data_format=data_format) as client:

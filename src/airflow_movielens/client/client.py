@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
@@ -135,9 +137,10 @@ class MovielensClient:
         batch_size: int | None = None,
     ) -> AsyncIterator[pl.DataFrame]:
         """Read as `get_rating_frames` does, without blocking the event loop: the work is done in threads."""
-        frames = self.get_rating_frames(start_date, end_date, batch_size)
-        while (frame := await asyncio.to_thread(next, frames, None)) is not None:
-            yield frame
+        with self._abortable() as client:
+            frames = client.get_rating_frames(start_date, end_date, batch_size)
+            while (frame := await asyncio.to_thread(next, frames, None)) is not None:
+                yield frame
 
     async def aget_ratings(
         self,
@@ -184,7 +187,8 @@ class MovielensClient:
 
     async def acount_ratings(self, start_date: str | date | None = None, end_date: str | date | None = None) -> int:
         """Count as `count_ratings` does, without blocking the event loop."""
-        return await asyncio.to_thread(self.count_ratings, start_date, end_date)
+        with self._abortable() as client:
+            return await asyncio.to_thread(client.count_ratings, start_date, end_date)
 
     def close(self) -> None:
         """Close the connections; what is still under way is cut off."""
@@ -195,6 +199,16 @@ class MovielensClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def _abortable(self) -> Iterator[Self]:
+        """A client on the same connections, of which everything is cut off at the end: a thread cannot be cancelled."""
+        client = copy(self)
+        client._transport = self._transport.branch()
+        try:
+            yield client
+        finally:
+            client._transport.abort()
 
     def _frames(self, table: Table, batch_size: int | None) -> Iterator[pl.DataFrame]:
         source = self._source(table, Window(), batch_size, ACCEPT["json"])
