@@ -191,6 +191,21 @@ def test_a_stream_with_more_than_was_announced_is_an_error():
             list(client.read_batches())
 
 
+@pytest.mark.parametrize("total", [5, 10, 20, 99])
+@pytest.mark.parametrize("kind", [sections, stream, cursors])
+def test_a_total_that_is_too_low_loses_no_rows(kind, total):
+    def script(path, query, number):
+        answer = kind()(path, query, number)
+        answer.headers["X-Total-Count"] = str(total)
+        if isinstance(answer.body, dict):
+            answer.body["total"] = total
+        return answer
+
+    with serve(script) as server, client_of(server) as client:
+        with pytest.raises(RatingsChangedError, match=f"announced {total}"):
+            list(client.read_batches())
+
+
 def test_a_snapshot_of_another_name_is_seen():
     def script(path, query, number):
         answer = sections()(path, query, number)

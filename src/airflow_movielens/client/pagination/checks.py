@@ -78,6 +78,17 @@ def check_complete(count: int, total: int | None, table: Table, exchange: Exchan
         raise RatingsChangedError(message, exchange)
 
 
+def check_nothing_follows(page: Page, count: int, table: Table) -> None:
+    """Check that a page with the last of the announced rows does not lead on to more.
+
+    Raises:
+        RatingsChangedError: It does, so the total is wrong.
+    """
+    if page.total is not None and count >= page.total and page.next_url is not None:
+        message = f"the API announced {page.total} {table.name} but links to more: they change, or its total is wrong"
+        raise RatingsChangedError(message, page.exchange)
+
+
 def _key(row: RowKey, table: Table) -> tuple[object, ...]:
     values = dict(zip(table.column_names, row, strict=False))
     return tuple(values.get(name) for name in table.key)

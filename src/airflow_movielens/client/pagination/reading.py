@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from airflow_movielens.client.decoding import can_be_streamed
 from airflow_movielens.client.errors import FatalError, RatingsChangedError
-from airflow_movielens.client.pagination.checks import check_complete
+from airflow_movielens.client.pagination.checks import check_complete, check_nothing_follows
 from airflow_movielens.client.pagination.cursors import CursorPages
 from airflow_movielens.client.pagination.offsets import OffsetPages
 from airflow_movielens.client.pagination.sections import SectionPages
@@ -39,8 +39,10 @@ def read_window(source: Source) -> Iterator[Batch]:
         MovielensError: See its subclasses.
     """
     first = source.page(0, source.page_size)
-    if not first.rows.count:
-        check_complete(0, first.total, source.table, first.exchange)
+    count = first.rows.count
+    if not count or (first.total is not None and count > first.total):
+        check_complete(count, first.total, source.table, first.exchange)
+    check_nothing_follows(first, count, source.table)
     at = _behind(first, source.page_size)
     is_last = _is_whole(first)
     yield Batch(first.rows, at, is_last=is_last)

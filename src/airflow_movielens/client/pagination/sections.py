@@ -11,7 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import RatingsChangedError
-from airflow_movielens.client.pagination.checks import check_behind, check_complete, check_same_state
+from airflow_movielens.client.pagination.checks import (
+    check_behind,
+    check_complete,
+    check_nothing_follows,
+    check_same_state,
+)
 from airflow_movielens.client.rows import Batch
 
 if TYPE_CHECKING:
@@ -46,6 +51,7 @@ class SectionPages:
                     raise RatingsChangedError(f"the API has no rows behind row {at.count} of {total}", page.exchange)
                 at = replace(at, count=at.count + page.rows.count, last=page.rows.last)
                 check_complete(max(at.count, total), total, self._source.table, page.exchange)
+                check_nothing_follows(page, at.count, self._source.table)
                 yield Batch(page.rows, at, is_last=at.count == total)
                 if page.rows.count < at.page_size and at.count < total:
                     at = replace(at, page_size=page.rows.count)

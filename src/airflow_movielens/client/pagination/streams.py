@@ -51,7 +51,10 @@ class SectionStream:
             if self._open is None or quarantine:
                 self._open = self._source.stream(at, quarantine=quarantine)
             try:
-                return next(self._open)
+                rows = next(self._open)
+                if at.count + rows.count == at.total and (more := next(self._open, None)) is not None:
+                    check_complete(at.total + more.count, at.total, self._source.table, None)
+                return rows
             except Exception as error:
                 self._open = None
                 if isinstance(error, StopIteration):
