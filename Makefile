@@ -53,7 +53,7 @@ lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
 	echo uv | $(COMPILE) - -o requirements/uv.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo --group test -o requirements/test.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo -c requirements/test.lock -o requirements/demo.lock --upgrade
-	$(COMPILE) movielens-api/pyproject.toml --group bench -c requirements/test.lock -o requirements/bench.lock --upgrade
+	$(COMPILE) $(PROJECTS) --group bench -c requirements/test.lock -o requirements/bench.lock --upgrade
 	$(COMPILE) --group clients -o requirements/clients.lock --upgrade
 
 .PHONY: bench-api
@@ -62,6 +62,18 @@ ROUNDS ?= 5
 KILLS ?= 50
 bench-api: .venv/.bench-installed ## measure the ratings API beside others (20 minutes; a trial: ROWS=100_000 ROUNDS=1 KILLS=2)
 	$(BIN)/python -m benchmarks.api --rows $(ROWS) --rounds $(ROUNDS) --kills $(KILLS)
+
+# dlt cannot be installed together with Airflow.
+.venv-clients/.installed: requirements/clients.lock | $(UV)
+	@echo "Installing requirements/clients.lock (hashes checked) into .venv-clients"
+	@$(BIN)/python -m venv --without-pip .venv-clients
+	@$(UV) pip install --quiet --python .venv-clients/bin/python --require-hashes -r $<
+	@touch $@
+
+.PHONY: bench-client
+bench-client: ROWS = 5_000_000
+bench-client: .venv/.bench-installed .venv-clients/.installed ## measure the client beside others (10 minutes; a trial: ROWS=200_000 ROUNDS=1)
+	$(BIN)/python -m benchmarks.client --rows $(ROWS) --rounds $(ROUNDS)
 
 .PHONY: demo up clean distclean
 demo: .venv/.demo-installed ## fetch and rank a fortnight of real ratings on a real Airflow, then stop everything
@@ -74,4 +86,4 @@ clean: ## remove the stack's data, logs and database
 	rm -rf .local
 
 distclean: clean ## remove also the virtual environment and the download cache
-	rm -rf .venv .cache
+	rm -rf .venv .venv-clients .cache

@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.api import agreement, database, machine, report, tools
-from benchmarks.api.failure import BenchmarkError
+from benchmarks import machine
+from benchmarks.api import agreement, database, report, tools
 from benchmarks.api.nginx import Nginx
 from benchmarks.api.peers import Datasette, FastApiSqlAlchemy, Ours, Peer
-from benchmarks.api.progress import say
 from benchmarks.api.results import Results
 from benchmarks.api.rounds import Rounds
-from benchmarks.api.servers import Server
 from benchmarks.api.workloads import WORKLOADS
+from benchmarks.failure import BenchmarkError
+from benchmarks.progress import say
+from benchmarks.servers import Server
 
 CACHE = Path(".cache/bench")
+PACKAGES = ("movielens-api", "fastapi", "uvicorn", "sqlalchemy", "datasette")
 # With fewer, there are not 10,000 rows wherever a random day is.
 FEWEST_ROWS = 20_000
 ONE_ROW = "/ratings?limit=1"
@@ -26,7 +28,7 @@ ONE_ROW = "/ratings?limit=1"
 def main() -> int:
     """Run; the exit code is 1 if something could not be measured."""
     arguments = _parser().parse_args()
-    results = Results(notes=machine.notes())
+    results = Results(notes=machine.notes(PACKAGES))
     try:
         tools.install()
         with ExitStack() as stack:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from statistics import median_low
 
-from benchmarks.api.days import RatingDays
-from benchmarks.api.failure import BenchmarkError
 from benchmarks.api.peers import Peer, rows_of
-from benchmarks.api.servers import Server
 from benchmarks.api.workloads import WORKLOADS, Workload
+from benchmarks.days import RatingDays
+from benchmarks.failure import BenchmarkError
+from benchmarks.servers import Server
 
 LOOKED_AT = 25
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.api.days import RatingDays
-from benchmarks.api.servers import Server
+from benchmarks.days import RatingDays
+from benchmarks.servers import Server
 
 ARROW = "application/vnd.apache.arrow.stream"
 ROWS_AT_ONCE = 500_000

@@ -3,9 +3,9 @@
 import time
 from dataclasses import dataclass
 
-from benchmarks.api.failure import BenchmarkError
 from benchmarks.api.memory import Memory, peak_of
-from benchmarks.api.servers import AUTHORIZATION, Server
+from benchmarks.failure import BenchmarkError
+from benchmarks.servers import AUTHORIZATION, Server
 
 FORMATS = {"NDJSON": "application/x-ndjson", "Arrow": "application/vnd.apache.arrow.stream"}
 BYTES_AT_ONCE = 1 << 20

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from benchmarks.api.failure import BenchmarkError
+from benchmarks.failure import BenchmarkError
 
 
 @dataclass(frozen=True)

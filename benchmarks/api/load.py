@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.api import tools
-from benchmarks.api.failure import BenchmarkError
-from benchmarks.api.servers import AUTHORIZATION, Server
+from benchmarks.failure import BenchmarkError
+from benchmarks.servers import AUTHORIZATION, Server
 
 SCRIPT = Path(__file__).with_name("requests.lua")
 CONNECTIONS = 8

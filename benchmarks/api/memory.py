@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.api.processes import PROC, family
+from benchmarks.processes import PROC, family
 
 SECONDS_BETWEEN = 0.1
 KILOBYTES_PER_MEGABYTE = 1000

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.api import tools
-from benchmarks.api.servers import Server, free_port
+from benchmarks.servers import Server, free_port
 
 CONFIGURATION = """
 {user}

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlencode
 
-from benchmarks.api.servers import PASSWORD, USER, Server, free_port
 from benchmarks.api.workloads import Request
+from benchmarks.servers import PASSWORD, USER, Server, free_port
 
 PROGRAMS = Path(sys.executable).parent
 COLUMNS = ["movieId", "rating", "timestamp", "userId"]

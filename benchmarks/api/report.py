@@ -1,20 +1,21 @@
 """A run as Markdown."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from benchmarks.api.results import Results, middle
 from benchmarks.api.targets import LIMIT, USUAL, judge
 from benchmarks.api.workloads import WORKLOADS
+from benchmarks.tables import table, verdicts
 
 
 def write(results: Results) -> str:
     """Return all tables of a run, medians over its rounds."""
     parts = [
         "\n".join(f"- {note}" for note in (*results.notes, *(f"FAILED: {failure}" for failure in results.failures))),
-        _table(["workload", "server", "answers/s", "p50 ms", "p99 ms", "of nginx", f"x {USUAL}"], _loads(results)),
-        _table(["W5", "rows/s", "MB", "peak RSS MB", "peak PSS MB", "of it anonymous"], _exports(results)),
-        _table(["W1 while posting", "answers/s", "p50 ms", "p99 ms", "ratings posted/s"], _writing(results)),
-        _table(["target", "measured", "met"], _targets(results)),
+        table(["workload", "server", "answers/s", "p50 ms", "p99 ms", "of nginx", f"x {USUAL}"], _loads(results)),
+        table(["W5", "rows/s", "MB", "peak RSS MB", "peak PSS MB", "of it anonymous"], _exports(results)),
+        table(["W1 while posting", "answers/s", "p50 ms", "p99 ms", "ratings posted/s"], _writing(results)),
+        verdicts(judge(results)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -47,13 +48,3 @@ def _writing(results: Results) -> Iterator[list[str]]:
         written = results.writes[how]
         posted = f"{middle(written, lambda one: one.per_second):,.0f}" if written else "0"
         yield [how, f"{speed:,.0f}", f"{p50:.2f}", f"{p99:.2f}", posted]
-
-
-def _targets(results: Results) -> Iterator[list[str]]:
-    for target in judge(results):
-        yield [target.promise, target.measured, "yes" if target.met else "NO"]
-
-
-def _table(head: list[str], rows: Iterable[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.api import kills, load
-from benchmarks.api.days import RatingDays
 from benchmarks.api.exports import FORMATS, export
 from benchmarks.api.peers import Peer
-from benchmarks.api.progress import say
 from benchmarks.api.results import FLAT_OUT, STEADY, WITHOUT, Results
-from benchmarks.api.servers import Server
 from benchmarks.api.workloads import WORKLOADS, Workload
 from benchmarks.api.writing import STEADY_BATCHES_PER_SECOND, Writer, posting
+from benchmarks.days import RatingDays
+from benchmarks.progress import say
+from benchmarks.servers import Server
 
 SECONDS_WRITING = 10
 

@@ -1,9 +1,9 @@
 """What was promised, and whether a run kept it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from benchmarks.api.results import STEADY, WITHOUT, Results, middle
+from benchmarks.tables import Target
 
 OURS, USUAL, LIMIT = "movielens-api", "FastAPI + SQLAlchemy + SQLite", "nginx"
 MEGABYTES = 700
@@ -12,21 +12,6 @@ RATIOS = {"W1": (12.0, 0.06), "W2": (40.0, None), "W3": (80.0, 0.25)}
 ROWS_PER_SECOND = {"NDJSON": 3e6, "Arrow": 15e6}
 W4_SLOWER = 1.5
 P99_SLOWER = 3.0
-
-
-@dataclass(frozen=True)
-class Target:
-    """One promise.
-
-    Attributes:
-        promise: in words.
-        measured: what the run measured, in words.
-        met: whether the promise was kept.
-    """
-
-    promise: str
-    measured: str
-    met: bool
 
 
 def judge(results: Results) -> Iterator[Target]:

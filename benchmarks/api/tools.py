@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from benchmarks.api.failure import BenchmarkError
+from benchmarks.failure import BenchmarkError
 
 PROGRAMS = ("nginx", "wrk")
 # Debian keeps servers where only root looks.

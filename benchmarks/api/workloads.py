@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
-from benchmarks.api.days import RatingDays
+from benchmarks.days import RatingDays
 
 DIFFERENT_WINDOWS = 1_000
 A_MONTH = 30

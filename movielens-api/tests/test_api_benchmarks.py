@@ -12,14 +12,14 @@ import pytest
 
 from benchmarks.api import agreement, database, load, memory, report
 from benchmarks.api.exports import FORMATS, export
-from benchmarks.api.failure import BenchmarkError
 from benchmarks.api.kills import Kills
 from benchmarks.api.peers import FastApiSqlAlchemy, Ours, Peer
 from benchmarks.api.results import FLAT_OUT, STEADY, WITHOUT, Results
-from benchmarks.api.servers import Server
 from benchmarks.api.targets import LIMIT, OURS, USUAL, judge
 from benchmarks.api.workloads import WORKLOADS
 from benchmarks.api.writing import posting
+from benchmarks.failure import BenchmarkError
+from benchmarks.servers import Server
 
 ROWS = 20_000
 

@@ -37,7 +37,7 @@ class ObjectCheckpoints:
     def load(self) -> dict[str, Any] | None:
         """Give what was saved last."""
         try:
-            values: dict[str, Any] = json.loads(self._target.fs.cat_file(self._target.path))
+            values: dict[str, Any] | None = json.loads(self._target.fs.cat_file(self._target.path))
         except FileNotFoundError:
             return None
         return values
@@ -47,8 +47,9 @@ class ObjectCheckpoints:
         self._target.fs.pipe_file(self._target.path, json.dumps(values).encode())
 
     def clear(self) -> None:
-        """Forget what was saved."""
-        _remove(self._target)
+        """Forget what was saved, even where nothing may be deleted."""
+        if self._target.fs.exists(self._target.path):
+            self._target.fs.pipe_file(self._target.path, b"null")
 
 
 class ObjectFolder:

@@ -1,5 +1,6 @@
 """What the operators do with files and arguments, beyond the Dags of `test_dags`."""
 
+import json
 import os
 import signal
 import tempfile
@@ -13,6 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from unit.scripted_server import Answer, page_of, ratings, serve
 
 from airflow_movielens.client import RetryableError
+from airflow_movielens.client.fetch import stretches
 from airflow_movielens.operators import (
     MovielensFetchRatingsOperator,
     MovielensPopularityOperator,
@@ -34,12 +36,11 @@ def rank(input_path, output_path, **arguments):
 
 
 def test_fetching_returns_a_small_manifest(tmp_path, api):
-    assert fetch(tmp_path / "r.parquet", batch_size=100) == {
-        "path": str(tmp_path / "r.parquet"),
-        **WINDOW,
-        "rows": 1055,
-        "source": api.base_url,
-    }
+    manifest = fetch(tmp_path / "r.parquet", batch_size=100)
+    expected = {"path": str(tmp_path / "r.parquet"), **WINDOW, "rows": 1055, "quarantined": 0, "source": api.base_url}
+    assert manifest.items() >= expected.items()
+    assert json.loads((tmp_path / ".r.parquet.manifest.json").read_text()) == manifest
+    assert len(json.dumps(manifest)) < 1000
     assert len(pl.read_parquet(tmp_path / "r.parquet")) == 1055
 
 
@@ -57,6 +58,31 @@ def test_object_storage_is_written_and_read(tmp_path):
     assert ObjectStoragePath("memory://bucket/ranking.csv").read_text() == (tmp_path / "ranking.csv").read_text()
 
 
+def test_a_glob_on_object_storage_finds_ratings_only(tmp_path):
+    attach(protocol="memory", fs=MemoryFileSystem())
+    fetch("memory://bucket/.hidden/days/20.csv")
+    ObjectStoragePath("memory://bucket/.hidden/days/.partial-21.csv-0123456789abcdef/0.csv").write_text("half")
+    ObjectStoragePath("memory://bucket/.hidden/days/20.csv.quarantine.ndjson").write_text("{}")
+    assert rank("memory://bucket/.hidden/days/*20.csv*", tmp_path / "ranking.csv")["files"] == 1
+    assert rank("memory://bucket/.hidden/**/*.csv", tmp_path / "ranking.csv")["files"] == 1
+
+
+def test_the_concurrency_of_the_operator_is_the_clients(connection, tmp_path, monkeypatch):
+    seen = []
+
+    def fetched(client, *_, **__):
+        seen.append(client.settings.concurrency)
+        raise RetryableError("enough")
+
+    monkeypatch.setattr("airflow_movielens.operators.fetch_ratings", fetched)
+    for given in (3, "4", None):
+        with pytest.raises(RetryableError):
+            fetch(tmp_path / "r.csv", concurrency=given)
+    assert seen == [3, 4, 16]
+    with pytest.raises(AirflowFailException, match="concurrency is 0: give a whole number of at least 1"):
+        fetch(tmp_path / "r.csv", concurrency=0)
+
+
 def test_a_file_url_is_a_local_path(tmp_path):
     fetch(f"file://{tmp_path}/with%20space.csv")
     assert (tmp_path / "with space.csv").is_file()
@@ -66,6 +92,7 @@ def test_a_file_url_is_a_local_path(tmp_path):
 def test_ranking_takes_globs_and_lists(tmp_path, truth, form):
     fetch(tmp_path / "a-20.csv")
     fetch(tmp_path / "a-21.ndjson.gz", start_date="2000-11-21", end_date="2000-11-22")
+    (tmp_path / "a-21.ndjson.gz.quarantine.ndjson").write_text("{}")
     paths = {
         "glob": str(tmp_path / "a-*"),
         "list": [str(tmp_path / "a-20.csv"), str(tmp_path / "a-21.ndjson.gz")],
@@ -106,7 +133,7 @@ def test_bad_arguments_fail_for_good_with_a_clear_message(tmp_path, monkeypatch,
     given = {"input_path": str(tmp_path / "r.csv"), "output_path": str(tmp_path / "ranking.csv")} | arguments
     with pytest.raises(AirflowFailException, match=message):
         rank(**given)
-    assert [file.name for file in tmp_path.iterdir()] == ["r.csv"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".r.csv.manifest.json", "r.csv"]
 
 
 @pytest.mark.parametrize("path", ["ratings", "s3://bucket/ratings.txt"])
@@ -148,7 +175,11 @@ def test_a_passing_fault_is_left_to_airflows_retries(connection, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_task_that_is_asked_to_stop_stops_and_leaves_nothing(connection, tmp_path, monkeypatch):
+@pytest.mark.parametrize("rows_a_stretch", [250_000, 20])
+def test_a_task_that_is_asked_to_stop_stops_and_leaves_only_what_a_retry_goes_on_from(
+    connection, tmp_path, monkeypatch, rows_a_stretch
+):
+    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", rows_a_stretch)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     operator = MovielensFetchRatingsOperator(task_id="fetch", output_path=str(tmp_path / "r.csv"), **WINDOW)
 
@@ -167,13 +198,15 @@ def test_a_task_that_is_asked_to_stop_stops_and_leaves_nothing(connection, tmp_p
             assert len(server.requests) < 20
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert list(tmp_path.iterdir()) == []
+    left = [file.name for file in tmp_path.iterdir() if not file.name.startswith(".partial-r.csv-")]
+    assert left == []
+    assert bool(list(tmp_path.iterdir())) == (rows_a_stretch == 20)
 
 
 def test_a_home_folder_is_written_to(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     fetch("~/r.csv")
-    assert [file.name for file in tmp_path.iterdir()] == ["r.csv"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".r.csv.manifest.json", "r.csv"]
 
 
 @pytest.mark.parametrize("arguments", [{"min_ratings": 0}, {"top_n": -1}, {"min_ratings": "x"}, {"top_n": 1.5}])

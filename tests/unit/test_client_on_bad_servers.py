@@ -8,9 +8,8 @@ import requests
 from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, FatalError, MovielensClient, RatingsChangedError, RetryableError, Window
-from airflow_movielens.client.fetch.whole_window import ATTEMPTS, fetch_window
-from airflow_movielens.ratings.schema import RATINGS
-from airflow_movielens.ratings.spool import Spool
+from airflow_movielens.client.fetch import fetched_rows
+from airflow_movielens.client.fetch.reading import ATTEMPTS
 
 ROWS = ratings(100)
 
@@ -21,9 +20,9 @@ def read(server, **settings):
 
 
 def fetched(server, window=None):
-    with MovielensClient(server.base_url, page_size=10) as client, Spool(RATINGS) as spool:
-        fetch_window(client, window or Window(), spool)
-        return spool.scan().collect().to_dicts()
+    with MovielensClient(server.base_url, page_size=10) as client:
+        with fetched_rows(client, window or Window()) as rows:
+            return rows.collect().to_dicts()
 
 
 @pytest.mark.parametrize("clamp", [2, 7, 9])

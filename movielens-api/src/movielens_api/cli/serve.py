@@ -13,7 +13,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
-from movielens_api.cli import serve_options
+from movielens_api.cli import hostile, serve_options
 from movielens_api.errors import StartupError
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ def run(arguments: argparse.Namespace) -> None:
     from movielens_api.observation import server_log
     from movielens_api.progress import progress
 
+    if arguments.hostile == hostile.LIST:
+        hostile.explain()
+        return
+    profiles = hostile.names(arguments)
     if arguments.replay_from and not arguments.replay:
         raise StartupError("--replay-from says where a replay begins: give --replay, too")
     server_log.configure()
@@ -56,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.replay:
             settings = replace(settings, replay_from=_first_day(arguments, everything))
         _warn_of_listeners(arguments.host, tls=bool(tls))
-        _serve(arguments, settings, everything, bound, tls)
+        _serve(arguments, settings, everything, bound, tls, profiles=profiles)
 
 
 def _stop(*_signal: object) -> None:
@@ -70,23 +74,36 @@ def _serve(
     everything: "Catalogue",
     bound: socket.socket,
     tls: ssl.SSLContext | None,
+    *,
+    profiles: list[str],
 ) -> None:
     from movielens_api import assembly, server
     from movielens_api.server import workers
 
     catalogue = assembly.begun(settings, everything)
     with (
-        assembly.open_store(settings, catalogue, own=True) as store,
+        _store(settings, catalogue, profiles) as store,
         _replay(arguments, settings, everything, store) as start_replay,
     ):
         lines = _lines(catalogue, store, settings, server.url(bound, tls=bool(tls)))
+        if profiles:
+            lines.insert(-1, hostile.warning(profiles))
         begin = partial(_begin, bound, lines, start_replay)
         if arguments.workers > 1:
             workers.run(arguments.workers, settings.to_json(), bound, store.fileno(), begin)
             return
         with assembly.application(settings, catalogue, store) as app:
+            layered, connection = hostile.layered(app, profiles, settings, catalogue)
             begin()
-            server.run(app, bound, tls)
+            server.run(layered, bound, tls, connection=connection)
+
+
+def _store(settings: "Settings", catalogue: "Catalogue", profiles: list[str]) -> "Store":
+    from movielens_api import assembly
+    from movielens_api.store import Store
+
+    # A hostile server leaves nothing behind, and runs beside one that has the dataset's store.
+    return Store.temporary(catalogue) if profiles else assembly.open_store(settings, catalogue, own=True)
 
 
 def _begin(bound: socket.socket, lines: list[str], start_replay: Callable[[], None]) -> None:

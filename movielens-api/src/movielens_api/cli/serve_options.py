@@ -12,6 +12,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     _add_access(parser)
     _add_operation(parser)
     _add_replay(parser)
+    _add_hostility(parser)
 
 
 def _add_dataset(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +59,14 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
         type=_day,
         metavar="YYYY-MM-DD",
         help="the first day (UTC) whose ratings arrive; earlier ones are there (default: 30 days before the last)",
+    )
+
+
+def _add_hostility(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--hostile",
+        metavar="PROFILE,...",
+        help="misbehave on purpose, to test a client: list explains all profiles, which can be combined",
     )
 
 

@@ -67,11 +67,13 @@ def url(bound: socket.socket, *, tls: bool = False) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def config(app: "ASGIApp", limits: Limits, tls: ssl.SSLContext | None = None) -> uvicorn.Config:
+def config(
+    app: "ASGIApp", limits: Limits, tls: ssl.SSLContext | None = None, connection: type[Connection] = Connection
+) -> uvicorn.Config:
     """Return how uvicorn is to run the application."""
     return uvicorn.Config(
         app,
-        http=cast(Any, partial(Connection, limits)),
+        http=cast(Any, partial(connection, limits)),
         ws="none",
         ssl_context_factory=(lambda *_: tls) if tls else None,
         timeout_keep_alive=limits.idle_seconds,
@@ -88,6 +90,7 @@ def run(
     bound: socket.socket,
     tls: ssl.SSLContext | None = None,
     kind: type[Server] = Server,
+    connection: type[Connection] = Connection,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way; a second SIGINT ends at once.
 
@@ -96,8 +99,9 @@ def run(
         bound: the socket to listen on.
         tls: certificate and key, to speak TLS.
         kind: how connections are accepted.
+        connection: how each is served.
     """
-    running = kind(config(app, Limits(), tls))
+    running = kind(config(app, Limits(), tls, connection))
 
     def stop(*_: object) -> None:
         running.should_exit = True

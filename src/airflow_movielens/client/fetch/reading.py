@@ -30,9 +30,14 @@ def attempts() -> tenacity.Retrying:
         stop=tenacity.stop_after_attempt(ATTEMPTS),
         wait=tenacity.wait_random(0.1, 1.0),
         retry=tenacity.retry_if_exception_type(RatingsChangedError),
-        before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
+        before_sleep=_log_start_over,
         reraise=True,
     )
+
+
+def _log_start_over(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("Starting over, attempt %d of %d: %s", state.attempt_number + 1, ATTEMPTS, error)
 
 
 def read_window(read: Callable[[Bookmark | None], Iterator[Batch]], store: StretchStore, meter: Meter) -> None:
@@ -60,10 +65,9 @@ def _read_rest(read: Callable[[Bookmark | None], Iterator[Batch]], store: Stretc
     bookmark = store.checkpoint.bookmark
     meter.resume(bookmark)
     if not store.checkpoint.is_complete:
-        with closing(_counted(read(bookmark), meter)) as batches:
+        with store.settled(), closing(_counted(read(bookmark), meter)) as batches:
             for stretch in cut(batches):
                 store.add(stretch)
-    store.settle()
 
 
 def _counted(batches: Iterator[Batch], meter: Meter) -> Generator[Batch, None, None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -76,12 +76,19 @@ class StretchStore:
         else:
             self._background.start(lambda: self._write(stretch))
 
-    def settle(self) -> None:
-        """Wait until all stretches are durable.
+    @contextmanager
+    def settled(self) -> Iterator[None]:
+        """Wait at the end of the block until all stretches are durable; after an error too, for who goes on from them.
 
         Raises:
             OSError: One could not be written.
         """
+        try:
+            yield
+        except Exception:
+            with suppress(OSError):
+                self._background.wait()
+            raise
         self._background.wait()
 
     def start_over(self) -> None:

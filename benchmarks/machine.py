@@ -2,15 +2,18 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("movielens-api", "fastapi", "uvicorn", "sqlalchemy", "datasette")
 
+def notes(packages: Sequence[str]) -> list[str]:
+    """Describe machine and software. A machine that is busy already measures nothing.
 
-def notes() -> list[str]:
-    """Describe machine and software. A machine that is busy already measures nothing."""
-    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    Args:
+        packages: the distributions whose versions matter.
+    """
+    versions = ", ".join(f"{package} {version(package)}" for package in packages)
     load = os.getloadavg()[0]
     return [
         f"{os.cpu_count()} cores ({_processor()}), {platform.system()} {platform.release()}, load before: {load:.1f}",

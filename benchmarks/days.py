@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import accumulate
 
 
@@ -21,6 +21,11 @@ class RatingDays:
         self.days = [day for day, _ in counted]
         self._before = [0, *accumulate(rows for _, rows in counted)]
         self.total = self._before[-1]
+
+    def first_with(self, rows: int) -> tuple[date, date, int]:
+        """Return the first day, the day after the last, and the ratings of as many days as hold so many."""
+        last = bisect_left(self._before, rows) - 1
+        return self.days[0], self.days[last] + timedelta(1), self._before[last + 1]
 
     def between(self, start: date, end: date) -> int:
         """Count the ratings from a day on to before another."""

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
-from benchmarks.api.failure import BenchmarkError
-from benchmarks.api.processes import family
+from benchmarks.failure import BenchmarkError
+from benchmarks.processes import family
 
 USER, PASSWORD = "bench", "a-password-of-the-benchmark"
 AUTHORIZATION = "Basic " + b64encode(f"{USER}:{PASSWORD}".encode()).decode()

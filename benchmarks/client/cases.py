@@ -1,0 +1,72 @@
+"""What is measured."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.client.peers import CURL, DLT, HTTP_OPERATOR, NAIVE, OPERATOR, OURS, Peer
+
+LARGE, FEW, SMALL, LATENCY, SERVED = "W1", "W1, few rows", "Frameworks", "W2", "End to end"
+NAMES = {
+    LARGE: "JSON in pages of 10,000, or an Arrow stream, to a file",
+    FEW: "the same for how memory grows",
+    SMALL: "JSON in pages of 1,000, or an Arrow stream, to a file",
+    LATENCY: "JSON in pages of 100, 20 ms of latency",
+    SERVED: "as W1, from movielens-api in one process, its own work included",
+}
+NAIVE_CLIENT, LIMIT = "naive", "curl"
+OURS_JSON, OURS_ARROW = "ours, JSON", "ours, Arrow"
+OPERATOR_JSON, OPERATOR_ARROW = "our operator, JSON", "our operator, Arrow"
+# A naive client's memory is linear in rows, and its rate is the same: fewer will do.
+MOST_FOR_NAIVE, MOST_SMALL, MOST_NAIVE_LATENCY = 500_000, 100_000, 20_000
+LATENCY_MS, CONCURRENCY = 20, 16
+LATENCY_PAGE = 100
+
+
+@dataclass(frozen=True)
+class Case:
+    """One client with one thing to do.
+
+    Attributes:
+        workload: one of `NAMES`.
+        client: what tables call it.
+        peer: who does it.
+        api: which server: a folder of the one that costs nothing, or `movielens-api`.
+        rows: how many to fetch at least: whole days from the first on.
+        page_size: rows to ask for in one request.
+        data_format: what to ask for, of those who can choose.
+    """
+
+    workload: str
+    client: str
+    peer: Peer
+    api: str
+    rows: int
+    page_size: int
+    data_format: str = "auto"
+
+
+def cases(rows: int) -> Iterator[Case]:
+    """Return all that is measured in a round.
+
+    Args:
+        rows: how many ratings there are.
+    """
+    few, small, tiny = (min(rows, most) for most in (MOST_FOR_NAIVE, MOST_SMALL, MOST_NAIVE_LATENCY))
+    yield Case(LARGE, NAIVE_CLIENT, NAIVE, "plain", few, 10_000)
+    yield Case(LARGE, OURS_JSON, OURS, "plain", rows, 10_000)
+    yield Case(LARGE, OPERATOR_JSON, OPERATOR, "plain", rows, 10_000)
+    yield Case(LARGE, OURS_ARROW, OURS, "full", rows, 10_000)
+    yield Case(LARGE, OPERATOR_ARROW, OPERATOR, "full", rows, 10_000)
+    yield Case(LARGE, LIMIT, CURL, "plain", rows, 10_000)
+    yield Case(FEW, OURS_JSON, OURS, "plain", small, 10_000)
+    yield Case(FEW, OURS_ARROW, OURS, "full", small, 10_000)
+    yield Case(SMALL, NAIVE_CLIENT, NAIVE, "plain", small, 1_000)
+    yield Case(SMALL, "HttpOperator", HTTP_OPERATOR, "plain", small, 1_000)
+    yield Case(SMALL, "dlt", DLT, "plain", small, 1_000)
+    yield Case(SMALL, OURS_JSON, OURS, "plain", small, 1_000)
+    yield Case(SMALL, OURS_ARROW, OURS, "full", small, 1_000)
+    yield Case(LATENCY, NAIVE_CLIENT, NAIVE, "slow", tiny, LATENCY_PAGE)
+    yield Case(LATENCY, OURS_JSON, OURS, "slow", small, LATENCY_PAGE)
+    yield Case(SERVED, NAIVE_CLIENT, NAIVE, "movielens-api", few, 10_000)
+    yield Case(SERVED, OURS_JSON, OURS, "movielens-api", rows, 10_000, "json")
+    yield Case(SERVED, OURS_ARROW, OURS, "movielens-api", rows, 10_000, "arrow")

@@ -1,0 +1,1 @@
+"""Programs that fetch a window into a file, each in a process of its own."""

@@ -1,0 +1,25 @@
+"""Our operator, with a connection in the environment."""
+
+import json
+import os
+
+# Imported where they are used; here, so that this is not measured.
+import polars as pl  # noqa: F401
+import requests  # noqa: F401
+
+from airflow_movielens.operators import MovielensFetchRatingsOperator
+from benchmarks.client.job import Job, do
+
+
+def _fetch(job: Job) -> None:
+    settings = {"page_size": job.page_size, "concurrency": job.concurrency, "data_format": job.data_format}
+    connection = {"conn_type": "movielens", "host": job.url, "login": job.user, "password": job.password}
+    os.environ["AIRFLOW_CONN_MOVIELENS_DEFAULT"] = json.dumps({**connection, "extra": settings})
+    operator = MovielensFetchRatingsOperator(
+        task_id="fetch", output_path=job.output, start_date=job.start, end_date=job.end
+    )
+    operator.execute({})
+
+
+if __name__ == "__main__":
+    do(_fetch)

@@ -1,0 +1,25 @@
+"""Our client alone, without Airflow."""
+
+from typing import Any
+
+# Imported where they are used; here, so that this is not measured.
+import polars as pl  # noqa: F401
+import requests  # noqa: F401
+
+from airflow_movielens.client import MovielensClient, Window
+from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
+from benchmarks.client.job import Job, do
+
+
+def _fetch(job: Job) -> None:
+    settings: dict[str, Any] = {
+        "page_size": job.page_size,
+        "concurrency": job.concurrency,
+        "data_format": job.data_format,
+    }
+    with MovielensClient(job.url, job.user, job.password, **settings) as client:
+        fetch_ratings(client, Window.of(job.start, job.end), LocalOutput(job.output))
+
+
+if __name__ == "__main__":
+    do(_fetch)

@@ -1,0 +1,70 @@
+"""Rounds of measurements: every client after the other, again and again, so that all see the same machine."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.client.cases import CONCURRENCY, Case
+from benchmarks.client.checks import check
+from benchmarks.client.dataset import Dataset
+from benchmarks.client.job import Cost, Job
+from benchmarks.client.results import Results
+from benchmarks.progress import say
+from benchmarks.servers import PASSWORD, USER
+
+
+@dataclass
+class Rounds:
+    """What is measured, on servers that run already.
+
+    Attributes:
+        dataset: what they serve.
+        apis: the address of each server.
+        folder: for what clients write.
+        results: where measurements go.
+    """
+
+    dataset: Dataset
+    apis: Mapping[str, str]
+    folder: Path
+    results: Results
+
+    def measure(self, case: Case) -> None:
+        """Measure one case once, check what it wrote, and throw that away."""
+        job, rows = self._job(case)
+        cost = self._fetch(case, job, rows)
+        self.results.add(case, rows, cost)
+        say(f"  {case.workload} {case.client}: {rows / cost.seconds:,.0f} rows/s in {cost.seconds:.2f} s")
+
+    def warm_up(self, case: Case) -> None:
+        """Do the same without measuring."""
+        self._fetch(case, *self._job(case))
+
+    @property
+    def _written(self) -> Path:
+        return self.folder / "written"
+
+    def _fetch(self, case: Case, job: Job, rows: int) -> Cost:
+        self._written.mkdir()
+        try:
+            cost = case.peer.fetch(job, rows, self.folder)
+            check(job, self.dataset)
+        finally:
+            shutil.rmtree(self._written)
+        return cost
+
+    def _job(self, case: Case) -> tuple[Job, int]:
+        start, end, rows = self.dataset.days.first_with(case.rows)
+        job = Job(
+            self.apis[case.api],
+            USER,
+            PASSWORD,
+            start.isoformat(),
+            end.isoformat(),
+            case.page_size,
+            CONCURRENCY,
+            case.data_format,
+            str(self._written / f"ratings{case.peer.ending}"),
+        )
+        return job, rows

@@ -1,0 +1,57 @@
+"""`movielens-api serve --hostile`: what was asked for, and whether that can be."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from movielens_api.errors import StartupError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from movielens_api.assembly import Settings
+    from movielens_api.catalogue import Catalogue
+    from movielens_api.server.connection import Connection
+
+LIST = "list"
+
+
+def explain() -> None:
+    """Print all profiles."""
+    from movielens_api.hostile import profiles
+
+    for name, sentence in profiles().items():
+        print(f"{name:24}{sentence}")
+
+
+def names(arguments: argparse.Namespace) -> list[str]:
+    """Return the profiles that were asked for, if any.
+
+    Raises:
+        StartupError: there is no such profile, or there are several workers.
+    """
+    if arguments.hostile is None:
+        return []
+    from movielens_api.hostile import chosen
+
+    if arguments.workers > 1:
+        raise StartupError("a hostile server counts requests in one process: leave out --workers")
+    return chosen(arguments.hostile)
+
+
+def warning(named: list[str]) -> str:
+    """Say that a server is not to be trusted."""
+    return f"Hostile on purpose ({', '.join(named)}): for tests of clients only. What is posted is not kept."
+
+
+def layered(
+    app: "ASGIApp", named: list[str], settings: "Settings", catalogue: "Catalogue"
+) -> "tuple[ASGIApp, type[Connection]]":
+    """Return the application with profiles around it, if any, and how connections to it are served."""
+    from movielens_api.server.connection import Connection
+
+    if not named:
+        return app, Connection
+    from movielens_api.hostile.serving import layers
+    from movielens_api.hostile.wire import OpenConnection
+
+    return layers(app, named, settings, catalogue), OpenConnection

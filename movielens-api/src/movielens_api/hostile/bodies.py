@@ -1,0 +1,66 @@
+"""Profiles whose answers are complete HTTP, and still cannot be used."""
+
+import gzip
+
+from starlette.responses import HTMLResponse
+from starlette.types import Receive, Scope, Send
+
+from movielens_api.hostile.every_other import EveryOther
+from movielens_api.hostile.layer import Answer, Layer
+
+PAGE = "<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"
+BOMB_BYTES = 1 << 24
+BOMBS = 256
+HEADER_BYTES = 256 * 1024
+
+
+class Truncated(EveryOther):
+    """The first of every two answers for a page is half of it, with a Content-Length that fits."""
+
+    def change(self, answer: Answer) -> None:
+        """Cut it."""
+        answer.body = answer.body[: len(answer.body) // 2]
+
+
+class HtmlPage(EveryOther):
+    """The first of every two answers for a page is an HTML page with status 200."""
+
+    def change(self, answer: Answer) -> None:
+        """Put the page in its place."""
+        page = HTMLResponse(PAGE)
+        answer.headers, answer.body = page.headers, bytes(page.body)
+
+
+class WrongContentType(Layer):
+    """All answers claim to be text/plain."""
+
+    def change(self, answer: Answer) -> None:
+        """Claim it."""
+        answer.headers["Content-Type"] = "text/plain; charset=utf-8"
+
+
+class HugeHeader(Layer):
+    """All answers have a header of 256 KiB."""
+
+    def change(self, answer: Answer) -> None:
+        """Add it."""
+        answer.headers["X-Padding"] = "x" * HEADER_BYTES
+
+
+class GzipBomb(Layer):
+    """All answers are 4 MiB of gzip that become 4 GiB of spaces."""
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, if there would be an answer."""
+        answer = await self.ask(scope)
+        if answer.status != 200:  # noqa: PLR2004 - OK
+            await answer.send(send)
+            return
+        del answer.headers["Content-Length"]
+        answer.headers["Content-Encoding"] = "gzip"
+        await send({"type": "http.response.start", "status": 200, "headers": answer.headers.raw})
+        # A gzip file may consist of several (RFC 1952, section 2.2).
+        part = gzip.compress(b" " * BOMB_BYTES)
+        for _ in range(BOMBS):
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body"})

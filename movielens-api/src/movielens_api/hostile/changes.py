@@ -1,0 +1,86 @@
+"""Profiles whose ratings change while somebody pages by offset. Cursors lead through one state all the same.
+
+In every other pull, the pages after the first are of changed ratings; then all is as before. Every day with ratings
+changes, so every window does.
+"""
+
+from typing import Self
+
+import polars as pl
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from movielens_api.hostile.layer import Layer, Variant, query
+from movielens_api.hostile.turns import Pulls
+from movielens_api.ratings_table import SCHEMA, SECONDS_PER_DAY
+
+DAY = pl.col("timestamp") // SECONDS_PER_DAY
+MOVIE = 1
+RATING = 3.0
+
+
+class Changing(Layer):
+    """A layer with two applications.
+
+    Args:
+        app: serves the ratings as they are.
+        changed: serves the changed ones.
+    """
+
+    def __init__(self, app: ASGIApp, changed: ASGIApp) -> None:
+        super().__init__(app)
+        self._changed = changed
+        self._pulls = Pulls()
+
+    @classmethod
+    def around(cls, app: ASGIApp, variant: Variant) -> Self:
+        """Put the layer around both."""
+        return cls(app, variant(cls.altered))
+
+    @staticmethod
+    def altered(ratings: pl.DataFrame) -> pl.DataFrame:
+        """Return what becomes of ratings, which are in order."""
+        return ratings
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on to the one or the other."""
+        is_later = bool(self._pulls.take(scope)) and "cursor" not in query(scope)
+        await (self._changed if is_later else self.app)(scope, receive, send)
+
+
+class Inserts(Changing):
+    """In every other pull, each day gets a first rating more after the first page."""
+
+    @staticmethod
+    def altered(ratings: pl.DataFrame) -> pl.DataFrame:
+        """Add a rating at midnight."""
+        return pl.concat([ratings, _additions(ratings, second=0)])
+
+
+class Deletes(Changing):
+    """In every other pull, each day loses its first rating after the first page."""
+
+    @staticmethod
+    def altered(ratings: pl.DataFrame) -> pl.DataFrame:
+        """Keep what has a rating before it on its day."""
+        return ratings.filter(DAY.shift(1) == DAY)
+
+
+class InsertsAndDeletes(Changing):
+    """In every other pull, each day loses its first rating and gets another last one after the first page."""
+
+    @staticmethod
+    def altered(ratings: pl.DataFrame) -> pl.DataFrame:
+        """Do both, so that totals stay."""
+        return pl.concat([Deletes.altered(ratings), _additions(ratings, second=SECONDS_PER_DAY - 1)])
+
+
+def _additions(ratings: pl.DataFrame, second: int) -> pl.DataFrame:
+    """Return a rating by a new user for every day with ratings, at a second of the day."""
+    user = pl.lit((ratings["userId"].max() or 0) + 1).alias("userId")  # type: ignore[operator]
+    days = ratings.select(DAY).unique()
+    return days.select(
+        user.cast(SCHEMA["userId"]),
+        pl.lit(MOVIE, SCHEMA["movieId"]).alias("movieId"),
+        pl.lit(RATING, SCHEMA["rating"]).alias("rating"),
+        pl.col("timestamp") * SECONDS_PER_DAY + second,
+    ).select(ratings.columns)

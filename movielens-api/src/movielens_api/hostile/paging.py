@@ -1,0 +1,133 @@
+"""Profiles whose pages are not what was asked for."""
+
+import json
+from datetime import date, timedelta
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from movielens_api import problems
+from movielens_api.auth.layer import is_public
+from movielens_api.hostile import rows
+from movielens_api.hostile.layer import Answer, Layer, asking, query
+from movielens_api.hostile.turns import Pulls
+from movielens_api.pages import MEDIA_TYPE as JSON
+
+FEW = 50
+KEPT = frozenset({"content-type", "content-length", "www-authenticate", "allow", "retry-after"})
+
+
+class Basic(Layer):
+    """Knows only GET /ratings with dates, offset and limit, in JSON: no snapshots, no links, no other format."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer for what there is not."""
+        app: ASGIApp = super().__call__
+        if scope["type"] == "http" and not is_public(scope["path"]):
+            if scope["path"] != "/ratings":
+                app = problems.respond(scope["path"], 404, problems.DETAILS[404])
+            elif scope["method"] != "GET":
+                app = problems.respond(scope["path"], 405, problems.DETAILS[405], headers={"Allow": "GET"})
+        await app(scope, receive, send)
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer in JSON, with no header that it does not need."""
+        headers = [(name, value) for name, value in scope["headers"] if name != b"accept"]
+        answer = await self.ask({**scope, "headers": headers})
+        for name in answer.headers:
+            if name not in KEPT:
+                del answer.headers[name]
+        await answer.send(send)
+
+
+class ClampedLimit(Layer):
+    """Takes a limit above 50 for 50, and says nothing."""
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask for less."""
+        asked = query(scope)
+        if asked.get("limit", "").isdecimal() and int(asked["limit"]) > FEW:
+            scope = asking(scope, {**asked, "limit": str(FEW)})
+        await self.app(scope, receive, send)
+
+
+class RowsOutOfWindow(Layer):
+    """Takes end_date for the last day, not for the day after it: pages and total have a day too many."""
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask for a day more."""
+        asked = query(scope)
+        try:
+            later = str(date.fromisoformat(asked.get("end_date", "")) + timedelta(days=1))
+        except (ValueError, OverflowError):
+            later = ""
+        await self.app(asking(scope, {**asked, "end_date": later}) if later else scope, receive, send)
+
+
+class MissingTotal(Layer):
+    """Never says how many rows there are: neither total nor X-Total-Count."""
+
+    def change(self, answer: Answer) -> None:
+        """Take it out."""
+        _say(answer, None)
+
+
+class TotalTooLarge(Layer):
+    """Says twice the true total."""
+
+    def change(self, answer: Answer) -> None:
+        """Exaggerate."""
+        _say(answer, 2 * int(answer.headers["X-Total-Count"]))
+
+
+class TotalTooSmall(Layer):
+    """Says half of the true total."""
+
+    def change(self, answer: Answer) -> None:
+        """Understate."""
+        _say(answer, int(answer.headers["X-Total-Count"]) // 2)
+
+
+class RepeatedPage(Layer):
+    """In every other pull, the page after the first has the rows of the first again."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._pulls = Pulls()
+        self._first: rows.Rows = []
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Remember the first page, and put it in the place of the second."""
+        page = self._pulls.take(scope)
+        answer = await self.ask(scope)
+        if page == 0 and answer.status == 200:  # noqa: PLR2004 - OK
+            self._first = rows.read(answer)
+        elif page == 1 and answer.status == 200:  # noqa: PLR2004 - OK
+            rows.replace(answer, self._first)
+        await answer.send(send)
+
+
+class EmptyPage(Layer):
+    """In every other pull, the page after the first has no rows, though more follow."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._pulls = Pulls()
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take out the rows of the second page."""
+        page = self._pulls.take(scope)
+        answer = await self.ask(scope)
+        if page == 1 and answer.status == 200:  # noqa: PLR2004 - OK
+            rows.replace(answer, [])
+        await answer.send(send)
+
+
+def _say(answer: Answer, total: int | None) -> None:
+    # The tag was that of the true answer.
+    del answer.headers["ETag"], answer.headers["X-Total-Count"]
+    if total is not None:
+        answer.headers["X-Total-Count"] = str(total)
+    if answer.headers["Content-Type"] == JSON:
+        page = json.loads(answer.body)
+        del page["total"]
+        answer.body = json.dumps(page if total is None else {**page, "total": total}).encode()

@@ -1,0 +1,106 @@
+"""Profiles that refuse what they should answer."""
+
+import time
+from abc import abstractmethod
+from email.utils import formatdate
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from movielens_api import problems
+from movielens_api.auth.header import CHALLENGES
+from movielens_api.hostile.every_other import EveryOther
+from movielens_api.hostile.layer import Layer, header, query
+from movielens_api.hostile.turns import Pulls, Turns, is_first_page
+
+SECONDS = 1
+# A date has no fractions of a second, so this is one at least.
+SECONDS_TO_DATE = 2
+BURST = 2
+
+
+class Refusals(Layer):
+    """A layer that answers some requests itself."""
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse, or pass on."""
+        await (self.refusal(scope) or self.app)(scope, receive, send)
+
+    @abstractmethod
+    def refusal(self, scope: Scope) -> Response | None:
+        """Return what a request gets instead of an answer, if it is refused."""
+
+
+class TooManyRequests(EveryOther):
+    """The first of every two requests for a page is 429, without a word on when to come again."""
+
+    async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse."""
+        refusal = problems.respond(scope["path"], 429, "Too many requests.", headers=self.retry_after())
+        await refusal(scope, receive, send)
+
+    def retry_after(self) -> dict[str, str]:
+        """Say when to come again."""
+        return {}
+
+
+class TooManyRequestsSeconds(TooManyRequests):
+    """The first of every two requests for a page is 429, with Retry-After in seconds: 1."""
+
+    def retry_after(self) -> dict[str, str]:
+        """Say it in seconds."""
+        return {"Retry-After": str(SECONDS)}
+
+
+class TooManyRequestsDate(TooManyRequests):
+    """The first of every two requests for a page is 429, with Retry-After as a date: 1 to 2 seconds from now."""
+
+    def retry_after(self) -> dict[str, str]:
+        """Say it as a date."""
+        return {"Retry-After": formatdate(time.time() + SECONDS_TO_DATE, usegmt=True)}
+
+
+class ServerErrors(Refusals):
+    """The first two of every three requests for a page are 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._turns = Turns(BURST + 1)
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """Fail twice."""
+        return problems.respond(scope["path"], 500, "Failed on purpose.") if self._turns.take(scope) < BURST else None
+
+
+class Revoked(Refusals):
+    """After the first page, user, password and token are no longer known: 401."""
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """Know nobody any more."""
+        if is_first_page(scope):
+            return None
+        return problems.respond(scope["path"], 401, "Who are you?", headers={"WWW-Authenticate": CHALLENGES})
+
+
+class TokensOnly(Refusals):
+    """Whoever comes without a bearer token is 403."""
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """Take no password."""
+        if header(scope, "authorization").lower().startswith("bearer "):
+            return None
+        return problems.respond(scope["path"], 403, "Come with a token.")
+
+
+class SnapshotGone(Refusals):
+    """In every other pull, the first cursor after the first page is 410."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._pulls = Pulls()
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """Say that the snapshot is gone."""
+        if self._pulls.take(scope) != 1 or "cursor" not in query(scope):
+            return None
+        return problems.respond(scope["path"], 410, "The snapshot of this cursor is gone.")

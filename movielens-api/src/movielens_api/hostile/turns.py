@@ -1,0 +1,66 @@
+"""When a fault comes: by counting, so that the same requests meet the same faults, and each comes to an end."""
+
+from collections import Counter
+
+from starlette.types import Scope
+
+from movielens_api.hostile.layer import query
+
+Address = tuple[tuple[str, str], ...]
+
+
+class Turns:
+    """Counts the requests for each address, over and over.
+
+    Without `limit`, `offset` makes no other address of it: who goes on where a stream broke off asks for that stream.
+
+    Args:
+        period: after how many requests the count begins again.
+    """
+
+    def __init__(self, period: int) -> None:
+        self._period = period
+        self._requests: Counter[Address] = Counter()
+
+    def take(self, scope: Scope) -> int:
+        """Count a request; return how many there were for this address since the count began, from 0."""
+        asked = query(scope)
+        if "limit" not in asked:
+            asked.pop("offset", None)
+        address = _address(asked)
+        self._requests[address] += 1
+        return (self._requests[address] - 1) % self._period
+
+
+class Pulls:
+    """Counts the pages of every other pull, for faults after which a client starts over: then it gets through.
+
+    A pull begins with a request for a first page: without a cursor, `offset` 0 or none. A page that is asked for again
+    is the same page, and a first page that is asked for again at once begins no other pull. `limit` 0 asks for no page.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._pages: dict[Address, int] = {}
+
+    def take(self, scope: Scope) -> int | None:
+        """Count a request; return the number of its page in the pull, from 0, or None if no fault is due."""
+        asked = query(scope)
+        if asked.get("limit") == "0":
+            return None
+        address = _address(asked)
+        if is_first_page(scope) and list(self._pages) != [address]:
+            self._number += 1
+            self._pages = {}
+        page = self._pages.setdefault(address, len(self._pages))
+        return page if self._number % 2 else None
+
+
+def is_first_page(scope: Scope) -> bool:
+    """Tell whether a request begins a pull."""
+    asked = query(scope)
+    return "cursor" not in asked and asked.get("offset", "0") == "0" and asked.get("limit") != "0"
+
+
+def _address(asked: dict[str, str]) -> Address:
+    return tuple(sorted(asked.items()))

@@ -1,0 +1,124 @@
+"""Profiles that are wrong beneath HTTP: they answer late, slowly, or not to the end."""
+
+import os
+import socket
+import struct
+from asyncio import Transport
+from typing import Any, cast
+
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from movielens_api.hostile.every_other import EveryOther
+from movielens_api.hostile.layer import TRANSPORT, Answer, is_gone
+from movielens_api.server.connection import Connection
+
+LONG_SECONDS = 60
+DRIP_SECONDS = 0.1
+DRIPS = 600
+# What was written should arrive before the reset does.
+SECONDS_BEFORE_RESET = 0.2
+# Switched on, with no time for what is not sent yet.
+NO_LINGERING = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+
+
+class OpenConnection(Connection):
+    """A connection that the profiles here can get at."""
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        cast(dict[str, Any], self.scope)[TRANSPORT] = self.transport
+
+
+class Wire(EveryOther):
+    """A layer that misbehaves only if it answers to the client itself."""
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Misbehave, or pass on."""
+        await (super().read if TRANSPORT in scope else self.app)(scope, receive, send)
+
+
+class NoAnswer(Wire):
+    """The first of every two requests for a page is answered only after a minute."""
+
+    async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait."""
+        if not await is_gone(receive, LONG_SECONDS):
+            await self.app(scope, receive, send)
+
+
+class SlowBody(Wire):
+    """The first of every two answers for a page begins with a byte every tenth of a second, for a minute."""
+
+    async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send headers, drops, and the rest."""
+        answer = await self.ask(scope)
+        answer.headers["Content-Length"] = str(len(answer.body))
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers.raw})
+        for place in range(min(DRIPS, len(answer.body))):
+            await send({"type": "http.response.body", "body": answer.body[place : place + 1], "more_body": True})
+            if await is_gone(receive, DRIP_SECONDS):
+                return
+        await send({"type": "http.response.body", "body": answer.body[DRIPS:]})
+
+
+class SlowHeaders(Wire):
+    """The headers of the first of every two answers for a page come with a byte every tenth of a second."""
+
+    async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Write drops, then the body, beside the connection's own writing."""
+        transport, answer = _transport(scope), await self.ask(scope)
+        head = _head(answer)
+        for place in range(len(head)):
+            _write(transport, head[place : place + 1])
+            if await is_gone(receive, DRIP_SECONDS):
+                return
+        _write(transport, answer.body)
+        await _close(transport, receive)
+
+
+class CutShort(Wire):
+    """The first of every two answers for a page ends after half of its Content-Length."""
+
+    async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Write a half, and close."""
+        transport, answer = _transport(scope), await self.ask(scope)
+        _write(transport, _head(answer) + answer.body[: len(answer.body) // 2])
+        await _close(transport, receive)
+
+
+class Reset(Wire):
+    """The connection is reset in the middle of the first of every two answers for a page."""
+
+    async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Write a half, and reset."""
+        transport, answer = _transport(scope), await self.ask(scope)
+        _write(transport, _head(answer) + answer.body[: len(answer.body) // 2])
+        if await is_gone(receive, SECONDS_BEFORE_RESET):
+            return
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING)
+        transport.abort()
+        await is_gone(receive, LONG_SECONDS)
+
+
+def _transport(scope: Scope) -> Transport:
+    return cast(Transport, scope[TRANSPORT])
+
+
+def _head(answer: Answer) -> bytes:
+    answer.headers["Content-Length"] = str(len(answer.body))
+    lines = b"".join(b"%b: %b\r\n" % line for line in answer.headers.raw)
+    return b"%bconnection: close\r\n%b\r\n" % (STATUS_LINE[answer.status], lines)
+
+
+def _write(transport: Transport, data: bytes) -> None:
+    # A moment passes between the end of a connection and the news of it.
+    if not transport.is_closing():
+        transport.write(data)
+
+
+async def _close(transport: Transport, receive: Receive) -> None:
+    transport.close()
+    # The server takes it for its own failure if this returns while the connection is still there.
+    await is_gone(receive, LONG_SECONDS)

@@ -1,0 +1,71 @@
+"""The checkpoint of a fetch in Airflow's task state store: a real task, its retry, and the real store."""
+
+import pytest
+from unit.scripted_server import Answer, page_of, ratings, serve
+
+from airflow_movielens.client.fetch import stretches
+from airflow_movielens.task_state import TaskStateCheckpoints, checkpoints_of
+
+ROWS = ratings(1_030)
+
+
+def test_a_retry_goes_on_from_the_task_state_store(airflow, run_day, connection, monkeypatch):
+    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 100)
+    saved, cleared = [], []
+    save, clear = TaskStateCheckpoints.save, TaskStateCheckpoints.clear
+    monkeypatch.setattr(TaskStateCheckpoints, "save", lambda self, values: [saved.append(values), save(self, values)])
+    monkeypatch.setattr(TaskStateCheckpoints, "clear", lambda self: [cleared.append(self), clear(self)])
+    folder = airflow / "checkpoints"
+    in_folder = []
+
+    def script(_, query, number):
+        if 12 <= number < 16:  # a first try and its three repetitions
+            return Answer({}, 503, {"Retry-After": "0"})
+        if number == 16:
+            in_folder.extend(file.suffix for file in folder.glob(".partial-*/*"))
+        return page_of(ROWS, query)
+
+    with serve(script) as server:
+        connection(host=server.base_url)
+        run = run_day("breaks_off")
+        offsets = [int(query["offset"]) for _, query, _ in server.requests]
+    assert run.state == "success", run.log
+    assert "Resuming the ratings of [1970-01-02, 1970-01-03)" in run.log
+    assert min(offsets[16:]) > 0
+    assert ".arrow" in in_folder
+    assert ".json" not in in_folder  # the checkpoint was not there
+    assert saved
+    assert len(cleared) == 1
+    assert (folder / "r.csv").read_text().count("\n") == 1031
+    assert sorted(file.name for file in folder.iterdir()) == [".r.csv.manifest.json", "r.csv"]
+
+
+def test_before_airflow_3_3_there_is_none():
+    assert checkpoints_of({}) is None
+
+
+class BrokenStore:
+    def get(self, key):
+        raise broken()
+
+    def set(self, key, value):
+        raise broken()
+
+    def delete(self, key):
+        raise broken()
+
+
+def broken():
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    return AirflowRuntimeError(ErrorResponse(error=ErrorType.GENERIC_ERROR, detail={"reason": "no database"}))
+
+
+def test_a_store_that_fails_costs_only_the_checkpoint(caplog):
+    checkpoints = checkpoints_of({"task_state_store": BrokenStore()})
+    checkpoints.save({"rows": 1})
+    checkpoints.clear()
+    assert caplog.text.count("no database") == 2
+    with pytest.raises(ValueError, match="no database"):
+        checkpoints.load()

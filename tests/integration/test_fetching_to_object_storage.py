@@ -1,0 +1,140 @@
+"""A fetch whose output lies on object storage: here a folder that two processes see as one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from airflow.sdk.io import attach
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+from unit.scripted_server import page_of, ratings, serve
+
+from airflow_movielens.client import MovielensClient, RatingsChangedError, Window
+from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, stretches
+from airflow_movielens.object_storage import ObjectFolder, ObjectOutput
+
+ROWS = ratings(1_030)
+WINDOW = Window.of("1970-01-02", "1970-01-03")
+URL = "s3://bucket/days/r.csv"
+CHILD = """
+import os, signal, sys
+from integration import test_fetching_to_object_storage as tests
+from airflow_movielens import object_storage
+tests.attach_store(sys.argv[2])
+tests.stretches.ROWS_A_STRETCH = 100
+put, calls = object_storage.ObjectFolder.keep, []
+def deadly(folder, name):
+    calls.append(name)
+    put(folder, name)
+    if len(calls) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+object_storage.ObjectFolder.keep = deadly
+tests.fetch(sys.argv[1])
+"""
+
+
+STORE = DirFileSystem("/", LocalFileSystem(auto_mkdir=True))
+
+
+def attach_store(folder):
+    STORE.path = str(folder)
+    attach(protocol="s3", fs=STORE)  # whatever was attached first stays
+
+
+def fetch(base_url, output=None):
+    with MovielensClient(base_url, page_size=50) as client:
+        return fetch_ratings(client, WINDOW, output or ObjectOutput(URL))
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 100)
+    folder = tmp_path / "store"
+    attach_store(folder)
+    return folder / "bucket" / "days"
+
+
+@pytest.fixture
+def server():
+    with serve(lambda _, query, __: page_of(ROWS, query)) as server:
+        yield server
+
+
+@pytest.fixture
+def killed(store, server):
+    """A store in which a killed process left a part of the window."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", CHILD, server.base_url, str(store.parent.parent)]
+    child = subprocess.run(command, env=environment, check=False)
+    assert child.returncode == -signal.SIGKILL
+    server.requests.clear()
+    (folder,) = store.glob(".partial-*")
+    return folder
+
+
+def check_right(store, server, tmp_path):
+    fetch(server.base_url, LocalOutput(tmp_path / "undisturbed.csv"))
+    assert (store / "r.csv").read_bytes() == (tmp_path / "undisturbed.csv").read_bytes()
+    assert sorted(file.name for file in store.iterdir()) == [".r.csv.manifest.json", "r.csv"]
+    assert json.loads((store / ".r.csv.manifest.json").read_bytes())["path"] == URL
+
+
+def test_a_killed_fetch_goes_on_behind_what_is_durable(killed, store, server, tmp_path):
+    durable = json.loads((killed / "checkpoint.json").read_bytes())["rows"]
+    fetch(server.base_url)
+    assert min(int(query["offset"]) for _, query, _ in server.requests) == durable - 1 > 0
+    check_right(store, server, tmp_path)
+
+
+@pytest.mark.parametrize("vanished", ["*.arrow", "checkpoint.json"])
+def test_parts_that_vanished_are_fetched_again(killed, store, server, tmp_path, vanished):
+    next(killed.glob(vanished)).unlink()
+    fetch(server.base_url)
+    assert server.requests[0][1]["offset"] == "0"
+    check_right(store, server, tmp_path)
+
+
+def test_an_attempt_that_ends_does_not_spoil_another_one(store, server, tmp_path, monkeypatch):
+    keep, kept = ObjectFolder.keep, []
+
+    def slow(folder, name):
+        keep(folder, name)
+        kept.append(name)
+        if len(kept) == 4:  # another attempt goes on from these parts, finishes and cleans up
+            fetch(server.base_url)
+            assert not list(store.glob(".partial-*"))
+
+    monkeypatch.setattr(ObjectFolder, "keep", slow)
+    fetch(server.base_url)
+    assert len(set(kept)) == len(kept) > 8
+    check_right(store, server, tmp_path)
+
+
+def test_data_that_keeps_changing_leaves_no_checkpoint(store, monkeypatch):
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+
+    def changing(_, query, number):
+        return page_of(ROWS, query, total=1030 + number // 12)
+
+    with serve(changing) as changing_server:
+        with pytest.raises(RatingsChangedError):
+            fetch(changing_server.base_url)
+    assert [file.read_text() for file in store.glob("**/checkpoint.json")] == ["null"]
+    assert not (store / "r.csv").exists()
+
+
+def test_who_may_not_delete_can_still_fetch(store, server, monkeypatch, caplog):
+    def forbidden(*_, **__):
+        raise PermissionError("delete is not allowed")
+
+    monkeypatch.setattr(DirFileSystem, "rm", forbidden)
+    monkeypatch.setattr(DirFileSystem, "rm_file", forbidden)
+    fetch(server.base_url)
+    assert "cannot be removed: delete is not allowed" in caplog.text
+    server.requests.clear()
+    fetch(server.base_url)  # anew, not from what could not be removed
+    assert len(server.requests) > 20
+    assert (store / "r.csv").read_text().count("\n") == 1031

@@ -1,0 +1,263 @@
+"""A window into a file: whole or not at all, with what is known of it beside it."""
+
+import hashlib
+import json
+import logging
+import re
+import subprocess
+import sys
+from datetime import datetime
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+from unit.scripted_server import page_of, rating, ratings, serve
+
+from airflow_movielens import __version__
+from airflow_movielens.client import DataError, FatalError, MovielensClient, RatingsChangedError, Window
+from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows, stretches
+from airflow_movielens.client.fetch.local import LocalFolder
+from airflow_movielens.client.rows import BadRow, Batch, Bookmark, Rows
+from airflow_movielens.ratings.schema import RATINGS
+
+WINDOW = Window.of("1970-01-02", "1970-01-03")
+FRAME = pl.DataFrame(ratings(1000), schema=RATINGS.polars_schema())
+MANIFEST = ".r.csv.manifest.json"
+
+
+class ScriptedClient:
+    """Gives the batches that a test makes up: 10 of 100 rows, those in ``bad`` with one bad row more."""
+
+    settings = SimpleNamespace(base_url="http://api", page_size=100)
+
+    def __init__(self, fail_at=None, error=None, bad=()):
+        self.fail_at, self.error, self.bad = fail_at, error, bad
+        self.begun_at = []
+
+    def read_batches(self, start, end, batch_size, *, bookmark, on_bad_rows):
+        assert (start, end) == (WINDOW.start, WINDOW.end)
+        first = 0 if bookmark is None else bookmark.count // 100
+        self.begun_at.append(first)
+        for number in range(first, 10):
+            if number == self.fail_at:
+                raise self.error
+            bad = (BadRow(f"http://api?{number}", 7, "rating", "found 9.0", {"rating": 9.0}),) * (number in self.bad)
+            rows = Rows(FRAME[number * 100 : (number + 1) * 100], 100 + len(bad), bad=bad)
+            yield Batch(rows, Bookmark("offset", number * 100 + 100, 100, 1000, snapshot="s7"), number == 9)
+
+
+@pytest.fixture
+def short_stretches(monkeypatch):
+    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 200)
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+def fetch(client, path, **arguments):
+    return fetch_ratings(client, WINDOW, LocalOutput(path), **arguments)
+
+
+def test_the_manifest_says_what_the_file_is(tmp_path):
+    manifest = fetch(ScriptedClient(), tmp_path / "r.csv")
+    content = (tmp_path / "r.csv").read_bytes()
+    assert json.loads((tmp_path / MANIFEST).read_text()) == manifest.to_dict()
+    known = manifest.to_dict()
+    assert datetime.fromisoformat(known.pop("fetched_at")).utcoffset().total_seconds() == 0
+    assert known == {
+        "path": str(tmp_path / "r.csv"),
+        "start_date": "1970-01-02",
+        "end_date": "1970-01-03",
+        "rows": 1000,
+        "quarantined": 0,
+        "quarantine_path": None,
+        "snapshot": "s7",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "source": "http://api",
+        "package_version": __version__,
+    }
+
+
+def test_a_small_window_is_not_written_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(LocalFolder, "keep", lambda *_: pytest.fail("a part was written"))
+    fetch(ScriptedClient(), tmp_path / "r.parquet")
+    assert pl.read_parquet(tmp_path / "r.parquet").equals(FRAME)
+    assert names(tmp_path) == [".r.parquet.manifest.json", "r.parquet"]
+
+
+def test_a_window_without_ratings_is_a_file_without_rows(tmp_path):
+    with serve(lambda _, query, __: page_of([], query)) as server, MovielensClient(server.base_url) as client:
+        assert fetch(client, tmp_path / "r.parquet").rows == 0
+    assert pl.read_parquet(tmp_path / "r.parquet").equals(RATINGS.empty())
+
+
+@pytest.mark.parametrize(
+    "ending", ["json", "json.gz", "ndjson", "ndjson.gz", "ndjson.zst", "csv.gz", "csv.zst", "parquet"]
+)
+def test_stretches_do_not_show_in_the_file(tmp_path, monkeypatch, ending):
+    fetch(ScriptedClient(), tmp_path / f"one.{ending}")
+    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 200)
+    fetch(ScriptedClient(), tmp_path / f"many.{ending}")
+    assert (tmp_path / f"many.{ending}").read_bytes() == (tmp_path / f"one.{ending}").read_bytes()
+
+
+def test_time_ends_a_stretch_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(stretches, "SECONDS_A_STRETCH", 0.0)
+    monkeypatch.setattr(stretches, "SHARE_OF_THE_TIME", 0.0)
+    client = ScriptedClient(5, FatalError("revoked"))
+    with pytest.raises(FatalError, match="revoked"):
+        fetch(client, tmp_path / "r.csv")
+    client.fail_at = None
+    fetch(client, tmp_path / "r.csv")
+    assert client.begun_at == [0, 5]
+
+
+def test_an_error_in_the_middle_leaves_the_old_file_and_what_a_retry_goes_on_from(tmp_path, short_stretches):
+    (tmp_path / "r.csv").write_text("old")
+    client = ScriptedClient(7, FatalError("revoked"))
+    with pytest.raises(FatalError, match="revoked"):
+        fetch(client, tmp_path / "r.csv")
+    assert (tmp_path / "r.csv").read_text() == "old"
+    client.fail_at = None
+    fetch(client, tmp_path / "r.csv")
+    assert client.begun_at == [0, 6]
+    assert names(tmp_path) == [MANIFEST, "r.csv"]
+
+
+def test_data_that_changes_starts_over_and_then_gives_up_leaving_nothing(tmp_path, short_stretches):
+    client = ScriptedClient(7, RatingsChangedError("changed"))
+    with pytest.raises(RatingsChangedError):
+        fetch(client, tmp_path / "r.csv")
+    assert client.begun_at == [0, 0, 0, 0]
+    assert names(tmp_path) == []
+
+
+def test_a_full_disk_is_said_and_gone_on_from(tmp_path, short_stretches, monkeypatch):
+    keep, kept = LocalFolder.keep, []
+
+    def full(folder, name):
+        kept.append(name)
+        if len(kept) == 3:
+            raise OSError("No space left on device")
+        keep(folder, name)
+
+    monkeypatch.setattr(LocalFolder, "keep", full)
+    client = ScriptedClient()
+    with pytest.raises(OSError, match="No space left"):
+        fetch(client, tmp_path / "r.csv")
+    fetch(client, tmp_path / "r.csv")
+    assert client.begun_at == [0, 4]
+    assert pl.read_csv(tmp_path / "r.csv", schema=RATINGS.polars_schema()).equals(FRAME)
+    assert names(tmp_path) == [MANIFEST, "r.csv"]
+
+
+def test_a_file_system_without_locks_fetches_without_resuming(tmp_path, short_stretches, monkeypatch):
+    def no_locks(*_):
+        raise OSError("Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    fetch(ScriptedClient(), tmp_path / "r.csv")
+    assert pl.read_csv(tmp_path / "r.csv", schema=RATINGS.polars_schema()).equals(FRAME)
+    assert MANIFEST in names(tmp_path)
+
+
+@pytest.mark.parametrize("rows_a_stretch", [200, 250_000])
+@pytest.mark.parametrize("fail_at", [None, 7])
+def test_quarantined_rows_lie_beside_the_data_and_survive_a_resumption(
+    tmp_path, monkeypatch, rows_a_stretch, fail_at, caplog
+):
+    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", rows_a_stretch)
+    client = ScriptedClient(fail_at, FatalError("revoked"), bad=(0, 3, 9))
+    if fail_at:
+        with pytest.raises(FatalError):
+            fetch(client, tmp_path / "r.csv", on_bad_rows="quarantine")
+        client.fail_at = None
+    manifest = fetch(client, tmp_path / "r.csv", on_bad_rows="quarantine")
+    quarantine = tmp_path / "r.csv.quarantine.ndjson"
+    lines = [json.loads(line) for line in quarantine.read_text().splitlines()]
+    assert [line["url"] for line in lines] == ["http://api?0", "http://api?3", "http://api?9"]
+    assert lines[0] == {
+        "url": "http://api?0", "number": 7, "column": "rating", "problem": "found 9.0", "row": {"rating": 9.0}
+    }  # fmt: skip
+    assert (manifest.rows, manifest.quarantined, manifest.quarantine_path) == (1000, 3, str(quarantine))
+    assert "3 rows break the contract" in caplog.text
+
+    assert fetch(ScriptedClient(), tmp_path / "r.csv", on_bad_rows="quarantine").quarantine_path is None
+    assert names(tmp_path) == [MANIFEST, "r.csv"]
+
+
+def test_a_quarantined_row_may_be_what_json_does_not_know():
+    stretch = stretches.Stretch(Bookmark("offset", 1, 1, 1), is_last=True)
+    stretch.bad = [BadRow("u", 0, "rating", "p", {"rating": float("nan")}), BadRow("u", 1, "", "p", (1, b"x"))]
+    assert [json.loads(line)["row"] for line in stretch.bad_lines().splitlines()] == ["{'rating': nan}", "(1, b'x')"]
+
+
+def test_bad_rows_fail_by_default(tmp_path):
+    rows = ratings(40)
+    rows[7] = rating(7) | {"rating": 9}
+    with (
+        serve(lambda _, query, __: page_of(rows, query)) as server,
+        MovielensClient(server.base_url, retries=0) as client,
+    ):
+        with pytest.raises(DataError, match="rating"):
+            fetch(client, tmp_path / "r.csv")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("value", ["ignore", None, ["fail"]])
+def test_what_becomes_of_bad_rows_is_one_of_two(tmp_path, value):
+    with pytest.raises(FatalError, match=r"on_bad_rows is .*: give 'fail' or 'quarantine'"):
+        fetch(ScriptedClient(), tmp_path / "r.csv", on_bad_rows=value)
+
+
+def test_an_unknown_ending_is_refused():
+    with pytest.raises(ValueError, match="cannot tell the file format"):
+        LocalOutput("ratings.txt")
+
+
+def test_rows_to_read_once_leave_nothing(tmp_path, short_stretches, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with fetched_rows(ScriptedClient(), WINDOW) as rows:
+        assert names(tmp_path) != []
+        assert rows.collect().equals(FRAME)
+    assert names(tmp_path) == []
+
+
+def test_progress_counts_rows_pages_and_what_was_there(tmp_path, short_stretches):
+    reports = []
+    client = ScriptedClient(7, FatalError("revoked"))
+    with pytest.raises(FatalError):
+        fetch(client, tmp_path / "r.csv", progress=reports.append)
+    assert [(report.rows, report.total, report.pages) for report in reports[:2]] == [(100, 1000, 1), (200, 1000, 2)]
+    client.fail_at = None
+    reports.clear()
+    fetch(client, tmp_path / "r.csv", progress=reports.append)
+    assert reports[-1].rows == 1000
+    assert reports[0].resumed_rows == reports[0].rows - 100 > 0
+
+
+def test_rate_and_time_left():
+    progress = Progress(rows=3000, total=5000, pages=3, seconds=2.0, resumed_rows=1000)
+    assert (progress.rate, progress.eta) == (1000.0, 2.0)
+    assert str(progress) == "3,000 of 5,000 (60 %) ratings, 1,000 a second, 2 s left"
+    assert str(Progress(3000, None, 3, 2.0)) == "3,000 ratings, 1,500 a second"
+    assert Progress(0, 10, 0, 0.0).eta is None
+    assert str(Progress(0, 0, 1, 1.0)) == "0 ratings, 0 a second"
+
+
+def test_progress_is_logged_every_few_seconds(caplog):
+    caplog.set_level("INFO")
+    log = LogProgress(logging.getLogger("fetch"), every=5.0)
+    for second in range(12):
+        log(Progress(second * 100, 1200, second, float(second)))
+    assert [re.match(r"[\d,]+", record.message)[0] for record in caplog.records] == ["500", "1,000"]
+
+
+def test_the_process_may_end_while_a_part_is_written():
+    code = (
+        "import threading; from airflow_movielens.client.fetch.background import Background;"
+        "Background().start(threading.Event().wait)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
