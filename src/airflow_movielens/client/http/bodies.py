@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.http.codings import CodingError, decode
@@ -94,16 +95,28 @@ def _sent(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
         raise ConnectionError("not a byte arrived behind the headers")
 
 
+def _arriving(response: BaseHTTPResponse) -> Iterator[bytes]:
+    if response.chunked:
+        return response.stream(_CODED_PIECE, decode_content=False)
+    # Not more than is there already: what came before a break is not lost.
+    return iter(partial(response.read1, PIECE, decode_content=False), b"")
+
+
 def _gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Some servers send a chunk a row."""
+    """Chunks in pieces: some servers send a chunk a row. What came before an error is given before it."""
     parts: list[bytes] = []
     size = 0
-    for chunk in chunks:
-        parts.append(chunk)
-        size += len(chunk)
-        if size >= PIECE:
+    try:
+        for chunk in chunks:
+            parts.append(chunk)
+            size += len(chunk)
+            if size >= PIECE:
+                yield b"".join(parts)
+                parts, size = [], 0
+    except Exception:
+        if parts:
             yield b"".join(parts)
-            parts, size = [], 0
+        raise
     if parts:
         yield b"".join(parts)
 

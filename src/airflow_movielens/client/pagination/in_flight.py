@@ -6,7 +6,7 @@ Their threads are daemons: a request that nobody waits for any more does not hol
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow_movielens.client.pagination.congestion import CongestionWindow
 
 _T = TypeVar("_T")
+_INTERRUPTIBLE_EVERY = 0.25
+"""Seconds."""
 
 
 class _Work(Generic[_T]):
@@ -54,7 +56,7 @@ def in_order(calls: Iterable[Callable[[], _T]], window: CongestionWindow) -> Ite
                     threads.append(_start(_work_on, work))
             if not pending:
                 return
-            yield pending.popleft().result()
+            yield result_of(pending.popleft())
     finally:
         for future in pending:
             future.cancel()
@@ -67,6 +69,17 @@ def begin(call: Callable[[], _T]) -> Future[_T]:
     future: Future[_T] = Future()
     _start(_Work(call, future).run)
     return future
+
+
+def result_of(future: Future[_T]) -> _T:
+    """Wait for a result, so that Ctrl-C gets through: once Polars is loaded, it does not end a wait without a timeout.
+
+    Raises:
+        Exception: What the call raised.
+    """
+    while not future.done():
+        wait([future], timeout=_INTERRUPTIBLE_EVERY)
+    return future.result()
 
 
 def _start(target: Callable[..., None], *arguments: Any) -> Thread:

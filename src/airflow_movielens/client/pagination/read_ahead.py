@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_movielens.client.pagination.in_flight import begin
+from airflow_movielens.client.pagination.in_flight import begin, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def read_ahead(
     coming = begin(partial(fetch, at))
     try:
         while True:
-            batch = check(coming.result(), at)
+            batch = check(result_of(coming), at)
             at = batch.bookmark
             if not batch.is_last:
                 coming = begin(partial(fetch, at))
