@@ -51,19 +51,16 @@ def check_repeated(page: Page, last: RowKey | None) -> None:
 
 
 def check_behind(rows: Rows, last: RowKey | None, table: Table, exchange: Exchange | None) -> None:
-    """Check that rows come behind ``last`` in the order of the table.
+    """Check that the good rows come behind ``last``, a good one, in the order of the table.
 
     Raises:
         RatingsChangedError: They do not.
     """
-    if last is None or rows.first is None:
+    if last is None or not len(rows.good):
         return
-    before, first = _key(last, table), _key(rows.first, table)
-    # Rows that are to be quarantined may hold anything.
-    if not all(isinstance(value, int) for value in (*before, *first)):
-        return
-    if first <= before:
-        message = f"the pages overlap: a page begins with {rows.first}, the page before ends with {last}"
+    first = rows.good.row(0)
+    if _key(first, table) <= _key(last, table):
+        message = f"the pages overlap: a page begins with {first}, the page before ends with {last}"
         raise RatingsChangedError(message, exchange)
 
 
@@ -89,6 +86,6 @@ def check_nothing_follows(page: Page, count: int, table: Table) -> None:
         raise RatingsChangedError(message, page.exchange)
 
 
-def _key(row: RowKey, table: Table) -> tuple[object, ...]:
-    values = dict(zip(table.column_names, row, strict=False))
-    return tuple(values.get(name) for name in table.key)
+def _key(row: RowKey, table: Table) -> RowKey:
+    values = dict(zip(table.column_names, row, strict=True))
+    return tuple(values[name] for name in table.key)

@@ -17,7 +17,7 @@ from airflow_movielens.client.pagination.checks import (
     check_nothing_follows,
     check_same_state,
 )
-from airflow_movielens.client.rows import Batch
+from airflow_movielens.client.rows import Batch, last_good
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ class SectionPages:
                 check_behind(page.rows, at.last, self._source.table, page.exchange)
                 if not page.rows.count:
                     raise RatingsChangedError(f"the API has no rows behind row {at.count} of {total}", page.exchange)
-                at = replace(at, count=at.count + page.rows.count, last=page.rows.last)
+                at = replace(at, count=at.count + page.rows.count, last=last_good(page.rows, at.last))
                 check_complete(max(at.count, total), total, self._source.table, page.exchange)
                 check_nothing_follows(page, at.count, self._source.table)
                 yield Batch(page.rows, at, is_last=at.count == total)

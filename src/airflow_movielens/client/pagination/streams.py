@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_movielens.client.errors import RetryableError
 from airflow_movielens.client.pagination.checks import check_behind, check_complete
 from airflow_movielens.client.pagination.read_ahead import read_ahead
-from airflow_movielens.client.rows import Batch
+from airflow_movielens.client.rows import Batch, last_good
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class SectionStream:
 
     def _check(self, rows: Rows, at: Bookmark) -> Batch:
         check_behind(rows, at.last, self._source.table, None)
-        behind = replace(at, count=at.count + rows.count, last=rows.last)
+        behind = replace(at, count=at.count + rows.count, last=last_good(rows, at.last))
         total = at.total or 0
         check_complete(max(behind.count, total), total, self._source.table, None)
         return Batch(rows, behind, is_last=behind.count == total)
