@@ -1,0 +1,359 @@
+"""A scenario played to its end, and what must hold meanwhile and then."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import threading
+from contextlib import contextmanager
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import polars as pl
+import tenacity.nap
+from hypothesis import event
+from unit.crashes import Death, Killed
+from unit.model import DISTURBING, SCHEMA, TRANSIENT, Row
+from unit.model_server import ModelServer, Query, Reply, serve
+
+from airflow_movielens.client import MovielensClient, MovielensError, Window
+from airflow_movielens.client.fetch import reading, stretches
+from airflow_movielens.client.fetch.fetching import fetch_ratings
+from airflow_movielens.client.fetch.local import LocalOutput
+from airflow_movielens.client.http import bodies, pace
+from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.writing import write_rows
+
+if TYPE_CHECKING:
+    from unit.scenarios import Run, Scenario
+
+PATIENCE = 60.0
+"""Seconds after which a run is said to hang."""
+SECRET = "s3cr3t-p4ssword"
+
+Outcome = dict[str, Any] | str
+"""The manifest, ``killed``, or the name of an error's type."""
+
+
+class Story:
+    """Plays a scenario.
+
+    Args:
+        scenario: What happens.
+        folder: A folder of its own.
+    """
+
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
+        self.scenario = scenario
+        self.model = scenario.model()
+        self.folder = folder / "data"
+        self.folder.mkdir()
+        self.output = self.folder / f"ratings{scenario.ending}"
+        self.old = b"of an earlier fetch" if scenario.has_old_file else None
+        if self.old is not None:
+            self.output.write_bytes(self.old)
+        self.runs: list[Run] = []
+        self.faults_forgiven = 0
+        self.changes_forgiven = 0
+        self.killing: Any = None
+
+    def play(self, way: Any) -> None:
+        """Run the fetch until it is done; check all that must hold.
+
+        Args:
+            way: How a run is run: `InProcess` or `SeveralProcesses`.
+        """
+        with serve(self._answer, 100 + 10 * self._most_requests()) as server:
+            try:
+                self._play(way, server)
+            finally:
+                self.server = server
+        assert len(server.requests) <= self._most_requests()
+
+    def _play(self, way: Any, server: ModelServer) -> None:
+        waiting = list(self.scenario.runs)
+        while True:
+            run = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            durable = self._durable_rows(run)
+            self.runs.append(run)
+            before = len(server.requests)
+            outcome = way(self, server).run(run)
+            event(f"a run: {'done' if isinstance(outcome, dict) else outcome}{' (resumed)' if durable else ''}")
+            self._check_nothing_asked_twice(server.requests[before:], durable)
+            self._check_visible(crashed=outcome == "killed")
+            if isinstance(outcome, dict):
+                self._check_result(run, outcome)
+                return
+            if outcome != "killed" and not self._may_fail(outcome, run):
+                raise AssertionError(f"{outcome} of {self.model.fired} and {self.model.now} changes")
+            if self._must_fail(run):
+                return
+
+    # ---------------------------------------------------------------- at each request
+
+    def _answer(self, query: Query, number: int) -> Reply:
+        if self.killing is not None:
+            self.killing(number)
+        self._check_output(self._content())
+        return self.model(query, number)
+
+    def _content(self) -> bytes | None:
+        try:
+            return self.output.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _check_output(self, content: bytes | None) -> None:
+        """What lies under the output's name is what lay there before, or one state of the data, whole."""
+        if content != self.old:
+            assert any(self._is_state(content, index, run) for index in self._seen() for run in self.runs), content
+
+    def _seen(self) -> range:
+        return range(self.model.now + 1)
+
+    def _is_state(self, content: bytes | None, index: int, run: Run) -> bool:
+        return content == self._reference(index, run)
+
+    def _reference(self, index: int, run: Run) -> bytes:
+        return reference(json.dumps(self._good(index, run)), self.output.name)
+
+    def _good(self, index: int, run: Run) -> list[Row]:
+        rows = self.model.states[index][1].rows(run.start, run.end)
+        return [row for row in rows if row["movieId"] - 1 not in self.model.broken]
+
+    def _bad(self, index: int, run: Run) -> int:
+        return len(self.model.states[index][1].rows(run.start, run.end)) - len(self._good(index, run))
+
+    # ---------------------------------------------------------------- behind each run
+
+    def _check_visible(self, *, crashed: bool) -> None:
+        content = self._content()
+        self._check_output(content)
+        manifest = self._manifest_file()
+        if manifest.exists():
+            told = json.loads(manifest.read_bytes())
+            assert content is not None
+            assert told["sha256"] == hashlib.sha256(content).hexdigest(), "a manifest beside a file it does not mean"
+        if not crashed:
+            assert not list(self.folder.rglob("*.new"))
+
+    def _manifest_file(self) -> Path:
+        return self.folder / f".{self.output.name}.manifest.json"
+
+    def _durable_rows(self, run: Run) -> int | None:
+        """How many rows the next run finds, if the server is still as it was."""
+        if not self.runs or not run.is_same_fetch(self.runs[-1]) or self._disturbances():
+            return None
+        for file in self.folder.glob(".partial-*/checkpoint.json"):
+            bookmark = json.loads(file.read_bytes())["bookmark"]
+            return bookmark and bookmark["count"]
+        return None
+
+    def _check_nothing_asked_twice(self, asked: list[Query], durable: int | None) -> None:
+        if durable is None or self._disturbances():
+            return
+        for query in asked:
+            offset = int(query["offset"] if "offset" in query else query["cursor"].split(".")[3])
+            assert offset >= durable - (self.scenario.speech.kind == "offset"), (offset, durable)
+
+    # ---------------------------------------------------------------- errors
+
+    def _disturbances(self) -> int:
+        return self.model.now + sum(fault in DISTURBING for fault in self.model.fired)
+
+    def _may_fail(self, error: str, run: Run) -> bool:
+        """Whether enough went wrong since the last time that a run had to fail."""
+        if self._must_fail(run):
+            return True
+        if error == "RatingsChangedError":
+            self.changes_forgiven += reading.ATTEMPTS
+            return self.changes_forgiven <= self._disturbances() + len(self.runs) - 1
+        if error in {"RetryableError", "DataError"}:
+            self.faults_forgiven += self.scenario.retries + 1
+            return self.faults_forgiven <= sum(fault in TRANSIENT for fault in self.model.fired)
+        return False
+
+    def _must_fail(self, run: Run) -> bool:
+        """Whether the server never tells the truth."""
+        lies = self.scenario.speech.lie != 0
+        is_bad = self.scenario.on_bad_rows == "fail" and any(self._bad(index, run) for index in self._seen())
+        return lies or is_bad
+
+    def _most_requests(self) -> int:
+        """A bound on the requests of all runs."""
+        scenario = self.scenario
+        most_rows = max(len(state.stars) for _, state in scenario.states) + 5
+        page = min(*(run.page_size for run in scenario.runs), scenario.speech.clamp or 12)
+        has_short_pages = any(what in {"short", "truncated", "empty"} for _, (what, _) in scenario.faults)
+        step = 1 if has_short_pages else max(page - 1, 1)
+        attempts = reading.ATTEMPTS * (len(scenario.runs) + len(scenario.faults) + len(scenario.states))
+        return attempts * (most_rows // step + 4 + 2 * scenario.concurrency) * (1 + scenario.retries)
+
+    # ---------------------------------------------------------------- at the end
+
+    def _check_result(self, run: Run, manifest: dict[str, Any]) -> None:
+        content = self._content()
+        assert content is not None
+        state = next((index for index in self._seen() if self._is_told(content, index, run, manifest)), None)
+        assert state is not None, f"no state of the data: {content!r}, {manifest}"
+        assert rows_of(content, self.output.name) == self._good(state, run)
+        bad = self._bad(state, run)
+        quarantine = self.folder / f"{self.output.name}.quarantine.ndjson"
+        assert manifest == json.loads(self._manifest_file().read_bytes()) | {"path": str(self.output)}
+        assert manifest["sha256"] == hashlib.sha256(content).hexdigest()
+        assert manifest["bytes"] == len(content)
+        assert (manifest["start_date"], manifest["end_date"]) == (run.start, run.end)
+        assert manifest["quarantine_path"] == (str(quarantine) if bad else None)
+        assert (len(quarantine.read_bytes().splitlines()) if bad else 0) == bad
+        expected = {self.output, self._manifest_file(), *([quarantine] if bad else [])}
+        assert set(self.folder.iterdir()) == expected
+        everything = b"".join(file.read_bytes() for file in expected)
+        assert SECRET.encode() not in everything
+
+    def _is_told(self, content: bytes, index: int, run: Run, manifest: dict[str, Any]) -> bool:
+        """Whether this is the state that the file holds and the manifest tells of."""
+        snapshot = None if self.scenario.speech.kind == "offset" else f"s{index}"
+        told = (manifest["rows"], manifest["quarantined"], manifest["snapshot"])
+        truth = (len(self._good(index, run)), self._bad(index, run), snapshot)
+        return self._is_state(content, index, run) and told == truth
+
+
+@lru_cache(1000)
+def reference(rows: str, name: str) -> bytes:
+    """The file that a fetch of these rows writes when nothing goes wrong."""
+    frame = pl.DataFrame(json.loads(rows), schema=SCHEMA)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        write_rows(frame.lazy(), path, FileFormat.of(name))
+        return path.read_bytes()
+
+
+def rows_of(content: bytes, name: str) -> list[Row]:
+    """Read a file back, not with the package's own code."""
+    if name.endswith(".parquet"):
+        frame = pl.read_parquet(content)
+        assert dict(frame.schema) == SCHEMA
+        return frame.to_dicts()
+    text = (gzip.decompress(content) if name.endswith(".gz") else content).decode()
+    if ".csv" in name:
+        rows = csv.DictReader(text.splitlines())
+        return [{key: float(value) if key == "rating" else int(value) for key, value in row.items()} for row in rows]
+    return json.loads(text) if name.endswith(".json") else [json.loads(line) for line in text.splitlines()]
+
+
+def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress: Any = None) -> dict[str, Any]:
+    """One run of a fetch."""
+    client = MovielensClient(
+        base_url,
+        "user",
+        SECRET,
+        page_size=run.page_size,
+        concurrency=scenario.concurrency,
+        retries=scenario.retries,
+        read_timeout=10.0,
+        total_timeout=20.0,
+    )
+    with (
+        client,
+        mock.patch.object(stretches, "ROWS_A_STRETCH", scenario.stretch),
+        mock.patch.object(bodies, "PIECE", scenario.piece),
+        given_up_after(PATIENCE, client),
+    ):
+        window = Window.of(run.start, run.end)
+        return fetch_ratings(
+            client, window, LocalOutput(output), on_bad_rows=scenario.on_bad_rows, progress=progress
+        ).to_dict()
+
+
+def told(error: MovielensError) -> str:
+    """The name of an error's type, if it tells no secret."""
+    return "SecretError" if SECRET in str(error) else type(error).__name__
+
+
+@contextmanager
+def given_up_after(seconds, client):
+    """Cut a client off that hangs, so that its test fails."""
+    timer = threading.Timer(seconds, client.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        assert timer.finished.is_set()
+
+
+class InProcess:
+    """Runs a fetch in this process; a kill throws it out and puts the files back to how they were then."""
+
+    def __init__(self, story: Story, server: ModelServer) -> None:
+        self._story = story
+        self._server = server
+
+    def run(self, run: Run) -> Outcome:
+        before = set(threading.enumerate())
+        death = Death(run.kill, self._story.folder)
+        try:
+            with death.lurking():
+                return fetch(
+                    self._story.scenario,
+                    run,
+                    self._server.base_url,
+                    self._story.output,
+                    progress=lambda _: death.step("progress"),
+                )
+        except Killed:
+            self._wait_for_threads(before)
+            death.bury()
+            return "killed"
+        except MovielensError as error:
+            return told(error)
+        finally:
+            self._wait_for_threads(before)
+
+    def _wait_for_threads(self, before: set[threading.Thread]) -> None:
+        for thread in set(threading.enumerate()) - before - set(self._server.threads):
+            thread.join(PATIENCE)
+            assert not thread.is_alive(), f"{thread.name} is left behind"
+
+
+class SeveralProcesses:
+    """Runs a fetch in a process of its own; a kill is a SIGKILL when a request arrives."""
+
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["hypothesis", "polars", "requests", "airflow_movielens.client.fetch"])
+
+    def __init__(self, story: Story, server: ModelServer) -> None:
+        self._story = story
+        self._server = server
+
+    def run(self, run: Run) -> Outcome:
+        here, there = self.context.Pipe(duplex=False)
+        arguments = (self._story.scenario, run, self._server.base_url, self._story.output, there)
+        process = self.context.Process(target=_fetch_alone, args=arguments)
+        dies_at = len(self._server.requests) + run.kill[1] if run.kill else None
+        self._story.killing = lambda number: process.kill() if number == dies_at else None
+        process.start()
+        there.close()
+        try:
+            outcome = here.recv()
+        except EOFError:
+            outcome = "killed"
+        process.join(PATIENCE)
+        assert process.exitcode == (-9 if outcome == "killed" else 0)
+        return outcome
+
+
+def _fetch_alone(scenario: Scenario, run: Run, base_url: str, output: Path, to: Any) -> None:
+    """The fetch of `SeveralProcesses`."""
+    with mock.patch.object(pace, "sleep"), mock.patch.object(tenacity.nap, "time"):
+        try:
+            to.send(fetch(scenario, run, base_url, output))
+        except MovielensError as error:
+            to.send(told(error))
