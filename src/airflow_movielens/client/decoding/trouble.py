@@ -25,7 +25,7 @@ def readable_as(form: str, exchange: Exchange) -> Iterator[None]:
 
     try:
         yield
-    except (ValueError, RecursionError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (ValueError, OSError, RecursionError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise BadAnswerError(f"the API's answer is not {form} ({_in_short(error)})", exchange) from error
 
 
