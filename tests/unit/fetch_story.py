@@ -6,10 +6,10 @@ import csv
 import gzip
 import hashlib
 import json
+import signal
 import threading
 from contextlib import contextmanager
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from hypothesis import event
 from unit.crashes import Death, Killed
 from unit.model import DISTURBING, SCHEMA, TRANSIENT, Row
 from unit.model_server import ModelServer, Query, Reply, serve
+from unit.warm_processes import CONTEXT
 
 from airflow_movielens.client import MovielensClient, MovielensError, Window
 from airflow_movielens.client.fetch import reading, stretches
@@ -55,9 +56,13 @@ class Story:
         self.folder = folder / "data"
         self.folder.mkdir()
         self.output = self.folder / f"ratings{scenario.ending}"
+        self.quarantine = self.folder / f"{self.output.name}.quarantine.ndjson"
+        self.manifest = self.folder / f".{self.output.name}.manifest.json"
         self.old = b"of an earlier fetch" if scenario.has_old_file else None
         if self.old is not None:
             self.output.write_bytes(self.old)
+            self.quarantine.write_bytes(b"of an earlier fetch, too")
+            self.manifest.write_text(json.dumps({"sha256": hashlib.sha256(self.old).hexdigest()}))
         self.runs: list[Run] = []
         self.faults_forgiven = 0
         self.changes_forgiven = 0
@@ -70,10 +75,7 @@ class Story:
             way: How a run is run: `InProcess` or `SeveralProcesses`.
         """
         with serve(self._answer, 100 + 10 * self._most_requests()) as server:
-            try:
-                self._play(way, server)
-            finally:
-                self.server = server
+            self._play(way, server)
         assert len(server.requests) <= self._most_requests()
 
     def _play(self, way: Any, server: ModelServer) -> None:
@@ -86,7 +88,7 @@ class Story:
             outcome = way(self, server).run(run)
             event(f"a run: {'done' if isinstance(outcome, dict) else outcome}{' (resumed)' if durable else ''}")
             self._check_nothing_asked_twice(server.requests[before:], durable)
-            self._check_visible(crashed=outcome == "killed")
+            self._check_visible()
             if isinstance(outcome, dict):
                 self._check_result(run, outcome)
                 return
@@ -132,19 +134,13 @@ class Story:
 
     # ---------------------------------------------------------------- behind each run
 
-    def _check_visible(self, *, crashed: bool) -> None:
+    def _check_visible(self) -> None:
         content = self._content()
         self._check_output(content)
-        manifest = self._manifest_file()
-        if manifest.exists():
-            told = json.loads(manifest.read_bytes())
+        if self.manifest.exists():
+            told = json.loads(self.manifest.read_bytes())
             assert content is not None
             assert told["sha256"] == hashlib.sha256(content).hexdigest(), "a manifest beside a file it does not mean"
-        if not crashed:
-            assert not list(self.folder.rglob("*.new"))
-
-    def _manifest_file(self) -> Path:
-        return self.folder / f".{self.output.name}.manifest.json"
 
     def _durable_rows(self, run: Run) -> int | None:
         """How many rows the next run finds, if the server is still as it was."""
@@ -204,14 +200,13 @@ class Story:
         assert state is not None, f"no state of the data: {content!r}, {manifest}"
         assert rows_of(content, self.output.name) == self._good(state, run)
         bad = self._bad(state, run)
-        quarantine = self.folder / f"{self.output.name}.quarantine.ndjson"
-        assert manifest == json.loads(self._manifest_file().read_bytes()) | {"path": str(self.output)}
+        assert manifest == json.loads(self.manifest.read_bytes()) | {"path": str(self.output)}
         assert manifest["sha256"] == hashlib.sha256(content).hexdigest()
         assert manifest["bytes"] == len(content)
         assert (manifest["start_date"], manifest["end_date"]) == (run.start, run.end)
-        assert manifest["quarantine_path"] == (str(quarantine) if bad else None)
-        assert (len(quarantine.read_bytes().splitlines()) if bad else 0) == bad
-        expected = {self.output, self._manifest_file(), *([quarantine] if bad else [])}
+        assert manifest["quarantine_path"] == (str(self.quarantine) if bad else None)
+        assert (len(self.quarantine.read_bytes().splitlines()) if bad else 0) == bad
+        expected = {self.output, self.manifest, *([self.quarantine] if bad else [])}
         assert set(self.folder.iterdir()) == expected
         everything = b"".join(file.read_bytes() for file in expected)
         assert SECRET.encode() not in everything
@@ -326,27 +321,25 @@ class InProcess:
 class SeveralProcesses:
     """Runs a fetch in a process of its own; a kill is a SIGKILL when a request arrives."""
 
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["hypothesis", "polars", "requests", "airflow_movielens.client.fetch"])
-
     def __init__(self, story: Story, server: ModelServer) -> None:
         self._story = story
         self._server = server
 
     def run(self, run: Run) -> Outcome:
-        here, there = self.context.Pipe(duplex=False)
+        here, there = CONTEXT.Pipe(duplex=False)
         arguments = (self._story.scenario, run, self._server.base_url, self._story.output, there)
-        process = self.context.Process(target=_fetch_alone, args=arguments)
+        process = CONTEXT.Process(target=_fetch_alone, args=arguments)
         dies_at = len(self._server.requests) + run.kill[1] if run.kill else None
         self._story.killing = lambda number: process.kill() if number == dies_at else None
         process.start()
         there.close()
+        assert here.poll(PATIENCE), "the fetch hangs"
         try:
             outcome = here.recv()
         except EOFError:
             outcome = "killed"
         process.join(PATIENCE)
-        assert process.exitcode == (-9 if outcome == "killed" else 0)
+        assert process.exitcode == (-signal.SIGKILL if outcome == "killed" else 0)
         return outcome
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from unit.scripted_server import Answer, page_of, ratings, serve
 
-from airflow_movielens.client import MovielensClient, RatingsChangedError, RetryableError
+from airflow_movielens.client import MovielensClient, RatingsChangedError
 from airflow_movielens.client.rows import Bookmark
 
 ROWS = ratings(100)
@@ -172,13 +172,13 @@ def test_a_stream_that_ends_early_is_asked_for_the_rest():
         assert [query["offset"] for _, query, _ in server.requests] == ["0", "10", "60"]
 
 
-def test_a_stream_that_never_gets_further_is_given_up():
+def test_a_stream_without_the_rows_that_were_announced_is_an_error():
     def script(path, query, number):
         answer = stream()(path, query, number)
         return Answer(b"", headers=answer.headers) if number else answer
 
     with serve(script) as server, client_of(server) as client:
-        with pytest.raises(RetryableError, match="ended at row 10 of 100"):
+        with pytest.raises(RatingsChangedError, match="announced 100 ratings but 10 can be read"):
             list(client.read_batches())
 
 

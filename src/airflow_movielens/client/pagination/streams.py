@@ -48,6 +48,7 @@ class SectionStream:
         """The next piece; an answer that broke off is asked for again, from the row behind ``at``."""
 
         def piece(*, quarantine: bool = False) -> Rows:
+            is_new = self._open is None or quarantine
             if self._open is None or quarantine:
                 self._open = self._source.stream(at, quarantine=quarantine)
             try:
@@ -55,10 +56,13 @@ class SectionStream:
                 if at.count + rows.count == at.total and (more := next(self._open, None)) is not None:
                     check_complete(at.total + more.count, at.total, self._source.table, None)
                 return rows
-            except Exception as error:
+            except StopIteration:
                 self._open = None
-                if isinstance(error, StopIteration):
-                    raise RetryableError(f"the API's stream ended at row {at.count} of {at.total}") from None
+                if is_new:  # not cut off: the server has no more
+                    check_complete(at.count, at.total, self._source.table, None)
+                raise RetryableError(f"the API's stream ended at row {at.count} of {at.total}") from None
+            except Exception:
+                self._open = None
                 raise
 
         return self._source.retrying(piece, partial(piece, quarantine=True))
