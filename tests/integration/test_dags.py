@@ -99,20 +99,20 @@ def test_the_books_dags_run_with_only_the_import_changed(run_day, airflow, truth
 
 def test_a_trigger_timetable_without_dates_fetches_the_day_before(run_day, airflow):
     run = run_day("daily_trigger", "2000-11-20")
-    assert run.results["fetch_ratings"] == {
+    expected = {
         "path": str(airflow / "daily_trigger.csv"),
         "start_date": "2000-11-20",
         "end_date": "2000-11-21",
         "rows": 1055,
-        "source": run.results["fetch_ratings"]["source"],
     }
+    assert run.results["fetch_ratings"].items() >= expected.items()
 
 
 def test_many_windows_are_mapped_and_their_manifests_ranked(run_day, airflow):
     run = run_day("mapped", "2000-11-25")
     assert run.state == "success", run.log
     assert run.results["rank_movies"]["files"] == 2
-    counts = {file.stem: len(pl.read_parquet(file)) for file in airflow.glob("mapped/*")}
+    counts = {file.stem: len(pl.read_parquet(file)) for file in airflow.glob("mapped/*.parquet")}
     assert counts == {"20": 1055, "21": 1475}
 
 

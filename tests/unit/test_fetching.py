@@ -3,9 +3,12 @@
 import hashlib
 import json
 import logging
+import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -261,3 +264,25 @@ def test_the_process_may_end_while_a_part_is_written():
         "Background().start(threading.Event().wait)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_the_main_thread_can_be_stopped_while_the_file_is_written(tmp_path, monkeypatch):
+    never = threading.Event()
+
+    def write(*_):
+        assert threading.current_thread() is not threading.main_thread()
+        os.kill(os.getpid(), signal.SIGTERM)
+        never.wait()
+
+    def stop(*_):
+        raise SystemExit("asked to stop")
+
+    monkeypatch.setattr("airflow_movielens.client.fetch.fetching.write_rows", write)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with pytest.raises(SystemExit, match="asked to stop"):
+            fetch(ScriptedClient(), tmp_path / "r.csv")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        never.set()
+    assert names(tmp_path) == []

@@ -1,3 +1,4 @@
+import fcntl
 import gzip
 import json
 
@@ -7,6 +8,7 @@ from unit.scripted_server import ratings
 
 from airflow_movielens.ratings.durable import remove_dead_partials, whole_file
 from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.locks import try_lock
 from airflow_movielens.ratings.reading import scan_files
 from airflow_movielens.ratings.schema import MOVIES, RATINGS
 from airflow_movielens.ratings.writing import write_table
@@ -98,6 +100,18 @@ def test_a_name_with_brackets_is_a_name(tmp_path, ending):
     write_table(FRAME[:3].lazy(), tmp_path / f"r1.{ending}")
     write_table(FRAME[3:9].lazy(), tmp_path / f"r[1].{ending}")
     assert scan_files([tmp_path / f"r[1].{ending}"], RATINGS).collect().equals(FRAME[3:9])
+
+
+def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(tmp_path, monkeypatch):
+    path, flock = tmp_path / "lock", fcntl.flock
+
+    def slow(descriptor, operation):
+        path.unlink()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", slow)
+    assert try_lock(path) is None
+    assert try_lock(path, create=True) is None
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.rows import BadRow, Batch, Bookmark
 
-ROWS_A_STRETCH = 250_000
+ROWS_A_STRETCH = 125_000
 SECONDS_A_STRETCH = 2.0
 SHARE_OF_THE_TIME = 0.02
 """Stretches of a fetch that takes long become longer, so that there are never many more than a few hundred."""
