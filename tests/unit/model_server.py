@@ -74,6 +74,12 @@ class ModelServer:
         if self.failure is not None:
             raise self.failure
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Answer nothing meanwhile: not a request either whose client is gone."""
+        with self._lock:
+            yield
+
     @property
     def threads(self) -> list[threading.Thread]:
         return list(self._threads)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, note, settings
 from unit.fetch_story import InProcess, SeveralProcesses, Story
 from unit.scenarios import scenarios
 
-EXAMPLES = int(os.environ.get("FETCH_EXAMPLES", "400"))
+EXAMPLES = int(os.environ.get("FETCH_EXAMPLES", "500"))
 as_many = settings(
     deadline=None,
     derandomize="FETCH_EXAMPLES" not in os.environ,
