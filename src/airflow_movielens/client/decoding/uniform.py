@@ -1,4 +1,4 @@
-"""JSON rows of numbers that all look alike, five times as fast as a JSON parser reads them, and as strictly.
+"""JSON rows of numbers that all look alike, three times as fast as a JSON parser reads them.
 
 Without its digits, such a text is one row's skeleton over and over. With the skeletons proven, only the numbers are
 left to read, which a CSV parser does.
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from airflow_movielens.ratings.schema import Table
 
 _NUMERIC = b"0123456789."
+_AS_CSV = bytes.maketrans(b"}:{", b"\n,,")
+_ALL_BUT = bytes(range(256)).translate(None, _NUMERIC + b",:}")
 _FEWEST_BYTES = 32_768
 """Below, the fixed cost of the CSV parser is more than is saved."""
 
@@ -22,8 +24,7 @@ _FEWEST_BYTES = 32_768
 def read_uniform(text: bytes, table: Table, between: bytes) -> pl.DataFrame | None:
     """Read objects that all have the table's keys, in one order, without spaces, and numbers as values.
 
-    Accepted beyond JSON's grammar is only ``.5`` for ``0.5`` if elsewhere in the text a digit too many (``3.50``)
-    makes up for it: the values are the same.
+    Accepted beyond JSON's grammar are numbers such as ``007``, ``4.`` and ``.5``, whose value is plain all the same.
 
     Args:
         text: The objects, with ``between`` between them.
@@ -52,10 +53,9 @@ def read_uniform(text: bytes, table: Table, between: bytes) -> pl.DataFrame | No
         rows = pl.read_csv(numbers, schema=_slots(names, table), has_header=False, quote_char=None)
     except pl.exceptions.PolarsError:
         return None
-    # Without the query engine, of which each use costs a tenth of a millisecond.
-    columns = pl.DataFrame([rows[name] for name in names])
+    columns = rows.select(names)
     has_all = len(rows) == count and not any(column.null_count() for column in columns)
-    return columns if has_all and _shortest_length(columns, numbers) == len(numbers) else None
+    return columns if has_all else None
 
 
 def _names(head: bytes) -> list[str]:
@@ -72,12 +72,8 @@ def _numbers_only(text: bytes, between: bytes) -> bytes:
 
     All slots, and what lies before the first comma, are empty if there is no digit but in the numbers.
     """
-    replaced = {ord("}"): ord("\n"), ord(":"): ord(","), ord("{"): ord(",")}
-    table = bytes(replaced.get(byte, byte) for byte in range(256))
-    kept = _NUMERIC + b",:}"
-    if between == b"\n":
-        kept += b"{"
-    numbers = text.translate(table, bytes(byte for byte in range(256) if byte not in kept))
+    dropped = _ALL_BUT.translate(None, b"{") if between == b"\n" else _ALL_BUT
+    numbers = text.translate(_AS_CSV, dropped)
     # Commas between objects stay; the first object has none before it.
     return numbers if between == b"\n" else b"," + numbers
 
@@ -91,18 +87,3 @@ def _slots(names: list[str], table: Table) -> dict[str, Any]:
         # No number is a Boolean: one in the wrong slot is an error.
         schema |= {f"key {name}": pl.Boolean, name: pl.Float64 if dtype == pl.Float32 else dtype}
     return schema
-
-
-def _shortest_length(columns: pl.DataFrame, numbers: bytes) -> int:
-    """How long the text of `_numbers_only` is if no number has a digit too many, such as a leading zero."""
-    separators = len(columns) * (2 * columns.width + 1)
-    # Whole stars have one digit, half stars a point and a digit more.
-    digits = sum(_digits(column) if column.dtype.is_integer() else len(column) for column in columns)
-    return separators + digits + 2 * numbers.count(b".")
-
-
-def _digits(numbers: pl.Series) -> int:
-    """How many digits whole numbers from 0 on have together."""
-    fewest, most = (len(str(number)) for number in (numbers.min(), numbers.max()))
-    longer = (int((numbers >= 10**digits).sum()) for digits in range(fewest, most))
-    return fewest * len(numbers) + sum(longer)
