@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
 import json
-import signal
-import threading
-from contextlib import ExitStack, contextmanager
-from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
-import polars as pl
-import tenacity.nap
 from hypothesis import event
-from unit.crashes import Death, Killed
-from unit.model import DISTURBING, SCHEMA, TRANSIENT, Row
+from unit.fetch_runs import SECRET
+from unit.fetched_files import reference, rows_of
+from unit.model import DISTURBING, TRANSIENT, Row
 from unit.model_server import ModelServer, Query, Reply, serve
-from unit.warm_processes import CONTEXT
 
-from airflow_movielens.client import MovielensClient, MovielensError, Window
-from airflow_movielens.client.decoding import arrow, ndjson, uniform
-from airflow_movielens.client.fetch import reading, stretches
-from airflow_movielens.client.fetch.fetching import fetch_ratings
-from airflow_movielens.client.fetch.local import LocalOutput
-from airflow_movielens.client.http import bodies, pace
-from airflow_movielens.ratings.formats import FileFormat
-from airflow_movielens.ratings.writing import write_rows
+from airflow_movielens.client.fetch import reading
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from unit.scenarios import Run, Scenario
 
-PATIENCE = 60.0
-"""Seconds after which a run is said to hang."""
-SECRET = "s3cr3t-p4ssword"
-
-Outcome = dict[str, Any] | str
-"""The manifest, ``killed``, or the name of an error's type."""
+    from airflow_movielens.client.fetch import Progress
 
 
 class Story:
@@ -67,7 +47,10 @@ class Story:
         self.runs: list[Run] = []
         self.faults_forgiven = 0
         self.changes_forgiven = 0
+        self.reported: list[Progress] = []
+        """What the run that plays now told of its progress."""
         self.killing: Any = None
+        """Called with the number of each request."""
 
     def play(self, way: Any) -> None:
         """Run the fetch until it is done; check all that must hold.
@@ -86,11 +69,14 @@ class Story:
             durable = self._durable_rows(run)
             self.runs.append(run)
             self.model.speech = run.speech
+            self.reported = []
             before = len(server.requests)
             outcome = way(self, server).run(run)
             event(f"a run: {'done' if isinstance(outcome, dict) else outcome}{' (resumed)' if durable else ''}")
             self._check_nothing_asked_twice(server.requests[before:], durable)
             self._check_visible()
+            if outcome == "killed":
+                self._check_little_is_lost()
             if isinstance(outcome, dict):
                 self._check_result(run, outcome)
                 return
@@ -148,10 +134,20 @@ class Story:
         """How many rows the next run finds, if the server is still as it was."""
         if not self.runs or not run.goes_on(self.runs[-1]) or self._disturbances():
             return None
+        return self._kept()
+
+    def _kept(self) -> int:
         for file in self.folder.glob(".partial-*/checkpoint.json"):
-            bookmark = json.loads(file.read_bytes())["bookmark"]
-            return bookmark and bookmark["count"]
-        return None
+            return (json.loads(file.read_bytes())["bookmark"] or {"count": 0})["count"]
+        return 0
+
+    def _check_little_is_lost(self) -> None:
+        """But for a stretch that is being gathered, and one that is being written, all that came is durable."""
+        if not self.reported or self._disturbances():
+            return
+        counts = [self.reported[0].resumed_rows, *(progress.rows for progress in self.reported)]
+        batch = max(after - before for before, after in pairwise(counts))
+        assert counts[-1] - self._kept() <= 2 * (self.scenario.stretch + batch)
 
     def _check_nothing_asked_twice(self, asked: list[Query], durable: int | None) -> None:
         if durable is None or self._disturbances():
@@ -220,153 +216,3 @@ class Story:
         counts = (len(self._good(index, run)), self._bad(index, run))
         is_told = manifest["snapshot"] in names and (manifest["rows"], manifest["quarantined"]) == counts
         return is_told and self._is_state(content, index, run)
-
-
-@lru_cache(1000)
-def reference(rows: str, name: str) -> bytes:
-    """The file that a fetch of these rows writes when nothing goes wrong."""
-    frame = pl.DataFrame(json.loads(rows), schema=SCHEMA)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        write_rows(frame.lazy(), path, FileFormat.of(name))
-        return path.read_bytes()
-
-
-def rows_of(content: bytes, name: str) -> list[Row]:
-    """Read a file back, not with the package's own code."""
-    if name.endswith(".parquet"):
-        frame = pl.read_parquet(content)
-        assert dict(frame.schema) == SCHEMA
-        return frame.to_dicts()
-    text = (gzip.decompress(content) if name.endswith(".gz") else content).decode()
-    if ".csv" in name:
-        rows = csv.DictReader(text.splitlines())
-        return [{key: float(value) if key == "rating" else int(value) for key, value in row.items()} for row in rows]
-    return json.loads(text) if name.endswith(".json") else [json.loads(line) for line in text.splitlines()]
-
-
-def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress: Any = None) -> dict[str, Any]:
-    """One run of a fetch."""
-    client = MovielensClient(
-        base_url,
-        "user",
-        SECRET,
-        page_size=run.page_size,
-        concurrency=scenario.concurrency,
-        retries=scenario.retries,
-        read_timeout=10.0,
-        total_timeout=20.0,
-    )
-    with (
-        client,
-        mock.patch.object(stretches, "ROWS_A_STRETCH", scenario.stretch),
-        in_small_pieces(scenario.piece),
-        given_up_after(PATIENCE, client),
-    ):
-        window = Window.of(run.start, run.end)
-        return fetch_ratings(
-            client, window, LocalOutput(output), on_bad_rows=scenario.on_bad_rows, progress=progress
-        ).to_dict()
-
-
-@contextmanager
-def in_small_pieces(size):
-    """Let what is meant for megabytes happen to a few rows."""
-    limits = [
-        (bodies, "PIECE"),
-        (ndjson, "_BYTES_AT_ONCE"),
-        (arrow, "_BYTES_AT_ONCE"),
-        (arrow, "_ROWS_AT_ONCE"),
-        (uniform, "_FEWEST_BYTES"),
-    ]
-    with ExitStack() as stack:
-        for module, name in limits:
-            stack.enter_context(mock.patch.object(module, name, size))
-        yield
-
-
-def told(error: MovielensError) -> str:
-    """The name of an error's type, if it tells no secret."""
-    return "SecretError" if SECRET in str(error) else type(error).__name__
-
-
-@contextmanager
-def given_up_after(seconds, client):
-    """Cut a client off that hangs, so that its test fails."""
-    timer = threading.Timer(seconds, client.close)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        assert timer.finished.is_set()
-
-
-class InProcess:
-    """Runs a fetch in this process; a kill throws it out and puts the files back to how they were then."""
-
-    def __init__(self, story: Story, server: ModelServer) -> None:
-        self._story = story
-        self._server = server
-
-    def run(self, run: Run) -> Outcome:
-        before = set(threading.enumerate())
-        death = Death(run.kill, self._story.folder)
-        try:
-            with death.lurking():
-                return fetch(
-                    self._story.scenario,
-                    run,
-                    self._server.base_url,
-                    self._story.output,
-                    progress=lambda _: death.step("progress"),
-                )
-        except Killed:
-            self._wait_for_threads(before)
-            with self._server.paused():
-                death.bury()
-            return "killed"
-        except MovielensError as error:
-            return told(error)
-        finally:
-            self._wait_for_threads(before)
-
-    def _wait_for_threads(self, before: set[threading.Thread]) -> None:
-        for thread in set(threading.enumerate()) - before - set(self._server.threads):
-            thread.join(PATIENCE)
-            assert not thread.is_alive(), f"{thread.name} is left behind"
-
-
-class SeveralProcesses:
-    """Runs a fetch in a process of its own; a kill is a SIGKILL when a request arrives."""
-
-    def __init__(self, story: Story, server: ModelServer) -> None:
-        self._story = story
-        self._server = server
-
-    def run(self, run: Run) -> Outcome:
-        here, there = CONTEXT.Pipe(duplex=False)
-        arguments = (self._story.scenario, run, self._server.base_url, self._story.output, there)
-        process = CONTEXT.Process(target=_fetch_alone, args=arguments)
-        dies_at = len(self._server.requests) + run.kill[1] if run.kill else None
-        self._story.killing = lambda number: process.kill() if number == dies_at else None
-        process.start()
-        there.close()
-        assert here.poll(PATIENCE), "the fetch hangs"
-        try:
-            outcome = here.recv()
-        except EOFError:
-            outcome = "killed"
-        process.join(PATIENCE)
-        assert process.exitcode == (-signal.SIGKILL if outcome == "killed" else 0)
-        return outcome
-
-
-def _fetch_alone(scenario: Scenario, run: Run, base_url: str, output: Path, to: Any) -> None:
-    """The fetch of `SeveralProcesses`."""
-    with mock.patch.object(pace, "sleep"), mock.patch.object(tenacity.nap, "time"):
-        try:
-            to.send(fetch(scenario, run, base_url, output))
-        except MovielensError as error:
-            to.send(told(error))

@@ -174,8 +174,12 @@ class Model:
         ]
 
     def _can_be_told(self, fault: str, at: _Asked) -> bool:
-        """Without a total, a page that lacks rows is the end for all that a client can know."""
-        return self.speech.total or fault not in {"empty", "short"} or (fault == "empty" and at.offset > 0)
+        """Whether a client can know: a page that lacks rows may be the last one, if no total tells otherwise."""
+        if fault not in {"empty", "short", "truncated"}:
+            return True
+        if self.speech.lie:
+            return False
+        return self.speech.total or fault == "truncated" or (fault == "empty" and at.offset > 0)
 
     def _asked(self, query: Query) -> _Asked | None:
         is_in_snapshot = self.speech.kind != "offset" and "cursor" in query

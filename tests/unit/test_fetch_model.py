@@ -11,7 +11,8 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, given, note, settings
-from unit.fetch_story import InProcess, SeveralProcesses, Story
+from unit.fetch_runs import InProcess, SeveralProcesses
+from unit.fetch_story import Story
 from unit.scenarios import scenarios
 
 EXAMPLES = int(os.environ.get("FETCH_EXAMPLES", "500"))

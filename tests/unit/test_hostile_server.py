@@ -11,7 +11,7 @@ import traceback
 from dataclasses import dataclass
 
 import pytest
-from unit.fetch_story import given_up_after
+from unit.fetch_runs import PATIENCE, given_up_after
 from unit.hostile_server import PASSWORD, USER, serving
 
 from airflow_movielens.client import (
@@ -107,7 +107,7 @@ def true_file(servers, tmp_path_factory):
 
 
 def fetch(server, output):
-    with MovielensClient(server.base_url, USER, PASSWORD, **SETTINGS) as client, given_up_after(60.0, client):
+    with MovielensClient(server.base_url, USER, PASSWORD, **SETTINGS) as client, given_up_after(PATIENCE, client):
         return fetch_ratings(client, Window.of(*DAYS), LocalOutput(output))
 
 
