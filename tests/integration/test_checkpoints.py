@@ -26,7 +26,7 @@ def test_a_retry_goes_on_from_the_task_state_store(airflow, run_day, connection,
         return page_of(ROWS, query)
 
     with serve(script) as server:
-        connection(host=server.base_url)
+        connection(host=server.base_url, extra='{"concurrency": 1}')
         run = run_day("breaks_off")
         offsets = [int(query["offset"]) for _, query, _ in server.requests]
     assert run.state == "success", run.log

@@ -136,7 +136,8 @@ def test_the_sensor_waits_out_an_outage_until_its_timeout(run_day, connection):
     connection(port=9)
     run = run_day("sensor_reschedule_skip", "2000-11-20")
     assert run.tasks == {"wait": "skipped"}
-    assert "The API cannot be asked now, waiting on: no connection to the API" in run.log
+    assert "The API cannot be asked now, waiting on: gave up after 4 attempts" in run.log
+    assert "no connection to the API" in run.log
 
 
 def test_the_sensor_waits_for_enough_ratings(run_day):

@@ -191,7 +191,7 @@ def test_a_task_that_is_asked_to_stop_stops_and_leaves_only_what_a_retry_goes_on
     before = signal.signal(signal.SIGTERM, lambda *_: operator.on_kill())  # as Airflow's task runner does
     try:
         with serve(script) as server:
-            connection(host=server.base_url, extra='{"page_size": 10}')
+            connection(host=server.base_url, extra='{"page_size": 10, "concurrency": 1}')
             operator._start_date, operator._end_date = "1970-01-02", "1970-01-03"
             with pytest.raises(SystemExit, match="asked to stop"):
                 operator.execute({})

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from airflow_movielens.client.rows import Rows
     from airflow_movielens.ratings.schema import Table
 
-_ROWS_AT_ONCE = 200_000
-_BYTES_AT_ONCE = 8 << 20
+_ROWS_AT_ONCE = 50_000
+_BYTES_AT_ONCE = 2 << 20
 
 
 class ArrowDecoder:

@@ -10,6 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars as pl
 
     from airflow_movielens.ratings.schema import Table
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 _NUMERIC = b"0123456789."
 _AS_CSV = bytes.maketrans(b"}:{", b"\n,,")
 _ALL_BUT = bytes(range(256)).translate(None, _NUMERIC + b",:}")
+_PIECE = 65_536
 _FEWEST_BYTES = 32_768
 """Below, the fixed cost of the CSV parser is more than is saved."""
 
@@ -43,12 +46,9 @@ def read_uniform(text: bytes, table: Table, between: bytes) -> pl.DataFrame | No
     names = _names(head)
     if b"-" in head or sorted(names) != sorted(table.column_names):
         return None
-    template = head.translate(None, _NUMERIC) + between
-    skeleton = text.translate(None, _NUMERIC)
-    count = len(skeleton) // len(template) + 1
-    if len(skeleton) != len(template) * count - len(between) or not (template * count).startswith(skeleton):
+    count, numbers = _proven(text, head.translate(None, _NUMERIC) + between, between)
+    if not count:
         return None
-    numbers = _numbers_only(text, between)
     try:
         rows = pl.read_csv(numbers, schema=_slots(names, table), has_header=False, quote_char=None)
     except pl.exceptions.PolarsError:
@@ -67,15 +67,35 @@ def _names(head: bytes) -> list[str]:
     return [name for name, value in pairs if type(value) in {int, float}] if isinstance(pairs, list) else []
 
 
-def _numbers_only(text: bytes, between: bytes) -> bytes:
-    """A line for each row: comma, slot of the first key, comma, number, comma, slot of the next key, and so on.
+def _proven(text: bytes, template: bytes, between: bytes) -> tuple[int, bytes]:
+    """How many rows a text has, and a line for each; no rows if it is not one skeleton over and over.
 
-    All slots, and what lies before the first comma, are empty if there is no digit but in the numbers.
+    A line is: comma, slot of the first key, comma, number, comma, slot of the next key, and so on. All slots, and what
+    lies before the first comma, are empty if there is no digit but in the numbers.
     """
+    expected = template * (2 * _PIECE // len(template))
     dropped = _ALL_BUT.translate(None, b"{") if between == b"\n" else _ALL_BUT
-    numbers = text.translate(_AS_CSV, dropped)
-    # Commas between objects stay; the first object has none before it.
-    return numbers if between == b"\n" else b"," + numbers
+    length, lines = 0, []
+    for piece in _pieces(text, b"}" + between):
+        skeleton = piece.translate(None, _NUMERIC) + between
+        if len(skeleton) % len(template) or not expected.startswith(skeleton):
+            return 0, b""
+        length += len(skeleton)
+        lines.append(piece.translate(_AS_CSV, dropped))
+    # Commas between objects stay; what is cut off between pieces, and what the first object lacks, is put back.
+    comma = b"" if between == b"\n" else b","
+    return length // len(template), comma + comma.join(lines)
+
+
+def _pieces(text: bytes, end_of_row: bytes) -> Iterator[bytes]:
+    """The text cut between rows, into pieces that fit into the processor's cache."""
+    start = 0
+    # What ends between two rows leaves an empty piece, which is no row.
+    while start <= len(text):
+        found = text.find(end_of_row, start + _PIECE)
+        end = found + 1 if found >= 0 else len(text)
+        yield text[start:end]
+        start = end + 1
 
 
 def _slots(names: list[str], table: Table) -> dict[str, Any]:

@@ -19,6 +19,7 @@ LAYOUT = 1
 
 
 CHECKPOINT_NAME = "checkpoint.json"
+_BYTES_AT_ONCE = 1 << 16
 
 
 class Checkpoints(Protocol):
@@ -62,13 +63,13 @@ class Checkpoint:
     bookmark: Bookmark | None = field(default=None)
     is_complete: bool = False
 
-    def with_file(self, name: str, content: bytes | memoryview) -> Checkpoint:
+    def with_file(self, path: Path) -> Checkpoint:
         """The checkpoint with one more file."""
         return replace(
             self,
-            files=(*self.files, name),
-            size=self.size + len(content),
-            checksum=crc32(content, self.checksum),
+            files=(*self.files, path.name),
+            size=self.size + path.stat().st_size,
+            checksum=_checksum(path, self.checksum),
         )
 
     def matches(self, paths: Sequence[Path]) -> bool:
@@ -77,7 +78,7 @@ class Checkpoint:
             return False
         checksum = 0
         for path in paths:
-            checksum = crc32(path.read_bytes(), checksum)
+            checksum = _checksum(path, checksum)
         return checksum == self.checksum
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,6 +100,14 @@ class Checkpoint:
             return cls(**{**given, "files": tuple(given["files"]), "bookmark": bookmark})
         except (TypeError, KeyError) as error:
             raise ValueError(f"the checkpoint cannot be read: {error!r}") from error
+
+
+def _checksum(path: Path, checksum: int) -> int:
+    """The CRC-32 of bytes that have ``checksum`` so far, and of a file behind them."""
+    with path.open("rb") as file:
+        while content := file.read(_BYTES_AT_ONCE):
+            checksum = crc32(content, checksum)
+    return checksum
 
 
 class FileCheckpoints:

@@ -16,6 +16,7 @@ from airflow_movielens.ratings.schema import RATINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import polars as pl
 
@@ -126,25 +127,27 @@ class StretchStore:
 
     def _write(self, stretch: Stretch) -> None:
         checkpoint = self.checkpoint
-        for ending, content in _contents(stretch):
-            name = f"{self.attempt}-{self._number}{ending}"
-            (self._folder.local / name).write_bytes(content)
-            self._folder.keep(name)
-            checkpoint = checkpoint.with_file(name, content)
+        for path in _write_files(stretch, self._folder.local / f"{self.attempt}-{self._number}"):
+            self._folder.keep(path.name)
+            checkpoint = checkpoint.with_file(path)
         self._number += 1
         checkpoint = _advanced(checkpoint, stretch)
         self._checkpoints.save(checkpoint.to_dict())
         self.checkpoint = checkpoint
 
 
-def _contents(stretch: Stretch) -> Iterator[tuple[str, bytes | memoryview]]:
+def _write_files(stretch: Stretch, path: Path) -> Iterator[Path]:
     import polars as pl
 
     if stretch.frames:
+        rows = path.with_suffix(PART_ENDING)
         # Not compressed: so it is mapped when it is read, and costs no memory then.
-        yield PART_ENDING, pl.concat(stretch.frames).write_ipc(None, compression="uncompressed").getbuffer()
+        pl.concat(stretch.frames).write_ipc(rows, compression="uncompressed")
+        yield rows
     if stretch.bad:
-        yield ".ndjson", stretch.bad_lines()
+        bad = path.with_suffix(".ndjson")
+        bad.write_bytes(stretch.bad_lines())
+        yield bad
 
 
 def _advanced(checkpoint: Checkpoint, stretch: Stretch) -> Checkpoint:

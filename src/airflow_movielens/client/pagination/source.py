@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urljoin
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from airflow_movielens.ratings.schema import Table
 
 _T = TypeVar("_T")
+_DECODING = BoundedSemaphore(os.cpu_count() or 1)
+"""More pages at once take more memory, not less time."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,10 @@ class Source:
         """
 
         def once(*, quarantine: bool = False) -> Page:
-            page = read_page(self.transport.get(url, self.accept), self.table, self.window, quarantine=quarantine)
+            answer = self.transport.get(url, self.accept)
             self.congestion.on_success()
-            return page
+            with _DECODING:
+                return read_page(answer, self.table, self.window, quarantine=quarantine)
 
         return self.retrying(once, partial(once, quarantine=True))
 
