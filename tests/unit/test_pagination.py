@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from unit.scripted_server import Answer, page_of, ratings, serve
 
-from airflow_movielens.client import MovielensClient, RatingsChangedError, RetryableError
+from airflow_movielens.client import MovielensClient, RatingsChangedError
 from airflow_movielens.client.rows import Bookmark
 
 ROWS = ratings(100)
@@ -182,13 +182,13 @@ def test_a_stream_that_ends_early_is_asked_for_the_rest():
         assert [query["offset"] for _, query, _ in server.requests] == ["0", "10", "60"]
 
 
-def test_a_stream_that_never_gets_further_is_given_up():
+def test_a_stream_without_the_rows_that_were_announced_is_an_error():
     def script(path, query, number):
         answer = stream()(path, query, number)
         return Answer(b"", headers=answer.headers) if number else answer
 
     with serve(script) as server, client_of(server) as client:
-        with pytest.raises(RetryableError, match="ended at row 10 of 100"):
+        with pytest.raises(RatingsChangedError, match="announced 100 ratings but 10 can be read"):
             list(client.read_batches())
 
 
@@ -198,6 +198,21 @@ def test_a_stream_with_more_than_was_announced_is_an_error():
 
     with serve(script) as server, client_of(server) as client:
         with pytest.raises(RatingsChangedError, match="with 100 rows, not s1 with 90"):
+            list(client.read_batches())
+
+
+@pytest.mark.parametrize("total", [5, 10, 20, 99])
+@pytest.mark.parametrize("kind", [sections, stream, cursors])
+def test_a_total_that_is_too_low_loses_no_rows(kind, total):
+    def script(path, query, number):
+        answer = kind()(path, query, number)
+        answer.headers["X-Total-Count"] = str(total)
+        if isinstance(answer.body, dict):
+            answer.body["total"] = total
+        return answer
+
+    with serve(script) as server, client_of(server) as client:
+        with pytest.raises(RatingsChangedError, match=f"announced {total}"):
             list(client.read_batches())
 
 

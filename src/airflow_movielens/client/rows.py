@@ -71,6 +71,11 @@ def without_first(rows: Rows) -> Rows:
     return Rows(good, rows.count - 1, None, rows.last, bad)
 
 
+def last_good(rows: Rows, before: RowKey | None) -> RowKey | None:
+    """The last of the rows that keep the contract; ``before`` if none does."""
+    return rows.good.row(-1) if len(rows.good) else before
+
+
 @dataclass(frozen=True)
 class Page:
     """One page of a table.
@@ -109,7 +114,7 @@ class Bookmark:
         count: How many rows of the window came so far, as they were sent.
         page_size: Rows to ask for in one request.
         total: How many rows the window was said to have; None if the server does not say.
-        last: The last row so far, as it was sent; None if none came.
+        last: The last row so far, None if none came: for offsets as it was sent, else the last that keeps the contract.
         snapshot: The name of the state of the data; None if the server names none.
         url: Where to go on, without scheme and host: the section or the next page; None for offsets.
         media_type: The format of the rows.

@@ -51,19 +51,16 @@ def check_repeated(page: Page, last: RowKey | None) -> None:
 
 
 def check_behind(rows: Rows, last: RowKey | None, table: Table, exchange: Exchange | None) -> None:
-    """Check that rows come behind ``last`` in the order of the table.
+    """Check that the good rows come behind ``last``, a good one, in the order of the table.
 
     Raises:
         RatingsChangedError: They do not.
     """
-    if last is None or rows.first is None:
+    if last is None or not len(rows.good):
         return
-    before, first = _key(last, table), _key(rows.first, table)
-    # Rows that are to be quarantined may hold anything.
-    if not all(isinstance(value, int) for value in (*before, *first)):
-        return
-    if first <= before:
-        message = f"the pages overlap: a page begins with {rows.first}, the page before ends with {last}"
+    first = rows.good.row(0)
+    if _key(first, table) <= _key(last, table):
+        message = f"the pages overlap: a page begins with {first}, the page before ends with {last}"
         raise RatingsChangedError(message, exchange)
 
 
@@ -78,6 +75,17 @@ def check_complete(count: int, total: int | None, table: Table, exchange: Exchan
         raise RatingsChangedError(message, exchange)
 
 
-def _key(row: RowKey, table: Table) -> tuple[object, ...]:
-    values = dict(zip(table.column_names, row, strict=False))
-    return tuple(values.get(name) for name in table.key)
+def check_nothing_follows(page: Page, count: int, table: Table) -> None:
+    """Check that a page with the last of the announced rows does not lead on to more.
+
+    Raises:
+        RatingsChangedError: It does, so the total is wrong.
+    """
+    if page.total is not None and count >= page.total and page.next_url is not None:
+        message = f"the API announced {page.total} {table.name} but links to more: they change, or its total is wrong"
+        raise RatingsChangedError(message, page.exchange)
+
+
+def _key(row: RowKey, table: Table) -> RowKey:
+    values = dict(zip(table.column_names, row, strict=True))
+    return tuple(values[name] for name in table.key)

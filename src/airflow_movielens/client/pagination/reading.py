@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from airflow_movielens.client.decoding import can_be_streamed
 from airflow_movielens.client.errors import FatalError, RatingsChangedError
-from airflow_movielens.client.pagination.checks import check_complete
+from airflow_movielens.client.pagination.checks import check_complete, check_nothing_follows
 from airflow_movielens.client.pagination.cursors import CursorPages
 from airflow_movielens.client.pagination.offsets import OffsetPages
 from airflow_movielens.client.pagination.sections import SectionPages
 from airflow_movielens.client.pagination.streams import SectionStream
-from airflow_movielens.client.rows import Batch, Bookmark, Rows, without_host
+from airflow_movielens.client.rows import Batch, Bookmark, Rows, last_good, without_host
 from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ def read_window(source: Source) -> Iterator[Batch]:
         MovielensError: See its subclasses.
     """
     first = source.page(0, source.page_size)
-    if not first.rows.count:
-        check_complete(0, first.total, source.table, first.exchange)
+    count = first.rows.count
+    if not count or (first.total is not None and count > first.total):
+        check_complete(count, first.total, source.table, first.exchange)
+    check_nothing_follows(first, count, source.table)
     at = _behind(first, source.page_size)
     is_last = _is_whole(first)
     yield Batch(first.rows, at, is_last=is_last)
@@ -79,9 +81,9 @@ def _behind(first: Page, page_size: int) -> Bookmark:
     rows = first.rows
     at = Bookmark("offset", rows.count, page_size, first.total, rows.last, first.snapshot, media_type=first.media_type)
     if first.section_url is not None and first.total is not None:
-        return replace(at, kind="section", url=without_host(first.section_url))
+        return replace(at, kind="section", url=without_host(first.section_url), last=last_good(rows, None))
     if first.next_url is not None:
-        return replace(at, kind="cursor", url=without_host(first.next_url))
+        return replace(at, kind="cursor", url=without_host(first.next_url), last=last_good(rows, None))
     is_clamped = 0 < rows.count < page_size and rows.count != first.total
     return replace(at, page_size=max(rows.count, MIN_PAGE_SIZE)) if is_clamped else at
 

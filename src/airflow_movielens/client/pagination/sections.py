@@ -11,8 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import RatingsChangedError
-from airflow_movielens.client.pagination.checks import check_behind, check_complete, check_same_state
-from airflow_movielens.client.rows import Batch
+from airflow_movielens.client.pagination.checks import (
+    check_behind,
+    check_complete,
+    check_nothing_follows,
+    check_same_state,
+)
+from airflow_movielens.client.rows import Batch, last_good
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +49,9 @@ class SectionPages:
                 check_behind(page.rows, at.last, self._source.table, page.exchange)
                 if not page.rows.count:
                     raise RatingsChangedError(f"the API has no rows behind row {at.count} of {total}", page.exchange)
-                at = replace(at, count=at.count + page.rows.count, last=page.rows.last)
+                at = replace(at, count=at.count + page.rows.count, last=last_good(page.rows, at.last))
                 check_complete(max(at.count, total), total, self._source.table, page.exchange)
+                check_nothing_follows(page, at.count, self._source.table)
                 yield Batch(page.rows, at, is_last=at.count == total)
                 if page.rows.count < at.page_size and at.count < total:
                     at = replace(at, page_size=page.rows.count)

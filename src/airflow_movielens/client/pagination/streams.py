@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_movielens.client.errors import RetryableError
 from airflow_movielens.client.pagination.checks import check_behind, check_complete
 from airflow_movielens.client.pagination.read_ahead import read_ahead
-from airflow_movielens.client.rows import Batch
+from airflow_movielens.client.rows import Batch, last_good
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class SectionStream:
 
     def _check(self, rows: Rows, at: Bookmark) -> Batch:
         check_behind(rows, at.last, self._source.table, None)
-        behind = replace(at, count=at.count + rows.count, last=rows.last)
+        behind = replace(at, count=at.count + rows.count, last=last_good(rows, at.last))
         total = at.total or 0
         check_complete(max(behind.count, total), total, self._source.table, None)
         return Batch(rows, behind, is_last=behind.count == total)
@@ -48,14 +48,21 @@ class SectionStream:
         """The next piece; an answer that broke off is asked for again, from the row behind ``at``."""
 
         def piece(*, quarantine: bool = False) -> Rows:
+            is_new = self._open is None or quarantine
             if self._open is None or quarantine:
                 self._open = self._source.stream(at, quarantine=quarantine)
             try:
-                return next(self._open)
-            except Exception as error:
+                rows = next(self._open)
+                if at.count + rows.count == at.total and (more := next(self._open, None)) is not None:
+                    check_complete(at.total + more.count, at.total, self._source.table, None)
+                return rows
+            except StopIteration:
                 self._open = None
-                if isinstance(error, StopIteration):
-                    raise RetryableError(f"the API's stream ended at row {at.count} of {at.total}") from None
+                if is_new:  # not cut off: the server has no more
+                    check_complete(at.count, at.total, self._source.table, None)
+                raise RetryableError(f"the API's stream ended at row {at.count} of {at.total}") from None
+            except Exception:
+                self._open = None
                 raise
 
         return self._source.retrying(piece, partial(piece, quarantine=True))

@@ -1,0 +1,270 @@
+"""What a fetch is tested against: a server's data, which changes, and what goes wrong on the way.
+
+All that happens depends on the number of the request alone, so that a scenario can be told beforehand.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Literal
+
+import polars as pl
+from unit.model_server import Query, Reply
+
+DAY = 86_400
+DAYS = ("1970-01-02", "1970-01-03", "1970-01-04", "1970-01-05")
+MOST_ROWS = 96
+
+Row = dict[str, Any]
+Media = Literal["json", "ndjson", "arrow"]
+MEDIA_TYPES: dict[Media, str] = {
+    "json": "application/json",
+    "ndjson": "application/x-ndjson",
+    "arrow": "application/vnd.apache.arrow.stream",
+}
+SCHEMA = {"userId": pl.Int32, "movieId": pl.Int32, "rating": pl.Float32, "timestamp": pl.Int64}
+_ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+
+
+def rating(number: int, stars: float | None = None) -> Row:
+    """The ``number``-th of all ratings there may be, in canonical order: four a second, over three days."""
+    return {
+        "userId": number % 4 // 2 + 1,
+        "movieId": number + 1,
+        "rating": (number * 7 % 10 + 1) / 2 if stars is None else stars,
+        "timestamp": DAY + number // 4 * (3 * DAY // (MOST_ROWS // 4)),
+    }
+
+
+@dataclass(frozen=True)
+class State:
+    """The server's data at a moment: the numbers of the ratings it has, and what stars they got."""
+
+    stars: tuple[tuple[int, float | None], ...]
+
+    @classmethod
+    def of_every_second(cls, count: int) -> State:
+        """So many ratings, with room for another one before and behind each."""
+        return cls(tuple((2 * number + 1, None) for number in range(count)))
+
+    def changed(self, what: str, where: int) -> State:
+        """The state after a rating was inserted, deleted or overwritten; as it is if there is none to."""
+        stars = dict(self.stars)
+        if what == "insert":
+            free = [number for number in range(2 * len(stars) + 3) if number not in stars and number < MOST_ROWS]
+            stars |= {free[where % len(free)]: None} if free else {}
+        elif stars:
+            number = sorted(stars)[where % len(stars)]
+            if what == "delete":
+                del stars[number]
+            else:
+                stars[number] = 5.0 if rating(number, stars[number])["rating"] != 5.0 else 0.5
+        return State(tuple(sorted(stars.items())))
+
+    def rows(self, start: str | None, end: str | None) -> list[Row]:
+        """The ratings of a window."""
+        first = _seconds(start) if start else 0
+        last = _seconds(end) if end else 1 << 62
+        return [row for number, stars in self.stars if first <= (row := rating(number, stars))["timestamp"] < last]
+
+
+def _seconds(day: str) -> int:
+    return DAY * (DAYS.index(day) + 1)
+
+
+Fault = tuple[str, int]
+"""What goes wrong, and where in the answer or how: any number from 0."""
+
+TRANSIENT = ("status", "reset", "cut", "truncated", "html", "duplicate", "bad", "short", "empty")
+"""Asking again mends these."""
+DISTURBING = ("repeated", "gone", "short", "empty")
+"""For these a window may have to be read anew."""
+_STATUS = ((503, None), (429, "0"), (500, None), (429, None), (503, "0"), (502, None), (408, None))
+BREAKAGES: tuple[Row, ...] = (
+    {"rating": 7.0},
+    {"rating": 3.7},
+    {"timestamp": 0},
+    {"timestamp": 40 * DAY},
+    {"userId": "1"},
+    {"rating": None},
+    {"movieId": 2**40},
+    {"userId": None, "movieId": None, "rating": None, "timestamp": None},
+)
+_BREAKAGES_OF_ARROW = 4
+"""Of other columns its schema would be another one."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What a server speaks.
+
+    Attributes:
+        kind: How it pages.
+        media: Its only format.
+        total: Whether it tells how many ratings the window has.
+        lie: How much too many it tells.
+        clamp: The most rows it gives in a page; None for as many as asked for.
+        batch: Rows in a record batch of Arrow.
+        chunked: Whether it tells the length of an answer beforehand.
+    """
+
+    kind: Literal["offset", "cursor", "section"]
+    media: Media = "json"
+    total: bool = True
+    lie: int = 0
+    clamp: int | None = None
+    batch: int = 3
+    chunked: bool = False
+
+
+@dataclass
+class Model:
+    """A server's whole story; an `Answer` for `model_server.serve`.
+
+    Attributes:
+        speech: What it speaks.
+        states: Its data, from which request on each.
+        faults: What goes wrong with which request.
+        broken: Numbers of ratings that it always sends broken, and how.
+        remembers: How many states it still knows by their cursors.
+        fired: The faults that happened so far.
+        now: The state that the last request met.
+    """
+
+    speech: Speech
+    states: list[tuple[int, State]]
+    faults: dict[int, Fault] = field(default_factory=dict)
+    broken: dict[int, int] = field(default_factory=dict)
+    remembers: int = 100
+    fired: list[str] = field(default_factory=list)
+    now: int = 0
+
+    def __call__(self, query: Query, number: int) -> Reply:
+        self.now = max(index for index, (since, _) in enumerate(self.states) if since <= number)
+        fault, where = self.faults.get(number, ("", 0))
+        at = self._asked(query)
+        if at is None:
+            return Reply(b'{"detail": "no such cursor"}', 410)
+        if fault and not self._can_be_told(fault, at):
+            fault = ""
+        if fault:
+            self.fired.append(fault)
+        if fault == "status":
+            status, retry_after = _STATUS[where % len(_STATUS)]
+            return Reply(b"busy", status, {"Retry-After": retry_after} if retry_after else {})
+        if fault == "gone":
+            return Reply(b'{"detail": "gone"}', 410)
+        reply = self._page(at, fault, where)
+        if fault == "html":
+            reply.body, reply.headers["Content-Type"] = b"<html>Welcome to this network!</html>", "text/html"
+        if fault == "truncated":
+            reply.body = reply.body[: where % max(len(reply.body), 1)]
+        reply.reset = fault == "reset"
+        reply.cut_at = where % 100 / 99 if fault == "cut" else None
+        return reply
+
+    def rows(self, index: int, start: str | None, end: str | None) -> list[Row]:
+        """The ratings of a window in a state, as they are sent."""
+        return [
+            row if (number := row["movieId"] - 1) not in self.broken else self._break(row, self.broken[number])
+            for row in self.states[index][1].rows(start, end)
+        ]
+
+    def _can_be_told(self, fault: str, at: _Asked) -> bool:
+        """Whether a client can know: a page that lacks rows may be the last one, if no total tells otherwise."""
+        if fault not in {"empty", "short", "truncated"}:
+            return True
+        if self.speech.lie:
+            return False
+        return self.speech.total or fault == "truncated" or (fault == "empty" and at.offset > 0)
+
+    def _asked(self, query: Query) -> _Asked | None:
+        is_in_snapshot = self.speech.kind != "offset" and "cursor" in query
+        if not is_in_snapshot:
+            at = _Asked(
+                self.now, query.get("start_date"), query.get("end_date"), int(query.get("offset", 0)), MOST_ROWS
+            )
+        else:
+            state, start, end, offset, limit = query["cursor"].split(".")
+            at = _Asked(int(state), start or None, end or None, int(offset), int(limit))
+            if at.index <= self.now - self.remembers:
+                return None
+            if "offset" in query:
+                at = replace(at, offset=int(query["offset"]), limit=MOST_ROWS)
+        if "limit" in query:
+            at = replace(at, limit=int(query["limit"]))
+        is_stream = is_in_snapshot and "offset" in query and "limit" not in query
+        if self.speech.clamp is not None and not is_stream:
+            at = replace(at, limit=min(at.limit, self.speech.clamp))
+        return at
+
+    def _page(self, at: _Asked, fault: str, where: int) -> Reply:
+        rows = self.rows(at.index, at.start, at.end)
+        offset = max(at.offset - at.limit, 0) if fault == "repeated" else at.offset
+        page = self._spoiled(rows[offset : offset + at.limit], fault, where)
+        headers = {"Content-Type": MEDIA_TYPES[self.speech.media], **self._links(at, len(rows))}
+        total = max(len(rows) + self.speech.lie, 0)
+        if self.speech.total:
+            headers["X-Total-Count"] = str(total)
+        body = _encoded(page, self.speech, at, total if self.speech.total else None)
+        return Reply(body, headers=headers, chunked=self.speech.chunked)
+
+    def _links(self, at: _Asked, count: int) -> dict[str, str]:
+        if self.speech.kind == "offset":
+            return {}
+        headers = {"Snapshot": f"s{at.index}"}
+        if (behind := at.offset + at.limit) < count:
+            token = f"?cursor={at.index}.{at.start or ''}.{at.end or ''}.{behind}.{at.limit}"
+            headers["Link"] = f'<{token}>; rel="next"'
+            if self.speech.kind == "section":
+                headers["Link-Template"] = f'"{token}{{&offset,limit}}"; rel="section"'
+        return headers
+
+    def _spoiled(self, page: list[Row], fault: str, where: int) -> list[Row]:
+        place = where % len(page) if page else 0
+        if fault == "empty":
+            return []
+        if fault == "short":
+            return page[:place]
+        if fault == "duplicate" and page:
+            return [*page[: place + 1], *page[place:]]
+        if fault == "bad" and page:
+            return [*page[:place], self._break(page[place], where), *page[place + 1 :]]
+        return page
+
+    def _break(self, row: Row, how: int) -> Row:
+        known = len(BREAKAGES) if self.speech.media != "arrow" else _BREAKAGES_OF_ARROW
+        return row | BREAKAGES[how % known]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    index: int
+    start: str | None
+    end: str | None
+    offset: int
+    limit: int
+
+
+def _encoded(page: list[Row], speech: Speech, at: _Asked, total: int | None) -> bytes:
+    if speech.media == "json":
+        told = {} if total is None else {"total": total}
+        return json.dumps({"result": page, "offset": at.offset, "limit": at.limit, **told}).encode()
+    if speech.media == "ndjson":
+        return b"".join(json.dumps(row).encode() + b"\n" for row in page)
+    edges = [*range(0, len(page), speech.batch), len(page)]
+    batches = [_arrow(page[first:last])[len(_arrow_schema()) : -len(_ARROW_END)] for first, last in pairwise(edges)]
+    return b"".join([_arrow_schema(), *batches, _ARROW_END])
+
+
+def _arrow(rows: list[Row]) -> bytes:
+    return pl.DataFrame(rows, schema=SCHEMA).write_ipc_stream(None).getvalue()
+
+
+@lru_cache(1)
+def _arrow_schema() -> bytes:
+    stream = _arrow([])
+    return stream[: 8 + int.from_bytes(stream[4:8], "little")]
