@@ -114,6 +114,16 @@ def test_reading_goes_on_behind_every_bookmark(kind):
 
 
 @kinds
+def test_reading_goes_on_behind_an_empty_window(kind):
+    with serve(kind(ROWS[:0])) as server, client_of(server) as client:
+        (nothing,) = client.read_batches()
+        (rest,) = client.read_batches(bookmark=nothing.bookmark)
+        assert rest.is_last
+        assert not rest.rows.count
+        assert all(int(query["offset"]) >= 0 for _, query, _ in server.requests)
+
+
+@kinds
 def test_going_on_asks_for_nothing_that_came_before(kind):
     with serve(kind()) as server:
         with client_of(server, concurrency=1) as client:

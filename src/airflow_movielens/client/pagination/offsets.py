@@ -60,7 +60,7 @@ class OffsetPages:
                     break
 
     def _pages(self, at: Bookmark) -> Iterator[Page]:
-        begin = at.count - 1
+        begin = max(at.count - 1, 0)
         offsets: Iterator[int] = count(begin, at.page_size - 1)
         if at.total is not None:
             # The last page asks for what lies behind the end, and so proves it.
