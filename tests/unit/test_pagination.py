@@ -124,6 +124,19 @@ def test_reading_goes_on_behind_an_empty_window(kind):
 
 
 @kinds
+def test_rows_that_come_again_on_a_later_page_are_not_taken_for_good_ones(kind):
+    # Of the first page's, the last is quarantined; the next page goes on as if it had been the order's.
+    again = [*ROWS[:9], ROWS[5], *ROWS[6:]]
+    with serve(kind(again)) as server, client_of(server) as client:
+        reading = client.read_batches(on_bad_rows="quarantine")
+        first = next(reading)
+        assert [row.number for row in first.rows.bad] == [9]
+        for batches in (reading, client.read_batches(bookmark=first.bookmark, on_bad_rows="quarantine")):
+            with pytest.raises(RatingsChangedError, match="pages overlap"):
+                list(batches)
+
+
+@kinds
 def test_going_on_asks_for_nothing_that_came_before(kind):
     with serve(kind()) as server:
         with client_of(server, concurrency=1) as client:

@@ -15,7 +15,7 @@ from itertools import chain, count, takewhile
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import RatingsChangedError
-from airflow_movielens.client.pagination.checks import check_complete, check_repeated, check_same_state
+from airflow_movielens.client.pagination.checks import check_behind, check_complete, check_repeated, check_same_state
 from airflow_movielens.client.rows import Batch, without_first
 from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
@@ -51,7 +51,8 @@ class OffsetPages:
                     self._check_end(at, page)
                     yield Batch(new, at, is_last=True)
                     return
-                at = replace(at, count=at.count + new.count, last=new.last)
+                check_behind(new, at.last_good, self._source.table, page.exchange)
+                at = at.behind(new)
                 if at.total is not None and at.count > at.total:
                     check_complete(at.count, at.total, self._source.table, page.exchange)
                 yield Batch(new, at)

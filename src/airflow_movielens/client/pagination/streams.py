@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import RetryableError
 from airflow_movielens.client.pagination.checks import check_behind, check_complete
 from airflow_movielens.client.pagination.read_ahead import read_ahead
-from airflow_movielens.client.rows import Batch, last_good
+from airflow_movielens.client.rows import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +37,8 @@ class SectionStream:
         return read_ahead(at, self._fetch, self._check)
 
     def _check(self, rows: Rows, at: Bookmark) -> Batch:
-        check_behind(rows, at.last, self._source.table, None)
-        behind = replace(at, count=at.count + rows.count, last=last_good(rows, at.last))
+        check_behind(rows, at.last_good, self._source.table, None)
+        behind = at.behind(rows)
         total = at.total or 0
         check_complete(max(behind.count, total), total, self._source.table, None)
         return Batch(rows, behind, is_last=behind.count == total)
