@@ -37,8 +37,9 @@ def test_a_missing_total_loses_nothing(count):
         assert read(server) == ROWS[:count]
 
 
-def test_a_limit_clamped_to_one_without_total_is_an_error():
-    with serve(lambda _, query, __: page_of(ROWS, query | {"limit": 1}, total=None)) as server:
+@pytest.mark.parametrize("total", [None, 1])
+def test_a_limit_clamped_to_one_without_a_total_of_all_is_an_error(total):
+    with serve(lambda _, query, __: page_of(ROWS, query | {"limit": 1}, total=total)) as server:
         with pytest.raises(RatingsChangedError, match="more ratings after what looked like the end"):
             read(server)
 

@@ -71,7 +71,7 @@ class OffsetPages:
 
     def _check_end(self, at: Bookmark, page: Page) -> None:
         check_complete(at.count, at.total, self._source.table, page.exchange)
-        # A limit clamped to one row looks like the end, too.
-        if at.total is None and (behind := self._source.page(at.count, at.page_size)).rows.count:
+        # A limit clamped to one row looks like the end, too; and a total may be that of the page.
+        if (at.total is None or at.count == 1) and (behind := self._source.page(at.count, at.page_size)).rows.count:
             message = f"the API has more {self._source.table.name} after what looked like the end, at row {at.count}"
             raise RatingsChangedError(message, behind.exchange)
