@@ -9,6 +9,8 @@ import pytest
 from unit.scripted_server import Answer, page_of, ratings, serve
 
 from airflow_movielens.client import MovielensClient, RatingsChangedError
+from airflow_movielens.client.decoding import ndjson
+from airflow_movielens.client.http import bodies
 from airflow_movielens.client.rows import Bookmark
 
 ROWS = ratings(100)
@@ -193,6 +195,21 @@ def test_a_stream_that_breaks_off_goes_on_where_it_broke():
         offsets = [int(query["offset"]) for _, query, _ in server.requests]
         assert offsets == sorted(set(offsets))
         assert len(offsets) == 5
+
+
+def test_in_a_stream_every_bad_row_gets_a_second_look(monkeypatch):
+    monkeypatch.setattr(bodies, "PIECE", 500)
+    monkeypatch.setattr(ndjson, "_BYTES_AT_ONCE", 500)
+    bad = [row | {"rating": 9.0} if number in {30, 70} else row for number, row in enumerate(ROWS)]
+
+    def script(path, query, number):
+        # What is wrong with row 70 passes.
+        return stream(bad if number < 3 else [*bad[:70], *ROWS[70:]])(path, query, number)
+
+    with serve(script) as server, client_of(server) as client:
+        batches = list(client.read_batches(on_bad_rows="quarantine"))
+    assert rows_of(batches) == [*ROWS[:30], *ROWS[31:]]
+    assert [row.row for batch in batches for row in batch.rows.bad] == [bad[30]]
 
 
 def test_a_stream_that_ends_early_is_asked_for_the_rest():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import RetryableError
@@ -64,4 +63,10 @@ class SectionStream:
                 self._open = None
                 raise
 
-        return self._source.retrying(piece, partial(piece, quarantine=True))
+        def second_look() -> Rows:
+            rows = piece(quarantine=True)
+            # Rows further on have not been looked at before.
+            self._open = None
+            return rows
+
+        return self._source.retrying(piece, second_look)
