@@ -37,6 +37,16 @@ def test_a_missing_total_loses_nothing(count):
         assert read(server) == ROWS[:count]
 
 
+@pytest.mark.parametrize("status", [404, 416])
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_refusal_behind_the_end_is_the_end(status, count):
+    def script(_, query, __):
+        return page_of(ROWS[:count], query, total=None) if int(query["offset"]) < count else Answer({}, status)
+
+    with serve(script) as server:
+        assert read(server) == ROWS[:count]
+
+
 @pytest.mark.parametrize("total", [None, 1])
 def test_a_limit_clamped_to_one_without_a_total_of_all_is_an_error(total):
     with serve(lambda _, query, __: page_of(ROWS, query | {"limit": 1}, total=total)) as server:
