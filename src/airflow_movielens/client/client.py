@@ -8,7 +8,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
-from airflow_movielens.client.decoding import ACCEPT, read_total
+from airflow_movielens.client.decoding import ACCEPT, accept_of, read_total
 from airflow_movielens.client.errors import BadAnswerError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.http.transport import Transport
@@ -126,7 +126,7 @@ class MovielensClient:
         """
         window = Window.of(start_date, end_date)
         # Where a stretch stopped, the next one goes on in the same format.
-        accept = bookmark.media_type if bookmark else ACCEPT[self.settings.data_format]
+        accept = accept_of(bookmark.media_type) if bookmark else ACCEPT[self.settings.data_format]
         source = self._source(RATINGS, window, batch_size, accept, quarantine=on_bad_rows == "quarantine")
         return _aborting(source, read_window(source) if bookmark is None else read_on(source, bookmark))
 

@@ -47,11 +47,11 @@ def read_window(source: Source) -> Iterator[Batch]:
     is_last = _is_whole(first)
     yield Batch(first.rows, at, is_last=is_last)
     if not is_last:
-        yield from _pagination(source, at).batches(at)
+        yield from read_on(source, at)
 
 
 def read_on(source: Source, at: Bookmark) -> Iterator[Batch]:
-    """Read a window on from a bookmark, which may be of another process.
+    """Read a window on behind a bookmark, which may be of another process.
 
     Raises:
         RatingsChangedError: The data changed since, or the server does not know any more how to go on.

@@ -59,6 +59,4 @@ class SectionPages:
 
     def _pages(self, at: Bookmark, total: int) -> Iterator[Page]:
         offsets = range(at.count, total, at.page_size)
-        return self._source.together(
-            partial(self._source.section, at.url or "", offset, at.page_size) for offset in offsets
-        )
+        return self._source.together(partial(self._source.section, at, offset) for offset in offsets)
