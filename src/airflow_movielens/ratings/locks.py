@@ -21,11 +21,11 @@ def try_lock(path: Path, *, create: bool = False) -> int | None:
 
     Returns:
         A descriptor that holds the lock until it is closed; None if somebody else holds it, the file is not there (or
-        was removed meanwhile), or the file system knows no locks.
+        was removed meanwhile) or is another user's, or the file system knows no locks.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
-    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o666)
+    except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
