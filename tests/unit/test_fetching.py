@@ -266,6 +266,17 @@ def test_the_process_may_end_while_a_part_is_written():
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
+def test_ctrl_c_ends_the_wait_for_a_part_that_is_written():
+    code = (
+        "import os, signal, threading; import polars;"  # which puts a handler of its own before Python's
+        "from airflow_movielens.client.fetch.background import Background;"
+        "background = Background(); background.start(threading.Event().wait);"
+        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start(); background.wait()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=False, timeout=60, stderr=subprocess.PIPE)
+    assert b"KeyboardInterrupt" in ended.stderr
+
+
 def test_the_main_thread_can_be_stopped_while_the_file_is_written(tmp_path, monkeypatch):
     never = threading.Event()
 
