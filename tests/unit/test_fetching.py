@@ -10,14 +10,20 @@ import subprocess
 import sys
 import threading
 from datetime import datetime
-from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from unit.scripted_server import page_of, rating, ratings, serve
 
 from airflow_movielens import __version__
-from airflow_movielens.client import DataError, FatalError, MovielensClient, RatingsChangedError, Window
+from airflow_movielens.client import (
+    ClientSettings,
+    DataError,
+    FatalError,
+    MovielensClient,
+    RatingsChangedError,
+    Window,
+)
 from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows, stretches
 from airflow_movielens.client.fetch.local import LocalFolder
 from airflow_movielens.client.rows import BadRow, Batch, Bookmark, Rows
@@ -31,7 +37,7 @@ MANIFEST = ".r.csv.manifest.json"
 class ScriptedClient:
     """Gives the batches that a test makes up: 10 of 100 rows, those in ``bad`` with one bad row more."""
 
-    settings = SimpleNamespace(base_url="http://api", page_size=100)
+    settings = ClientSettings("http://api", page_size=100)
 
     def __init__(self, fail_at=None, error=None, bad=()):
         self.fail_at, self.error, self.bad = fail_at, error, bad
@@ -47,6 +53,11 @@ class ScriptedClient:
             bad = (BadRow(f"http://api?{number}", 7, "rating", "found 9.0", {"rating": 9.0}),) * (number in self.bad)
             rows = Rows(FRAME[number * 100 : (number + 1) * 100], 100 + len(bad), bad=bad)
             yield Batch(rows, Bookmark("offset", number * 100 + 100, 100, 1000, snapshot="s7"), number == 9)
+
+
+@pytest.fixture(autouse=True)
+def busy_machines_cut_no_more_stretches(monkeypatch):
+    monkeypatch.setattr(stretches, "SECONDS_A_STRETCH", 3600.0)
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.fetch.output import Output
     from airflow_movielens.client.fetch.progress import Progress
     from airflow_movielens.client.rows import Batch, Bookmark
+    from airflow_movielens.client.settings import ClientSettings
     from airflow_movielens.client.window import Window
 
     OnBadRows = Literal["fail", "quarantine"]
@@ -77,7 +78,7 @@ def fetch_ratings(
     if on_bad_rows not in ("fail", "quarantine"):
         raise FatalError(f"on_bad_rows is {on_bad_rows!r}: give 'fail' or 'quarantine'")
     page_size = checked_page_size(client.settings.page_size if batch_size is None else batch_size)
-    key = _key(client.settings.base_url, window, page_size, on_bad_rows, output)
+    key = _key(client.settings, window, page_size, on_bad_rows, output)
     read = partial(_read, client, window, page_size, on_bad_rows)
     with output.folder(key) as folder:
         kept = checkpoints or folder.checkpoints
@@ -117,8 +118,9 @@ def _read(
     return client.read_batches(window.start, window.end, page_size, bookmark=bookmark, on_bad_rows=on_bad_rows)
 
 
-def _key(base_url: str, window: Window, page_size: int, on_bad_rows: OnBadRows, output: Output) -> str:
-    same = [LAYOUT, base_url, "ratings", str(window), page_size, on_bad_rows, output.address]
+def _key(settings: ClientSettings, window: Window, page_size: int, on_bad_rows: OnBadRows, output: Output) -> str:
+    asked = [settings.base_url, "ratings", str(window), page_size, settings.data_format, on_bad_rows]
+    same = [LAYOUT, *asked, output.address]
     return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:16]
 
 
