@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from airflow_movielens.client.fetch import LocalOutput
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING
 from airflow_movielens.object_storage import ObjectOutput
-from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.formats import FileFormat, expand_home
 from airflow_movielens.ratings.writing import write_table
 
 if TYPE_CHECKING:
@@ -128,6 +128,6 @@ def _fetched(path: str, folder: Path) -> Path:
 def _local(path: str) -> Path | None:
     """The local path that ``path`` means; None for a URL of another scheme than ``file``."""
     if "://" not in path:
-        return Path(path).expanduser()
+        return expand_home(path)
     parts = urlsplit(path)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None

@@ -231,6 +231,20 @@ def test_an_unknown_ending_is_refused():
         LocalOutput("ratings.txt")
 
 
+def test_a_folder_is_refused_before_anything_is_fetched(tmp_path):
+    (tmp_path / "r.csv").mkdir()
+    with pytest.raises(ValueError, match=r"r\.csv is a folder: give the path of a file"):
+        LocalOutput(tmp_path / "r.csv")
+
+
+def test_a_tilde_is_a_home_or_a_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    fetch(ScriptedClient(), "~/home.csv")
+    fetch(ScriptedClient(), "~nobody-of-that-name.csv")
+    assert [name for name in names(tmp_path) if name[0] != "."] == ["home.csv", "~nobody-of-that-name.csv"]
+
+
 def test_rows_to_read_once_leave_nothing(tmp_path, short_stretches, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with fetched_rows(ScriptedClient(), WINDOW) as rows:
