@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME, FileCheckpoints
@@ -15,6 +14,7 @@ from airflow_movielens.ratings.locks import one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from pathlib import Path
 
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
     from airflow_movielens.client.fetch.manifest import Manifest
