@@ -206,7 +206,7 @@ def test_data_that_changed_since_the_kill_starts_over(tmp_path, broken_off, rows
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
-@pytest.mark.parametrize("other", [{"page_size": 60}, {"data_format": "json"}], ids=str)
+@pytest.mark.parametrize("other", [{"page_size": 60}, {"data_format": "json"}, {"user": "somebody"}], ids=str)
 def test_other_settings_are_another_fetch_and_remove_what_the_dead_one_left(
     tmp_path, broken_off, undisturbed, monkeypatch, other
 ):

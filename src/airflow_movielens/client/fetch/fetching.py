@@ -119,7 +119,8 @@ def _read(
 
 
 def _key(settings: ClientSettings, window: Window, page_size: int, on_bad_rows: OnBadRows, output: Output) -> str:
-    asked = [settings.base_url, "ratings", str(window), page_size, settings.data_format, on_bad_rows]
+    # Another user may be shown other ratings. A token says nothing here: it may be another one every hour.
+    asked = [settings.base_url, settings.user, "ratings", str(window), page_size, settings.data_format, on_bad_rows]
     same = [LAYOUT, *asked, output.address]
     return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:16]
 

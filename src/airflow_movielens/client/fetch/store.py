@@ -119,7 +119,7 @@ class StretchStore:
 
     def _verify(self, found: Checkpoint) -> None:
         if found.key != self._empty.key:
-            raise ValueError("it is of another window, source, page size, format or output")
+            raise ValueError("it is of another source, user, window, page size, format or output")
         if found.is_old:
             raise ValueError(f"it is of {found.saved_at:%Y-%m-%d %H:%M} UTC, and not of the last 24 hours")
         for name in found.files:
