@@ -1,5 +1,6 @@
 """A window into a file: whole or not at all, with what is known of it beside it."""
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -27,6 +28,7 @@ from airflow_movielens.client import (
 from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows, stretches
 from airflow_movielens.client.fetch.local import LocalFolder
 from airflow_movielens.client.rows import BadRow, Batch, Bookmark, Rows
+from airflow_movielens.ratings import locks
 from airflow_movielens.ratings.schema import RATINGS
 
 WINDOW = Window.of("1970-01-02", "1970-01-03")
@@ -229,6 +231,17 @@ def test_what_becomes_of_bad_rows_is_one_of_two(tmp_path, value):
 def test_an_unknown_ending_is_refused():
     with pytest.raises(ValueError, match="cannot tell the file format"):
         LocalOutput("ratings.txt")
+
+
+def test_a_folder_that_somebody_else_locked_does_not_stop_a_fetch(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "LONGEST_WAIT", 0.1)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fetch(ScriptedClient(), tmp_path / "r.csv")
+    finally:
+        os.close(descriptor)
+    assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
 def test_a_folder_is_refused_before_anything_is_fetched(tmp_path):
