@@ -8,11 +8,11 @@ import re
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, manifest_name
+from airflow_movielens.client.fetch.scratch import scratch_folder
 from airflow_movielens.ratings.formats import FileFormat
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ class ObjectOutput:
     @contextmanager
     def folder(self, key: str) -> Iterator[ObjectFolder]:
         """Give a hidden folder beside the object."""
-        with TemporaryDirectory(prefix="movielens-") as local:
-            yield ObjectFolder(self._target(), key, Path(local))
+        with scratch_folder() as local:
+            yield ObjectFolder(self._target(), key, local)
 
     def publish(self, data: Path, quarantine: Path | None, manifest: Manifest) -> None:
         """Put the files, each at once; see `Output`."""

@@ -27,6 +27,7 @@ from airflow_movielens.client import (
 )
 from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows, stretches
 from airflow_movielens.client.fetch.local import LocalFolder
+from airflow_movielens.client.fetch.scratch import scratch_folder
 from airflow_movielens.client.rows import BadRow, Batch, Bookmark, Rows
 from airflow_movielens.ratings import locks
 from airflow_movielens.ratings.schema import RATINGS
@@ -264,6 +265,21 @@ def test_rows_to_read_once_leave_nothing(tmp_path, short_stretches, monkeypatch)
         assert names(tmp_path) != []
         assert rows.collect().equals(FRAME)
     assert names(tmp_path) == []
+
+
+def test_temporary_folders_of_killed_processes_are_removed_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = (
+        "import os, signal, sys, tempfile; tempfile.tempdir = sys.argv[1];"
+        "from airflow_movielens.client.fetch.scratch import scratch_folder;"
+        "scratch = scratch_folder(); (scratch.__enter__() / 'part').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert len(names(tmp_path)) == 1
+    (tmp_path / "airflow-movielens-mine").mkdir()
+    with scratch_folder() as living, scratch_folder() as other:
+        assert names(tmp_path) == sorted(["airflow-movielens-mine", living.name, other.name])
+    assert names(tmp_path) == ["airflow-movielens-mine"]
 
 
 def test_progress_counts_rows_pages_and_what_was_there(tmp_path, short_stretches):

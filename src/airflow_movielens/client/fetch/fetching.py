@@ -8,8 +8,6 @@ import logging
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from airflow_movielens import __version__
@@ -20,6 +18,7 @@ from airflow_movielens.client.fetch.local import LocalFolder
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, Manifest
 from airflow_movielens.client.fetch.progress import Meter
 from airflow_movielens.client.fetch.reading import read_window
+from airflow_movielens.client.fetch.scratch import scratch_folder
 from airflow_movielens.client.fetch.store import StretchStore
 from airflow_movielens.client.settings import checked_page_size
 from airflow_movielens.ratings.formats import FileFormat
@@ -27,6 +26,7 @@ from airflow_movielens.ratings.writing import write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import polars as pl
 
@@ -98,8 +98,8 @@ def fetched_rows(
 ) -> Iterator[pl.LazyFrame]:
     """Fetch the ratings of a window to read them once, from a temporary folder; errors as in `fetch_ratings`."""
     page_size = checked_page_size(client.settings.page_size)
-    with TemporaryDirectory(prefix="movielens-") as path:
-        folder = LocalFolder(Path(path))
+    with scratch_folder() as path:
+        folder = LocalFolder(path)
         store = StretchStore(folder, folder.checkpoints, "")
         read_window(partial(_read, client, window, page_size, "fail"), store, Meter(progress))
         yield store.scan()
