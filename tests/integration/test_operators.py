@@ -198,7 +198,7 @@ def test_a_task_that_is_asked_to_stop_stops_and_leaves_only_what_a_retry_goes_on
             operator._start_date, operator._end_date = "1970-01-02", "1970-01-03"
             with pytest.raises(SystemExit, match="asked to stop"):
                 operator.execute({})
-            assert len(server.requests) < 20
+            assert len(server.requests) < 40  # of 223
     finally:
         signal.signal(signal.SIGTERM, before)
     left = [file.name for file in tmp_path.iterdir() if not file.name.startswith(".partial-r.csv-")]
