@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from contextlib import contextmanager
 from glob import escape
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, manifest_name
+from airflow_movielens.client.fetch.scratch import scratch_folder
 from airflow_movielens.ratings.formats import FileFormat
 
 if TYPE_CHECKING:
@@ -48,8 +49,14 @@ class ObjectCheckpoints:
 
     def clear(self) -> None:
         """Forget what was saved, even where nothing may be deleted."""
-        if self._target.fs.exists(self._target.path):
+        if self._may_exist():
             self._target.fs.pipe_file(self._target.path, b"null")
+
+    def _may_exist(self) -> bool:
+        try:
+            return bool(self._target.fs.exists(self._target.path))
+        except OSError:  # who may not list is not told
+            return True
 
 
 class ObjectFolder:
@@ -79,10 +86,12 @@ class ObjectFolder:
 
     def clear(self) -> None:
         """Remove the folders of all attempts to fetch this output: what is alive has copies."""
-        fs, parent = self._output.fs, self._output.parent.path
+        fs, parent, name = self._output.fs, self._output.parent.path, self._output.name
+        of_output = re.compile(rf"\.partial-{re.escape(name)}-[0-9a-f]{{16}}")
         try:
-            for folder in fs.glob(f"{escape(parent)}/.partial-{escape(self._output.name)}-*"):
-                fs.rm(folder, recursive=True)
+            for folder in fs.glob(f"{escape(parent)}/.partial-{escape(name)}-*"):
+                if of_output.fullmatch(PurePosixPath(folder).name):
+                    fs.rm(folder, recursive=True)
         except FileNotFoundError:
             pass  # another attempt was faster
         except OSError as error:
@@ -107,8 +116,8 @@ class ObjectOutput:
     @contextmanager
     def folder(self, key: str) -> Iterator[ObjectFolder]:
         """Give a hidden folder beside the object."""
-        with TemporaryDirectory(prefix="movielens-") as local:
-            yield ObjectFolder(self._target(), key, Path(local))
+        with scratch_folder() as local:
+            yield ObjectFolder(self._target(), key, local)
 
     def publish(self, data: Path, quarantine: Path | None, manifest: Manifest) -> None:
         """Put the files, each at once; see `Output`."""

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow_movielens.client.fetch import LocalOutput
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING
+from airflow_movielens.client.fetch.scratch import scratch_folder
 from airflow_movielens.object_storage import ObjectOutput
-from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.formats import FileFormat, expand_home
 from airflow_movielens.ratings.writing import write_table
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def write_output(rows: pl.LazyFrame, path: str) -> None:
     from airflow.sdk import ObjectStoragePath
 
     target = ObjectStoragePath(path)
-    with TemporaryDirectory(prefix="movielens-") as folder:
-        written = Path(folder) / target.name
+    with scratch_folder() as folder:
+        written = folder / target.name
         write_table(rows, written)
         target.fs.put_file(str(written), target.path)
 
@@ -69,8 +69,8 @@ def local_inputs(paths: str | Manifest | Iterable[str | Manifest]) -> Iterator[l
     Raises:
         FileNotFoundError: A glob matches nothing, or a remote file does not exist.
     """
-    with TemporaryDirectory(prefix="movielens-") as folder:
-        yield [_fetched(path, Path(folder) / str(number)) for number, path in enumerate(_expanded(paths))]
+    with scratch_folder() as folder:
+        yield [_fetched(path, folder / str(number)) for number, path in enumerate(_expanded(paths))]
 
 
 def _expanded(paths: str | Manifest | Iterable[str | Manifest]) -> list[str]:
@@ -128,6 +128,6 @@ def _fetched(path: str, folder: Path) -> Path:
 def _local(path: str) -> Path | None:
     """The local path that ``path`` means; None for a URL of another scheme than ``file``."""
     if "://" not in path:
-        return Path(path).expanduser()
+        return expand_home(path)
     parts = urlsplit(path)
     return Path(unquote(parts.path)) if parts.scheme == "file" else None

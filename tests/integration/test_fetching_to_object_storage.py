@@ -138,3 +138,22 @@ def test_who_may_not_delete_can_still_fetch(store, server, monkeypatch, caplog):
     fetch(server.base_url)  # anew, not from what could not be removed
     assert len(server.requests) > 20
     assert (store / "r.csv").read_text().count("\n") == 1031
+
+
+def test_what_other_outputs_left_is_not_touched(killed, store, server):
+    other = killed.with_name(f".partial-r.csv-of-another.csv-{'0' * 16}")
+    killed.rename(other)
+    fetch(server.base_url)
+    assert list(other.iterdir())
+
+
+def test_who_may_not_list_can_still_fetch(store, server, monkeypatch, caplog):
+    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 100)
+
+    def forbidden(*_, **__):
+        raise PermissionError("listing is not allowed")
+
+    for name in ("exists", "cat_file", "glob"):  # without that right, S3 says 403 of what is not there
+        monkeypatch.setattr(DirFileSystem, name, forbidden)
+    fetch(server.base_url)
+    assert (store / "r.csv").read_text().count("\n") == 1031

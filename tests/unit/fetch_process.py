@@ -13,7 +13,7 @@ from airflow_movielens.client import MovielensClient, Window
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, stretches
 
 ROWS_A_STRETCH = 100
-PAGE_SIZE = 50
+SETTINGS = {"page_size": 50}
 
 
 def die_at(place, nth):
@@ -37,7 +37,7 @@ def die_at(place, nth):
 
 def fetch(url, path):
     stretches.ROWS_A_STRETCH = ROWS_A_STRETCH
-    with MovielensClient(url, page_size=PAGE_SIZE) as client:
+    with MovielensClient(url, **SETTINGS) as client:
         return fetch_ratings(client, Window.of("1970-01-02", "1970-01-03"), LocalOutput(Path(path)))
 
 

@@ -155,6 +155,7 @@ def test_debug_shows_where_it_happened(environment, tmp_path, capsys):
 
 
 USAGE = {
+    "window without length": (["--end-date", "2000-11-15"], "the first day no longer wanted"),
     "reversed window": (["--end-date", "2000-11-14"], "the window is reversed"),
     "no day": (["--start-date", "yesterday"], "start_date 'yesterday' is not a day"),
     "unknown ending": (["--output-path", "ratings.xml"], "cannot tell the file format"),

@@ -1,5 +1,6 @@
 """A window into a file: whole or not at all, with what is known of it beside it."""
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -10,17 +11,25 @@ import subprocess
 import sys
 import threading
 from datetime import datetime
-from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from unit.scripted_server import page_of, rating, ratings, serve
 
 from airflow_movielens import __version__
-from airflow_movielens.client import DataError, FatalError, MovielensClient, RatingsChangedError, Window
+from airflow_movielens.client import (
+    ClientSettings,
+    DataError,
+    FatalError,
+    MovielensClient,
+    RatingsChangedError,
+    Window,
+)
 from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows, stretches
 from airflow_movielens.client.fetch.local import LocalFolder
+from airflow_movielens.client.fetch.scratch import scratch_folder
 from airflow_movielens.client.rows import BadRow, Batch, Bookmark, Rows
+from airflow_movielens.ratings import locks
 from airflow_movielens.ratings.schema import RATINGS
 
 WINDOW = Window.of("1970-01-02", "1970-01-03")
@@ -31,7 +40,7 @@ MANIFEST = ".r.csv.manifest.json"
 class ScriptedClient:
     """Gives the batches that a test makes up: 10 of 100 rows, those in ``bad`` with one bad row more."""
 
-    settings = SimpleNamespace(base_url="http://api", page_size=100)
+    settings = ClientSettings("http://api", page_size=100)
 
     def __init__(self, fail_at=None, error=None, bad=()):
         self.fail_at, self.error, self.bad = fail_at, error, bad
@@ -47,6 +56,11 @@ class ScriptedClient:
             bad = (BadRow(f"http://api?{number}", 7, "rating", "found 9.0", {"rating": 9.0}),) * (number in self.bad)
             rows = Rows(FRAME[number * 100 : (number + 1) * 100], 100 + len(bad), bad=bad)
             yield Batch(rows, Bookmark("offset", number * 100 + 100, 100, 1000, snapshot="s7"), number == 9)
+
+
+@pytest.fixture(autouse=True)
+def busy_machines_cut_no_more_stretches(monkeypatch):
+    monkeypatch.setattr(stretches, "SECONDS_A_STRETCH", 3600.0)
 
 
 @pytest.fixture
@@ -220,12 +234,52 @@ def test_an_unknown_ending_is_refused():
         LocalOutput("ratings.txt")
 
 
+def test_a_folder_that_somebody_else_locked_does_not_stop_a_fetch(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "LONGEST_WAIT", 0.1)
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fetch(ScriptedClient(), tmp_path / "r.csv")
+    finally:
+        os.close(descriptor)
+    assert names(tmp_path) == [MANIFEST, "r.csv"]
+
+
+def test_a_folder_is_refused_before_anything_is_fetched(tmp_path):
+    (tmp_path / "r.csv").mkdir()
+    with pytest.raises(ValueError, match=r"r\.csv is a folder: give the path of a file"):
+        LocalOutput(tmp_path / "r.csv")
+
+
+def test_a_tilde_is_a_home_or_a_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    fetch(ScriptedClient(), "~/home.csv")
+    fetch(ScriptedClient(), "~nobody-of-that-name.csv")
+    assert [name for name in names(tmp_path) if name[0] != "."] == ["home.csv", "~nobody-of-that-name.csv"]
+
+
 def test_rows_to_read_once_leave_nothing(tmp_path, short_stretches, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with fetched_rows(ScriptedClient(), WINDOW) as rows:
         assert names(tmp_path) != []
         assert rows.collect().equals(FRAME)
     assert names(tmp_path) == []
+
+
+def test_temporary_folders_of_killed_processes_are_removed_and_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = (
+        "import os, signal, sys, tempfile; tempfile.tempdir = sys.argv[1];"
+        "from airflow_movielens.client.fetch.scratch import scratch_folder;"
+        "scratch = scratch_folder(); (scratch.__enter__() / 'part').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert len(names(tmp_path)) == 1
+    (tmp_path / "airflow-movielens-mine").mkdir()
+    with scratch_folder() as living, scratch_folder() as other:
+        assert names(tmp_path) == sorted(["airflow-movielens-mine", living.name, other.name])
+    assert names(tmp_path) == ["airflow-movielens-mine"]
 
 
 def test_progress_counts_rows_pages_and_what_was_there(tmp_path, short_stretches):
@@ -264,6 +318,17 @@ def test_the_process_may_end_while_a_part_is_written():
         "Background().start(threading.Event().wait)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_ctrl_c_ends_the_wait_for_a_part_that_is_written():
+    code = (
+        "import os, signal, threading; import polars;"  # which puts a handler of its own before Python's
+        "from airflow_movielens.client.fetch.background import Background;"
+        "background = Background(); background.start(threading.Event().wait);"
+        "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start(); background.wait()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], check=False, timeout=60, stderr=subprocess.PIPE)
+    assert b"KeyboardInterrupt" in ended.stderr
 
 
 def test_the_main_thread_can_be_stopped_while_the_file_is_written(tmp_path, monkeypatch):

@@ -1,6 +1,10 @@
 import fcntl
 import gzip
 import json
+import os
+import stat
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -146,3 +150,33 @@ def test_what_a_killed_writer_left_is_removed_but_not_what_a_living_one_writes(t
         remove_dead_partials(path)
         assert sorted(file.name for file in tmp_path.iterdir()) == sorted([of_another.name, alive.name])
     assert sorted(file.name for file in tmp_path.iterdir()) == [of_another.name, "r.csv"]
+
+
+def test_a_file_may_be_read_by_whom_the_umask_allows(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_table(RATINGS.empty().lazy(), tmp_path / "r.csv")
+    finally:
+        os.umask(before)
+    assert stat.filemode((tmp_path / "r.csv").stat().st_mode) == "-rw-r-----"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("left", [f".partial-{'0' * 32}-r.csv", f".partial-r.csv-{'0' * 16}/lock"])
+def test_what_another_user_left_is_not_in_the_way(tmp_path, left):
+    theirs = tmp_path / left
+    theirs.parent.mkdir(exist_ok=True)
+    theirs.touch(0o600)
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from airflow_movielens.client.fetch.claims import claimed_folder\n"
+        "from airflow_movielens.ratings.durable import whole_file\n"
+        "folder = os.open(sys.argv[1], os.O_RDONLY)\n"
+        "os.fchmod(folder, 0o777); os.fchdir(folder); os.setuid(65534)\n"
+        "with claimed_folder(Path('r.csv'), '0' * 16), whole_file(Path('r.csv')) as file: file.touch()"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], check=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
+    assert theirs.exists()
+    assert (tmp_path / "r.csv").exists()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ MANIFEST = ".r.csv.manifest.json"
 @pytest.fixture(autouse=True)
 def short_stretches(monkeypatch):
     monkeypatch.setattr(stretches, "ROWS_A_STRETCH", fetch_process.ROWS_A_STRETCH)
+    monkeypatch.setattr(stretches, "SECONDS_A_STRETCH", 3600.0)  # busy machines cut no more of them
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +148,14 @@ def change_checkpoint(folder, **changes):
     file.write_text(json.dumps(json.loads(file.read_bytes()) | changes))
 
 
+def hours_from_now(hours):
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+def saved_at(folder):
+    return json.loads((folder / "checkpoint.json").read_bytes())["saved_at"]
+
+
 def first_part(folder):
     return folder / json.loads((folder / "checkpoint.json").read_bytes())["files"][0]
 
@@ -164,6 +174,9 @@ DAMAGES = {
     "the bookmark is none": lambda folder: change_checkpoint(folder, bookmark={"kind": "offset"}),
     "the checkpoint is of another layout": lambda folder: change_checkpoint(folder, layout=0),
     "the checkpoint is of another fetch": lambda folder: change_checkpoint(folder, key="another"),
+    "the checkpoint is old": lambda folder: change_checkpoint(folder, saved_at=hours_from_now(-24.1)),
+    "the checkpoint is of tomorrow": lambda folder: change_checkpoint(folder, saved_at=hours_from_now(24.1)),
+    "the checkpoint is of no time": lambda folder: change_checkpoint(folder, saved_at=None),
 }
 
 
@@ -176,6 +189,14 @@ def test_what_is_damaged_is_not_gone_on_from(tmp_path, broken_off, undisturbed, 
     check_right(tmp_path, undisturbed)
 
 
+def test_what_is_not_a_day_old_is_gone_on_from(tmp_path, broken_off, undisturbed):
+    assert abs(datetime.fromisoformat(saved_at(broken_off.folder)) - datetime.now(UTC)) < timedelta(hours=1)
+    change_checkpoint(broken_off.folder, saved_at=hours_from_now(-23.9))
+    fetch_process.fetch(broken_off.url, tmp_path / "r.csv")
+    assert min(broken_off.asked()) > 0
+    check_right(tmp_path, undisturbed)
+
+
 def test_data_that_changed_since_the_kill_starts_over(tmp_path, broken_off, rows):
     broken_off.data.insert(0, broken_off.data[0] | {"userId": 0})
     fetch_process.fetch(broken_off.url, tmp_path / "r.csv")
@@ -185,10 +206,11 @@ def test_data_that_changed_since_the_kill_starts_over(tmp_path, broken_off, rows
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
-def test_another_page_size_is_another_fetch_and_removes_what_the_dead_one_left(
-    tmp_path, broken_off, undisturbed, monkeypatch
+@pytest.mark.parametrize("other", [{"page_size": 60}, {"data_format": "json"}, {"user": "somebody"}], ids=str)
+def test_other_settings_are_another_fetch_and_remove_what_the_dead_one_left(
+    tmp_path, broken_off, undisturbed, monkeypatch, other
 ):
-    monkeypatch.setattr(fetch_process, "PAGE_SIZE", 60)
+    monkeypatch.setattr(fetch_process, "SETTINGS", fetch_process.SETTINGS | other)
     fetch_process.fetch(broken_off.url, tmp_path / "r.csv")
     assert min(broken_off.asked()) == 0
     assert not broken_off.folder.exists()

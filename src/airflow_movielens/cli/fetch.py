@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_movielens.cli.api import add_api_options, api_settings
+from airflow_movielens.cli.ending import UsageError
 from airflow_movielens.cli.progress import shown_progress
 from airflow_movielens.client.window import Window
 
@@ -48,7 +49,7 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
     from airflow_movielens.client.fetch import fetch_ratings
     from airflow_movielens.storage import output_of
 
-    window, output = Window.of(options.start_date, options.end_date), output_of(options.output_path)
+    window, output = _window(options.start_date, options.end_date), output_of(options.output_path)
     client = MovielensClient(**vars(api_settings(options)))
     _set_logging(debug=options.debug, quiet=options.quiet)
 
@@ -66,6 +67,13 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
         print(*_result(manifest, window, resumed_rows, time.monotonic() - begun), sep="\n")
 
     return run
+
+
+def _window(start_date: str, end_date: str) -> Window:
+    window = Window.of(start_date, end_date)
+    if window.start == window.end:
+        raise UsageError(f"the window has no length: --end-date {end_date} is the first day no longer wanted")
+    return window
 
 
 def _set_logging(*, debug: bool, quiet: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -41,7 +41,8 @@ def remove_dead_partials(path: Path) -> None:
     partial_of_path = re.compile(rf"\.partial-[0-9a-f]{{32}}-{re.escape(path.name)}")
     for partial in path.parent.iterdir():
         if partial_of_path.fullmatch(partial.name) and (lock := try_lock(partial)) is not None:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                partial.unlink()
             os.close(lock)
 
 

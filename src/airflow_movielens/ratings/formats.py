@@ -1,9 +1,10 @@
-"""File formats, told by the ending of a path."""
+"""Paths of files as users give them, and their formats, told by the ending."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 Kind = Literal["json", "ndjson", "csv", "parquet"]
@@ -51,3 +52,8 @@ class FileFormat:
             known = ", ".join(_KINDS) + ", .json.gz, .ndjson.gz, .ndjson.zst, .csv.gz, .csv.zst"
             raise ValueError(f"cannot tell the file format of {path!r} by its ending: use one of {known}")
         return cls(kind, compression or "uncompressed")
+
+
+def expand_home(path: str | Path) -> Path:
+    """The path with a leading ``~`` or ``~user`` replaced, as shells do: left as it is if there is no such user."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - that of pathlib fails for a file called ~old.csv

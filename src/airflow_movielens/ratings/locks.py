@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import tenacity
+
+LONGEST_WAIT = 30.0
+"""Seconds."""
+
 
 def try_lock(path: Path, *, create: bool = False) -> int | None:
     """Lock a file, without waiting.
@@ -21,11 +26,11 @@ def try_lock(path: Path, *, create: bool = False) -> int | None:
 
     Returns:
         A descriptor that holds the lock until it is closed; None if somebody else holds it, the file is not there (or
-        was removed meanwhile), or the file system knows no locks.
+        was removed meanwhile) or is another user's, or the file system knows no locks.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
-    except FileNotFoundError:
+        descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o666)
+    except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,11 +45,25 @@ def try_lock(path: Path, *, create: bool = False) -> int | None:
 
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in such a block for ``folder``; where folders cannot be locked: do not wait."""
+    """Wait until no other process is in such a block for ``folder``; where folders cannot be locked: do not wait.
+
+    Whoever holds the lock for more than `LONGEST_WAIT` is not one of ours, or hangs: then this goes on without it.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _waiting()(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)
+
+
+def _waiting() -> tenacity.Retrying:
+    import tenacity
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(BlockingIOError),
+        wait=tenacity.wait_random(0.01, 0.05),
+        stop=tenacity.stop_after_delay(LONGEST_WAIT),
+        reraise=True,
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from threading import Thread
 from typing import TYPE_CHECKING
+
+from airflow_movielens.client.pagination.in_flight import begin, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
 
 class Background:
@@ -19,20 +20,10 @@ class Background:
     def start(self, call: Callable[[], None]) -> None:
         """Begin ``call``, once the one before is done; an error of that one is raised here."""
         self.wait()
-        self._under_way = Future()
-        Thread(target=_run, args=(call, self._under_way), daemon=True).start()
+        self._under_way = begin(call)
 
     def wait(self) -> None:
-        """Wait for the call under way, if there is one, and raise its error."""
+        """Wait for the call under way, if there is one, and raise its error; Ctrl-C ends the wait."""
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
-            under_way.result()
-
-
-def _run(call: Callable[[], None], done: Future[None]) -> None:
-    try:
-        call()
-    except BaseException as error:  # noqa: BLE001 - handed to who waits
-        done.set_exception(error)
-    else:
-        done.set_result(None)
+            result_of(under_way)

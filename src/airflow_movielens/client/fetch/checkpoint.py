@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 LAYOUT = 1
 """Raised when a checkpoint or its files come to mean something else: those of other versions are not gone on from."""
 
+MAX_AGE = timedelta(hours=24)
+"""What lay longer is not gone on from: a server without snapshots shows few of the changes since."""
 
 CHECKPOINT_NAME = "checkpoint.json"
 _BYTES_AT_ONCE = 1 << 16
@@ -52,6 +55,7 @@ class Checkpoint:
         quarantined: How many rows of them are quarantined ones.
         bookmark: How to go on behind them; None at the start of the window.
         is_complete: Whether nothing follows.
+        saved_at: When it was made, in UTC; None for the one at the start of the window.
     """
 
     key: str
@@ -62,6 +66,7 @@ class Checkpoint:
     quarantined: int = 0
     bookmark: Bookmark | None = field(default=None)
     is_complete: bool = False
+    saved_at: datetime | None = None
 
     def with_file(self, path: Path) -> Checkpoint:
         """The checkpoint with one more file."""
@@ -81,9 +86,15 @@ class Checkpoint:
             checksum = _checksum(path, checksum)
         return checksum == self.checksum
 
+    @property
+    def is_old(self) -> bool:
+        """Whether it was made longer than `MAX_AGE` ago, or so far in the future that a clock must be wrong."""
+        return self.saved_at is not None and abs(datetime.now(UTC) - self.saved_at) > MAX_AGE
+
     def to_dict(self) -> dict[str, Any]:
         """The checkpoint in values that JSON knows."""
-        return {**asdict(self), "files": list(self.files), "layout": LAYOUT}
+        saved_at = self.saved_at and self.saved_at.isoformat()
+        return {**asdict(self), "files": list(self.files), "saved_at": saved_at, "layout": LAYOUT}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Checkpoint:
@@ -97,7 +108,8 @@ class Checkpoint:
             if given.pop("layout") != LAYOUT:
                 raise ValueError("the checkpoint is of another version of this package")
             bookmark = given["bookmark"] and Bookmark.from_dict(given["bookmark"])
-            return cls(**{**given, "files": tuple(given["files"]), "bookmark": bookmark})
+            saved_at = datetime.fromisoformat(given["saved_at"]).astimezone(UTC)
+            return cls(**{**given, "files": tuple(given["files"]), "bookmark": bookmark, "saved_at": saved_at})
         except (TypeError, KeyError) as error:
             raise ValueError(f"the checkpoint cannot be read: {error!r}") from error
 

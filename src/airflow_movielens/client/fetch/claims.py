@@ -75,6 +75,6 @@ def _remove_dead(output: Path, own: Path) -> None:
 def _discard(folder: Path) -> None:
     # Renamed first: whoever claims the folder next must not lose files of its own to the removal.
     doomed = folder.with_name(f"{_OWN_ENDING.sub('', folder.name)}-{uuid4().hex[:8]}")
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # gone, or in a folder where each user removes only their own
         folder.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)

@@ -8,8 +8,6 @@ import logging
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from airflow_movielens import __version__
@@ -20,6 +18,7 @@ from airflow_movielens.client.fetch.local import LocalFolder
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, Manifest
 from airflow_movielens.client.fetch.progress import Meter
 from airflow_movielens.client.fetch.reading import read_window
+from airflow_movielens.client.fetch.scratch import scratch_folder
 from airflow_movielens.client.fetch.store import StretchStore
 from airflow_movielens.client.settings import checked_page_size
 from airflow_movielens.ratings.formats import FileFormat
@@ -27,6 +26,7 @@ from airflow_movielens.ratings.writing import write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     import polars as pl
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.fetch.output import Output
     from airflow_movielens.client.fetch.progress import Progress
     from airflow_movielens.client.rows import Batch, Bookmark
+    from airflow_movielens.client.settings import ClientSettings
     from airflow_movielens.client.window import Window
 
     OnBadRows = Literal["fail", "quarantine"]
@@ -77,7 +78,7 @@ def fetch_ratings(
     if on_bad_rows not in ("fail", "quarantine"):
         raise FatalError(f"on_bad_rows is {on_bad_rows!r}: give 'fail' or 'quarantine'")
     page_size = checked_page_size(client.settings.page_size if batch_size is None else batch_size)
-    key = _key(client.settings.base_url, window, page_size, on_bad_rows, output)
+    key = _key(client.settings, window, page_size, on_bad_rows, output)
     read = partial(_read, client, window, page_size, on_bad_rows)
     with output.folder(key) as folder:
         kept = checkpoints or folder.checkpoints
@@ -97,8 +98,8 @@ def fetched_rows(
 ) -> Iterator[pl.LazyFrame]:
     """Fetch the ratings of a window to read them once, from a temporary folder; errors as in `fetch_ratings`."""
     page_size = checked_page_size(client.settings.page_size)
-    with TemporaryDirectory(prefix="movielens-") as path:
-        folder = LocalFolder(Path(path))
+    with scratch_folder() as path:
+        folder = LocalFolder(path)
         store = StretchStore(folder, folder.checkpoints, "")
         read_window(partial(_read, client, window, page_size, "fail"), store, Meter(progress))
         yield store.scan()
@@ -117,8 +118,10 @@ def _read(
     return client.read_batches(window.start, window.end, page_size, bookmark=bookmark, on_bad_rows=on_bad_rows)
 
 
-def _key(base_url: str, window: Window, page_size: int, on_bad_rows: OnBadRows, output: Output) -> str:
-    same = [LAYOUT, base_url, "ratings", str(window), page_size, on_bad_rows, output.address]
+def _key(settings: ClientSettings, window: Window, page_size: int, on_bad_rows: OnBadRows, output: Output) -> str:
+    # Another user may be shown other ratings. A token says nothing here: it may be another one every hour.
+    asked = [settings.base_url, settings.user, "ratings", str(window), page_size, settings.data_format, on_bad_rows]
+    same = [LAYOUT, *asked, output.address]
     return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:16]
 
 

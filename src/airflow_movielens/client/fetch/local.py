@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME, FileCheckpoints
 from airflow_movielens.client.fetch.claims import claimed_folder
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, manifest_name
 from airflow_movielens.ratings.durable import flush_to_disk, move_into_place, write_whole
-from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.formats import FileFormat, expand_home
 from airflow_movielens.ratings.locks import one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from pathlib import Path
 
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
     from airflow_movielens.client.fetch.manifest import Manifest
@@ -60,13 +60,15 @@ class LocalOutput:
         path: The file; its ending tells the format.
 
     Raises:
-        ValueError: The ending is not a known one.
+        ValueError: The ending is not a known one, or there is a folder of that name.
     """
 
     def __init__(self, path: str | Path) -> None:
         FileFormat.of(str(path))
         self.path = str(path)
-        self._file = Path(path).expanduser().absolute()
+        self._file = expand_home(path).absolute()
+        if self._file.is_dir():
+            raise ValueError(f"{path} is a folder: give the path of a file")
 
     @property
     def address(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -119,7 +120,9 @@ class StretchStore:
 
     def _verify(self, found: Checkpoint) -> None:
         if found.key != self._empty.key:
-            raise ValueError("it is of another window, source, page size or output")
+            raise ValueError("it is of another source, user, window, page size, format or output")
+        if found.is_old:
+            raise ValueError(f"it is of {found.saved_at:%Y-%m-%d %H:%M} UTC, and not of the last 24 hours")
         for name in found.files:
             self._folder.bring(name)
         if not found.matches([self._folder.local / name for name in found.files]):
@@ -157,4 +160,5 @@ def _advanced(checkpoint: Checkpoint, stretch: Stretch) -> Checkpoint:
         quarantined=checkpoint.quarantined + len(stretch.bad),
         bookmark=stretch.bookmark,
         is_complete=stretch.is_last,
+        saved_at=datetime.now(UTC),
     )

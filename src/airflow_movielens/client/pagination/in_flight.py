@@ -83,7 +83,7 @@ def result_of(future: Future[_T]) -> _T:
 
 
 def _start(target: Callable[..., None], *arguments: Any) -> Thread:
-    thread = Thread(target=target, args=arguments, name="movielens-request", daemon=True)
+    thread = Thread(target=target, args=arguments, name="movielens", daemon=True)
     thread.start()
     return thread
 
