@@ -6,7 +6,7 @@ import threading
 
 import polars as pl
 import pytest
-from unit.scripted_server import Answer, page_of, ratings, serve
+from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import MovielensClient, RatingsChangedError
 from airflow_movielens.client.rows import Bookmark
@@ -140,6 +140,16 @@ def test_a_bookmark_that_the_server_refuses_starts_over(kind, status):
     with serve(lambda *_: Answer({"detail": "no such cursor"}, status)) as server, client_of(server) as client:
         with pytest.raises(RatingsChangedError):
             list(client.read_batches(bookmark=bookmark))
+
+
+@pytest.mark.parametrize("kind", [sections, stream, cursors])
+def test_a_bookmark_for_a_server_that_passes_over_cursors_starts_over(kind):
+    with serve(kind()) as server, client_of(server) as client:
+        bookmark = next(client.read_batches("1970-01-02", "1970-01-03")).bookmark
+    other_days = [row | {"timestamp": row["timestamp"] + 10 * DAY} for row in ROWS]
+    with serve(lambda _, query, __: page_of(ROWS + other_days, query | {"offset": 95})) as server:
+        with client_of(server) as client, pytest.raises(RatingsChangedError):
+            list(client.read_batches("1970-01-02", "1970-01-03", bookmark=bookmark))
 
 
 def test_the_kind_is_told_by_the_first_answer():
