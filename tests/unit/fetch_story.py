@@ -146,8 +146,8 @@ class Story:
 
     def _check_little_is_lost(self) -> None:
         """But for a stretch that is being gathered, and one that is being written, all that came is durable."""
-        kept = self._kept()
-        if kept is None or not self.reported or self._disturbances():
+        kept, is_published = self._kept(), self._content() != self.old
+        if kept is None or is_published or not self.reported or self._disturbances():
             return
         counts = [self.reported[0].resumed_rows, *(progress.rows for progress in self.reported)]
         batch = max(after - before for before, after in pairwise(counts))
