@@ -216,6 +216,17 @@ def test_a_total_that_is_too_low_loses_no_rows(kind, total):
             list(client.read_batches())
 
 
+@kinds
+@pytest.mark.parametrize("timestamp", [0, 40 * DAY])
+@pytest.mark.parametrize("at", [9, 10, 18, 19, 20])
+def test_a_quarantined_row_between_two_pages_is_no_overlap(kind, timestamp, at):
+    rows = [*ROWS[:at], ROWS[at] | {"timestamp": timestamp}, *ROWS[at + 1 :]]
+    with serve(kind(rows)) as server, client_of(server) as client:
+        batches = list(client.read_batches("1970-01-02", "1970-01-03", on_bad_rows="quarantine"))
+    assert rows_of(batches) == [*ROWS[:at], *ROWS[at + 1 :]]
+    assert sum(len(batch.rows.bad) for batch in batches) == 1
+
+
 def test_a_snapshot_of_another_name_is_seen():
     def script(path, query, number):
         answer = sections()(path, query, number)
