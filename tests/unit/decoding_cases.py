@@ -36,7 +36,7 @@ def envelope(array: bytes, total: int = 7) -> bytes:
 
 
 def answer(body: bytes, media_type: str = JSON, **headers: str) -> Answer:
-    return Answer(body, media_type, {name.replace("_", "-"): value for name, value in headers.items()}, EXCHANGE)
+    return Answer(body, media_type, {name.replace("_", "-"): value for name, value in headers.items()}, EXCHANGE, URL)
 
 
 def arrow(rows: list[dict[str, Any]] | pl.DataFrame, rows_a_batch: int = 10) -> bytes:

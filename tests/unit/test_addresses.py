@@ -45,7 +45,22 @@ def test_credentials_in_the_address_are_refused_and_not_repeated():
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("change", [{"page_size": 0}, {"page_size": True}, {"page_size": "many"}, {"retries": -1}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"page_size": 0},
+        {"page_size": True},
+        {"page_size": "many"},
+        {"retries": -1},
+        {"retries": 1.5},
+        {"retries": None},
+        {"concurrency": "4"},
+        {"concurrency": 0},
+        {"read_timeout": "10"},
+        {"total_timeout": None},
+        {"requests_per_second": 0},
+    ],
+)
 def test_settings_out_of_range_are_refused(change):
     with pytest.raises(FatalError, match=str(next(iter(change.values())))):
         ClientSettings("http://api", **change)

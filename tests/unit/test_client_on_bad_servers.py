@@ -37,8 +37,19 @@ def test_a_missing_total_loses_nothing(count):
         assert read(server) == ROWS[:count]
 
 
-def test_a_limit_clamped_to_one_without_total_is_an_error():
-    with serve(lambda _, query, __: page_of(ROWS, query | {"limit": 1}, total=None)) as server:
+@pytest.mark.parametrize("status", [404, 416])
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_refusal_behind_the_end_is_the_end(status, count):
+    def script(_, query, __):
+        return page_of(ROWS[:count], query, total=None) if int(query["offset"]) < count else Answer({}, status)
+
+    with serve(script) as server:
+        assert read(server) == ROWS[:count]
+
+
+@pytest.mark.parametrize("total", [None, 1])
+def test_a_limit_clamped_to_one_without_a_total_of_all_is_an_error(total):
+    with serve(lambda _, query, __: page_of(ROWS, query | {"limit": 1}, total=total)) as server:
         with pytest.raises(RatingsChangedError, match="more ratings after what looked like the end"):
             read(server)
 
@@ -325,6 +336,30 @@ def test_credentials_that_a_server_echoes_are_not_repeated():
         with pytest.raises(FatalError, match=r"you sent Basic \*\*\*") as caught:
             read(server)
     assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(b"<p>you sent s3cret</p>", headers={"Content-Type": "text/html"}),
+        page_of([ROWS[0] | {"rating": "s3cret"}], {}),
+        page_of(ROWS, {}, total="s3cret"),
+    ],
+)
+def test_credentials_repeated_in_a_success_are_not_shown(answer, caplog):
+    with serve(lambda *_: answer) as server, MovielensClient(server.base_url, "user", "s3cret", retries=1) as client:
+        with pytest.raises(DataError, match=r"\*\*\*") as caught:
+            list(client.get_ratings())
+    assert "Attempt 1 failed" in caplog.text
+    assert "s3cret" not in str(caught.value) + caplog.text
+
+
+def test_credentials_repeated_in_a_count_are_not_shown():
+    with serve(lambda *_: page_of(ROWS, {}, total="s3cret")) as server:
+        with MovielensClient(server.base_url, "user", "s3cret", retries=0) as client:
+            with pytest.raises(DataError, match=r"\*\*\*") as caught:
+                client.count_ratings()
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_text_that_is_no_unicode_is_a_data_error():

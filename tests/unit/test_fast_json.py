@@ -114,6 +114,11 @@ def test_what_is_unusual_is_left_to_the_json_parser(part, instead):
     agree(body[1:-1].replace(b"},{", b"}\n{"), NDJSON)
 
 
+@pytest.mark.parametrize("instead", [b"1e", b"1E", b"0e", b"-", b"+"])
+def test_what_is_unusual_in_every_row_is_left_to_the_json_parser(instead):
+    agree(envelope(ARRAY.replace(b'"userId":', b'"userId":' + instead)))
+
+
 @pytest.mark.parametrize(
     "body",
     [

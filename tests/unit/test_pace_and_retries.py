@@ -201,6 +201,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "Mon, 99 Foo 2020"}, None),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 +" + "9" * 20}, None),
         ({}, None),
         ({"Retry-After": format_datetime(NOW - timedelta(hours=1), usegmt=True)}, 0.0),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 07:27:30 GMT"}, 30.0),

@@ -9,6 +9,8 @@ import pytest
 from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import MovielensClient, RatingsChangedError
+from airflow_movielens.client.decoding import ndjson
+from airflow_movielens.client.http import bodies
 from airflow_movielens.client.rows import Bookmark
 
 ROWS = ratings(100)
@@ -91,6 +93,16 @@ def test_every_row_comes_once_in_order(kind, count):
 
 
 @kinds
+def test_links_are_followed_where_the_password_is_part_of_the_path(kind):
+    def script(path, query, number):
+        return kind()(path, query, number) if path == "/movielens/ratings" else Answer({}, 404)
+
+    with serve(script) as server:
+        with MovielensClient(f"{server.base_url}/movielens", "movielens", "movielens", page_size=10) as client:
+            assert list(client.get_ratings()) == ROWS
+
+
+@kinds
 def test_reading_goes_on_behind_every_bookmark(kind):
     with serve(kind()) as server:
         with client_of(server) as client:
@@ -101,6 +113,29 @@ def test_reading_goes_on_behind_every_bookmark(kind):
                 rest = list(another.read_batches(bookmark=kept))
             assert rows_of(batches[: number + 1]) + rows_of(rest) == ROWS
             assert rest[-1].is_last
+
+
+@kinds
+def test_reading_goes_on_behind_an_empty_window(kind):
+    with serve(kind(ROWS[:0])) as server, client_of(server) as client:
+        (nothing,) = client.read_batches()
+        (rest,) = client.read_batches(bookmark=nothing.bookmark)
+        assert rest.is_last
+        assert not rest.rows.count
+        assert all(int(query["offset"]) >= 0 for _, query, _ in server.requests)
+
+
+@kinds
+def test_rows_that_come_again_on_a_later_page_are_not_taken_for_good_ones(kind):
+    # Of the first page's, the last is quarantined; the next page goes on as if it had been the order's.
+    again = [*ROWS[:9], ROWS[5], *ROWS[6:]]
+    with serve(kind(again)) as server, client_of(server) as client:
+        reading = client.read_batches(on_bad_rows="quarantine")
+        first = next(reading)
+        assert [row.number for row in first.rows.bad] == [9]
+        for batches in (reading, client.read_batches(bookmark=first.bookmark, on_bad_rows="quarantine")):
+            with pytest.raises(RatingsChangedError, match="pages overlap"):
+                list(batches)
 
 
 @kinds
@@ -170,6 +205,21 @@ def test_a_stream_that_breaks_off_goes_on_where_it_broke():
         offsets = [int(query["offset"]) for _, query, _ in server.requests]
         assert offsets == sorted(set(offsets))
         assert len(offsets) == 5
+
+
+def test_in_a_stream_every_bad_row_gets_a_second_look(monkeypatch):
+    monkeypatch.setattr(bodies, "PIECE", 500)
+    monkeypatch.setattr(ndjson, "_BYTES_AT_ONCE", 500)
+    bad = [row | {"rating": 9.0} if number in {30, 70} else row for number, row in enumerate(ROWS)]
+
+    def script(path, query, number):
+        # What is wrong with row 70 passes.
+        return stream(bad if number < 3 else [*bad[:70], *ROWS[70:]])(path, query, number)
+
+    with serve(script) as server, client_of(server) as client:
+        batches = list(client.read_batches(on_bad_rows="quarantine"))
+    assert rows_of(batches) == [*ROWS[:30], *ROWS[31:]]
+    assert [row.row for batch in batches for row in batch.rows.bad] == [bad[30]]
 
 
 def test_a_stream_that_ends_early_is_asked_for_the_rest():
@@ -310,6 +360,32 @@ def test_the_event_loop_runs_on_while_ratings_are_read(kind):
 
     with serve(script) as server, client_of(server) as client:
         assert asyncio.run(read(client)) == (ROWS, 100)
+
+
+@pytest.mark.parametrize(
+    "begin", [lambda client: anext(client.aget_ratings()), MovielensClient.acount_ratings], ids=["read", "count"]
+)
+def test_cancelling_cuts_what_is_under_way(begin):
+    asked, given_up = threading.Event(), threading.Event()
+    waited_for = []
+
+    def script(_, query, number):
+        asked.set()
+        waited_for.append(not given_up.wait(20))
+        return page_of(ROWS, query)
+
+    async def cancel(client):
+        task = asyncio.ensure_future(begin(client))
+        await asyncio.to_thread(asked.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with serve(script) as server, client_of(server) as client:
+        asyncio.run(cancel(client))  # waits for the threads
+        given_up.set()
+        assert client.count_ratings() == 100
+    assert True not in waited_for
 
 
 @pytest.mark.parametrize("data_format", ["auto", "arrow", "ndjson", "json"])

@@ -114,6 +114,20 @@ def test_a_cut_answer_is_retryable(transport, answer, how):
     assert type(caught.value) is RetryableError
 
 
+def test_what_came_before_a_reset_is_given(transport):
+    def speak(connection):
+        request_head(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 700)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close sends a reset
+
+    came = []
+    with listen(speak) as port:
+        client = transport(f"http://127.0.0.1:{port}")
+        with pytest.raises(RetryableError), client.stream(f"http://127.0.0.1:{port}/ratings", "*/*") as answer:
+            came.extend(answer.chunks())
+    assert b"".join(came) == b"x" * 700
+
+
 def test_a_connection_that_is_reset_in_the_middle_is_retryable(transport):
     def speak(connection):
         request_head(connection)

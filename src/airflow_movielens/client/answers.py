@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -20,12 +20,14 @@ class Answer:
         media_type: From ``Content-Type``, in lower case, without parameters; empty if the server sent none.
         headers: All headers; names are looked up whatever their case.
         exchange: Where it came from, for error messages.
+        url: The URL that answered, which its links are relative to; nothing is hidden in it, so it is not shown.
     """
 
     body: bytes
     media_type: str
     headers: Mapping[str, str]
     exchange: Exchange
+    url: str = field(repr=False)
 
 
 class StreamedAnswer(Protocol):

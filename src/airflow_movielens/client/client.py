@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
-from airflow_movielens.client.decoding import ACCEPT, read_total
+from airflow_movielens.client.decoding import ACCEPT, accept_of, read_total
 from airflow_movielens.client.errors import BadAnswerError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.http.transport import Transport
@@ -124,7 +126,7 @@ class MovielensClient:
         """
         window = Window.of(start_date, end_date)
         # Where a stretch stopped, the next one goes on in the same format.
-        accept = bookmark.media_type if bookmark else ACCEPT[self.settings.data_format]
+        accept = accept_of(bookmark.media_type) if bookmark else ACCEPT[self.settings.data_format]
         source = self._source(RATINGS, window, batch_size, accept, quarantine=on_bad_rows == "quarantine")
         return _aborting(source, read_window(source) if bookmark is None else read_on(source, bookmark))
 
@@ -135,9 +137,10 @@ class MovielensClient:
         batch_size: int | None = None,
     ) -> AsyncIterator[pl.DataFrame]:
         """Read as `get_rating_frames` does, without blocking the event loop: the work is done in threads."""
-        frames = self.get_rating_frames(start_date, end_date, batch_size)
-        while (frame := await asyncio.to_thread(next, frames, None)) is not None:
-            yield frame
+        with self._abortable() as client:
+            frames = client.get_rating_frames(start_date, end_date, batch_size)
+            while (frame := await asyncio.to_thread(next, frames, None)) is not None:
+                yield frame
 
     async def aget_ratings(
         self,
@@ -174,7 +177,8 @@ class MovielensClient:
 
         def count() -> int:
             answer = self._transport.get(f"{self.settings.base_url}/{RATINGS.name}?{query}", ACCEPT["json"])
-            total = read_total(answer)
+            with self._transport.hiding_secrets():
+                total = read_total(answer)
             if total is None:
                 raise BadAnswerError('the API\'s answer has no "total", so ratings cannot be counted', answer.exchange)
             return total
@@ -183,7 +187,8 @@ class MovielensClient:
 
     async def acount_ratings(self, start_date: str | date | None = None, end_date: str | date | None = None) -> int:
         """Count as `count_ratings` does, without blocking the event loop."""
-        return await asyncio.to_thread(self.count_ratings, start_date, end_date)
+        with self._abortable() as client:
+            return await asyncio.to_thread(client.count_ratings, start_date, end_date)
 
     def close(self) -> None:
         """Close the connections; what is still under way is cut off."""
@@ -194,6 +199,16 @@ class MovielensClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @contextmanager
+    def _abortable(self) -> Iterator[Self]:
+        """A client on the same connections, of which everything is cut off at the end: a thread cannot be cancelled."""
+        client = copy(self)
+        client._transport = self._transport.branch()
+        try:
+            yield client
+        finally:
+            client._transport.abort()
 
     def _frames(self, table: Table, batch_size: int | None) -> Iterator[pl.DataFrame]:
         source = self._source(table, Window(), batch_size, ACCEPT["json"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -71,11 +71,6 @@ def without_first(rows: Rows) -> Rows:
     return Rows(good, rows.count - 1, None, rows.last, bad)
 
 
-def last_good(rows: Rows, before: RowKey | None) -> RowKey | None:
-    """The last of the rows that keep the contract; ``before`` if none does."""
-    return rows.good.row(-1) if len(rows.good) else before
-
-
 @dataclass(frozen=True)
 class Page:
     """One page of a table.
@@ -114,7 +109,8 @@ class Bookmark:
         count: How many rows of the window came so far, as they were sent.
         page_size: Rows to ask for in one request.
         total: How many rows the window was said to have; None if the server does not say.
-        last: The last row so far, None if none came: for offsets as it was sent, else the last that keeps the contract.
+        last: The last row so far, as it was sent; None if none came.
+        last_good: The last row so far that keeps the contract; None if none does.
         snapshot: The name of the state of the data; None if the server names none.
         url: Where to go on, without scheme and host: the section or the next page; None for offsets.
         media_type: The format of the rows.
@@ -125,9 +121,15 @@ class Bookmark:
     page_size: int
     total: int | None
     last: RowKey | None = None
+    last_good: RowKey | None = None
     snapshot: str | None = None
     url: str | None = None
     media_type: str = ""
+
+    def behind(self, rows: Rows) -> Bookmark:
+        """How to go on behind further rows."""
+        last_good = rows.good.row(-1) if len(rows.good) else self.last_good
+        return replace(self, count=self.count + rows.count, last=rows.last or self.last, last_good=last_good)
 
     def to_dict(self) -> dict[str, Any]:
         """The bookmark in values that JSON knows."""
@@ -141,8 +143,8 @@ class Bookmark:
             ValueError: It is none.
         """
         try:
-            last = values["last"]
-            return cls(**{**values, "last": None if last is None else tuple(last)})
+            keys = {name: values[name] and tuple(values[name]) for name in ("last", "last_good")}
+            return cls(**{**values, **keys})
         except (TypeError, KeyError) as error:
             raise ValueError(f"this is no bookmark: {values!r}") from error
 

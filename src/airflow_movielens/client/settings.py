@@ -70,14 +70,13 @@ class ClientSettings:
         if self.token is not None and not _TOKEN.fullmatch(self.token):
             # Without its value: this message goes into logs.
             raise FatalError("the token must be printable ASCII without spaces or line ends: was it pasted with one?")
-        if self.retries < 0:
-            raise FatalError(f"retries is {self.retries}: give 0 or more")
-        if self.concurrency < 1:
-            raise FatalError(f"concurrency is {self.concurrency}: give a whole number of at least 1")
+        for name, least in {"retries": 0, "concurrency": 1}.items():
+            if not _is_whole(value := getattr(self, name), least):
+                raise FatalError(f"{name} is {value!r}: give a whole number of at least {least}")
         for name in ("connect_timeout", "read_timeout", "total_timeout", "requests_per_second"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise FatalError(f"{name} is {value}: give a number above 0")
+            if not _is_above_0(value) and (name, value) != ("requests_per_second", None):
+                raise FatalError(f"{name} is {value!r}: give a number above 0")
         if self.data_format not in get_args(DataFormat):
             raise FatalError(f"data_format is {self.data_format!r}: give one of {', '.join(get_args(DataFormat))}")
 
@@ -88,9 +87,17 @@ def checked_page_size(page_size: int) -> int:
     Raises:
         FatalError: It is not a whole number of at least 1.
     """
-    if isinstance(page_size, bool) or not isinstance(page_size, int) or page_size < 1:
+    if not _is_whole(page_size, 1):
         raise FatalError(f"page size (batch_size) is {page_size!r}: give a whole number of at least 1")
     return max(page_size, MIN_PAGE_SIZE)
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_above_0(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def build_base_url(host: str | None = None, schema: str | None = None, port: int | None = None) -> str:

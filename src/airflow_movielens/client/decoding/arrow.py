@@ -55,7 +55,7 @@ class ArrowDecoder:
 
         Raises:
             BadAnswerError: It is no Arrow stream, lacks a column, or is one that cannot be read here: compressed
-                inside, with dictionaries, or with a record batch of more than a GiB.
+                inside, with dictionaries, or with a record batch of more than 256 MiB.
             BadRowsError: A row breaks the contract.
         """
         self._waiting += chunk

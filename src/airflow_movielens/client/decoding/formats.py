@@ -49,7 +49,7 @@ class StreamDecoder(Protocol):
 def stream_decoder(
     media_type: str, exchange: Exchange, table: Table, window: Window, *, quarantine: bool = False
 ) -> StreamDecoder | None:
-    """Choose what reads an answer while it arrives; both its methods must be consumed to their ends.
+    """Choose what reads an answer while it arrives; what its methods give must be consumed to the end.
 
     Args:
         media_type: The answer's, in lower case, without parameters.
@@ -70,6 +70,11 @@ def stream_decoder(
 def can_be_streamed(media_type: str) -> bool:
     """Whether `stream_decoder` knows how to read an answer of this media type while it arrives."""
     return media_type == ARROW or media_type in _NDJSON_NAMES
+
+
+def accept_of(media_type: str) -> str:
+    """What to ask for, as the header ``Accept``, to get more of what came as this media type."""
+    return media_type if can_be_streamed(media_type) else JSON
 
 
 def is_json(media_type: str) -> bool:

@@ -19,13 +19,14 @@ _SECTION = "{&offset,limit}"
 _PORTS = {"http": 80, "https": 443}
 
 
-def find_link(header: str, relation: str, exchange: Exchange) -> str | None:
+def find_link(header: str, relation: str, base: str, exchange: Exchange) -> str | None:
     """Find the target of a relation in a ``Link`` header.
 
     Args:
         header: Its value; several links, or several such headers, are separated by commas.
         relation: Such as ``next``.
-        exchange: Where the header came from; relative targets are relative to its URL.
+        base: The URL that the header came from; relative targets are relative to it.
+        exchange: That request, for error messages.
 
     Returns:
         The target's whole URL; None if there is no such link.
@@ -35,10 +36,10 @@ def find_link(header: str, relation: str, exchange: Exchange) -> str | None:
     """
     targets = (target for target, relations in _links(header) if relation in relations)
     target = next(targets, None)
-    return None if target is None else _resolve(target, exchange)
+    return None if target is None else _resolve(target, base, exchange)
 
 
-def find_section_template(header: str, exchange: Exchange) -> str | None:
+def find_section_template(header: str, base: str, exchange: Exchange) -> str | None:
     """Find a section's URL in a ``Link-Template`` header: of relation ``section``, ending in ``{&offset,limit}``.
 
     Returns:
@@ -51,7 +52,7 @@ def find_section_template(header: str, exchange: Exchange) -> str | None:
     for template, relations in _links(header):
         url = template.removesuffix(_SECTION)
         if "section" in relations and url != template and "?" in url and not re.search(r"[{}#]", url):
-            return _resolve(url, exchange)
+            return _resolve(url, base, exchange)
     return None
 
 
@@ -75,11 +76,11 @@ def _unescaped(quoted: str) -> str:
     return re.sub(r"\\(.)", r"\1", quoted)
 
 
-def _resolve(target: str, exchange: Exchange) -> str:
+def _resolve(target: str, base: str, exchange: Exchange) -> str:
     try:
-        url = urldefrag(urljoin(exchange.url, target.strip())).url
+        url = urldefrag(urljoin(base, target.strip())).url
         parts = urlsplit(url)
-        leads_away = _origin(parts) != _origin(urlsplit(exchange.url)) or "@" in parts.netloc
+        leads_away = _origin(parts) != _origin(urlsplit(base)) or "@" in parts.netloc
     except ValueError as error:
         raise FatalError(f"the API links to an address that cannot be read ({error})", exchange) from error
     if leads_away:

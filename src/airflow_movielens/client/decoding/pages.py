@@ -42,8 +42,8 @@ def read_page(answer: Answer, table: Table, window: Window, *, quarantine: bool 
         rows,
         _agreed(total, headers, exchange),
         headers.get("Snapshot"),
-        find_link(headers.get("Link", ""), "next", exchange),
-        find_section_template(headers.get("Link-Template", ""), exchange),
+        find_link(headers.get("Link", ""), "next", answer.url, exchange),
+        find_section_template(headers.get("Link-Template", ""), answer.url, exchange),
         answer.media_type,
         exchange,
     )

@@ -44,9 +44,11 @@ def read_uniform(text: bytes, table: Table, between: bytes) -> pl.DataFrame | No
         return None
     head = text[: text.find(b"}") + 1]
     names = _names(head)
-    if b"-" in head or sorted(names) != sorted(table.column_names):
+    template = head.translate(None, _NUMERIC) + between
+    # A sign or an exponent would be left over.
+    if sorted(names) != sorted(table.column_names) or template != _template(names) + between:
         return None
-    count, numbers = _proven(text, head.translate(None, _NUMERIC) + between, between)
+    count, numbers = _proven(text, template, between)
     if not count:
         return None
     try:
@@ -65,6 +67,11 @@ def _names(head: bytes) -> list[str]:
     except (ValueError, RecursionError):
         return []
     return [name for name, value in pairs if type(value) in {int, float}] if isinstance(pairs, list) else []
+
+
+def _template(names: list[str]) -> bytes:
+    """An object with these keys, without its numbers."""
+    return b"{" + b",".join(f'"{name}":'.encode() for name in names) + b"}"
 
 
 def _proven(text: bytes, template: bytes, between: bytes) -> tuple[int, bytes]:

@@ -87,7 +87,7 @@ def _said(text: str) -> str:
 def _sent(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
     ends_with_connection = response.length_remaining is None and not response.chunked
     is_empty = True
-    for chunk in response.stream(size, decode_content=False):
+    for chunk in _arriving(response, size):
         is_empty = False
         yield chunk
     if ends_with_connection and is_empty:
@@ -95,11 +95,11 @@ def _sent(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
         raise ConnectionError("not a byte arrived behind the headers")
 
 
-def _arriving(response: BaseHTTPResponse) -> Iterator[bytes]:
+def _arriving(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
     if response.chunked:
-        return response.stream(_CODED_PIECE, decode_content=False)
+        return response.stream(size, decode_content=False)
     # Not more than is there already: what came before a break is not lost.
-    return iter(partial(response.read1, PIECE, decode_content=False), b"")
+    return iter(partial(response.read1, size, decode_content=False), b"")
 
 
 def _gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:

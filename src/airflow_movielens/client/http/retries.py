@@ -42,8 +42,8 @@ def with_retries(
 ) -> _T:
     """Run ``call``; on a `RetryableError` wait and run it again.
 
-    The wait is exponential back-off with jitter. ``Retry-After`` comes before it, and holds for all requests of the
-    client.
+    The wait is exponential back-off with jitter. ``Retry-After``, and as much jitter, comes before it and holds for all
+    requests of the client.
 
     Args:
         call: Sends a request.
@@ -81,12 +81,17 @@ def _wait(error: RetryableError, attempt: int, pace: Pace) -> None:
         log.warning(
             "Attempt %d failed, the API asks for %.0f s without requests: %s", attempt, error.retry_after, error
         )
-        pace.pause(error.retry_after)
+        pace.pause(error.retry_after + jitter())
 
 
 def back_off(attempt: int) -> float:
-    """Seconds to wait after this many attempts: 1, 2, 4, …, and up to one more, so that clients do not keep step."""
-    return min(2.0 ** min(attempt - 1, 10), LONGEST_BACK_OFF) + random.random()  # noqa: S311 -- no secret
+    """Seconds to wait after this many attempts: 1, 2, 4, …, and jitter."""
+    return min(2.0 ** min(attempt - 1, 10), LONGEST_BACK_OFF) + jitter()
+
+
+def jitter() -> float:
+    """Up to a second, so that clients do not keep step."""
+    return random.random()  # noqa: S311 -- no secret
 
 
 def _final(failures: list[RetryableError], seconds: float) -> MovielensError:

@@ -50,7 +50,7 @@ class Sender:
         self._headers = {name: str(value) for name, value in prepared.headers.items()}
         self._asks_proxy = adapter.request_url(prepared, dict(self.session.proxies)).startswith("http")
 
-    def send(self, url: str, accept: str, request: UnderWay) -> tuple[BaseHTTPResponse, Exchange]:
+    def send(self, url: str, accept: str, request: UnderWay) -> tuple[BaseHTTPResponse, Exchange, str]:
         """Send one request, once.
 
         Args:
@@ -59,7 +59,7 @@ class Sender:
             request: Can cut it.
 
         Returns:
-            The answer, whatever its status, its body still to be read; and the exchange.
+            The answer, whatever its status, its body still to be read; the exchange; and the URL that answered.
 
         Raises:
             RetryableError: No answer came.
@@ -72,7 +72,7 @@ class Sender:
                 response = self._send(url, accept, request)
             target = redirect_target(url, response.status, response.headers)
             if target is None:
-                return response, Exchange("GET", exchange.url, response.status)
+                return response, Exchange("GET", exchange.url, response.status), url
             response.drain_conn()
             url = target
         raise FatalError("the API redirects in a circle", exchange)

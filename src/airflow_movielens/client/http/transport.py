@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.answers import Answer
+from airflow_movielens.client.errors import MovielensError
 from airflow_movielens.client.http.bodies import read_body, read_pieces, read_words, shortened
 from airflow_movielens.client.http.deadlines import Deadlines
 from airflow_movielens.client.http.pace import Pace
@@ -85,6 +86,15 @@ class Transport:
             arriving.request.stop_clock()
             yield arriving
 
+    @contextmanager
+    def hiding_secrets(self) -> Iterator[None]:
+        """Take the credentials out of the message of an error: a server may repeat them in what it answers."""
+        try:
+            yield
+        except MovielensError as error:
+            error.args = tuple(self._sender.secrets.hide(str(part)) for part in error.args)
+            raise
+
     def abort(self) -> None:
         """Cut every request under way and end every wait, now; they and all later calls raise `AbortedError`.
 
@@ -112,13 +122,13 @@ class Transport:
     def _answered(self, url: str, accept: str) -> Iterator[_Arriving]:
         self.pace.wait()
         with self._deadlines.request() as request:
-            response, exchange = self._sender.send(url, accept, request)
+            response, exchange, url = self._sender.send(url, accept, request)
             try:
                 if response.status != HTTPStatus.OK:
                     words = shortened(self._sender.secrets.hide(read_words(response)))
                     request.check(exchange)
                     raise error_of_status(response.status, response.headers, replace(exchange, server_said=words))
-                yield _Arriving(response, exchange, request)
+                yield _Arriving(response, exchange, request, url)
             finally:
                 # One that was read to its end has given its connection back before.
                 response.close()
@@ -128,8 +138,9 @@ class Transport:
 class _Arriving:
     """A `StreamedAnswer`."""
 
-    def __init__(self, response: BaseHTTPResponse, exchange: Exchange, request: UnderWay) -> None:
+    def __init__(self, response: BaseHTTPResponse, exchange: Exchange, request: UnderWay, url: str) -> None:
         self._response = response
+        self._url = url
         self.request = request
         self.exchange = exchange
         self.headers: Mapping[str, str] = response.headers
@@ -138,7 +149,7 @@ class _Arriving:
     def whole(self) -> Answer:
         with explained(self.exchange, self.request):
             body = read_body(self._response)
-        return Answer(body, self.media_type, self.headers, self.exchange)
+        return Answer(body, self.media_type, self.headers, self.exchange, self._url)
 
     def chunks(self) -> Iterator[bytes]:
         """See `StreamedAnswer.chunks`."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_movielens.client.errors import RatingsChangedError
 from airflow_movielens.client.pagination.checks import check_behind, check_complete, check_same_state
 from airflow_movielens.client.pagination.read_ahead import read_ahead
-from airflow_movielens.client.rows import Batch, last_good, without_host
+from airflow_movielens.client.rows import Batch, without_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,9 @@ class CursorPages:
 
     def _check(self, page: Page, at: Bookmark) -> Batch:
         check_same_state(page, at)
-        check_behind(page.rows, at.last, self._source.table, page.exchange)
+        check_behind(page.rows, at.last_good, self._source.table, page.exchange)
         url = without_host(page.next_url)
-        behind = replace(at, count=at.count + page.rows.count, last=last_good(page.rows, at.last), url=url)
+        behind = replace(at.behind(page.rows), url=url)
         if url is None:
             check_complete(behind.count, at.total, self._source.table, page.exchange)
         elif not page.rows.count:

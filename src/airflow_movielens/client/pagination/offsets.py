@@ -14,8 +14,8 @@ from functools import partial
 from itertools import chain, count, takewhile
 from typing import TYPE_CHECKING
 
-from airflow_movielens.client.errors import RatingsChangedError
-from airflow_movielens.client.pagination.checks import check_complete, check_repeated, check_same_state
+from airflow_movielens.client.errors import FatalError, RatingsChangedError
+from airflow_movielens.client.pagination.checks import check_behind, check_complete, check_repeated, check_same_state
 from airflow_movielens.client.rows import Batch, without_first
 from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.pagination.source import Source
     from airflow_movielens.client.rows import Bookmark, Page
+
+_NOTHING_THERE = {404, 416}
+"""What some servers answer instead of an empty page behind the end."""
 
 
 class OffsetPages:
@@ -51,7 +54,8 @@ class OffsetPages:
                     self._check_end(at, page)
                     yield Batch(new, at, is_last=True)
                     return
-                at = replace(at, count=at.count + new.count, last=new.last)
+                check_behind(new, at.last_good, self._source.table, page.exchange)
+                at = at.behind(new)
                 if at.total is not None and at.count > at.total:
                     check_complete(at.count, at.total, self._source.table, page.exchange)
                 yield Batch(new, at)
@@ -60,7 +64,7 @@ class OffsetPages:
                     break
 
     def _pages(self, at: Bookmark) -> Iterator[Page]:
-        begin = at.count - 1
+        begin = max(at.count - 1, 0)
         offsets: Iterator[int] = count(begin, at.page_size - 1)
         if at.total is not None:
             # The last page asks for what lies behind the end, and so proves it.
@@ -70,7 +74,17 @@ class OffsetPages:
 
     def _check_end(self, at: Bookmark, page: Page) -> None:
         check_complete(at.count, at.total, self._source.table, page.exchange)
-        # A limit clamped to one row looks like the end, too.
-        if at.total is None and (behind := self._source.page(at.count, at.page_size)).rows.count:
-            message = f"the API has more {self._source.table.name} after what looked like the end, at row {at.count}"
+        # A limit clamped to one row looks like the end, too; and a total may be that of the page.
+        if at.total is None or at.count == 1:
+            self._check_nothing_at(at.count, at.page_size)
+
+    def _check_nothing_at(self, offset: int, limit: int) -> None:
+        try:
+            behind = self._source.page(offset, limit)
+        except FatalError as error:
+            if error.exchange and error.exchange.status in _NOTHING_THERE:
+                return
+            raise
+        if behind.rows.count:
+            message = f"the API has more {self._source.table.name} after what looked like the end, at row {offset}"
             raise RatingsChangedError(message, behind.exchange)

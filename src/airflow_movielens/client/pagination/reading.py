@@ -12,7 +12,7 @@ from airflow_movielens.client.pagination.cursors import CursorPages
 from airflow_movielens.client.pagination.offsets import OffsetPages
 from airflow_movielens.client.pagination.sections import SectionPages
 from airflow_movielens.client.pagination.streams import SectionStream
-from airflow_movielens.client.rows import Batch, Bookmark, Rows, last_good, without_host
+from airflow_movielens.client.rows import Batch, Bookmark, Rows, without_host
 from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ def read_window(source: Source) -> Iterator[Batch]:
     is_last = _is_whole(first)
     yield Batch(first.rows, at, is_last=is_last)
     if not is_last:
-        yield from _pagination(source, at).batches(at)
+        yield from read_on(source, at)
 
 
 def read_on(source: Source, at: Bookmark) -> Iterator[Batch]:
-    """Read a window on from a bookmark, which may be of another process.
+    """Read a window on behind a bookmark, which may be of another process.
 
     Raises:
         RatingsChangedError: The data changed since, or the server does not know any more how to go on.
@@ -94,11 +94,12 @@ def _pagination(source: Source, at: Bookmark) -> Pagination:
 
 def _behind(first: Page, page_size: int) -> Bookmark:
     rows = first.rows
-    at = Bookmark("offset", rows.count, page_size, first.total, rows.last, first.snapshot, media_type=first.media_type)
+    begin = Bookmark("offset", 0, page_size, first.total, snapshot=first.snapshot, media_type=first.media_type)
+    at = begin.behind(rows)
     if first.section_url is not None and first.total is not None:
-        return replace(at, kind="section", url=without_host(first.section_url), last=last_good(rows, None))
+        return replace(at, kind="section", url=without_host(first.section_url))
     if first.next_url is not None:
-        return replace(at, kind="cursor", url=without_host(first.next_url), last=last_good(rows, None))
+        return replace(at, kind="cursor", url=without_host(first.next_url))
     is_clamped = 0 < rows.count < page_size and rows.count != first.total
     return replace(at, page_size=max(rows.count, MIN_PAGE_SIZE)) if is_clamped else at
 

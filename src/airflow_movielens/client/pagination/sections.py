@@ -17,7 +17,7 @@ from airflow_movielens.client.pagination.checks import (
     check_nothing_follows,
     check_same_state,
 )
-from airflow_movielens.client.rows import Batch, last_good
+from airflow_movielens.client.rows import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,10 +46,10 @@ class SectionPages:
         while at.count < total:
             for page in self._pages(at, total):
                 check_same_state(page, at)
-                check_behind(page.rows, at.last, self._source.table, page.exchange)
+                check_behind(page.rows, at.last_good, self._source.table, page.exchange)
                 if not page.rows.count:
                     raise RatingsChangedError(f"the API has no rows behind row {at.count} of {total}", page.exchange)
-                at = replace(at, count=at.count + page.rows.count, last=last_good(page.rows, at.last))
+                at = at.behind(page.rows)
                 check_complete(max(at.count, total), total, self._source.table, page.exchange)
                 check_nothing_follows(page, at.count, self._source.table)
                 yield Batch(page.rows, at, is_last=at.count == total)
@@ -59,6 +59,4 @@ class SectionPages:
 
     def _pages(self, at: Bookmark, total: int) -> Iterator[Page]:
         offsets = range(at.count, total, at.page_size)
-        return self._source.together(
-            partial(self._source.section, at.url or "", offset, at.page_size) for offset in offsets
-        )
+        return self._source.together(partial(self._source.section, at, offset) for offset in offsets)

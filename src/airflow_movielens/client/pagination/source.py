@@ -60,9 +60,9 @@ class Source:
         query = {**self.window.query(), "offset": offset, "limit": limit}
         return self.page_at(f"{self.base_url}/{self.table.name}?{urlencode(query)}")
 
-    def section(self, url: str, offset: int, limit: int) -> Page:
-        """Get a section of the snapshot that ``url`` stands for, see `Bookmark.url`."""
-        return self.page_at(f"{self.absolute(url)}&offset={offset}&limit={limit}")
+    def section(self, at: Bookmark, offset: int) -> Page:
+        """Get a page of the snapshot that a bookmark is of."""
+        return self.page_at(f"{self.section_url(at, offset)}&limit={at.page_size}")
 
     def page_at(self, url: str) -> Page:
         """Get the page at a URL, again if need be.
@@ -87,7 +87,7 @@ class Source:
         Raises:
             MovielensError: See its subclasses; a `RetryableError` if it breaks off.
         """
-        with self.transport.stream(f"{self.absolute(at.url or '')}&offset={at.count}", self.accept) as answer:
+        with self.transport.stream(self.section_url(at, at.count), self.accept) as answer:
             check_same_stream(answer, at)
             decoder = stream_decoder(answer.media_type, answer.exchange, self.table, self.window, quarantine=quarantine)
             if decoder is None:
@@ -114,14 +114,19 @@ class Source:
         """
 
         def once() -> _T:
-            try:
-                return call()
-            except BadRowsError:
-                if not self.quarantine:
-                    raise
-                return second_look()
+            with self.transport.hiding_secrets():
+                try:
+                    return call()
+                except BadRowsError:
+                    if not self.quarantine:
+                        raise
+                    return second_look()
 
         return with_retries(once, self.retries, self.transport.pace, self._on_trouble)
+
+    def section_url(self, at: Bookmark, offset: int) -> str:
+        """Where the rows of a bookmark's snapshot are, from ``offset`` to the end of the window."""
+        return f"{self.absolute(at.url or '')}&offset={offset}"
 
     def absolute(self, url: str) -> str:
         """The whole URL of one that a bookmark holds; always on the host that the settings name."""

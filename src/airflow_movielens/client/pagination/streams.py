@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_movielens.client.errors import RetryableError
+from airflow_movielens.client.errors import Exchange, RetryableError
 from airflow_movielens.client.pagination.checks import check_behind, check_complete
 from airflow_movielens.client.pagination.read_ahead import read_ahead
-from airflow_movielens.client.rows import Batch, last_good
+from airflow_movielens.client.rows import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,31 +37,41 @@ class SectionStream:
         return read_ahead(at, self._fetch, self._check)
 
     def _check(self, rows: Rows, at: Bookmark) -> Batch:
-        check_behind(rows, at.last, self._source.table, None)
-        behind = replace(at, count=at.count + rows.count, last=last_good(rows, at.last))
-        total = at.total or 0
-        check_complete(max(behind.count, total), total, self._source.table, None)
-        return Batch(rows, behind, is_last=behind.count == total)
+        check_behind(rows, at.last_good, self._source.table, self._exchange(at))
+        behind = at.behind(rows)
+        self._check_total(max(behind.count, at.total or 0), at)
+        return Batch(rows, behind, is_last=behind.count == at.total)
 
     def _fetch(self, at: Bookmark) -> Rows:
         """The next piece; an answer that broke off is asked for again, from the row behind ``at``."""
+        return self._source.retrying(partial(self._piece, at), partial(self._second_look, at))
 
-        def piece(*, quarantine: bool = False) -> Rows:
-            is_new = self._open is None or quarantine
-            if self._open is None or quarantine:
-                self._open = self._source.stream(at, quarantine=quarantine)
-            try:
-                rows = next(self._open)
-                if at.count + rows.count == at.total and (more := next(self._open, None)) is not None:
-                    check_complete(at.total + more.count, at.total, self._source.table, None)
-                return rows
-            except StopIteration:
-                self._open = None
-                if is_new:  # not cut off: the server has no more
-                    check_complete(at.count, at.total, self._source.table, None)
-                raise RetryableError(f"the API's stream ended at row {at.count} of {at.total}") from None
-            except Exception:
-                self._open = None
-                raise
+    def _piece(self, at: Bookmark) -> Rows:
+        is_new = self._open is None
+        stream = self._open = self._open or self._source.stream(at)
+        try:
+            rows = next(stream, None)
+            if rows is None and is_new:  # not cut off: the server has no more
+                self._check_total(at.count, at)
+            if rows is None:
+                raise RetryableError(f"the API's stream ended at row {at.count} of {at.total}", self._exchange(at))
+            if at.count + rows.count == at.total and (more := next(stream, None)) is not None:
+                self._check_total(at.total + more.count, at)
+        except Exception:
+            self._open = None
+            raise
+        return rows
 
-        return self._source.retrying(piece, partial(piece, quarantine=True))
+    def _second_look(self, at: Bookmark) -> Rows:
+        # One piece only: rows further on have not been looked at before.
+        self._open = self._source.stream(at, quarantine=True)
+        try:
+            return self._piece(at)
+        finally:
+            self._open = None
+
+    def _check_total(self, count: int, at: Bookmark) -> None:
+        check_complete(count, at.total, self._source.table, self._exchange(at))
+
+    def _exchange(self, at: Bookmark) -> Exchange:
+        return Exchange("GET", self._source.section_url(at, at.count))
