@@ -152,6 +152,8 @@ class Story:
         if kept is None or is_published or not self.reported or self._disturbances():
             return
         counts = [self.reported[0].resumed_rows, *(progress.rows for progress in self.reported)]
+        if counts != sorted(counts):
+            return  # it started over
         batch = max(after - before for before, after in pairwise(counts))
         assert counts[-1] - kept <= 2 * (self.scenario.stretch + batch)
 
