@@ -48,35 +48,35 @@ def read_window(source: Source) -> Iterator[Batch]:
     is_last = _is_whole(first)
     yield Batch(first.rows, at, is_last=is_last)
     if not is_last:
-        yield from read_on(source, at)
+        yield from _rest(source, at)
 
 
 def read_on(source: Source, at: Bookmark) -> Iterator[Batch]:
-    """Read a window on behind a bookmark, which may be of another process.
+    """Read a window on behind a bookmark of another reading, perhaps of another process.
 
     Raises:
         RatingsChangedError: The data changed since, or the server does not know any more how to go on.
         MovielensError: See its subclasses.
     """
+    batches = _rest(source, at)
+    try:
+        yield next(batches)
+    except DataError as error:
+        # Another server may pass over the cursor, and give what was not asked for.
+        raise _cannot_go_on(error) from error
+    yield from batches
+
+
+def _rest(source: Source, at: Bookmark) -> Iterator[Batch]:
     if at.kind != "offset" and (at.url is None or at.count == at.total):
         yield Batch(Rows(source.table.empty(), 0), at, is_last=True)
         return
-    batches = _pagination(source, at).batches(at)
     try:
-        yield _first_behind(batches)
-        yield from batches
+        yield from _pagination(source, at).batches(at)
     except FatalError as error:
         if error.exchange is None or error.exchange.status is None or error.exchange.status in _REFUSED_STATUS:
             raise
         # The server forgot what the bookmark means; it may well answer the same question put anew.
-        raise _cannot_go_on(error) from error
-
-
-def _first_behind(batches: Iterator[Batch]) -> Batch:
-    try:
-        return next(batches)
-    except DataError as error:
-        # Or it never knew: another server may pass over the cursor, and give what was not asked for.
         raise _cannot_go_on(error) from error
 
 
