@@ -229,14 +229,15 @@ def test_back_off_grows(sleeps):
     assert all(floor <= wait <= floor + 1 for floor, wait in zip([1, 2, 4, 8], sleeps, strict=True))
 
 
-@pytest.mark.parametrize(("value", "wait"), [("7", [7.0]), ("0", []), ("299", [299.0])])
-def test_retry_after_is_obeyed(value, wait, sleeps):
+@pytest.mark.parametrize("seconds", [0, 7, 299])
+def test_retry_after_is_obeyed_and_a_little_longer_so_that_clients_do_not_keep_step(seconds, sleeps):
     def script(_, query, number):
-        return page_of(ROWS, query) if number else Answer({}, 429, {"Retry-After": value})
+        return page_of(ROWS, query) if number else Answer({}, 429, {"Retry-After": str(seconds)})
 
     with serve(script) as server:
         assert read(server) == ROWS
-    assert sleeps == pytest.approx(wait, abs=0.5)
+    (wait,) = sleeps
+    assert seconds - 0.5 <= wait <= seconds + 1
 
 
 def test_a_server_that_asks_for_an_hour_is_not_waited_for(sleeps):
