@@ -152,7 +152,8 @@ class SeveralProcesses:
         except EOFError:
             outcome = "killed"
         process.join(PATIENCE)
-        assert process.exitcode == (-signal.SIGKILL if outcome == "killed" else 0)
+        # A request that nobody waited for any more may arrive when all is done, and kill a process that is about to end.
+        assert process.exitcode == -signal.SIGKILL or (process.exitcode == 0 and outcome != "killed")
         return outcome
 
 

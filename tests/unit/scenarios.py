@@ -171,7 +171,7 @@ def series_of_runs(draw, kills):
     runs = []
     for _ in range(draw(st.sampled_from([1, 2, 3, 0]))):
         what = draw(st.sampled_from(kills))
-        last = 12 if what in {"progress", "request"} else 40
+        last = 40 if what == "file" else 12
         # Counted from behind, because the smallest numbers are drawn most.
         runs.append(Run(speech, page_size, start, end, (what, last - draw(st.integers(0, last - 1)))))
         # Most often all is as it was; but the server may be another one, or something else be asked for.

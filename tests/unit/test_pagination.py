@@ -6,7 +6,7 @@ import threading
 
 import polars as pl
 import pytest
-from unit.scripted_server import Answer, page_of, ratings, serve
+from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import MovielensClient, RatingsChangedError
 from airflow_movielens.client.decoding import ndjson
@@ -177,6 +177,16 @@ def test_a_bookmark_that_the_server_refuses_starts_over(kind, status):
             list(client.read_batches(bookmark=bookmark))
 
 
+@pytest.mark.parametrize("kind", [sections, stream, cursors])
+def test_a_bookmark_for_a_server_that_passes_over_cursors_starts_over(kind):
+    with serve(kind()) as server, client_of(server) as client:
+        bookmark = next(client.read_batches("1970-01-02", "1970-01-03")).bookmark
+    other_days = [row | {"timestamp": row["timestamp"] + 10 * DAY} for row in ROWS]
+    with serve(lambda _, query, __: page_of(ROWS + other_days, query | {"offset": 95})) as server:
+        with client_of(server) as client, pytest.raises(RatingsChangedError):
+            list(client.read_batches("1970-01-02", "1970-01-03", bookmark=bookmark))
+
+
 def test_the_kind_is_told_by_the_first_answer():
     for name, kind in KINDS.items():
         with serve(kind()) as server, client_of(server) as client:
@@ -254,6 +264,17 @@ def test_a_total_that_is_too_low_loses_no_rows(kind, total):
     with serve(script) as server, client_of(server) as client:
         with pytest.raises(RatingsChangedError, match=f"announced {total}"):
             list(client.read_batches())
+
+
+@kinds
+@pytest.mark.parametrize("timestamp", [0, 40 * DAY])
+@pytest.mark.parametrize("at", [9, 10, 18, 19, 20])
+def test_a_quarantined_row_between_two_pages_is_no_overlap(kind, timestamp, at):
+    rows = [*ROWS[:at], ROWS[at] | {"timestamp": timestamp}, *ROWS[at + 1 :]]
+    with serve(kind(rows)) as server, client_of(server) as client:
+        batches = list(client.read_batches("1970-01-02", "1970-01-03", on_bad_rows="quarantine"))
+    assert rows_of(batches) == [*ROWS[:at], *ROWS[at + 1 :]]
+    assert sum(len(batch.rows.bad) for batch in batches) == 1
 
 
 def test_a_snapshot_of_another_name_is_seen():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_movielens.client.decoding import can_be_streamed
-from airflow_movielens.client.errors import FatalError, RatingsChangedError
+from airflow_movielens.client.errors import DataError, FatalError, RatingsChangedError
 from airflow_movielens.client.pagination.checks import check_complete, check_nothing_follows
 from airflow_movielens.client.pagination.cursors import CursorPages
 from airflow_movielens.client.pagination.offsets import OffsetPages
@@ -18,6 +18,7 @@ from airflow_movielens.client.settings import MIN_PAGE_SIZE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_movielens.client.errors import MovielensError
     from airflow_movielens.client.pagination.source import Source
     from airflow_movielens.client.rows import Page
 
@@ -47,16 +48,26 @@ def read_window(source: Source) -> Iterator[Batch]:
     is_last = _is_whole(first)
     yield Batch(first.rows, at, is_last=is_last)
     if not is_last:
-        yield from read_on(source, at)
+        yield from _rest(source, at)
 
 
 def read_on(source: Source, at: Bookmark) -> Iterator[Batch]:
-    """Read a window on behind a bookmark, which may be of another process.
+    """Read a window on behind a bookmark of another reading, perhaps of another process.
 
     Raises:
         RatingsChangedError: The data changed since, or the server does not know any more how to go on.
         MovielensError: See its subclasses.
     """
+    batches = _rest(source, at)
+    try:
+        yield next(batches)
+    except DataError as error:
+        # Another server may pass over the cursor, and give what was not asked for.
+        raise _cannot_go_on(error) from error
+    yield from batches
+
+
+def _rest(source: Source, at: Bookmark) -> Iterator[Batch]:
     if at.kind != "offset" and (at.url is None or at.count == at.total):
         yield Batch(Rows(source.table.empty(), 0), at, is_last=True)
         return
@@ -66,7 +77,11 @@ def read_on(source: Source, at: Bookmark) -> Iterator[Batch]:
         if error.exchange is None or error.exchange.status is None or error.exchange.status in _REFUSED_STATUS:
             raise
         # The server forgot what the bookmark means; it may well answer the same question put anew.
-        raise RatingsChangedError(f"reading cannot go on where it stopped: {error.args[0]}", error.exchange) from error
+        raise _cannot_go_on(error) from error
+
+
+def _cannot_go_on(error: MovielensError) -> RatingsChangedError:
+    return RatingsChangedError(f"reading cannot go on where it stopped: {error.args[0]}", error.exchange)
 
 
 def _pagination(source: Source, at: Bookmark) -> Pagination:
