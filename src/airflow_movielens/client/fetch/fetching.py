@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_movielens import __version__
 from airflow_movielens.client.errors import FatalError
-from airflow_movielens.client.fetch.background import Background
 from airflow_movielens.client.fetch.checkpoint import LAYOUT
 from airflow_movielens.client.fetch.local import LocalFolder
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, Manifest
@@ -20,6 +19,7 @@ from airflow_movielens.client.fetch.progress import Meter
 from airflow_movielens.client.fetch.reading import read_window
 from airflow_movielens.client.fetch.scratch import scratch_folder
 from airflow_movielens.client.fetch.store import StretchStore
+from airflow_movielens.client.pagination.in_flight import begin, result_of
 from airflow_movielens.client.settings import checked_page_size
 from airflow_movielens.ratings.formats import FileFormat
 from airflow_movielens.ratings.writing import write_rows
@@ -127,11 +127,7 @@ def _key(settings: ClientSettings, window: Window, page_size: int, on_bad_rows: 
 
 def _write(store: StretchStore, folder: Path, output: Output, window: Window, source: str) -> Manifest:
     fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
-    # Another attempt's unfinished file, written by a thread that lives on for a moment, must not be this one.
-    data = folder / f"{store.attempt}-{output.name}"
-    in_background = Background()
-    in_background.start(lambda: write_rows(store.scan(), data, FileFormat.of(output.name)))
-    in_background.wait()
+    data = _write_data(store, folder, output)
     quarantine = _write_quarantine(store, folder)
     with data.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -152,6 +148,18 @@ def _write(store: StretchStore, folder: Path, output: Output, window: Window, so
     )
     output.publish(data, quarantine, manifest)
     return manifest
+
+
+def _write_data(store: StretchStore, folder: Path, output: Output) -> Path:
+    # Another attempt's unfinished file, written by a thread that lives on for a moment, must not be this one.
+    data = folder / f"{store.attempt}-{output.name}"
+    try:
+        result_of(begin(lambda: write_rows(store.scan(), data, FileFormat.of(output.name))))
+    except Exception:
+        # The disk may be full: what is no file yet must not fill it any longer.
+        data.unlink(missing_ok=True)
+        raise
+    return data
 
 
 def _write_quarantine(store: StretchStore, folder: Path) -> Path | None:
