@@ -74,9 +74,10 @@ def _rest(source: Source, at: Bookmark) -> Iterator[Batch]:
     try:
         yield from _pagination(source, at).batches(at)
     except FatalError as error:
-        if error.exchange is None or error.exchange.status is None or error.exchange.status in _REFUSED_STATUS:
+        status = error.exchange.status if error.exchange else None
+        if at.kind == "offset" or status is None or status in _REFUSED_STATUS:
             raise
-        # The server forgot what the bookmark means; it may well answer the same question put anew.
+        # The server forgot what its link means; it may well answer the same question put anew.
         raise _cannot_go_on(error) from error
 
 
