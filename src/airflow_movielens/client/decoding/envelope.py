@@ -53,7 +53,7 @@ def read_envelope_total(body: bytes, exchange: Exchange) -> int | None:
 def _read_uniform(body: bytes, table: Table) -> tuple[dict[str, Any], pl.DataFrame] | None:
     """The envelope without its rows, and the rows; None if anything about them is unusual."""
     start, end = body.find(b"["), body.rfind(b"]")
-    columns = read_uniform(body[start + 1 : end], table, b",") if start >= 0 else None
+    columns = read_uniform(body, table, b",", start + 1, end) if 0 <= start < end else None
     if columns is None:
         return None
     try:

@@ -24,15 +24,19 @@ _FEWEST_BYTES = 32_768
 """Below, the fixed cost of the CSV parser is more than is saved."""
 
 
-def read_uniform(text: bytes, table: Table, between: bytes) -> pl.DataFrame | None:
+def read_uniform(
+    text: bytes, table: Table, between: bytes, start: int = 0, end: int | None = None
+) -> pl.DataFrame | None:
     """Read objects that all have the table's keys, in one order, without spaces, and numbers as values.
 
     Accepted beyond JSON's grammar are numbers such as ``007``, ``4.`` and ``.5``, whose value is plain all the same.
 
     Args:
-        text: The objects, with ``between`` between them.
+        text: Holds the objects, with ``between`` between them.
         table: What they are.
         between: A comma or a line feed.
+        start: Where in the text they begin.
+        end: Where they end; None for the end of the text.
 
     Returns:
         The columns: Int32 and Int64 as the table has them, Float64 instead of Float32; not checked further. None if
@@ -40,22 +44,23 @@ def read_uniform(text: bytes, table: Table, between: bytes) -> pl.DataFrame | No
     """
     import polars as pl
 
-    if len(text) < _FEWEST_BYTES:
+    end = len(text) if end is None else end
+    if end - start < _FEWEST_BYTES:
         return None
-    head = text[: text.find(b"}") + 1]
+    head = text[start : text.find(b"}", start, end) + 1]
     names = _names(head)
     template = head.translate(None, _NUMERIC) + between
     # A sign or an exponent would be left over.
     if sorted(names) != sorted(table.column_names) or template != _template(names) + between:
         return None
-    count, numbers = _proven(text, template, between)
+    count, numbers = _proven(_pieces(text, b"}" + between, start, end), template, between)
     if not count:
         return None
     try:
         rows = pl.read_csv(numbers, schema=_slots(names, table), has_header=False, quote_char=None)
     except pl.exceptions.PolarsError:
         return None
-    columns = rows.select(names)
+    columns = rows[names]  # at once; `select` would plan a query
     has_all = len(rows) == count and not any(column.null_count() for column in columns)
     return columns if has_all else None
 
@@ -74,8 +79,8 @@ def _template(names: list[str]) -> bytes:
     return b"{" + b",".join(f'"{name}":'.encode() for name in names) + b"}"
 
 
-def _proven(text: bytes, template: bytes, between: bytes) -> tuple[int, bytes]:
-    """How many rows a text has, and a line for each; no rows if it is not one skeleton over and over.
+def _proven(pieces: Iterator[bytes], template: bytes, between: bytes) -> tuple[int, bytes]:
+    """How many rows the pieces of a text have, and a line for each; no rows if it is not one skeleton over and over.
 
     A line is: comma, slot of the first key, comma, number, comma, slot of the next key, and so on. All slots, and what
     lies before the first comma, are empty if there is no digit but in the numbers.
@@ -83,7 +88,7 @@ def _proven(text: bytes, template: bytes, between: bytes) -> tuple[int, bytes]:
     expected = template * (2 * _PIECE // len(template))
     dropped = _ALL_BUT.translate(None, b"{") if between == b"\n" else _ALL_BUT
     length, lines = 0, []
-    for piece in _pieces(text, b"}" + between):
+    for piece in pieces:
         skeleton = piece.translate(None, _NUMERIC) + between
         if len(skeleton) % len(template) or not expected.startswith(skeleton):
             return 0, b""
@@ -94,15 +99,14 @@ def _proven(text: bytes, template: bytes, between: bytes) -> tuple[int, bytes]:
     return length // len(template), comma + comma.join(lines)
 
 
-def _pieces(text: bytes, end_of_row: bytes) -> Iterator[bytes]:
+def _pieces(text: bytes, end_of_row: bytes, start: int, end: int) -> Iterator[bytes]:
     """The text cut between rows, into pieces that fit into the processor's cache."""
-    start = 0
     # What ends between two rows leaves an empty piece, which is no row.
-    while start <= len(text):
-        found = text.find(end_of_row, start + _PIECE)
-        end = found + 1 if found >= 0 else len(text)
-        yield text[start:end]
-        start = end + 1
+    while start <= end:
+        found = text.find(end_of_row, start + _PIECE, end)
+        cut = found + 1 if found >= 0 else end
+        yield text[start:cut]
+        start = cut + 1
 
 
 def _slots(names: list[str], table: Table) -> dict[str, Any]:
