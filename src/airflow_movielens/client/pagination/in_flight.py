@@ -6,7 +6,8 @@ Their threads are daemons: a request that nobody waits for any more does not hol
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -78,7 +79,8 @@ def result_of(future: Future[_T]) -> _T:
         Exception: What the call raised.
     """
     while not future.done():
-        wait([future], timeout=_INTERRUPTIBLE_EVERY)
+        with suppress(TimeoutError):
+            return future.result(_INTERRUPTIBLE_EVERY)
     return future.result()
 
 
