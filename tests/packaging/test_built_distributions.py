@@ -163,16 +163,22 @@ def test_server_requires_no_airflow_and_the_sample_only_on_demand(server: Built)
 
 
 @pytest.mark.parametrize(
-    ("which", "group", "entries"),
+    ("which", "groups"),
     [
-        ("provider", "apache_airflow_provider", {"provider_info": "airflow_movielens.provider:get_provider_info"}),
-        ("server", "console_scripts", {"movielens-api": "movielens_api.cli:main"}),
+        (
+            "provider",
+            {
+                "apache_airflow_provider": {"provider_info": "airflow_movielens.provider:get_provider_info"},
+                "console_scripts": {"movielens": "airflow_movielens.cli:main"},
+            },
+        ),
+        ("server", {"console_scripts": {"movielens-api": "movielens_api.cli:main"}}),
     ],
 )
 def test_declares_its_entry_points(
-    request: pytest.FixtureRequest, which: str, group: str, entries: dict[str, str]
+    request: pytest.FixtureRequest, which: str, groups: dict[str, dict[str, str]]
 ) -> None:
     built: Built = request.getfixturevalue(which)
     parser = ConfigParser()
     parser.read_string(built.wheel.get(f"{built.info}/entry_points.txt", b"").decode())
-    assert {name: dict(parser[name]) for name in parser.sections()} == {group: entries}
+    assert {name: dict(parser[name]) for name in parser.sections()} == groups

@@ -60,7 +60,8 @@ def test_it_comes_from_where_it_should(installed: Installed, index: Index, repos
 def test_it_installs_the_files_of_its_package_and_nothing_else(installed: Installed, repository: Path) -> None:
     sources = (repository / "src").rglob("*")
     expected = {str(file.relative_to(repository / "src")) for file in sources if file.is_file()}
-    assert installed.user.installed_files("airflow-movielens") == expected
+    command = "../../../bin/movielens"
+    assert installed.user.installed_files("airflow-movielens") == {*expected, command}
 
 
 def test_airflow_lists_the_provider(installed: Installed) -> None:
