@@ -390,3 +390,20 @@ def test_the_version_is_said(capsys):
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"movielens {__version__}\n"
+
+
+def test_a_fetch_that_was_killed_while_it_wrote_the_file_says_that_all_came_earlier(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 10)
+
+    def full(*_):
+        raise OSError("No space left on device")
+
+    with serve(lambda _, query, __: page_of(ROWS, query)) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr("airflow_movielens.client.fetch.fetching.write_rows", full)
+            assert fetch(server, tmp_path / "r.csv", "--batch-size", "10") == 1
+        assert list(tmp_path.glob(".partial-*/*r.csv")) == []
+        asked = len(server.requests)
+        assert fetch(server, tmp_path / "r.csv", "--batch-size", "10") == 0
+        assert len(server.requests) == asked
+    assert "100 of them came in an earlier attempt" in capsys.readouterr().out

@@ -52,7 +52,7 @@ class Meter:
     """Counts what arrives in one attempt and reports it.
 
     Args:
-        report: Is called with the progress after each page; None for nobody.
+        report: Is called with the progress after each page, and when a fetch goes on; None for nobody.
     """
 
     def __init__(self, report: Callable[[Progress], None] | None) -> None:
@@ -62,12 +62,17 @@ class Meter:
         self._resumed_rows = 0
 
     def resume(self, bookmark: Bookmark | None) -> None:
-        """Begin to count behind ``bookmark``."""
+        """Begin to count behind ``bookmark``; if there is one, that is reported, since nothing may follow it."""
         self._resumed_rows = 0 if bookmark is None else bookmark.count
+        if bookmark is not None:
+            self._tell(bookmark)
 
     def count(self, bookmark: Bookmark) -> None:
         """Count one page, behind which ``bookmark`` lies."""
         self._pages += 1
+        self._tell(bookmark)
+
+    def _tell(self, bookmark: Bookmark) -> None:
         if self._report is not None:
             seconds = monotonic() - self._start
             self._report(Progress(bookmark.count, bookmark.total, self._pages, seconds, self._resumed_rows))
