@@ -1,0 +1,74 @@
+"""The operator that fetches and ranks in one task."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_movielens.arguments import whole_number
+from airflow_movielens.client.fetch import LogProgress, fetched_rows
+from airflow_movielens.failures import StoppableMixin, clear_failures
+from airflow_movielens.hooks import MovielensHook
+from airflow_movielens.operators.titles import movies_of_api
+from airflow_movielens.ranking import add_titles, rank_large, ranking_method
+from airflow_movielens.window import resolve_window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+class MovielensPopularityOperator(StoppableMixin, BaseOperator):
+    """Fetches a window and ranks it in one task, with memory bounded by the number of movies.
+
+    Returns the top movies: ``[{"movieId", "title", "avg_rating", "num_ratings"}, …]``; ``title`` is None where the
+    API does not know it.
+
+    Args:
+        conn_id: The Airflow connection of the API.
+        start_date: First UTC day, ``YYYY-MM-DD`` or a date; None to derive the window from the run.
+        end_date: First UTC day no longer wanted; None likewise.
+        min_ratings: Movies rated by fewer distinct users are left out; at least 1.
+        top_n: How many movies to return.
+        method: How to rank; ``mean`` is by the mean rating.
+        **kwargs: Arguments of BaseOperator.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "_start_date", "_end_date", "min_ratings", "top_n")
+
+    def __init__(
+        self,
+        *,
+        conn_id: str = MovielensHook.default_conn_name,
+        start_date: str | date | None = None,
+        end_date: str | date | None = None,
+        min_ratings: int = 4,
+        top_n: int = 5,
+        method: str = "mean",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self._start_date = start_date
+        self._end_date = end_date
+        self.min_ratings = min_ratings
+        self.top_n = top_n
+        self.method = method
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Fetch, rank, and return the top."""
+        with clear_failures(), MovielensHook(self.conn_id) as hook:
+            method = ranking_method(self.method)
+            min_ratings = whole_number("min_ratings", self.min_ratings)
+            top_n = whole_number("top_n", self.top_n)
+            window = resolve_window(context, self._start_date, self._end_date)
+            with fetched_rows(hook.client, window, LogProgress(log)) as ratings:
+                top = rank_large(ratings, min_ratings, method).head(top_n)
+            self.log.info("Ranked the ratings of %s", window)
+            return add_titles(top.lazy(), movies_of_api(hook)).collect().to_dicts()

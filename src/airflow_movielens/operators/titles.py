@@ -1,0 +1,45 @@
+"""Titles of movies, from the API."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from airflow_movielens.client import FatalError
+from airflow_movielens.client.fetch.reading import attempts
+from airflow_movielens.ratings.schema import MOVIES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from airflow_movielens.hooks import MovielensHook
+
+log = logging.getLogger(__name__)
+
+_NOT_SERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+
+
+def movies_of_api(hook: MovielensHook) -> pl.LazyFrame:
+    """Read all movies, or none with a warning if the API serves none.
+
+    Raises:
+        MovielensError: The API cannot be read.
+    """
+    try:
+        return _all_movies(hook).lazy()
+    except FatalError as error:
+        if error.exchange is None or error.exchange.status not in _NOT_SERVED:
+            raise
+        log.warning("The API serves no movies, so their titles stay empty [%s]", error.exchange)
+        return MOVIES.empty().lazy()
+
+
+def _all_movies(hook: MovielensHook) -> pl.DataFrame:
+    import polars as pl
+
+    frames: list[pl.DataFrame] = []
+    for attempt in attempts():
+        with attempt:
+            frames = list(hook.client.get_movie_frames())
+    return pl.concat([MOVIES.empty(), *frames])
