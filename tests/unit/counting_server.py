@@ -1,0 +1,37 @@
+"""A server that only counts: what triggers ask for, with ratings that the test adds meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from unit.scripted_server import Answer, ScriptedServer, serve
+
+
+@dataclass
+class CountingServer:
+    """The day of each rating, and how often each window was counted; ``status`` other than 200 is an outage."""
+
+    http: ScriptedServer
+    days: list[str] = field(default_factory=list)
+    status: int = 200
+
+    def add(self, *days: str) -> None:
+        self.days += days
+
+    def counted(self, start: str | None = None) -> int:
+        return len([query for _, query, _ in self.http.requests if query.get("start_date") == start])
+
+    def answer(self, query: dict[str, str]) -> Answer:
+        first, beyond = query.get("start_date", ""), query.get("end_date", "9999")
+        total = len([day for day in self.days if first <= day < beyond])
+        envelope = {"result": [], "offset": 0, "limit": 0, "total": total}
+        return Answer(envelope if self.status == 200 else {"detail": "not now"}, self.status)
+
+
+@contextmanager
+def serve_counts() -> Iterator[CountingServer]:
+    with serve(lambda _path, query, _number: server.answer(query)) as http:
+        server = CountingServer(http)
+        yield server

@@ -1,0 +1,228 @@
+"""The trigger of a deferred sensor: waits for ratings, blocks nothing, shares its requests, lets go at once."""
+
+import asyncio
+import json
+import threading
+import time
+
+import pytest
+from unit.counting_server import serve_counts
+from unit.raw_server import listen, request_head
+from unit.trigger_runs import cancelled, connect, first_event, until
+
+from airflow_movielens.triggers import MovielensRatingsTrigger, shared_polls
+
+DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
+FOUND_ONE = {"status": "found", "count": 1}
+
+
+def waiting_for(min_ratings=1, conn_id="movielens", poll_interval=0.1, **changes):
+    return MovielensRatingsTrigger(
+        **{"conn_id": conn_id, **DAY, "min_ratings": min_ratings, "poll_interval": poll_interval} | changes
+    )
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with serve_counts() as server:
+        connect(monkeypatch, server.http.base_url)
+        yield server
+
+
+@pytest.fixture
+def hanging(monkeypatch):
+    """A server that reads requests and never answers; gives the connections it has, while they are open."""
+    open_connections = set()
+
+    def hang(connection):
+        if request_head(connection):
+            open_connections.add(connection)
+            connection.recv(1)
+            open_connections.discard(connection)
+
+    with listen(hang) as port:
+        connect(monkeypatch, f"http://127.0.0.1:{port}", conn_id="hanging")
+        yield open_connections
+
+
+@pytest.fixture(autouse=True)
+def back_offs(monkeypatch):
+    """No back-off takes long; gives the failures in a row after which there was one."""
+    failures = []
+    monkeypatch.setattr("airflow_movielens.triggers.asking.back_off", lambda number: failures.append(number) or 0)
+    return failures
+
+
+def test_it_finds_what_the_real_api_has(api, monkeypatch):
+    connect(monkeypatch, api.base_url, login=api.user, password=api.password)
+    assert asyncio.run(first_event(waiting_for(1055))) == {"status": "found", "count": 1055}
+    given_up = waiting_for(1056, deadline=time.time() + 0.5)
+    assert asyncio.run(first_event(given_up)) == {"status": "timeout"}
+
+
+def test_it_waits_until_there_are_enough(server):
+    async def scenario():
+        waiting = asyncio.create_task(first_event(waiting_for(2)))
+        server.add("2000-11-20", "2000-11-19", "2000-11-21")
+        await until(lambda: server.counted("2000-11-20") >= 3)
+        assert not waiting.done()
+        server.add("2000-11-20")
+        assert await waiting == {"status": "found", "count": 2}
+
+    asyncio.run(scenario())
+
+
+def test_an_outage_is_waited_out(server, back_offs):
+    async def scenario():
+        server.status = 503
+        server.add("2000-11-20")
+        waiting = asyncio.create_task(first_event(waiting_for()))
+        await until(lambda: len(back_offs) >= 3)
+        server.status = 200
+        assert await waiting == FOUND_ONE
+
+    asyncio.run(scenario())
+    assert back_offs[:3] == [1, 2, 3]
+
+
+def test_an_api_that_is_not_there_is_waited_out(monkeypatch, back_offs):
+    connect(monkeypatch, "http://127.0.0.1:9")
+
+    async def scenario():
+        waiting = asyncio.create_task(first_event(waiting_for()))
+        await until(lambda: len(back_offs) >= 2)
+        with serve_counts() as server:
+            server.add("2000-11-20")
+            connect(monkeypatch, server.http.base_url)
+            assert await waiting == FOUND_ONE
+
+    asyncio.run(scenario())
+
+
+def test_a_wrong_password_ends_it_at_once_and_is_not_told(server):
+    server.status = 401
+    payload = asyncio.run(first_event(waiting_for()))
+    assert payload["message"].startswith("the API refuses the credentials")
+    assert (payload["status"], payload["retry"]) == ("failed", False)
+    assert "t%st" not in json.dumps(payload)
+
+
+def test_a_missing_connection_ends_it(monkeypatch):
+    payload = asyncio.run(first_event(waiting_for(conn_id="nowhere")))
+    assert payload == {
+        "status": "failed",
+        "message": "AirflowNotFoundException: The conn_id `nowhere` isn't defined",
+        "retry": True,
+    }
+
+
+def test_with_silent_fail_every_error_is_waited_out(server, back_offs):
+    async def scenario():
+        server.status = 401
+        server.add("2000-11-20")
+        waiting = asyncio.create_task(first_event(waiting_for(silent_fail=True)))
+        await until(lambda: len(back_offs) >= 2)
+        server.status = 200
+        assert await waiting == FOUND_ONE
+
+    asyncio.run(scenario())
+
+
+def test_a_deadline_holds_against_a_server_that_hangs(hanging):
+    async def scenario():
+        given_up = asyncio.create_task(first_event(waiting_for(conn_id="hanging", deadline=time.time() + 0.5)))
+        assert await given_up == {"status": "timeout"}
+        await until(lambda: not hanging)
+
+    asyncio.run(scenario())
+
+
+def test_the_event_loop_goes_on_while_a_server_hangs(hanging):
+    async def scenario():
+        waiting = asyncio.create_task(first_event(waiting_for(conn_id="hanging")))
+        await until(lambda: hanging)
+        # Nothing ends the request meanwhile: had it blocked the loop, this would never get here.
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        assert hanging
+        await cancelled(waiting)
+
+    asyncio.run(scenario())
+
+
+def test_no_step_of_a_trigger_occupies_the_event_loop(server, caplog):
+    async def scenario():
+        await first_event(waiting_for())  # loads what is loaded once
+        asyncio.get_running_loop().slow_callback_duration = 0.1
+        await first_event(waiting_for())
+
+    server.add("2000-11-20")
+    asyncio.run(scenario(), debug=True)
+    assert "Executing" not in caplog.text
+
+
+def test_a_cancelled_trigger_lets_go_at_once(hanging):
+    async def scenario():
+        waiting = asyncio.create_task(first_event(waiting_for(conn_id="hanging")))
+        await until(lambda: hanging)
+        await cancelled(waiting)
+        await until(lambda: not hanging)
+
+    asyncio.run(scenario())
+    assert not shared_polls._polls
+
+
+def test_an_api_that_hangs_takes_nothing_from_others(hanging, server):
+    windows = [{"start_date": f"2000-11-{day}", "end_date": f"2000-11-{day + 1}"} for day in range(10, 30)]
+
+    async def scenario():
+        stuck = [asyncio.create_task(first_event(waiting_for(conn_id="hanging", **window))) for window in windows]
+        await until(lambda: len(hanging) == 8)
+        server.add("2000-11-20")
+        assert await first_event(waiting_for()) == FOUND_ONE
+        assert await asyncio.gather(*(asyncio.to_thread(threading.get_ident) for _ in range(50)))
+        assert len(hanging) == 8
+        for task in stuck:
+            await cancelled(task)
+        await until(lambda: not hanging)
+
+    asyncio.run(scenario())
+
+
+def test_sensors_of_one_window_share_their_requests_whatever_they_wait_for(server):
+    async def scenario():
+        few = [asyncio.create_task(first_event(waiting_for(1))) for _ in range(200)]
+        many = asyncio.create_task(first_event(waiting_for(2)))
+        await until(lambda: server.counted("2000-11-20") >= 2)
+        server.add("2000-11-20")
+        assert await asyncio.gather(*few) == [FOUND_ONE] * 200
+        assert not many.done()
+        server.add("2000-11-20")
+        assert await many == {"status": "found", "count": 2}
+        assert server.counted("2000-11-20") < 100
+
+    asyncio.run(scenario())
+
+
+def test_a_poll_ends_with_its_last_trigger_and_begins_anew_with_the_next(server):
+    async def scenario():
+        first, second = (asyncio.create_task(first_event(waiting_for())) for _ in range(2))
+        await until(lambda: server.counted("2000-11-20") >= 1)
+        await cancelled(first)
+        before = server.counted("2000-11-20")
+        await until(lambda: server.counted("2000-11-20") > before)
+        await cancelled(second)
+        assert not shared_polls._polls
+        server.add("2000-11-20")
+        assert await first_event(waiting_for()) == FOUND_ONE
+
+    asyncio.run(scenario())
+
+
+def test_what_airflow_keeps_of_it_makes_it_again_and_holds_no_secret(server):
+    trigger = waiting_for(3, deadline=1.5, silent_fail=True)
+    path, arguments = trigger.serialize()
+    again = MovielensRatingsTrigger(**json.loads(json.dumps(arguments)))
+    assert path == "airflow_movielens.triggers.MovielensRatingsTrigger"
+    assert again.serialize() == (path, arguments)
+    assert set(arguments) == {*DAY, "conn_id", "min_ratings", "poll_interval", "deadline", "silent_fail"}
