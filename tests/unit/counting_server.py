@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from unit.scripted_server import Answer, ScriptedServer, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass

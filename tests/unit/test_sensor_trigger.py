@@ -150,17 +150,6 @@ def test_the_event_loop_goes_on_while_a_server_hangs(hanging):
     asyncio.run(scenario())
 
 
-def test_no_step_of_a_trigger_occupies_the_event_loop(server, caplog):
-    async def scenario():
-        await first_event(waiting_for())  # loads what is loaded once
-        asyncio.get_running_loop().slow_callback_duration = 0.1
-        await first_event(waiting_for())
-
-    server.add("2000-11-20")
-    asyncio.run(scenario(), debug=True)
-    assert "Executing" not in caplog.text
-
-
 def test_a_cancelled_trigger_lets_go_at_once(hanging):
     async def scenario():
         waiting = asyncio.create_task(first_event(waiting_for(conn_id="hanging")))

@@ -23,8 +23,7 @@ async def until(condition):
 async def first_event(trigger):
     """The payload of what a trigger fires first."""
     async with asyncio.timeout(30):
-        async for event in trigger.run():
-            return event.payload
+        return (await anext(trigger.run())).payload
 
 
 async def cancelled(task):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
 
     from airflow_movielens.client import MovielensClient
 
@@ -24,25 +23,36 @@ class Counts:
 
     Attributes:
         days: On each of the last UTC days, by ``YYYY-MM-DD``.
-        others: On all other days.
+        earlier: On all days before these.
+        later: On all days after these.
     """
 
     days: Mapping[str, int] = field(default_factory=dict)
-    others: int = 0
+    earlier: int = 0
+    later: int = 0
 
     @property
     def total(self) -> int:
         """On all days."""
-        return sum(self.days.values()) + self.others
+        return sum(self.days.values()) + self.earlier + self.later
 
     def changed_days(self, before: Counts) -> list[str]:
         """The days whose number of ratings has changed; one that was not counted before had none."""
         return [day for day, count in sorted(self.days.items()) if count != before.days.get(day, 0)]
 
     def have_others_changed(self, before: Counts) -> bool:
-        """Whether any day that is not in `days` has changed."""
-        no_longer_last = sum(count for day, count in before.days.items() if day not in self.days)
-        return self.others != before.others + no_longer_last
+        """Whether any day that is not in `days` has changed; if time has passed over dated ahead ratings, perhaps."""
+        left = sum(before.days[day] for day in before.days.keys() - self.days.keys())
+        newest = max(before.days, default="")
+        entered = {day: count for day, count in self.days.items() if day not in before.days}
+        from_later = sum(count for day, count in entered.items() if day > newest)
+        from_earlier = sum(entered.values()) - from_later
+        # What was in a part for days that have entered is unknown, but not more than they have now: with less, the part
+        # has become larger than is said here, and so with anything new in it.
+        return (self.earlier, self.later) != (
+            max(before.earlier + left - from_earlier, 0),
+            max(before.later - from_later, 0),
+        )
 
     @classmethod
     def from_json(cls, values: Any) -> Counts:
@@ -53,13 +63,13 @@ class Counts:
         """
         try:
             days = {str(day): int(count) for day, count in values["days"].items()}
-            return cls(days, int(values["others"]))
+            return cls(days, int(values["earlier"]), int(values["later"]))
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"these are no counts: {values!r}") from error
 
     def to_json(self) -> dict[str, Any]:
         """As what JSON can hold."""
-        return {"days": dict(self.days), "others": self.others}
+        return {"days": dict(self.days), "earlier": self.earlier, "later": self.later}
 
 
 def count_again(client: MovielensClient, before: Counts, lookback_days: int) -> Counts:
@@ -77,9 +87,8 @@ def count_again(client: MovielensClient, before: Counts, lookback_days: int) -> 
         return before
     tomorrow = datetime.now(UTC).date() + _DAY
     days = [tomorrow - number * _DAY for number in range(lookback_days, 0, -1)]
-    others = client.count_ratings(None, days[0]) + client.count_ratings(tomorrow, None)
-    return Counts({day.isoformat(): _count_day(client, day) for day in days}, others)
-
-
-def _count_day(client: MovielensClient, day: date) -> int:
-    return client.count_ratings(day, day + _DAY)
+    return Counts(
+        {day.isoformat(): client.count_ratings(day, day + _DAY) for day in days},
+        earlier=client.count_ratings(None, days[0]),
+        later=client.count_ratings(tomorrow, None),
+    )
