@@ -19,6 +19,7 @@ from airflow_movielens.operators import (
 )
 from airflow_movielens.provider import get_provider_info
 from airflow_movielens.sensors import MovielensRatingsSensor
+from airflow_movielens.triggers import MovielensNewRatingsTrigger, MovielensRatingsTrigger
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,6 +29,8 @@ PUBLIC = [
     MovielensRankMoviesOperator,
     MovielensPopularityOperator,
     MovielensRatingsSensor,
+    MovielensNewRatingsTrigger,
+    MovielensRatingsTrigger,
 ]
 
 # Shell commands of the docs, and the test that runs them.

@@ -116,28 +116,78 @@ def test_many_windows_are_mapped_and_their_manifests_ranked(run_day, airflow):
     assert counts == {"20": 1055, "21": 1475}
 
 
-@pytest.mark.parametrize("mode", ["poke", "reschedule"])
-@pytest.mark.parametrize(("kind", "state"), [("skip", "skipped"), ("fail", "failed")])
-def test_the_sensors_wait_ends_as_configured(run_day, mode, kind, state):
-    run = run_day(f"sensor_{mode}_{kind}", "2000-11-18")
+MODES = ["poke", "reschedule", "deferred"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("ending", "state"), [("fail", "failed"), ("skip", "skipped"), ("never", "failed"), ("silent", "failed")]
+)
+def test_the_sensors_wait_ends_as_configured_whatever_its_mode(run_day, mode, ending, state):
+    run = run_day(f"sensor_{mode}_{ending}", "2000-11-18")
     assert run.tasks == {"wait": state}
     assert "Found 0 ratings in [2000-11-18, 2000-11-19), waiting for 1" in run.log
-    assert run_day(f"sensor_{mode}_{kind}", "2000-11-20").tasks == {"wait": "success"}
+    assert "imed out" in run.log or state == "skipped"
 
 
-def test_a_misconfigured_sensor_fails_even_where_a_quiet_day_would_skip(run_day, connection):
+@pytest.mark.parametrize("mode", MODES)
+def test_a_sensor_that_finds_enough_at_once_waits_for_nothing(run_day, mode):
+    run = run_day(f"sensor_{mode}_fail", "2000-11-20")
+    assert run.tasks == {"wait": "success"}
+    assert "running trigger in line" not in run.log
+
+
+# A quiet day may be skipped, a misconfigured pipeline must not look like one.
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("ending", "state"), [("fail", "failed"), ("skip", "failed"), ("never", "skipped"), ("silent", "failed")]
+)
+def test_a_misconfigured_sensor_ends_at_once_whatever_its_mode(run_day, connection, mode, ending, state):
     connection(password="hunter2")
-    run = run_day("sensor_poke_skip", "2000-11-20")
-    assert run.tasks == {"wait": "failed"}
+    run = run_day(f"sensor_{mode}_{ending}", "2000-11-20")
+    assert run.tasks == {"wait": state}
     assert "the API refuses the credentials" in run.log
+    assert "hunter2" not in run.log
 
 
-def test_the_sensor_waits_out_an_outage_until_its_timeout(run_day, connection):
+@pytest.mark.parametrize(
+    ("ending", "event", "state"),
+    [
+        ("skip", {"status": "failed", "message": "no access", "retry": False}, "failed"),
+        ("never", {"status": "failed", "message": "no access", "retry": False}, "skipped"),
+        ("skip", {"status": "failed", "message": "no access", "retry": True}, "up_for_retry"),
+    ],
+)
+def test_what_goes_wrong_only_in_the_triggerer_ends_as_in_a_worker(run_day, monkeypatch, ending, event, state):
+    from airflow.triggers.base import TriggerEvent
+
+    from airflow_movielens.triggers import MovielensRatingsTrigger
+
+    async def fire(self):
+        yield TriggerEvent(event)
+
+    monkeypatch.setattr(MovielensRatingsTrigger, "run", fire)
+    run = run_day(f"sensor_deferred_{ending}", "2000-11-18")
+    assert run.tasks == {"wait": state}
+    assert "no access" in run.log
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_sensor_waits_out_an_outage_until_its_timeout(run_day, connection, mode):
     connection(port=9)
-    run = run_day("sensor_reschedule_skip", "2000-11-20")
+    run = run_day(f"sensor_{mode}_skip", "2000-11-20")
     assert run.tasks == {"wait": "skipped"}
     assert "The API cannot be asked now, waiting on: gave up after 4 attempts" in run.log
     assert "no connection to the API" in run.log
+
+
+def test_airflows_own_setting_decides_whether_a_sensor_is_deferred(monkeypatch):
+    from airflow_movielens.sensors import MovielensRatingsSensor
+
+    assert not MovielensRatingsSensor(task_id="wait").deferrable
+    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
+    assert MovielensRatingsSensor(task_id="wait").deferrable
+    assert not MovielensRatingsSensor(task_id="wait", deferrable=False).deferrable
 
 
 def test_the_sensor_waits_for_enough_ratings(run_day):

@@ -8,7 +8,7 @@ import pytest
 
 HEAVY = {"aiohttp", "narwhals", "numpy", "pandas", "polars", "pyarrow", "pyspark", "requests", "urllib3"}
 CORE = ["airflow_movielens.client", "airflow_movielens.ratings.schema", "airflow_movielens.ranking"]
-ADAPTERS = ["airflow_movielens.hooks", "airflow_movielens.operators", "airflow_movielens.sensors"]
+ADAPTERS = [f"airflow_movielens.{name}" for name in ("hooks", "operators", "sensors", "triggers")]
 
 
 def loaded_by(code):

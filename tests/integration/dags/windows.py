@@ -47,14 +47,13 @@ with DAG(
     MovielensRankMoviesOperator(task_id="rank_movies", input_path=mapped.output, output_path=f"{DATA_DIR}/mapped.csv")
 
 
-for mode in ("poke", "reschedule"):
-    for soft_fail in (True, False):
-        with DAG(
-            dag_id=f"sensor_{mode}_{'skip' if soft_fail else 'fail'}", start_date=datetime(2000, 1, 1), schedule=DAY
-        ):
-            MovielensRatingsSensor(
-                task_id="wait", mode=mode, soft_fail=soft_fail, timeout=0.2, poke_interval=0.1, retries=3
-            )
+MODES = {"poke": {"mode": "poke"}, "reschedule": {"mode": "reschedule"}, "deferred": {"deferrable": True}}
+ENDINGS = {"fail": {}, "skip": {"soft_fail": True}, "never": {"never_fail": True}, "silent": {"silent_fail": True}}
+
+for mode, arguments in MODES.items():
+    for ending, more in ENDINGS.items():
+        with DAG(dag_id=f"sensor_{mode}_{ending}", start_date=datetime(2000, 1, 1), schedule=DAY):
+            MovielensRatingsSensor(task_id="wait", timeout=0.2, poke_interval=0.1, retries=3, **arguments, **more)
 
 with DAG(dag_id="sensor_min_ratings", start_date=datetime(2000, 1, 1), schedule=DAY):
     MovielensRatingsSensor(task_id="wait_1475", min_ratings=1475, timeout=0.1, poke_interval=0.1)

@@ -1,0 +1,36 @@
+"""Tasks and assets that wait for ratings in the triggerer."""
+
+from datetime import datetime
+
+from airflow.sdk import DAG, Asset, AssetWatcher, task
+
+from airflow_movielens.sensors import MovielensRatingsSensor
+from airflow_movielens.triggers import MovielensNewRatingsTrigger
+
+BEGINNING = datetime(2000, 1, 1)
+
+with DAG("waiting_sensors", start_date=BEGINNING, schedule=None):
+    for number in (1, 2, 3):
+        MovielensRatingsSensor(
+            task_id=f"wait_for_{number}",
+            conn_id="waiting",
+            start_date="{{ dag_run.conf['start'] }}",
+            end_date="{{ dag_run.conf['end'] }}",
+            min_ratings=number,
+            poke_interval=0.5,
+            timeout=600,
+            deferrable=True,
+        )
+
+new_ratings = Asset(
+    "waiting_new_ratings",
+    watchers=[AssetWatcher(name="new_ratings", trigger=MovielensNewRatingsTrigger("waiting", poll_interval=2))],
+)
+
+with DAG("waiting_watcher", start_date=BEGINNING, schedule=[new_ratings]):
+
+    @task
+    def told(*, triggering_asset_events):
+        return [event.extra["payload"] for events in triggering_asset_events.values() for event in events]
+
+    told()
