@@ -72,27 +72,22 @@ def test_deferred_sensors_hold_no_slot_survive_the_triggerer_and_succeed_on_thei
     assert running_stack.api_login[1] not in log
 
 
-@pytest.fixture
-def told(running_stack):
-    """What the watcher has told, event by event, without those that are known already."""
-
-    def tell():
-        events = running_stack.airflow.get("/assets/events", name_pattern="waiting_new_ratings", order_by="timestamp")
-        return [event["extra"]["payload"] for event in events["asset_events"]]
-
-    return tell
-
-
-def test_a_watched_asset_tells_of_each_new_rating_though_the_triggerer_is_killed(running_stack, told):
+def test_a_watched_asset_tells_of_each_new_rating_though_the_triggerer_is_killed(running_stack):
+    airflow = running_stack.airflow
     running_stack.stack.wait_for_dags(["waiting_watcher"])
-    running_stack.airflow.set_paused("waiting_watcher", paused=False)
+    airflow.set_paused("waiting_watcher", paused=False)
+    (asset,) = airflow.get("/assets", name_pattern="waiting_new_ratings")["assets"]
+
+    def told():
+        events = airflow.get("/assets/events", asset_id=asset["id"], order_by="timestamp")["asset_events"]
+        return [event["extra"]["payload"] for event in events]
+
     first = until(running_stack, "the first event", told)[0]
     assert first["other_days"]
     assert first["total"] >= 100_004
 
-    assets = running_stack.airflow.get("/assets", name_pattern="waiting_new_ratings")["assets"]
-    store = f"/assets/{assets[0]['id']}/state-store"
-    until(running_stack, "what was told to be saved", lambda: running_stack.airflow.get(store)["asset_state_store"])
+    store = f"/assets/{asset['id']}/state-store"
+    until(running_stack, "what was told to be saved", lambda: airflow.get(store)["asset_state_store"])
 
     today = str(datetime.now(UTC).date())
     kill_triggerer(running_stack)
@@ -101,5 +96,5 @@ def test_a_watched_asset_tells_of_each_new_rating_though_the_triggerer_is_killed
     # Not all over again: what was told before the kill is known after it.
     assert {(*event["days"], event["other_days"]) for event in told()[1:]} == {(today, False)}
 
-    runs = running_stack.airflow.runs("waiting_watcher")
+    runs = airflow.runs("waiting_watcher")
     assert {run["run_type"] for run in runs} == {"asset_triggered"}

@@ -215,3 +215,15 @@ def test_what_airflow_keeps_of_it_makes_it_again_and_holds_no_secret(server):
     assert path == "airflow_movielens.triggers.MovielensRatingsTrigger"
     assert again.serialize() == (path, arguments)
     assert set(arguments) == {*DAY, "conn_id", "min_ratings", "poll_interval", "deadline", "silent_fail"}
+
+
+def test_before_airflow_3_3_2_the_connection_is_read_in_a_thread(server, monkeypatch):
+    from airflow.sdk import BaseHook, Connection
+
+    async def deadlock(conn_id):
+        raise AssertionError("not safe there")
+
+    monkeypatch.delattr(Connection, "aextra_dejson")
+    monkeypatch.setattr(BaseHook, "aget_connection", deadlock)
+    server.add("2000-11-20")
+    assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
