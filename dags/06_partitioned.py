@@ -1,0 +1,154 @@
+"""### 6. Partitions
+
+One partition a day, from the API to two rankings, and each is made again exactly when what it is made of has changed:
+
+- `06_ratings` fetches a day into a Parquet file; backfill it over any days.
+- `06_watch` is told by a trigger of new and late ratings; `06_late` fetches their days again.
+- `06_rank` ranks a day as soon as it has been fetched.
+- `06_windows` waits until no day is being fetched, then tells which 30-day windows the fetched days are part of, each
+  once; `06_trailing` ranks them. A window begins to exist when its last day is fetched; a day in it that never was
+  counts as empty, and the task's log says so.
+
+Unpause all six. They need Airflow 3.3.
+"""
+
+import logging
+import os
+from datetime import UTC, date, datetime, timedelta
+
+from airflow.sdk import DAG, Asset, AssetWatcher, task
+
+from airflow_movielens.assets import create_asset
+from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
+from airflow_movielens.triggers import MovielensNewRatingsTrigger
+
+log = logging.getLogger(__name__)
+
+DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - where a reader finds it
+RATINGS = f"{DATA_DIR}/06_partitioned/ratings"
+RANKINGS = f"{DATA_DIR}/06_partitioned/rankings"
+TRAILING = f"{DATA_DIR}/06_partitioned/trailing"
+API = {"host": os.environ.get("MOVIELENS_HOST"), "port": int(os.environ.get("MOVIELENS_PORT", "5000"))}
+POLL_INTERVAL = float(os.environ.get("MOVIELENS_POLL_INTERVAL", "60"))
+DAYS = 30
+PATIENCE = timedelta(hours=1)
+
+changed_days = Asset("movielens_changed_days")
+ratings_daily = Asset("movielens_ratings_daily")
+ranking_daily = Asset("movielens_ranking_daily")
+due_windows = Asset("movielens_due_windows")
+ranking_trailing = Asset("movielens_ranking_trailing")
+
+
+def is_fetched(day: date) -> bool:
+    from airflow.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(f"{RATINGS}/{day}.parquet").exists()
+
+
+def files_of_window(last: str) -> list[str]:
+    """The files of the window that ends with a day."""
+    days = [date.fromisoformat(last) - timedelta(days=number) for number in reversed(range(DAYS))]
+    fetched = [day for day in days if is_fetched(day)]
+    if missing := sorted(set(days) - set(fetched)):
+        log.warning("%d of %d days were never fetched: %s", len(missing), DAYS, ", ".join(map(str, missing)))
+    return [f"{RATINGS}/{day}.parquet" for day in fetched]
+
+
+def windows_with(day: str) -> set[date]:
+    """The last days of the windows that have a day in them."""
+    lasts = (date.fromisoformat(day) + timedelta(days=number) for number in range(DAYS))
+    return {last for last in lasts if is_fetched(last)}
+
+
+@task(outlets=[changed_days])
+def tell_days(*, triggering_asset_events, outlet_events):
+    """Make each day with new ratings a partition; today is fetched when it is over."""
+    events = [event for events in triggering_asset_events.values() for event in events]
+    days = {day for event in events for day in event.extra["payload"]["days"]}
+    over = sorted(day for day in days if day < str(datetime.now(UTC).date()))
+    outlet_events[changed_days].add_partitions(over)
+
+
+@task.sensor(
+    mode="reschedule",
+    poke_interval=10,
+    timeout=2 * PATIENCE.total_seconds(),
+    inlets=[ratings_daily, due_windows],
+    outlets=[due_windows],
+)
+def tell_windows(*, ti, dag_run, triggering_asset_events, inlet_events, outlet_events):
+    """Tell the windows of all days fetched by now, except what an earlier run has told."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    fetching = sum(ti.get_dr_count(dag_id, states=["running"]) for dag_id in ("06_ratings", "06_late"))
+    if fetching and datetime.now(UTC) - dag_run.start_date < PATIENCE:
+        log.info("Waiting for the end of %d runs that fetch", fetching)
+        return False
+    since = min(event.timestamp for event in triggering_asset_events[ratings_daily])
+    told = {number for event in inlet_events[due_windows].after(since) for number in event.extra["events"]}
+    events = [event for event in inlet_events[ratings_daily].after(since) if event.id not in told]
+    windows = set().union(*(windows_with(event.partition_key) for event in events))
+    if not windows:
+        raise AirflowSkipException("An earlier run has told these windows")
+    outlet_events[due_windows].extra = {"events": [event.id for event in events]}
+    outlet_events[due_windows].add_partitions(sorted(map(str, windows)))
+    return True
+
+
+def define_dags():
+    """Define the Dags, where Airflow has all that they are made of."""
+    from airflow.sdk import CronPartitionTimetable, FixedKeyMapper, PartitionedAssetTimetable
+
+    common = {
+        "doc_md": __doc__,
+        "start_date": datetime(1995, 1, 9),
+        "default_args": {"retries": 2, "retry_delay": timedelta(seconds=30), "conn_id": "movielens"},
+        "tags": ["movielens"],
+    }
+    daily = CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d")
+    for dag_id, schedule in [("06_ratings", daily), ("06_late", PartitionedAssetTimetable(assets=changed_days))]:
+        with DAG(dag_id, schedule=schedule, **common):
+            MovielensFetchRatingsOperator(
+                task_id="fetch_ratings",
+                output_path=f"{RATINGS}/{{{{ partition_key }}}}.parquet",
+                outlets=[ratings_daily],
+            )
+
+    trigger = MovielensNewRatingsTrigger(conn_id="movielens", poll_interval=POLL_INTERVAL)
+    api = create_asset(**API, watchers=[AssetWatcher(name="new_ratings", trigger=trigger)])
+    with DAG("06_watch", schedule=[api], **common):
+        tell_days()
+
+    with DAG("06_rank", schedule=PartitionedAssetTimetable(assets=ratings_daily), **common):
+        MovielensRankMoviesOperator(
+            task_id="rank_movies",
+            input_path=f"{RATINGS}/{{{{ partition_key }}}}.parquet",
+            output_path=f"{RANKINGS}/{{{{ partition_key }}}}.csv",
+            outlets=[ranking_daily],
+        )
+
+    # All days have one and the same key here, and one run at a time tells for those that wait behind it.
+    together = PartitionedAssetTimetable(assets=ratings_daily, default_partition_mapper=FixedKeyMapper("windows"))
+    with DAG("06_windows", schedule=together, max_active_runs=1, **common):
+        tell_windows()
+
+    with DAG(
+        "06_trailing",
+        schedule=PartitionedAssetTimetable(assets=due_windows),
+        user_defined_macros={"files_of_window": files_of_window},
+        render_template_as_native_obj=True,
+        **common,
+    ):
+        MovielensRankMoviesOperator(
+            task_id="rank_movies",
+            input_path="{{ files_of_window(partition_key) }}",
+            output_path=f"{TRAILING}/{{{{ partition_key }}}}.csv",
+            outlets=[ranking_trailing],
+        )
+
+
+try:
+    define_dags()
+except ImportError as error:
+    log.warning("06_partitioned.py defines no Dags: it needs Airflow 3.3 (%s)", error)
