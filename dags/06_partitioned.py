@@ -70,30 +70,30 @@ def tell_days(*, triggering_asset_events, outlet_events):
     outlet_events[changed_days].add_partitions(over)
 
 
-@task.sensor(
-    mode="reschedule",
-    poke_interval=10,
-    timeout=2 * PATIENCE.total_seconds(),
-    inlets=[ratings_daily, due_windows],
-    outlets=[due_windows],
-)
-def tell_windows(*, ti, dag_run, triggering_asset_events, inlet_events, outlet_events):
-    """Tell the windows of all days fetched by now, except what an earlier run has told."""
+@task.sensor(mode="reschedule", poke_interval=10, timeout=2 * PATIENCE.total_seconds(), outlets=[due_windows])
+def tell_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, outlet_events):
+    """Collect the days that were fetched; the last run that waits tells the windows of all, each once."""
+    from airflow.sdk import PokeReturnValue
     from airflow.sdk.exceptions import AirflowSkipException
 
+    fetched = {event.partition_key for event in triggering_asset_events[ratings_daily]}
+    days = sorted(fetched.union(asset_state_store.get("days", [])))
+    asset_state_store.set("days", days)
+    if ti.get_dr_count(dag_run.dag_id, states=["queued"]):
+        raise AirflowSkipException("The next run, which waits already, tells the windows of these days")
     fetching = sum(ti.get_dr_count(dag_id, states=["running"]) for dag_id in ("06_ratings", "06_late"))
     if fetching and datetime.now(UTC) - dag_run.start_date < PATIENCE:
         log.info("Waiting for the end of %d runs that fetch", fetching)
         return False
-    since = min(event.timestamp for event in triggering_asset_events[ratings_daily])
-    told = {number for event in inlet_events[due_windows].after(since) for number in event.extra["events"]}
-    events = [event for event in inlet_events[ratings_daily].after(since) if event.id not in told]
-    windows = set().union(*(windows_with(event.partition_key) for event in events))
-    if not windows:
-        raise AirflowSkipException("An earlier run has told these windows")
-    outlet_events[due_windows].extra = {"events": [event.id for event in events]}
+    windows = set().union(*map(windows_with, days))
     outlet_events[due_windows].add_partitions(sorted(map(str, windows)))
-    return True
+    return PokeReturnValue(is_done=True, xcom_value=days)
+
+
+@task(inlets=[due_windows])
+def forget_days(told, *, asset_state_store):
+    """Only now: windows are told once more, not never, if the task before dies at its end."""
+    asset_state_store.set("days", sorted(set(asset_state_store.get("days")).difference(told)))
 
 
 def define_dags():
@@ -131,7 +131,7 @@ def define_dags():
     # All days have one and the same key here, and one run at a time tells for those that wait behind it.
     together = PartitionedAssetTimetable(assets=ratings_daily, default_partition_mapper=FixedKeyMapper("windows"))
     with DAG("06_windows", schedule=together, max_active_runs=1, **common):
-        tell_windows()
+        forget_days(tell_windows())
 
     with DAG(
         "06_trailing",
