@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.client import DataError, FatalError, RetryableError
 
@@ -22,6 +22,17 @@ class StoppableMixin:
         raise SystemExit("The task was asked to stop")
 
 
+def airflow_exceptions() -> Any:
+    """The module with Airflow's exceptions, which moved after 3.1."""
+    import airflow.sdk.exceptions as moved
+
+    if hasattr(moved, "AirflowFailException"):
+        return moved
+    import airflow.exceptions
+
+    return airflow.exceptions
+
+
 @contextmanager
 def clear_failures() -> Iterator[None]:
     """End a task with one clear message; fail it without further retries where these cannot help.
@@ -30,15 +41,10 @@ def clear_failures() -> Iterator[None]:
     `RetryableError` goes through, so that the task's retries apply.
     """
     try:
-        from airflow.sdk.exceptions import AirflowFailException
-    except ImportError:  # Airflow 3.1
-        from airflow.exceptions import AirflowFailException  # type: ignore[no-redef]
-
-    try:
         yield
     except RetryableError as error:
         # The chain of causes below it is long and says nothing more.
         raise error from None
     except (FatalError, DataError, ValueError, FileNotFoundError) as error:
         log.debug("Where it happened", exc_info=error)
-        raise AirflowFailException(str(error)) from None
+        raise airflow_exceptions().AirflowFailException(str(error)) from None

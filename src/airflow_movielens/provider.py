@@ -72,6 +72,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.hooks"]}],
         "operators": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.operators"]}],
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.sensors"]}],
+        "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.triggers"]}],
         "connection-types": [_connection_type()],
         "asset-uris": [_asset_scheme()],
     }

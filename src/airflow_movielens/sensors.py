@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator
 
 from airflow_movielens.arguments import whole_number
-from airflow_movielens.client import RetryableError
-from airflow_movielens.failures import clear_failures
+from airflow_movielens.client import FatalError, RetryableError
+from airflow_movielens.failures import airflow_exceptions, clear_failures
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.window import resolve_window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from airflow.sdk import Context
@@ -25,12 +27,15 @@ class MovielensRatingsSensor(BaseSensorOperator):
     When ``timeout`` passes first, the task fails, or is skipped with ``soft_fail=True``. An outage of the API is waited
     out like missing ratings. An error that waiting cannot mend, such as a wrong password, fails the task at once, with
     ``soft_fail`` too: a misconfigured pipeline must not look like a quiet day. (``never_fail`` skips it all the same.)
+    All this holds however it waits: in its worker, rescheduled, or deferred.
 
     Args:
         conn_id: The Airflow connection of the API.
         start_date: First UTC day, ``YYYY-MM-DD`` or a date; None to derive the window from the run.
         end_date: First UTC day beyond; None likewise.
         min_ratings: How many ratings to wait for, at least 1.
+        deferrable: Whether to look once in a worker and then wait in the triggerer, without a worker slot; it comes
+            before ``mode``. None for Airflow's setting ``[operators] default_deferrable``.
         **kwargs: Arguments of BaseSensorOperator: ``poke_interval``, ``timeout``, ``mode``, ``soft_fail``, …
     """
 
@@ -43,6 +48,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
         start_date: str | date | None = None,
         end_date: str | date | None = None,
         min_ratings: int = 1,
+        deferrable: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -50,12 +56,22 @@ class MovielensRatingsSensor(BaseSensorOperator):
         self._start_date = start_date
         self._end_date = end_date
         self.min_ratings = min_ratings
+        self.deferrable = _deferrable_by_default() if deferrable is None else deferrable
 
     def execute(self, context: Context) -> Any:
         """Wait; see BaseSensorOperator."""
+        if self.deferrable:
+            # It looks once and then gives its slot back; below it is deferred instead of being started anew for that.
+            self.mode = "reschedule"
+        began = time.time()
         # Around, not inside, `poke`: there `soft_fail` would turn a failure into a skip.
         with clear_failures():
-            return super().execute(context)
+            try:
+                return super().execute(context)
+            except airflow_exceptions().AirflowRescheduleException:
+                if not self.deferrable:
+                    raise
+                self._wait_in_triggerer(context, began + self.timeout)
 
     def poke(self, context: Context) -> bool:
         """Look once."""
@@ -69,3 +85,59 @@ class MovielensRatingsSensor(BaseSensorOperator):
             return False
         self.log.info("Found %d ratings in %s, waiting for %d", count, window, wanted)
         return count >= wanted
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after the triggerer; see BaseSensorOperator."""
+        exceptions = airflow_exceptions()
+        with clear_failures():
+            try:
+                return super().resume_execution(next_method, next_kwargs, context)
+            except exceptions.AirflowSkipException as skip:
+                # Of a deferred sensor Airflow skips more than of others: a failure that is no timeout with soft_fail,
+                # and a timeout with never_fail.
+                has_timed_out = isinstance(skip.__cause__, exceptions.AirflowSensorTimeout)
+                if skip.__cause__ is None or has_timed_out == self.soft_fail:
+                    raise
+                raise skip.__cause__ from None
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:  # noqa: ARG002
+        """End as the trigger says.
+
+        Args:
+            context: Airflow's context of the running task.
+            event: See `MovielensRatingsTrigger`.
+        """
+        if event["status"] == "found":
+            self.log.info("Found %d ratings", event["count"])
+        elif event["status"] == "timeout":
+            what = f"fewer than {self.min_ratings} ratings in {self.timeout:g} seconds"
+            raise airflow_exceptions().AirflowSensorTimeout(f"Sensor has timed out: {what}")
+        elif self.never_fail:
+            raise airflow_exceptions().AirflowFailException(event["message"])
+        else:
+            raise (RetryableError if event["retry"] else FatalError)(event["message"])
+
+    def _wait_in_triggerer(self, context: Context, deadline: float) -> NoReturn:
+        from airflow_movielens.triggers import MovielensRatingsTrigger
+
+        window = resolve_window(context, self._start_date, self._end_date)
+        trigger = MovielensRatingsTrigger(
+            conn_id=self.conn_id,
+            start_date=str(window.start),
+            end_date=str(window.end),
+            min_ratings=whole_number("min_ratings", self.min_ratings),
+            poll_interval=self.poke_interval,
+            deadline=deadline,
+            silent_fail=self.silent_fail,
+        )
+        # The trigger keeps the deadline itself; this is for when no triggerer runs.
+        seconds = max(0.0, deadline - time.time())
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=seconds))
+
+
+def _deferrable_by_default() -> bool:
+    try:
+        from airflow.sdk.configuration import conf
+    except ImportError:  # Airflow 3.1
+        from airflow.configuration import conf
+    return bool(conf.getboolean("operators", "default_deferrable", fallback=False))

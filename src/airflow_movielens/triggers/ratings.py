@@ -1,0 +1,98 @@
+"""The trigger of a deferred sensor."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_movielens.client import DataError, FatalError, RetryableError
+from airflow_movielens.triggers.shared_polls import Look, WindowPoll, joined
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class MovielensRatingsTrigger(BaseTrigger):
+    """Waits in the triggerer until a window has enough ratings, and fires once.
+
+    The event's payload is one of ``{"status": "found", "count": 1055}``, ``{"status": "timeout"}`` and
+    ``{"status": "failed", "message": "…", "retry": false}``. An outage of the API is waited out.
+
+    Args:
+        conn_id: The Airflow connection of the API.
+        start_date: First UTC day, ``YYYY-MM-DD``.
+        end_date: First UTC day beyond.
+        min_ratings: How many ratings to wait for.
+        poll_interval: Seconds between two requests, longer while the API is in trouble. Triggers of one window and
+            interval share their requests.
+        deadline: When to give up, in Unix seconds; None for never.
+        silent_fail: Whether to wait out every other error too, instead of failing.
+    """
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        start_date: str,
+        end_date: str,
+        min_ratings: int = 1,
+        poll_interval: float = 60.0,
+        deadline: float | None = None,
+        silent_fail: bool = False,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.poll = WindowPoll(conn_id, start_date, end_date, poll_interval)
+        self.min_ratings = min_ratings
+        self.deadline = deadline
+        self.silent_fail = silent_fail
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give what Airflow keeps in its database, to make this trigger again in any triggerer."""
+        return "airflow_movielens.triggers.MovielensRatingsTrigger", {
+            "conn_id": self.poll.conn_id,
+            "start_date": self.poll.start_date,
+            "end_date": self.poll.end_date,
+            "min_ratings": self.min_ratings,
+            "poll_interval": self.poll.interval,
+            "deadline": self.deadline,
+            "silent_fail": self.silent_fail,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and fire once."""
+        seconds = math.inf if self.deadline is None else self.deadline - time.time()
+        try:
+            async with asyncio.timeout(None if math.isinf(seconds) else seconds):
+                payload = await self._wait()
+        except TimeoutError:
+            payload = {"status": "timeout"}
+        yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+    async def _wait(self) -> dict[str, Any]:
+        with joined(self.poll) as poll:
+            while True:
+                payload = self._judge(await poll.next())
+                if payload is not None:
+                    return payload
+
+    def _judge(self, look: Look) -> dict[str, Any] | None:
+        error = look.error
+        if error is None:
+            window = f"[{self.poll.start_date}, {self.poll.end_date})"
+            self.log.info("Found %d ratings in %s, waiting for %d", look.ratings, window, self.min_ratings)
+            return {"status": "found", "count": look.ratings} if look.ratings >= self.min_ratings else None
+        if isinstance(error, RetryableError):
+            self.log.warning("The API cannot be asked now, waiting on: %s", error)
+            return None
+        if self.silent_fail:
+            self.log.error("Waiting on in spite of: %s", error)
+            return None
+        return {"status": "failed", "message": _words(error), "retry": not isinstance(error, FatalError | DataError)}
+
+
+def _words(error: Exception) -> str:
+    return str(error) if isinstance(error, FatalError | DataError) else f"{type(error).__name__}: {error}"
