@@ -63,11 +63,17 @@ def windows_with(day: str) -> set[date]:
 
 @task(outlets=[changed_days])
 def tell_days(*, triggering_asset_events, outlet_events):
-    """Make each day with new ratings a partition; today is fetched when it is over."""
-    events = [event for events in triggering_asset_events.values() for event in events]
-    days = {day for event in events for day in event.extra["payload"]["days"]}
-    over = sorted(day for day in days if day < str(datetime.now(UTC).date()))
-    outlet_events[changed_days].add_partitions(over)
+    """Tell each day that has new ratings; today is left to `06_ratings`, which fetches it when it is over."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    payloads = [event.extra["payload"] for events in triggering_asset_events.values() for event in events]
+    if any(payload["other_days"] for payload in payloads):
+        log.warning("Days more than %d days ago have changed, too: backfill 06_ratings over them", DAYS)
+    today = str(datetime.now(UTC).date())
+    days = sorted({day for payload in payloads for day in payload["days"] if day < today})
+    if not days:
+        raise AirflowSkipException("No day that is over has changed")
+    outlet_events[changed_days].add_partitions(days)
 
 
 @task.sensor(mode="reschedule", poke_interval=10, timeout=2 * PATIENCE.total_seconds(), outlets=[due_windows])
@@ -115,7 +121,7 @@ def define_dags():
                 outlets=[ratings_daily],
             )
 
-    trigger = MovielensNewRatingsTrigger(conn_id="movielens", poll_interval=POLL_INTERVAL)
+    trigger = MovielensNewRatingsTrigger(conn_id="movielens", poll_interval=POLL_INTERVAL, lookback_days=DAYS)
     api = create_asset(**API, watchers=[AssetWatcher(name="new_ratings", trigger=trigger)])
     with DAG("06_watch", schedule=[api], **common):
         tell_days()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from demo.stack import Stack
 
 ENDED = ("success", "failed")
+OWN_DAGS = Path(__file__).with_name("dags")
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,21 @@ class RunningStack:
 
 @pytest.fixture(scope="session")
 def running_stack(tmp_path_factory):
-    """A stack of its own folder and ports; Dags run only when a test asks, never by their schedules."""
+    """A stack of its own folder and ports, with the tests' own Dags beside ours; all follow their schedules."""
     from demo.commands import TIMEOUT_SECONDS
     from demo.credentials import Credentials
     from demo.interruption import Interruption
-    from demo.layout import Layout
+    from demo.layout import ROOT, Layout
     from demo.pipeline import DAGS
     from demo.stack import Stack
     from demo.watch import Watch
 
-    layout = Layout(tmp_path_factory.mktemp("stack"))
+    layout = Layout(tmp_path_factory.mktemp("stack"), tmp_path_factory.mktemp("dags"))
     layout.create()
+    for source in (ROOT / "dags", OWN_DAGS):
+        shutil.copytree(source, layout.dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     watch = Watch(Interruption(), timeout=3 * TIMEOUT_SECONDS)
-    with Stack(layout, Credentials.load(layout.local), watch, follow_schedules=False) as stack:
+    with Stack(layout, Credentials.load(layout.local), watch) as stack:
         stack.start_api()
         stack.prepare_database()
         stack.start_airflow()
