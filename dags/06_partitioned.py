@@ -68,7 +68,7 @@ def tell_days(*, triggering_asset_events, outlet_events):
 
     payloads = [event.extra["payload"] for events in triggering_asset_events.values() for event in events]
     if any(payload["other_days"] for payload in payloads):
-        log.warning("Days more than %d days ago have changed, too: backfill 06_ratings over them", DAYS)
+        log.warning("Ratings of days before the last %d have changed: backfill 06_ratings over them", DAYS)
     today = str(datetime.now(UTC).date())
     days = sorted({day for payload in payloads for day in payload["days"] if day < today})
     if not days:
