@@ -48,4 +48,5 @@ def airflow_environment(layout: Layout, api_port: int, api_password: str) -> dic
         "MOVIELENS_USER": API_USER,
         "MOVIELENS_PASSWORD": api_password,
         "MOVIELENS_DATA_DIR": str(layout.data),
+        "MOVIELENS_POLL_INTERVAL": "5",
     }

@@ -74,6 +74,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.sensors"]}],
         "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.triggers"]}],
         "connection-types": [_connection_type()],
+        "asset-uris": [_asset_scheme()],
     }
 
 
@@ -88,4 +89,13 @@ def _connection_type() -> dict[str, Any]:
             "placeholders": {"schema": "http", "host": "localhost", "port": "5000", "login": "movielens"},
         },
         "conn-fields": _FIELDS,
+    }
+
+
+def _asset_scheme() -> dict[str, Any]:
+    return {
+        "schemes": ["movielens"],
+        "handler": "airflow_movielens.assets.sanitize_uri",
+        "factory": "airflow_movielens.assets.create_asset",
+        "to_openlineage_converter": "airflow_movielens.assets.convert_asset_to_openlineage",
     }

@@ -38,6 +38,7 @@ RUN_BY = {
     "make demo": "tests/e2e/test_demo.py",
     "make up": "tests/e2e/test_demo.py",
     "make test": ".ci/run",
+    "airflow backfill create --dag-id 06_ratings": "tests/e2e/test_partitions.py",
     "movielens fetch": "tests/docs/test_command_line_page.py",
     "movielens rank": "tests/docs/test_command_line_page.py",
     "python -m pip install ./airflow-movielens": "tests/packaging/test_installing_the_provider.py",

@@ -66,7 +66,7 @@ class RunningStack:
 
 @pytest.fixture(scope="session")
 def running_stack(tmp_path_factory):
-    """A stack of its own folder and ports; Dags run only when a test asks, never by their schedules."""
+    """A stack of its own folder and ports, with the tests' own Dags beside ours; all follow their schedules."""
     from demo.commands import TIMEOUT_SECONDS
     from demo.credentials import Credentials
     from demo.interruption import Interruption
@@ -80,7 +80,7 @@ def running_stack(tmp_path_factory):
     for source in (ROOT / "dags", OWN_DAGS):
         shutil.copytree(source, layout.dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     watch = Watch(Interruption(), timeout=3 * TIMEOUT_SECONDS)
-    with Stack(layout, Credentials.load(layout.local), watch, follow_schedules=False) as stack:
+    with Stack(layout, Credentials.load(layout.local), watch) as stack:
         stack.start_api()
         stack.prepare_database()
         stack.start_airflow()

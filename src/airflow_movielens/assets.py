@@ -1,0 +1,76 @@
+"""The ``movielens://`` asset scheme: ``movielens://host:port/ratings`` is the ratings of the API at that address.
+
+A port that is left out is that of the API's URL. What a URL of an API has before its resource goes before it here, too:
+``https://example.com/api`` is ``movielens://example.com/api/ratings``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_movielens.client import FatalError, build_base_url
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+    from airflow.sdk import Asset
+
+RESOURCES = ("ratings", "movies", "users")
+"""What an API has, the last part of an asset's path."""
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """Check and normalise a ``movielens://`` URI; Airflow calls this for each asset of that scheme.
+
+    Raises:
+        ValueError: It has no host, a user, an unreadable port, a query, or a path that ends in none of `RESOURCES`.
+    """
+    # Airflow itself has cut a password off by now, and its user with it.
+    if uri.username is not None:
+        raise ValueError("a movielens:// URI must not hold credentials: they belong into the Airflow connection")
+    try:
+        base_url = build_base_url(f"http://{uri.netloc}")
+    except FatalError as error:
+        raise ValueError(f"{uri.geturl()!r} is no movielens:// URI: {error}") from None
+    prefix, _, resource = uri.path.rpartition("/")
+    if uri.query or uri.fragment or "//" in uri.path or resource not in RESOURCES:
+        shape = f"movielens://host:port/resource, where the resource is {', '.join(RESOURCES[:-1])} or {RESOURCES[-1]}"
+        raise ValueError(f"{uri.geturl()!r} is no {shape}")
+    return uri._replace(netloc=urlsplit(base_url).netloc.lower(), path=f"{prefix}/{resource}")
+
+
+def create_asset(
+    *,
+    host: str | None = None,
+    schema: str | None = None,
+    port: int | None = None,
+    resource: str = "ratings",
+    **kwargs: Any,
+) -> Asset:
+    """Make the asset of an API from what a connection holds.
+
+    Args:
+        host: A bare host (default ``localhost``), or a full URL.
+        schema: ``http`` (default) or ``https``.
+        port: Default 5000.
+        resource: One of `RESOURCES`.
+        **kwargs: Arguments of Airflow's ``Asset``: ``name`` (default: the URI), ``watchers``, ``extra``, …
+
+    Raises:
+        FatalError: Host, schema and port make no usable address.
+        ValueError: There is no such resource.
+    """
+    from airflow.sdk import Asset
+
+    parts = urlsplit(build_base_url(host, schema, port))
+    return Asset(uri=f"movielens://{parts.netloc}{parts.path}/{resource}", **kwargs)
+
+
+def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Dataset:  # noqa: ARG001 - Airflow's signature
+    """Say what a ``movielens://`` asset is called in OpenLineage: the address is the namespace, the path the name."""
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    parts = urlsplit(asset.uri)
+    return Dataset(namespace=f"{parts.scheme}://{parts.netloc}", name=parts.path.lstrip("/"))

@@ -1,0 +1,182 @@
+"""`06_partitioned` on the real scheduler and triggerer: nobody triggers anything, ratings arrive."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime, time, timedelta
+
+import pandas as pd
+import pytest
+import requests
+
+from demo.environment import airflow_environment
+
+TODAY = datetime.now(UTC).date()
+DAY = timedelta(days=1)
+YESTERDAY = TODAY - DAY
+MONTH = [TODAY - number * DAY for number in range(31, 1, -1)]
+QUIET = {MONTH[4], MONTH[11], MONTH[12], MONTH[-1]}
+LATE = [MONTH[12], MONTH[20], MONTH[28]]
+DAGS = ["06_ratings", "06_late", "06_watch", "06_rank", "06_windows", "06_trailing"]
+
+
+def ratings_of(day, seed=0, users=12):
+    """Ratings of one day: some movies by enough users, some by too few, some users twice."""
+    chance = random.Random(f"{day} {seed}")
+    midnight = int(datetime.combine(day, time(), UTC).timestamp())
+    return [
+        {
+            "userId": 1000 + chance.randrange(users),
+            "movieId": 9000 + int(chance.triangular(0, 9, 1)),
+            "rating": chance.randint(1, 10) / 2,
+            "timestamp": midnight + 2000 * number + seed,
+        }
+        for number in range(40)
+    ]
+
+
+class Pipeline:
+    """The six Dags, and the API that they read."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.folder = stack.data / "06_partitioned"
+        self.http = requests.Session()
+        self.http.trust_env = False
+        self.http.auth = stack.api_login
+
+    def post(self, ratings):
+        """One batch: whoever looks sees all of it or nothing."""
+        self.http.post(f"{self.stack.api_address}/ratings", json=ratings).raise_for_status()
+
+    def keys(self, dag_id, seen=()):
+        """The partitions of the runs of a Dag that are there beyond those seen before."""
+        return [run["partition_key"] for run in self.runs(dag_id) if run["dag_run_id"] not in seen]
+
+    def runs(self, dag_id, **having):
+        found, total = [], 1
+        while len(found) < total:
+            page = self.stack.airflow.get(f"/dags/{dag_id}/dagRuns", limit=100, offset=len(found), **having)
+            found, total = found + page["dag_runs"], page["total_entries"]
+        return found
+
+    def seen(self):
+        return {run["dag_run_id"] for dag_id in DAGS for run in self.runs(dag_id)}
+
+    def until(self, what, holds):
+        self.stack.stack.watch.until(what, holds)
+
+    def until_ranked(self, days, seen):
+        """Wait until the windows that end with these days have been ranked and nothing is left to do."""
+        wanted = set(map(str, days))
+        self.until(f"{len(wanted)} windows", lambda: wanted <= set(self.keys("06_trailing", seen)) and self.is_idle())
+
+    def is_idle(self):
+        return not any(self.runs(dag_id, state=state) for dag_id in DAGS for state in ("queued", "running"))
+
+    def told_days(self):
+        asset = self.stack.airflow.get("/assets", name_pattern="movielens_changed_days")["assets"][0]["id"]
+        events = self.stack.airflow.get("/assets/events", asset_id=asset, limit=1000)["asset_events"]
+        return {event["partition_key"] for event in events}
+
+    def ranking(self, kind, day):
+        return pd.read_csv(self.folder / kind / f"{day}.csv")
+
+    def true_ranking(self, first, last):
+        """What a ranking must be, from all that the API has now."""
+        window = {"start_date": str(first), "end_date": str(last + DAY), "limit": 10_000}
+        ratings = self.http.get(f"{self.stack.api_address}/ratings", params=window).json()
+        assert ratings["total"] <= 10_000
+        frame = pd.DataFrame(ratings["result"], columns=["userId", "movieId", "rating", "timestamp"])
+        latest = frame.sort_values(["timestamp", "rating"]).drop_duplicates(["userId", "movieId"], keep="last")
+        movies = latest.groupby("movieId").agg(avg_rating=("rating", "mean"), num_ratings=("userId", "nunique"))
+        movies = movies[movies.num_ratings >= 3].reset_index()
+        order = ["avg_rating", "num_ratings", "movieId"]
+        return movies.sort_values(order, ascending=[False, False, True]).reset_index(drop=True)
+
+    def check(self, kind, day, days):
+        expected = self.true_ranking(day - (days - 1) * DAY, day)
+        found = self.ranking(kind, day)
+        assert list(found.columns) == ["movieId", "title", "avg_rating", "num_ratings"]
+        pd.testing.assert_frame_equal(found.drop(columns="title"), expected, check_dtype=False, obj=f"{kind} {day}")
+        return len(found)
+
+
+@pytest.fixture(scope="module")
+def pipeline(running_stack):
+    """All Dags follow their schedules, and the watcher has had its first look."""
+    pipeline = Pipeline(running_stack)
+    running_stack.stack.wait_for_dags([*DAGS, "arrival"])
+    for dag_id in DAGS:
+        running_stack.airflow.set_paused(dag_id, paused=False)
+    pipeline.until("the first look", lambda: pipeline.runs("06_watch", state="success"))
+    pipeline.until_ranked([YESTERDAY], set())
+    return pipeline
+
+
+def test_ratings_that_arrive_end_the_waiting_and_become_rankings(pipeline, running_stack):
+    assert len(pipeline.ranking("rankings", YESTERDAY)) == 0
+    running_stack.airflow.set_paused("arrival", paused=False)
+    run_id = running_stack.airflow.trigger("arrival", {"start_date": str(YESTERDAY), "end_date": str(TODAY)})
+    waiting = {"wait_for_ratings": "deferred", "fetch_ratings": None}
+    pipeline.until("the sensor to wait", lambda: running_stack.task_states("arrival", run_id) == waiting)
+
+    seen = pipeline.seen()
+    pipeline.post(ratings_of(YESTERDAY))
+    pipeline.until("the sensor", lambda: running_stack.run_state("arrival", run_id) == "success")
+    assert len(pd.read_csv(running_stack.data / "arrival.csv")) == len(ratings_of(YESTERDAY))
+
+    pipeline.until_ranked([YESTERDAY], seen)
+    assert pipeline.check("rankings", YESTERDAY, 1) > 0
+    assert pipeline.check("trailing", YESTERDAY, 30) > 0
+    assert {*pipeline.keys("06_late", seen), *pipeline.keys("06_rank", seen)} == {str(YESTERDAY)}
+    assert pipeline.keys("06_ratings", seen) == []
+
+
+def test_a_month_is_backfilled_and_late_ratings_open_just_what_they_are_part_of(pipeline, running_stack):
+    airflow = running_stack.airflow
+    # To begin with, nobody fetches what the watcher tells.
+    airflow.set_paused("06_late", paused=True)
+    posted = [day for day in MONTH if day not in QUIET]
+    pipeline.post([rating for day in posted for rating in ratings_of(day)])
+    looked_at = {str(day) for day in posted if day > TODAY - 30 * DAY}
+    pipeline.until("the watcher", lambda: looked_at <= pipeline.told_days())
+    airflow.set_paused("06_late", paused=False)
+
+    seen = pipeline.seen()
+    backfill(pipeline, MONTH[0], MONTH[-1])
+    windows = [*MONTH, YESTERDAY]
+    pipeline.until_ranked(windows, seen)
+    assert sorted(pipeline.keys("06_ratings", seen)) == list(map(str, MONTH))
+    assert sorted(pipeline.keys("06_rank", seen)) == list(map(str, MONTH))
+    assert pipeline.keys("06_late", seen) == []
+    # Each window once, though each day is part of up to 30.
+    assert sorted(pipeline.keys("06_trailing", seen)) == list(map(str, windows))
+    for day in MONTH:
+        assert (pipeline.check("rankings", day, 1) > 0) == (day not in QUIET)
+        pipeline.check("trailing", day, 30)
+
+    seen = pipeline.seen()
+    pipeline.post([rating for day in LATE for rating in ratings_of(day, seed=1)])
+    opened = [day for day in windows if day >= LATE[0]]
+    pipeline.until_ranked(opened, seen)
+    assert set(pipeline.keys("06_late", seen)) == set(pipeline.keys("06_rank", seen)) == set(map(str, LATE))
+    assert set(pipeline.keys("06_trailing", seen)) == set(map(str, opened))
+    assert pipeline.keys("06_ratings", seen) == []
+    for day in windows:
+        pipeline.check("rankings", day, 1)
+        assert pipeline.check("trailing", day, 30) > 0
+
+
+def backfill(pipeline, first, last):
+    """As docs/partitions.md says it."""
+    stack = pipeline.stack.stack
+    options = ["--dag-id", "06_ratings", "--from-date", str(first), "--to-date", str(last)]
+    command = [sys.executable, "-m", "airflow", "backfill", "create", *options, "--reprocess-behavior", "completed"]
+    environment = airflow_environment(stack.layout, stack.api_port, stack.credentials.api_password)
+    stack.airflow.set_paused("06_ratings", paused=True)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    stack.airflow.set_paused("06_ratings", paused=False)
+    pipeline.until("the backfill", lambda: not stack.airflow.unfinished_backfills("06_ratings"))

@@ -1,0 +1,80 @@
+"""The `movielens://` asset scheme, as Airflow itself applies it."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk import Asset
+
+from airflow_movielens.assets import convert_asset_to_openlineage, create_asset
+from airflow_movielens.client import FatalError
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("movielens://localhost:5000/ratings", "movielens://localhost:5000/ratings"),
+        ("MovieLens://LocalHost:5000/ratings/", "movielens://localhost:5000/ratings"),
+        ("movielens://example.com/api/v1/movies", "movielens://example.com/api/v1/movies"),
+        ("movielens://[::1]:5000/users", "movielens://[::1]:5000/users"),
+        ("movielens://localhost:5000/ratings#part", "movielens://localhost:5000/ratings"),
+    ],
+)
+def test_a_uri_is_normalised(given, meant):
+    assert Asset(given).uri == meant
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("movielens:///ratings", "with a host"),
+        ("movielens://localhost:99999/ratings", "unusable"),
+        ("movielens://localhost:5000", "ratings, movies or users"),
+        ("movielens://localhost:5000/tags", "ratings, movies or users"),
+        ("movielens://localhost:5000//ratings", "ratings, movies or users"),
+        ("movielens://localhost:5000/ratings?start_date=2000-11-20", "is no movielens://host:port/resource"),
+        ("movielens://someone@localhost:5000/ratings", "must not hold credentials"),
+    ],
+)
+def test_nonsense_is_refused(uri, message):
+    with pytest.raises(ValueError, match=message):
+        Asset(uri)
+
+
+def test_a_password_is_refused_and_not_repeated():
+    with pytest.raises(FatalError, match="must not hold credentials") as caught:
+        create_asset(host="http://someone:secret@localhost:5000")
+    assert "secret" not in str(caught.value)
+    # Airflow asks the scheme only after it has cut it off.
+    with pytest.warns(UserWarning, match="should not contain a password"):
+        assert Asset("movielens://someone:secret@localhost:5000/ratings").uri == "movielens://localhost:5000/ratings"
+
+
+@pytest.mark.parametrize(
+    ("parts", "uri"),
+    [
+        ({}, "movielens://localhost:5000/ratings"),
+        ({"host": "127.0.0.1", "port": 8000, "resource": "movies"}, "movielens://127.0.0.1:8000/movies"),
+        ({"host": "https://example.com/api/"}, "movielens://example.com/api/ratings"),
+        ({"host": "::1"}, "movielens://[::1]:5000/ratings"),
+    ],
+)
+def test_the_asset_of_an_api_comes_from_what_its_connection_holds(parts, uri):
+    assert create_asset(**parts).uri == uri
+
+
+def test_the_asset_of_an_api_takes_what_an_asset_takes():
+    asset = create_asset(name="api_ratings", extra={"owner": "films"})
+    assert (asset.name, asset.extra) == ("api_ratings", {"owner": "films"})
+
+
+def test_airflow_finds_the_scheme():
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+    manager = ProvidersManagerTaskRuntime()
+    assert manager.asset_factories["movielens"](host="localhost").uri == "movielens://localhost:5000/ratings"
+    assert manager.asset_to_openlineage_converters["movielens"] is convert_asset_to_openlineage
+
+
+def test_openlineage_calls_it_by_address_and_path():
+    dataset = convert_asset_to_openlineage(create_asset(host="https://example.com/api"), None)
+    assert (dataset.namespace, dataset.name) == ("movielens://example.com", "api/ratings")
