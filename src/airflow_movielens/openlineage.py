@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airflow.providers.openlineage.extractors import OperatorLineage
     from openlineage.client.event_v2 import InputDataset, OutputDataset
@@ -34,9 +34,13 @@ class LineageMixin:
         from airflow.providers.openlineage.extractors import OperatorLineage
 
         return OperatorLineage(
-            inputs=[_input(dataset) for dataset in self._inputs],
-            outputs=[_output(dataset) for dataset in self._outputs],
+            inputs=[_input(dataset) for dataset in _distinct(self._inputs)],
+            outputs=[_output(dataset) for dataset in _distinct(self._outputs)],
         )
+
+
+def _distinct(datasets: Sequence[Dataset]) -> Iterable[Dataset]:
+    return {dataset.identifier: dataset for dataset in datasets}.values()
 
 
 def _input(dataset: Dataset) -> InputDataset:

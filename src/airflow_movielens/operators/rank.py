@@ -16,7 +16,7 @@ from airflow_movielens.ranking import add_titles, rank_large, ranking_method
 from airflow_movielens.ratings.formats import FileFormat
 from airflow_movielens.ratings.reading import scan_files
 from airflow_movielens.ratings.schema import MOVIES, RATINGS
-from airflow_movielens.storage import input_files, local_copies, local_inputs, write_output
+from airflow_movielens.storage import input_files, local_copies, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,23 +73,23 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             files = input_files(self.input_path)
             with local_copies(files) as paths:
                 ranking = rank_large(scan_files(paths, RATINGS), min_ratings, method)
-            titles = self._titles()
-            titled = ranking.lazy() if titles is None else add_titles(ranking.lazy(), titles[0])
+            movies, sources = self._movies()
+            titled = ranking.lazy() if movies is None else add_titles(ranking.lazy(), movies.lazy())
             write_output(titled, self.output_path)
-            self._inputs = [Dataset(file, columns_of(RATINGS.polars_schema())) for file in files]
-            self._inputs += [] if titles is None else [titles[1]]
+            self._inputs = [*(Dataset(file, columns_of(RATINGS.polars_schema())) for file in files), *sources]
             self._outputs = [Dataset(self.output_path, columns_of(titled.collect_schema()), len(ranking))]
             self.log.info("Ranked %d movies of %d files into %s", len(ranking), len(files), self.output_path)
             return {"path": self.output_path, "rows": len(ranking), "files": len(files)}
 
-    def _titles(self) -> tuple[pl.LazyFrame, Dataset] | None:
+    def _movies(self) -> tuple[pl.DataFrame | None, list[Dataset]]:
         """Movies with their titles, and where they are from."""
         if self.movies_path:
-            with local_inputs(self.movies_path) as paths:
+            files = input_files(self.movies_path)
+            with local_copies(files) as paths:
                 movies = scan_files(paths, MOVIES, ["movieId", "title"]).collect()
-            return movies.lazy(), Dataset(self.movies_path, columns_of(movies.schema), len(movies))
+            return movies, [Dataset(file, columns_of(movies.schema)) for file in files]
         if self.conn_id:
             with MovielensHook(self.conn_id) as hook:
                 movies = movies_of_api(hook).collect()
-                return movies.lazy(), table_of_api(hook.get_conn().base_url, MOVIES, len(movies))
-        return None
+                return movies, [table_of_api(hook.get_conn().base_url, MOVIES, len(movies))]
+        return None, []
