@@ -8,6 +8,8 @@ from airflow.sdk import BaseHook
 
 from airflow_movielens.client import DataError, MovielensError, RetryableError
 from airflow_movielens.connection import client_from_connection
+from airflow_movielens.hook_lineage import collect_input
+from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from requests import Session
 
     from airflow_movielens.client import MovielensClient
+    from airflow_movielens.ratings.schema import Table
 
 
 class MovielensConn(NamedTuple):
@@ -71,6 +74,7 @@ class MovielensHook(BaseHook):
         batch_size: int | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Read the ratings of a window, one by one and lazily; see `MovielensClient.get_ratings`."""
+        self._collect(RATINGS)
         yield from self.client.get_ratings(start_date, end_date, batch_size)
 
     def get_rating_frames(
@@ -80,14 +84,17 @@ class MovielensHook(BaseHook):
         batch_size: int | None = None,
     ) -> Iterator[pl.DataFrame]:
         """Read the ratings of a window as dataframes, lazily; see `MovielensClient.get_rating_frames`."""
+        self._collect(RATINGS)
         yield from self.client.get_rating_frames(start_date, end_date, batch_size)
 
     def get_movies(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
         """Read all movies, lazily; see `MovielensClient.get_movies`."""
+        self._collect(MOVIES)
         yield from self.client.get_movies(batch_size)
 
     def get_users(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
         """Read all users, lazily; see `MovielensClient.get_users`."""
+        self._collect(USERS)
         yield from self.client.get_users(batch_size)
 
     def test_connection(self) -> tuple[bool, str]:
@@ -101,6 +108,9 @@ class MovielensHook(BaseHook):
         except MovielensError as error:
             return False, _sentence(error)
         return True, f"Connected to {client.settings.base_url}: it holds {count:,} ratings."
+
+    def _collect(self, table: Table) -> None:
+        collect_input(self, self.client.settings.base_url, table)
 
     def _build_client(self, retries: int) -> MovielensClient:
         return client_from_connection(self.get_connection(self.conn_id), retries, self.concurrency)

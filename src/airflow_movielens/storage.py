@@ -30,7 +30,7 @@ def write_output(rows: pl.LazyFrame, path: str) -> None:
     Raises:
         ValueError: The ending is not that of a known file format.
     """
-    local = _local(path)
+    local = local_path(path)
     if local is not None:
         write_table(rows, local)
         return
@@ -50,8 +50,16 @@ def output_of(path: str) -> Output:
     Raises:
         ValueError: The ending is not that of a known file format.
     """
-    local = _local(path)
+    local = local_path(path)
     return ObjectOutput(path) if local is None else LocalOutput(local)
+
+
+def local_path(path: str) -> Path | None:
+    """Give the local path that ``path`` means; None for a URL of another scheme than ``file``."""
+    if "://" not in path:
+        return expand_home(path)
+    parts = urlsplit(path)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 Manifest = Mapping[str, Any]
@@ -60,20 +68,32 @@ Manifest = Mapping[str, Any]
 
 @contextmanager
 def local_inputs(paths: str | Manifest | Iterable[str | Manifest]) -> Iterator[list[Path]]:
-    """Give local copies of input files; local files are given as they are.
+    """Give local copies of what `input_files` finds; see `local_copies`."""
+    with local_copies(input_files(paths)) as copies:
+        yield copies
+
+
+@contextmanager
+def local_copies(files: Iterable[str]) -> Iterator[list[Path]]:
+    """Give local copies of files; local files are given as they are.
+
+    Raises:
+        FileNotFoundError: A remote file does not exist.
+    """
+    with scratch_folder() as folder:
+        yield [_fetched(file, folder / str(number)) for number, file in enumerate(files)]
+
+
+def input_files(paths: str | Manifest | Iterable[str | Manifest]) -> list[str]:
+    """Find the files that are meant.
 
     Args:
         paths: A path, a glob such as ``ratings/2000-11-*.parquet``, a manifest, or several of these. A glob does not
             match hidden files, nor those of quarantined rows.
 
     Raises:
-        FileNotFoundError: A glob matches nothing, or a remote file does not exist.
+        FileNotFoundError: A glob matches nothing.
     """
-    with scratch_folder() as folder:
-        yield [_fetched(path, folder / str(number)) for number, path in enumerate(_expanded(paths))]
-
-
-def _expanded(paths: str | Manifest | Iterable[str | Manifest]) -> list[str]:
     given = [paths] if isinstance(paths, str | Mapping) else paths
     names = [str(item["path"] if isinstance(item, Mapping) else item) for item in given]
     found = [file for name in names for file in (_matches(name) if _is_pattern(name) else [name])]
@@ -84,12 +104,12 @@ def _expanded(paths: str | Manifest | Iterable[str | Manifest]) -> list[str]:
 
 def _is_pattern(name: str) -> bool:
     """Whether ``name`` is a glob; a file whose very name has brackets is not."""
-    local = _local(name)
+    local = local_path(name)
     return has_magic(name) and not (local is not None and local.is_file())
 
 
 def _matches(pattern: str) -> list[str]:
-    local = _local(pattern)
+    local = local_path(pattern)
     # Not Path.glob: it would match hidden files too, and so half-written ones.
     found = _remote_matches(pattern) if local is None else sorted(glob(str(local), recursive=True))  # noqa: PTH207
     files = [file for file in found if not file.endswith(QUARANTINE_ENDING)]
@@ -113,7 +133,7 @@ def _is_hidden(path: str, pattern: str) -> bool:
 
 
 def _fetched(path: str, folder: Path) -> Path:
-    local = _local(path)
+    local = local_path(path)
     if local is not None:
         return local
     from airflow.sdk import ObjectStoragePath
@@ -123,11 +143,3 @@ def _fetched(path: str, folder: Path) -> Path:
     folder.mkdir()
     source.fs.get_file(source.path, str(copy))
     return copy
-
-
-def _local(path: str) -> Path | None:
-    """The local path that ``path`` means; None for a URL of another scheme than ``file``."""
-    if "://" not in path:
-        return expand_home(path)
-    parts = urlsplit(path)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None

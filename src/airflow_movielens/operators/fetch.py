@@ -11,6 +11,9 @@ from airflow_movielens.arguments import whole_number
 from airflow_movielens.client.fetch import LogProgress, fetch_ratings
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
+from airflow_movielens.lineage import files_of_fetch, table_of_api
+from airflow_movielens.openlineage import LineageMixin
+from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.storage import output_of
 from airflow_movielens.task_state import checkpoints_of
 from airflow_movielens.window import resolve_window
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class MovielensFetchRatingsOperator(StoppableMixin, BaseOperator):
+class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
     """Fetches the ratings of a window into a file, exactly: one state of the server's data, whole or not at all.
 
     A retry goes on where a killed try stopped. Returns the small manifest that also lies beside the file, never rows.
@@ -88,6 +91,10 @@ class MovielensFetchRatingsOperator(StoppableMixin, BaseOperator):
                 checkpoints=checkpoints_of(context),
                 progress=LogProgress(log),
             )
+            self._inputs = [
+                table_of_api(manifest.source, RATINGS, manifest.rows, window=window, version=manifest.snapshot)
+            ]
+            self._outputs = files_of_fetch(manifest)
             self.log.info("Wrote %d ratings of %s to %s", manifest.rows, window, self.output_path)
             return manifest.to_dict()
 

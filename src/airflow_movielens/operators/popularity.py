@@ -11,8 +11,11 @@ from airflow_movielens.arguments import whole_number
 from airflow_movielens.client.fetch import LogProgress, fetched_rows
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
+from airflow_movielens.lineage import table_of_api
+from airflow_movielens.openlineage import LineageMixin
 from airflow_movielens.operators.titles import movies_of_api
 from airflow_movielens.ranking import add_titles, rank_large, ranking_method
+from airflow_movielens.ratings.schema import MOVIES, RATINGS
 from airflow_movielens.window import resolve_window
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class MovielensPopularityOperator(StoppableMixin, BaseOperator):
+class MovielensPopularityOperator(LineageMixin, StoppableMixin, BaseOperator):
     """Fetches a window and ranks it in one task, with memory bounded by the number of movies.
 
     Returns the top movies: ``[{"movieId", "title", "avg_rating", "num_ratings"}, …]``; ``title`` is None where the
@@ -63,12 +66,21 @@ class MovielensPopularityOperator(StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Fetch, rank, and return the top."""
+        import polars as pl
+
         with clear_failures(), MovielensHook(self.conn_id) as hook:
             method = ranking_method(self.method)
             min_ratings = whole_number("min_ratings", self.min_ratings)
             top_n = whole_number("top_n", self.top_n)
             window = resolve_window(context, self._start_date, self._end_date)
             with fetched_rows(hook.client, window, LogProgress(log)) as ratings:
+                rows = ratings.select(pl.len()).collect().item()
                 top = rank_large(ratings, min_ratings, method).head(top_n)
-            self.log.info("Ranked the ratings of %s", window)
-            return add_titles(top.lazy(), movies_of_api(hook)).collect().to_dicts()
+            self.log.info("Ranked the %d ratings of %s", rows, window)
+            movies = movies_of_api(hook).collect()
+            base_url = hook.get_conn().base_url
+            self._inputs = [
+                table_of_api(base_url, RATINGS, rows, window=window),
+                table_of_api(base_url, MOVIES, len(movies)),
+            ]
+            return add_titles(top.lazy(), movies.lazy()).collect().to_dicts()

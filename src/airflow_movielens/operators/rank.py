@@ -9,12 +9,14 @@ from airflow.sdk import BaseOperator
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
+from airflow_movielens.lineage import Dataset, columns_of, table_of_api
+from airflow_movielens.openlineage import LineageMixin
 from airflow_movielens.operators.titles import movies_of_api
 from airflow_movielens.ranking import add_titles, rank_large, ranking_method
 from airflow_movielens.ratings.formats import FileFormat
 from airflow_movielens.ratings.reading import scan_files
 from airflow_movielens.ratings.schema import MOVIES, RATINGS
-from airflow_movielens.storage import local_inputs, write_output
+from airflow_movielens.storage import input_files, local_copies, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_movielens.storage import Manifest
 
 
-class MovielensRankMoviesOperator(StoppableMixin, BaseOperator):
+class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
     """Ranks the movies in files of ratings.
 
     The ranking has movieId, title (if titles are known), avg_rating and num_ratings, by avg_rating, then num_ratings,
@@ -64,19 +66,30 @@ class MovielensRankMoviesOperator(StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Rank, write, and return the manifest."""
-        with clear_failures(), local_inputs(self.input_path) as paths:
+        with clear_failures():
             FileFormat.of(self.output_path)
             method = ranking_method(self.method)
-            ranking = rank_large(scan_files(paths, RATINGS), whole_number("min_ratings", self.min_ratings), method)
-            write_output(self._with_titles(ranking.lazy()), self.output_path)
-            self.log.info("Ranked %d movies of %d files into %s", len(ranking), len(paths), self.output_path)
-            return {"path": self.output_path, "rows": len(ranking), "files": len(paths)}
+            min_ratings = whole_number("min_ratings", self.min_ratings)
+            files = input_files(self.input_path)
+            with local_copies(files) as paths:
+                ranking = rank_large(scan_files(paths, RATINGS), min_ratings, method)
+            movies, sources = self._movies()
+            titled = ranking.lazy() if movies is None else add_titles(ranking.lazy(), movies.lazy())
+            write_output(titled, self.output_path)
+            self._inputs = [*(Dataset(file, columns_of(RATINGS.polars_schema())) for file in files), *sources]
+            self._outputs = [Dataset(self.output_path, columns_of(titled.collect_schema()), len(ranking))]
+            self.log.info("Ranked %d movies of %d files into %s", len(ranking), len(files), self.output_path)
+            return {"path": self.output_path, "rows": len(ranking), "files": len(files)}
 
-    def _with_titles(self, ranking: pl.LazyFrame) -> pl.LazyFrame:
+    def _movies(self) -> tuple[pl.DataFrame | None, list[Dataset]]:
+        """Movies with their titles, and where they are from."""
         if self.movies_path:
-            with local_inputs(self.movies_path) as paths:
-                return add_titles(ranking, scan_files(paths, MOVIES, ["movieId", "title"]).collect().lazy())
+            files = input_files(self.movies_path)
+            with local_copies(files) as paths:
+                movies = scan_files(paths, MOVIES, ["movieId", "title"]).collect()
+            return movies, [Dataset(file, columns_of(movies.schema)) for file in files]
         if self.conn_id:
             with MovielensHook(self.conn_id) as hook:
-                return add_titles(ranking, movies_of_api(hook))
-        return ranking
+                movies = movies_of_api(hook).collect()
+                return movies, [table_of_api(hook.get_conn().base_url, MOVIES, len(movies))]
+        return None, []

@@ -1,0 +1,83 @@
+"""What an operator read and wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_movielens.assets import create_asset
+from airflow_movielens.ratings.schema import RATINGS
+from airflow_movielens.storage import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import polars as pl
+
+    from airflow_movielens.client import Window
+    from airflow_movielens.client.fetch.manifest import Manifest
+    from airflow_movielens.ratings.schema import Table
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Data that was read or written.
+
+    Attributes:
+        address: A path, or the URL of a file, or the URI of an API's table as its asset has it.
+        columns: The names of its columns and their types.
+        rows: How many were read or written; None if that is not known.
+        size: Of the file, in bytes.
+        version: Names the state of the data.
+        source: Base URL of the API.
+        window: The days that were read; None for all.
+    """
+
+    address: str
+    columns: Mapping[str, str]
+    rows: int | None = None
+    size: int | None = None
+    version: str | None = None
+    source: str | None = None
+    window: Window | None = None
+
+    @property
+    def identifier(self) -> tuple[str, str]:
+        """Namespace and name, by OpenLineage's naming; the same that Airflow's own converters give."""
+        local = local_path(self.address)
+        if local is not None:
+            return "file", str(local.absolute())
+        scheme, _, rest = self.address.partition("://")
+        place, _, name = rest.partition("/")
+        # ObjectStoragePath allows the connection's id before the bucket.
+        return f"{_SAME_STORE.get(scheme, scheme)}://{place.rpartition('@')[2]}", name
+
+
+_SAME_STORE = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
+
+
+def table_of_api(
+    base_url: str,
+    table: Table,
+    rows: int | None = None,
+    *,
+    window: Window | None = None,
+    version: str | None = None,
+) -> Dataset:
+    """Describe what was read of a table of an API."""
+    address = create_asset(host=base_url, resource=table.name).uri
+    return Dataset(address, columns_of(table.polars_schema()), rows, version=version, source=base_url, window=window)
+
+
+def files_of_fetch(manifest: Manifest) -> list[Dataset]:
+    """Describe what a fetch wrote: the ratings, and the rows in quarantine if there are any."""
+    columns = columns_of(RATINGS.polars_schema())
+    files = [Dataset(manifest.path, columns, manifest.rows, size=manifest.bytes, version=manifest.sha256)]
+    if manifest.quarantine_path is not None:
+        files.append(Dataset(manifest.quarantine_path, {}, manifest.quarantined))
+    return files
+
+
+def columns_of(schema: pl.Schema) -> dict[str, str]:
+    """Give names and types of columns, the types as ``int32``, ``float32``, ``string`` and so on."""
+    return {name: str(dtype).lower() for name, dtype in schema.items()}

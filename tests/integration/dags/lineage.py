@@ -1,0 +1,40 @@
+"""Every way to read an API's data, for the lineage that each one leaves."""
+
+import os
+
+from airflow.sdk import DAG, ObjectStoragePath, task
+
+from airflow_movielens.hooks import MovielensHook
+from airflow_movielens.operators import (
+    MovielensFetchRatingsOperator,
+    MovielensPopularityOperator,
+    MovielensRankMoviesOperator,
+)
+
+FOLDER = f"{os.environ['MOVIELENS_DATA_DIR']}/lineage"
+WINDOW = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
+
+with DAG("lineage", schedule=None):
+    fetch = MovielensFetchRatingsOperator(
+        task_id="fetch", conn_id="movielens", output_path=f"{FOLDER}/20.parquet", **WINDOW
+    )
+    rank = MovielensRankMoviesOperator(
+        task_id="rank", conn_id="movielens", input_path=f"{FOLDER}/*.parquet", output_path=f"{FOLDER}/top.csv"
+    )
+    popularity = MovielensPopularityOperator(task_id="popularity", conn_id="movielens", **WINDOW)
+    refused = MovielensFetchRatingsOperator(
+        task_id="refused", conn_id="refused", output_path=f"{FOLDER}/never.parquet", **WINDOW
+    )
+
+    # Airflow collects hook lineage per process, and all tasks of `airflow dags test` run in one: this one comes last.
+    @task(trigger_rule="all_done")
+    def plain():
+        with MovielensHook("movielens") as hook, MovielensHook("movielens") as other:
+            titles = {movie["movieId"]: movie["title"] for movie in hook.get_movies()}
+            for day in (20, 21):
+                ratings = list(hook.get_ratings(f"2000-11-{day}", f"2000-11-{day + 1}", batch_size=100))
+            assert ratings == list(other.get_ratings("2000-11-21", "2000-11-22"))
+        with ObjectStoragePath(f"file://{FOLDER}/titles.txt").open("w") as file:
+            file.write("\n".join(titles[rating["movieId"]] for rating in ratings))
+
+    fetch >> rank >> popularity >> refused >> plain()
