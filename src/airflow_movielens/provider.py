@@ -73,6 +73,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.operators"]}],
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.sensors"]}],
         "connection-types": [_connection_type()],
+        "extra-links": ["airflow_movielens.links.MovielensOutputLink"],
     }
 
 

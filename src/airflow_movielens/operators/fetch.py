@@ -11,6 +11,7 @@ from airflow_movielens.arguments import whole_number
 from airflow_movielens.client.fetch import LogProgress, fetch_ratings
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
+from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.storage import output_of
 from airflow_movielens.task_state import checkpoints_of
 from airflow_movielens.window import resolve_window
@@ -51,6 +52,7 @@ class MovielensFetchRatingsOperator(StoppableMixin, BaseOperator):
         "concurrency",
         "on_bad_rows",
     )
+    operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(
         self,

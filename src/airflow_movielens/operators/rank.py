@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
+from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.operators.titles import movies_of_api
 from airflow_movielens.ranking import add_titles, rank_large, ranking_method
 from airflow_movielens.ratings.formats import FileFormat
@@ -42,6 +43,7 @@ class MovielensRankMoviesOperator(StoppableMixin, BaseOperator):
     """
 
     template_fields: Sequence[str] = ("input_path", "output_path", "conn_id", "movies_path", "min_ratings")
+    operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(
         self,
