@@ -95,6 +95,10 @@ def undisturbed(stack, folder, name, start_date, end_date):
         return fetch_ratings(client, Window.of(start_date, end_date), LocalOutput(folder / name)).sha256
 
 
+def last_try(stack, dag_id, run_id):
+    return max(found["try_number"] for found in stack.airflow.tasks(dag_id, run_id))
+
+
 def digest(file):
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
@@ -126,6 +130,7 @@ def test_mapped_windows_go_on_after_the_loss_of_a_process_and_of_a_worker(
 
     fetches = instances(running_stack, DAG_ID, run_id, TASK_ID)
     assert [found["try_number"] for found in fetches] == [2, 2, 1]
+    assert [found["rendered_map_index"] for found in fetches] == [f"{year}.csv" for year in YEARS]
     logs = [log_of(running_stack, found) for found in fetches]
     assert [bool(resumed_rows(log)) for log in logs] == [True, True, False]
     ranks = instances(running_stack, DAG_ID, run_id, "rank_movies")
@@ -147,9 +152,9 @@ def test_mapped_windows_go_on_after_the_loss_of_a_process_and_of_a_worker(
         assert link.endswith(f"/tasks/{found['task_id']}/mapped/{found['map_index']}/xcom")
 
 
-def test_a_task_that_is_stopped_leaves_what_the_next_run_of_it_goes_on_from(running_stack, slowly, begun, tmp_path):
-    dag_id = "workers_stopped"
-    run_id = start(running_stack, dag_id)
+def test_a_task_that_is_stopped_or_out_of_time_leaves_what_is_gone_on_from(running_stack, slowly, begun, tmp_path):
+    dag_id, timed_out = "workers_stopped", "workers_timed_out"
+    run_id, timed_out_id = start(running_stack, dag_id), start(running_stack, timed_out)
     parts = begun("stopped.parquet")
     path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{TASK_ID}"
     running_stack.airflow.patch(path, {"new_state": "failed"})
@@ -159,13 +164,18 @@ def test_a_task_that_is_stopped_leaves_what_the_next_run_of_it_goes_on_from(runn
     assert not (running_stack.data / "workers" / "stopped.parquet").exists()
     assert of_instance(running_stack, found, "links")["extra_links"] == {"Output": None}
 
+    begun("timed_out.json")
+    running_stack.stack.watch.until("the second try", lambda: last_try(running_stack, timed_out, timed_out_id) > 1)
     slowly()
     clear = {"dry_run": False, "dag_run_id": run_id, "task_ids": [TASK_ID], "only_failed": True}
     running_stack.airflow.post(f"/dags/{dag_id}/clearTaskInstances", clear)
     running_stack.stack.watch.until("success", lambda: running_stack.run_state(dag_id, run_id) == "success")
-    assert resumed_rows(running_stack.task_log(dag_id, run_id, TASK_ID))
-    file = running_stack.data / "workers" / "stopped.parquet"
-    assert digest(file) == undisturbed(running_stack, tmp_path, file.name, "1996-01-01", "1997-01-01")
+    assert ended(running_stack, timed_out, timed_out_id) == "success"
+    assert "AirflowTaskTimeout" in running_stack.airflow.task_log(timed_out, timed_out_id, TASK_ID, 1)
+    for run, name in (((dag_id, run_id), "stopped.parquet"), ((timed_out, timed_out_id), "timed_out.json")):
+        assert resumed_rows(running_stack.task_log(*run, TASK_ID))
+        file = running_stack.data / "workers" / name
+        assert digest(file) == undisturbed(running_stack, tmp_path, name, "1996-01-01", "1997-01-01")
 
 
 def test_a_task_with_the_policy_fails_at_once_or_comes_again_when_the_api_wants_it(running_stack, connect, tmp_path):

@@ -40,7 +40,7 @@ class MovielensPopularityOperator(StoppableMixin, BaseOperator):
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("conn_id", "_start_date", "_end_date", "min_ratings", "top_n")
+    template_fields: Sequence[str] = ("conn_id", "_start_date", "_end_date", "min_ratings", "top_n", "method")
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ class MovielensRankMoviesOperator(StoppableMixin, BaseOperator):
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("input_path", "output_path", "conn_id", "movies_path", "min_ratings")
+    template_fields: Sequence[str] = ("input_path", "output_path", "conn_id", "movies_path", "min_ratings", "method")
     operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(

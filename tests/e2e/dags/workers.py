@@ -14,7 +14,12 @@ BEGINNING = datetime(2000, 1, 1)
 
 with DAG("workers_mapped", start_date=BEGINNING, schedule=None, default_args={"start_date": BEGINNING}):
     fetch = MovielensFetchRatingsOperator.partial(
-        task_id="fetch_ratings", conn_id="slow", retries=2, retry_delay=timedelta(0), max_active_tis_per_dag=2
+        task_id="fetch_ratings",
+        conn_id="slow",
+        retries=2,
+        retry_delay=timedelta(0),
+        max_active_tis_per_dag=2,
+        map_index_template="{{ task.output_path.rpartition('/')[2] }}",
     ).expand_kwargs(
         [
             {"start_date": f"{year}-01-01", "end_date": f"{year + 1}-01-01", "output_path": f"{FOLDER}/{year}.csv"}
@@ -32,6 +37,18 @@ with DAG("workers_stopped", start_date=BEGINNING, schedule=None):
         start_date="1996-01-01",
         end_date="1997-01-01",
         output_path=f"{FOLDER}/stopped.parquet",
+    )
+
+with DAG("workers_timed_out", start_date=BEGINNING, schedule=None):
+    MovielensFetchRatingsOperator(
+        task_id="fetch_ratings",
+        conn_id="slow",
+        start_date="1996-01-01",
+        end_date="1997-01-01",
+        output_path=f"{FOLDER}/timed_out.json",
+        execution_timeout=timedelta(seconds=6),
+        retries=9,
+        retry_delay=timedelta(0),
     )
 
 with DAG(
