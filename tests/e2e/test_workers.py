@@ -12,7 +12,7 @@ from unit import hostile_server
 
 YEARS = (1996, 2000, 2005)
 DAG_ID, TASK_ID = "workers_mapped", "fetch_ratings"
-SLOW = {"page_size": 100, "data_format": "json", "concurrency": 2, "requests_per_second": 8}
+SLOW = {"page_size": 100, "data_format": "json", "concurrency": 2, "requests_per_second": 4}
 
 
 @pytest.fixture
@@ -161,6 +161,7 @@ def test_a_task_that_is_stopped_or_out_of_time_leaves_what_is_gone_on_from(runni
     (found,) = instances(running_stack, dag_id, run_id, TASK_ID)
     running_stack.stack.watch.until("the end of the process", lambda: not Path(f"/proc/{found['pid']}").exists())
     assert parts[0].exists()
+    assert not list(parts[0].parent.glob("*.json"))  # the checkpoint is in the task state store
     assert not (running_stack.data / "workers" / "stopped.parquet").exists()
     assert of_instance(running_stack, found, "links")["extra_links"] == {"Output": None}
 
