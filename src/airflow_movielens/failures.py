@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,9 @@ class StoppableMixin:
 
     def on_kill(self) -> None:
         """Leave ``execute``: Airflow calls this in the task's main thread and kills the process a little later."""
-        raise SystemExit("The task was asked to stop")
+        # After its `execution_timeout` a task has left `execute` already, by the error that is to be told.
+        if type(sys.exception()).__name__ != "AirflowTaskTimeout":
+            raise SystemExit("The task was asked to stop")
 
 
 def airflow_exceptions() -> Any:

@@ -75,6 +75,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["airflow_movielens.triggers"]}],
         "connection-types": [_connection_type()],
         "asset-uris": [_asset_scheme()],
+        "extra-links": ["airflow_movielens.links.MovielensOutputLink"],
     }
 
 

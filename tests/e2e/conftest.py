@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 ENDED = ("success", "failed")
 OWN_DAGS = Path(__file__).with_name("dags")
+# A worker that is lost is to be found in a time that a test can wait.
+SCHEDULER = {"task_instance_heartbeat_timeout": "20", "task_instance_heartbeat_timeout_detection_interval": "2"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class RunningStack:
         return self.stack.layout.data
 
     def run(self, dag_id: str, conf: dict[str, Any] | None = None, logical_date: str | None = None) -> str:
-        """Unpause a Dag, trigger a run, wait for its end, and return its id."""
+        """Unpause a Dag once it is parsed, trigger a run, wait for its end, and return its id."""
+        self.stack.wait_for_dags([dag_id])
         self.airflow.set_paused(dag_id, paused=False)
         run_id = self.airflow.trigger(dag_id, conf or {}, logical_date)
         self.stack.watch.until(f"{dag_id} {run_id}", lambda: self.run_state(dag_id, run_id) in ENDED)
@@ -83,11 +87,20 @@ def running_stack(tmp_path_factory):
     with Stack(layout, Credentials.load(layout.local), watch) as stack:
         stack.start_api()
         stack.prepare_database()
+        configure_scheduler(layout.airflow_home / "airflow.cfg")
         stack.start_airflow()
         stack.wait_for_api()
         stack.wait_for_airflow()
         stack.wait_for_dags(DAGS)
         yield RunningStack(stack)
+
+
+def configure_scheduler(file: Path) -> None:
+    configuration = configparser.ConfigParser(interpolation=None)
+    configuration.read(file)
+    configuration["scheduler"].update(SCHEDULER)
+    with file.open("w") as out:
+        configuration.write(out)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from airflow_movielens.client.fetch import LogProgress, fetch_ratings
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.lineage import files_of_fetch, table_of_api
+from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.openlineage import LineageMixin
 from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.storage import output_of
@@ -54,6 +55,7 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
         "concurrency",
         "on_bad_rows",
     )
+    operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(
         self,

@@ -43,7 +43,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, BaseOperator):
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("conn_id", "_start_date", "_end_date", "min_ratings", "top_n")
+    template_fields: Sequence[str] = ("conn_id", "_start_date", "_end_date", "min_ratings", "top_n", "method")
 
     def __init__(
         self,

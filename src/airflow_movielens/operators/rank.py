@@ -10,6 +10,7 @@ from airflow_movielens.arguments import whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.lineage import Dataset, columns_of, table_of_api
+from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.openlineage import LineageMixin
 from airflow_movielens.operators.titles import movies_of_api
 from airflow_movielens.ranking import add_titles, rank_large, ranking_method
@@ -43,7 +44,8 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("input_path", "output_path", "conn_id", "movies_path", "min_ratings")
+    template_fields: Sequence[str] = ("input_path", "output_path", "conn_id", "movies_path", "min_ratings", "method")
+    operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(
         self,

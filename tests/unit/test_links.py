@@ -1,0 +1,47 @@
+"""Where the link of a task leads."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_movielens.links import MovielensOutputLink
+
+
+@pytest.fixture
+def link_to(monkeypatch):
+    """Make the link of a task that returned something."""
+    from airflow.sdk.execution_time.xcom import XCom
+
+    def link_to(returned, map_index=-1):
+        monkeypatch.setattr(XCom, "get_value", lambda *, ti_key, key: returned if key == "return_value" else None)
+        key = SimpleNamespace(
+            dag_id="d", task_id="group.t", run_id="manual__2000-11-20T00:00:00+00:00", map_index=map_index
+        )
+        return MovielensOutputLink().get_link(None, ti_key=key)
+
+    return link_to
+
+
+@pytest.mark.parametrize(
+    ("path", "link"),
+    [
+        ("s3://conn@b-1/a/r #1.csv", "https://console.aws.amazon.com/s3/object/b-1?prefix=a%2Fr+%231.csv"),
+        ("s3://b/r.parquet", "https://console.aws.amazon.com/s3/object/b?prefix=r.parquet"),
+        ("gs://conn@b/a/r ?.csv", "https://console.cloud.google.com/storage/browser/_details/b/a/r%20%3F.csv"),
+    ],
+)
+def test_to_the_console_of_the_cloud(link_to, path, link):
+    assert link_to({"path": path}) == link
+
+
+@pytest.mark.parametrize("path", ["/data/r.csv", "file:///data/r.csv", "relative.csv", "memory://b/r.csv"])
+def test_to_what_the_task_returned(link_to, monkeypatch, path):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com/prefix/")
+    page = "https://airflow.example.com/prefix/dags/d/runs/manual__2000-11-20T00%3A00%3A00%2B00%3A00/tasks/group.t"
+    assert link_to({"path": path}) == f"{page}/xcom"
+    assert link_to({"path": path}, map_index=0) == f"{page}/mapped/0/xcom"
+
+
+@pytest.mark.parametrize("returned", [None, "text"])
+def test_nowhere_without_a_manifest(link_to, returned):
+    assert link_to(returned) == ""

@@ -1,0 +1,87 @@
+"""The retry policy by our errors: what it decides, and that Airflow's scheduler needs nothing of it."""
+
+import json
+import sys
+from datetime import datetime, timedelta
+
+import pytest
+
+from airflow_movielens.client import DataError, FatalError, RatingsChangedError, RetryableError
+from airflow_movielens.retry_policy import movielens_retry_policy
+
+DAY = timedelta(days=1)
+needs_policies = pytest.mark.skipif(movielens_retry_policy() is None, reason="Airflow 3.3 has retry policies")
+
+
+@needs_policies
+@pytest.mark.parametrize(
+    ("error", "action", "delay"),
+    [
+        (RetryableError("503"), "retry", None),
+        (RetryableError("429", retry_after=7.5), "retry", timedelta(seconds=7.5)),
+        (RetryableError("429", retry_after=0.0), "retry", timedelta(0)),
+        (RetryableError("429", retry_after=1e300), "retry", DAY),
+        (RetryableError("429", retry_after=float("inf")), "retry", DAY),
+        (RatingsChangedError("410"), "retry", None),
+        (FatalError("401"), "fail", None),
+        (DataError("a row"), "fail", None),
+        (ValueError("the task's own"), "default", None),
+        (SystemExit(), "default", None),
+    ],
+    ids=repr,
+)
+def test_decides_by_the_type_of_the_error(error, action, delay):
+    decision = movielens_retry_policy().evaluate(error, 1, 3)
+    assert (decision.action.value, decision.retry_delay) == (action, delay)
+
+
+@needs_policies
+def test_says_why():
+    policy = movielens_retry_policy()
+    assert policy.evaluate(FatalError("401"), 1, 3).reason == "trying again cannot help"
+    assert policy.evaluate(RetryableError("503"), 1, 3).reason == "the API may answer later"
+    assert "asks for 7 s" in policy.evaluate(RetryableError("429", retry_after=7.0), 1, 3).reason
+
+
+@needs_policies
+@pytest.mark.parametrize("by_default_args", [True, False])
+@pytest.mark.parametrize("is_mapped", [True, False])
+def test_the_scheduler_is_told_only_that_there_is_one(by_default_args, is_mapped):
+    from airflow.sdk import DAG, task
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    given = {"retry_policy": movielens_retry_policy()}
+
+    @task(**({} if by_default_args else given))
+    def count(number):
+        return number
+
+    with DAG("d", schedule=None, start_date=datetime(2000, 1, 1), default_args=given if by_default_args else {}) as dag:
+        count.expand(number=[1, 2]) if is_mapped else count(1)
+
+    text = json.dumps(DagSerialization.to_dict(dag))
+    assert "has_retry_policy" in text
+    assert "airflow_movielens" not in text
+    found = DagSerialization.from_dict(json.loads(text)).get_task("count")
+    assert found.has_retry_policy
+
+
+def test_before_airflow_3_3_there_is_none_and_the_log_says_so(monkeypatch, caplog):
+    import airflow.sdk
+
+    monkeypatch.setitem(sys.modules, "airflow.sdk", type(airflow.sdk)("airflow.sdk"))
+    assert movielens_retry_policy() is None
+    assert "no retry policies" in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_default_args_carry_it_also_where_a_task_knows_no_such_argument():
+    from airflow.sdk import DAG, task
+
+    @task
+    def count():
+        return 1
+
+    with DAG("d", schedule=None, default_args={"not_known_to_any_task": None}) as dag:
+        count()
+    assert dag.get_task("count")
