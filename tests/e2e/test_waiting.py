@@ -95,6 +95,3 @@ def test_a_watched_asset_tells_of_each_new_rating_though_the_triggerer_is_killed
     until(running_stack, "the next event", lambda: told()[1:])
     # Not all over again: what was told before the kill is known after it.
     assert {(*event["days"], event["other_days"]) for event in told()[1:]} == {(today, False)}
-
-    runs = airflow.runs("waiting_watcher")
-    assert {run["run_type"] for run in runs} == {"asset_triggered"}
