@@ -113,7 +113,9 @@ def pipeline(running_stack):
         running_stack.airflow.set_paused(dag_id, paused=False)
     pipeline.until("the first look", lambda: pipeline.runs("06_watch", state="success"))
     pipeline.until_ranked([YESTERDAY], set())
-    return pipeline
+    yield pipeline
+    for dag_id in DAGS:
+        running_stack.airflow.set_paused(dag_id, paused=True)
 
 
 def test_ratings_that_arrive_end_the_waiting_and_become_rankings(pipeline, running_stack):
