@@ -20,7 +20,8 @@ class StoppableMixin:
 
     def on_kill(self) -> None:
         """Leave ``execute``: Airflow calls this in the task's main thread and kills the process a little later."""
-        # After its `execution_timeout` a task has left `execute` already, by the error that is to be told.
+        # After its `execution_timeout` a task has left `execute` already, by the error that is to be told
+        # (whose module is another one in Airflow 3.1).
         if type(sys.exception()).__name__ != "AirflowTaskTimeout":
             raise SystemExit("The task was asked to stop")
 
