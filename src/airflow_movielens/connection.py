@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.arguments import number, text, truth, whole_number
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow.sdk import Connection
+
+log = logging.getLogger(__name__)
 
 EXTRA_FIELDS: Mapping[str, Callable[[str, Any], Any]] = {
     "page_size": whole_number,
@@ -45,18 +49,36 @@ def client_from_connection(connection: Connection, retries: int = 3, concurrency
         FatalError: The connection is unusable; the message names it and the field.
     """
     try:
-        settings = _from_extra(connection.extra_dejson)
+        settings = _from_extra(_read_extra(connection))
         if concurrency is not None:
             settings["concurrency"] = whole_number("concurrency", concurrency)
         return MovielensClient(
-            base_url=build_base_url(connection.host, connection.schema, connection.port),
-            user=connection.login or None,
-            password=connection.password,
+            base_url=build_base_url(_part(connection, "host"), _part(connection, "schema"), connection.port),
+            user=_part(connection, "login"),
+            password=_part(connection, "password"),
             retries=retries,
             **settings,
         )
     except FatalError as error:
         raise FatalError(f"connection {connection.conn_id!r}: {error}") from error
+
+
+def _part(connection: Connection, name: str) -> str | None:
+    value = getattr(connection, name)
+    return text(name, value) if value not in (None, "") else None
+
+
+def _read_extra(connection: Connection) -> dict[str, Any]:
+    # Airflow takes what it cannot read for empty: then a token or a CA file would be left out in silence.
+    try:
+        extra = json.loads((connection.extra or "").strip() or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise FatalError('extra is not a JSON object such as {"page_size": 500}')
+    if unknown := sorted(extra.keys() - EXTRA_FIELDS):
+        log.warning("Connection %r: its extra has %s, which means nothing here", connection.conn_id, unknown)
+    return connection.extra_dejson  # by which Airflow learns what to mask in logs
 
 
 def _from_extra(extra: Mapping[str, Any]) -> dict[str, Any]:
