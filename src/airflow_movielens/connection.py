@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.arguments import number, text, truth, whole_number
@@ -61,6 +62,25 @@ def client_from_connection(connection: Connection, retries: int = 3, concurrency
         )
     except FatalError as error:
         raise FatalError(f"connection {connection.conn_id!r}: {error}") from error
+
+
+def refuse_unreadable(conn_id: str, not_found: Exception) -> None:
+    """Say what is the matter if Airflow finds no connection though the environment holds one.
+
+    Args:
+        conn_id: The connection that was not found.
+        not_found: What Airflow says.
+
+    Raises:
+        FatalError: The environment holds one, so Airflow cannot read it, which it tells nobody.
+    """
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if variable in os.environ:
+        raise FatalError(
+            f"connection {conn_id!r}: {variable} is set, but Airflow cannot read it. As JSON, it must be an object of "
+            "conn_type, host, port (a number), schema, login, password (text) and extra (an object) only; as a URI, "
+            "signs such as / @ : % in login, password and host must be percent-encoded"
+        ) from not_found
 
 
 def _part(connection: Connection, name: str) -> str | None:

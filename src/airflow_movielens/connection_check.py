@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_movielens.client import DataError, MovielensError, RetryableError
+from airflow_movielens.client import DataError, FatalError, MovielensError, RetryableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +35,12 @@ def _what_it_holds(client: MovielensClient) -> str:
 
 
 def _sentence(error: MovielensError) -> str:
+    # Not the error that names the connection: Airflow tests it under a name of its own making.
+    cause = error.__cause__ if isinstance(error.__cause__, FatalError) else error
     # What the server sent may have several lines.
-    words = " ".join(str(error).split())
+    words = " ".join(str(cause).split())
     if isinstance(error, DataError):
-        return f"Something answers, but not as a ratings API does. Are host and port right? {words}"
+        return f"Something answers at this host and port, but not as a ratings API does: {words}"
     if isinstance(error, RetryableError) and error.exchange and error.exchange.status is None:
-        return f"There is no ratings API to be reached. Are host, port and schema (http or https) right? {words}"
+        return f"No ratings API is reached with this host, port and schema (http or https): {words}"
     return words

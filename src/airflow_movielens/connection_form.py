@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 
@@ -70,22 +71,19 @@ def widgets() -> dict[str, Any]:
     Raises:
         ImportError: There is no WTForms. The API server of Airflow 3.1 stands in for it; nobody else needs a form.
     """
-    from importlib import import_module
+    return {name: _widget(field, import_module("wtforms")) for name, field in FIELDS.items()}
 
-    kinds = import_module("wtforms")
-    validators = import_module("wtforms.validators")
-    # It knows no fractions: text is read as a number later.
-    classes = {"integer": kinds.IntegerField, "boolean": kinds.BooleanField}
 
-    def widget(field: dict[str, Any]) -> Any:
-        schema = field["schema"]
-        kind = kinds.PasswordField if schema.get("format") == "password" else classes.get(schema["type"][0])
-        allowed = [validators.any_of(schema["enum"])] if "enum" in schema else []
-        return (kind or kinds.StringField)(
-            field["label"], allowed, description=field["description"], default=schema.get("default")
-        )
-
-    return {name: widget(field) for name, field in FIELDS.items()}
+def _widget(field: dict[str, Any], wtforms: Any) -> Any:
+    schema = field["schema"]
+    kind, default = schema["type"][0], schema.get("default")
+    if kind == "number":
+        # There are no fields for fractions: they are read out of text.
+        default = default and str(default)
+    classes = {"integer": wtforms.IntegerField, "boolean": wtforms.BooleanField, "password": wtforms.PasswordField}
+    allowed = [import_module("wtforms.validators").any_of(schema["enum"])] if "enum" in schema else []
+    build = classes.get(schema.get("format", kind), wtforms.StringField)
+    return build(field["label"], allowed, description=field["description"], default=default)
 
 
 def behaviour() -> dict[str, Any]:

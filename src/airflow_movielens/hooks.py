@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
 from airflow.sdk import BaseHook
 
 from airflow_movielens import connection_form
-from airflow_movielens.connection import client_from_connection
+from airflow_movielens.connection import client_from_connection, refuse_unreadable
 from airflow_movielens.connection_check import check
 
 if TYPE_CHECKING:
@@ -60,6 +61,20 @@ class MovielensHook(BaseHook):
         if self._client is None:
             self._client = client_from_connection(self.get_connection(self.conn_id), self.retry, self.concurrency)
         return self._client
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Any:
+        """Get a connection from Airflow.
+
+        Raises:
+            FatalError: The environment holds one that Airflow cannot read.
+            AirflowNotFoundException: There is none.
+        """
+        try:
+            return super().get_connection(conn_id)
+        except AirflowNotFoundException as error:
+            refuse_unreadable(conn_id, error)
+            raise
 
     def get_conn(self) -> MovielensConn:
         """Get the session, which authenticates by itself, and the API's base URL; made once."""
