@@ -23,7 +23,7 @@ print(json.dumps([settings.base_url, settings.user, settings.password, settings.
 with create_session() as session:
     session.query(Connection).filter_by(conn_id="movielens").delete()
 """
-SAID = ["https://api.example.com/v1", "me", "p@ss/word", 500]
+SAID = ["https://api.example.com:443/v1", "me", "p@ss/word", 500]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,8 @@ def test_the_rest_api_takes_the_body():
 
     (shown,) = blocks(PAGE, "json")
     sent = ConnectionBody.model_validate_json(shown)
-    assert [sent.host, sent.login, sent.password, json.loads(sent.extra or "")["page_size"]] == SAID
+    assert [sent.host, sent.port] == ["https://api.example.com/v1", 443]
+    assert [sent.login, sent.password, json.loads(sent.extra or "")["page_size"]] == SAID[1:]
 
 
 def test_every_field_is_in_the_page():
