@@ -105,9 +105,10 @@ def test_a_worker_can_be_asked(airflow, running_stack, ratings_api, token, state
         return airflow("GET", "/enqueue-test", headers=ticket)
 
     running_stack.stack.watch.until("the worker's test", lambda: tested()["state"] in {"success", "failed"})
-    assert tested()["state"] == state
+    ended = tested()
+    assert ended["state"] == state, ended
     said = {"success": "it holds 7 ratings.", "failed": "the API refuses the credentials"}[state]
-    assert said in tested()["result_message"]
+    assert said in ended["result_message"]
 
 
 @pytest.fixture
