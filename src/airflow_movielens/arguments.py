@@ -50,11 +50,13 @@ def truth(name: str, value: Any) -> bool:
 
 
 def text(name: str, value: Any) -> str:
-    """Read text.
+    """Read text, or the digits that JSON or a URI made a whole number of.
 
     Raises:
         FatalError: It is something else; the message does not repeat it, for it may be secret.
     """
+    if type(value) is int:
+        return str(value)
     if not isinstance(value, str):
         raise FatalError(f"{name} is no text but {type(value).__name__}: give it in quotes")
     return value

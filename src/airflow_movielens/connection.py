@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.arguments import number, text, truth, whole_number
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow.sdk import Connection
+
+log = logging.getLogger(__name__)
 
 EXTRA_FIELDS: Mapping[str, Callable[[str, Any], Any]] = {
     "page_size": whole_number,
@@ -45,13 +50,13 @@ def client_from_connection(connection: Connection, retries: int = 3, concurrency
         FatalError: The connection is unusable; the message names it and the field.
     """
     try:
-        settings = _from_extra(connection.extra_dejson)
+        settings = _from_extra(_read_extra(connection))
         if concurrency is not None:
             settings["concurrency"] = whole_number("concurrency", concurrency)
         return MovielensClient(
-            base_url=build_base_url(connection.host, connection.schema, connection.port),
-            user=connection.login or None,
-            password=connection.password,
+            base_url=build_base_url(_part(connection, "host"), _part(connection, "schema"), connection.port),
+            user=_part(connection, "login"),
+            password=_part(connection, "password"),
             retries=retries,
             **settings,
         )
@@ -75,6 +80,43 @@ async def aclient_of(conn_id: str) -> MovielensClient:
     connection = await get_connection(conn_id)
     # Reading the extra asks Airflow to hide it; the client loads requests and certificates.
     return await sync_to_async(client_from_connection)(connection, retries=0)
+
+
+def refuse_unreadable(conn_id: str, not_found: Exception) -> None:
+    """Say what is the matter if Airflow finds no connection though the environment holds one.
+
+    Args:
+        conn_id: The connection that was not found.
+        not_found: What Airflow says.
+
+    Raises:
+        FatalError: The environment holds one, so Airflow cannot read it, which it tells nobody.
+    """
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if variable in os.environ:
+        raise FatalError(
+            f"connection {conn_id!r}: {variable} is set, but Airflow cannot read it. As JSON, it must be an object of "
+            "conn_type, host, port (a number), schema, login, password (text) and extra (an object) only; as a URI, "
+            "signs such as / @ : % in login, password and host must be percent-encoded"
+        ) from not_found
+
+
+def _part(connection: Connection, name: str) -> str | None:
+    value = getattr(connection, name)
+    return text(name, value) if value not in (None, "") else None
+
+
+def _read_extra(connection: Connection) -> dict[str, Any]:
+    # Airflow takes what it cannot read for empty: then a token or a CA file would be left out in silence.
+    try:
+        extra = json.loads((connection.extra or "").strip() or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise FatalError('extra is not a JSON object such as {"page_size": 500}')
+    if unknown := sorted(extra.keys() - EXTRA_FIELDS):
+        log.warning("Connection %r: its extra has %s, which means nothing here", connection.conn_id, unknown)
+    return connection.extra_dejson  # by which Airflow learns what to mask in logs
 
 
 def _from_extra(extra: Mapping[str, Any]) -> dict[str, Any]:

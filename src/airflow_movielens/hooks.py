@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
 from airflow.sdk import BaseHook
 
-from airflow_movielens.client import DataError, MovielensError, RetryableError
-from airflow_movielens.connection import client_from_connection
+from airflow_movielens import connection_form
+from airflow_movielens.connection import client_from_connection, refuse_unreadable
+from airflow_movielens.connection_check import check
 from airflow_movielens.hook_lineage import collect_input
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
 
@@ -60,8 +62,22 @@ class MovielensHook(BaseHook):
             FatalError: The connection is unusable.
         """
         if self._client is None:
-            self._client = self._build_client(self.retry)
+            self._client = client_from_connection(self.get_connection(self.conn_id), self.retry, self.concurrency)
         return self._client
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Any:
+        """Get a connection from Airflow.
+
+        Raises:
+            FatalError: The environment holds one that Airflow cannot read.
+            AirflowNotFoundException: There is none.
+        """
+        try:
+            return super().get_connection(conn_id)
+        except AirflowNotFoundException as error:
+            refuse_unreadable(conn_id, error)
+            raise
 
     def get_conn(self) -> MovielensConn:
         """Get the session, which authenticates by itself, and the API's base URL; made once."""
@@ -98,22 +114,21 @@ class MovielensHook(BaseHook):
         yield from self.client.get_users(batch_size)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Say in a sentence whether the API answers and accepts the credentials.
+        """Say in a sentence whether the API answers and accepts the credentials; see `check`."""
+        return check(lambda: client_from_connection(self.get_connection(self.conn_id), retries=0, concurrency=1))
 
-        Each request is sent once: somebody waits for the answer.
-        """
-        try:
-            with self._build_client(retries=0) as client:
-                count = client.count_ratings()
-        except MovielensError as error:
-            return False, _sentence(error)
-        return True, f"Connected to {client.settings.base_url}: it holds {count:,} ratings."
+    @staticmethod
+    def get_connection_form_widgets() -> dict[str, Any]:
+        """Give Airflow 3.1 the form; later versions read the provider's description instead."""
+        return connection_form.widgets()
+
+    @staticmethod
+    def get_ui_field_behaviour() -> dict[str, Any]:
+        """Give Airflow 3.1 the form's labels and placeholders."""
+        return connection_form.behaviour()
 
     def _collect(self, table: Table) -> None:
         collect_input(self, self.client.settings.base_url, table)
-
-    def _build_client(self, retries: int) -> MovielensClient:
-        return client_from_connection(self.get_connection(self.conn_id), retries, self.concurrency)
 
     def close(self) -> None:
         """Close the connections; the next use opens them again."""
@@ -126,13 +141,3 @@ class MovielensHook(BaseHook):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _sentence(error: MovielensError) -> str:
-    # What the server sent may have several lines.
-    words = " ".join(str(error).split())
-    if isinstance(error, DataError):
-        return f"Something answers, but not as a ratings API does. Are host and port right? {words}"
-    if isinstance(error, RetryableError) and error.exchange and error.exchange.status is None:
-        return f"There is no ratings API to be reached. Are host and port right? {words}"
-    return words

@@ -1,28 +1,14 @@
-"""The connection type: its form, what its fields become, and the test button."""
+"""What the fields of a connection become, and what is said of those that are unusable."""
 
 import json
-import socket
-import ssl
-import threading
-from contextlib import contextmanager, suppress
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.sdk import Connection
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-from unit.scripted_server import Answer, serve
 
 from airflow_movielens.client import ClientSettings, FatalError
 from airflow_movielens.connection import EXTRA_FIELDS, client_from_connection
 from airflow_movielens.hooks import MovielensHook
-from airflow_movielens.provider import get_provider_info
-
-FORM = get_provider_info()["connection-types"][0]["conn-fields"]
 
 
 def settings_of(**extra):
@@ -36,6 +22,8 @@ def settings_of(**extra):
         ({}, "http://localhost:5000"),
         ({"host": "api", "schema": "https", "port": 443}, "https://api:443"),
         ({"host": "https://api.example.com/v1"}, "https://api.example.com/v1"),
+        ({"host": "https://api.example.com/v1", "schema": "", "port": 8443}, "https://api.example.com:8443/v1"),
+        ({"host": "api", "schema": "HTTPS"}, "https://api:5000"),
     ],
 )
 def test_host_schema_and_port_become_an_address(parts, base_url):
@@ -63,6 +51,7 @@ READ = [
     ("client_certificate", "/etc/me.pem", "client_certificate", "/etc/me.pem"),
     ("client_key", "/etc/me.key", "client_key", "/etc/me.key"),
     ("api_token", "t0ken", "token", "t0ken"),
+    ("api_token", 12345, "token", "12345"),
 ]
 
 
@@ -91,7 +80,7 @@ REFUSED = [
     ("data_format", 1),
     ("verify_tls", "perhaps"),
     ("verify_tls", 2),
-    *((field, 5) for field in ("ca_file", "client_certificate", "client_key", "api_token")),
+    *((field, 1.5) for field in ("ca_file", "client_certificate", "client_key", "api_token")),
 ]
 
 
@@ -99,6 +88,30 @@ REFUSED = [
 def test_an_unusable_field_is_named_with_its_connection(field, value):
     with pytest.raises(FatalError, match=rf"^connection 'shop': {field} is "):
         settings_of(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("parts", "problem"),
+    [
+        ({"schema": "v1"}, "schema is 'v1': give http or https; a path prefix belongs to the host"),
+        ({"port": 70_000}, "port is 70000: give one from 1 to 65535"),
+        ({"host": "ftp://api"}, "host: the API's address 'ftp://api' is not an http or https URL with a host"),
+        ({"login": 1.5}, "login is no text but float"),
+        ({"password": ["hunter2"]}, "password is no text but list"),
+        ({"extra": "page_size=5"}, 'extra is not a JSON object such as {"page_size": 500}'),
+        ({"extra": "[1]"}, "extra is not a JSON object"),
+    ],
+)
+def test_an_unusable_part_is_named_with_its_connection(parts, problem):
+    with pytest.raises(FatalError) as caught:
+        client_from_connection(Connection(conn_id="shop", conn_type="movielens", **parts))
+    assert str(caught.value).startswith(f"connection 'shop': {problem}")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_field_that_nobody_knows_is_told(caplog):
+    assert settings_of(pagesize=5, page_size=50).page_size == 50
+    assert "Connection 'shop': its extra has ['pagesize'], which means nothing here" in caplog.text
 
 
 def test_a_token_that_is_no_text_is_not_repeated():
@@ -117,126 +130,7 @@ def test_the_hooks_concurrency_goes_before_the_connections(connection):
         _ = MovielensHook("movielens", concurrency=0).client
 
 
-def test_the_form_has_every_field_that_is_understood_and_no_other():
-    assert list(FORM) == list(EXTRA_FIELDS)
-
-
 def test_every_setting_can_be_made_by_a_connection():
     by_itself = {"base_url", "user", "password", "retries"}
     made = {"token" if name == "api_token" else name for name in EXTRA_FIELDS}
     assert made | by_itself == {field.name for field in fields(ClientSettings)}
-
-
-@pytest.mark.parametrize("field", FORM)
-def test_the_forms_defaults_are_those_of_the_client(field):
-    schema = FORM[field]["schema"]
-    setting = "token" if field == "api_token" else field
-    assert schema.get("default") == getattr(ClientSettings("http://api"), setting)
-    assert "null" in schema["type"]
-    assert FORM[field]["label"]
-    assert FORM[field]["description"]
-
-
-def test_only_the_token_is_secret():
-    assert [name for name, field in FORM.items() if field["schema"].get("format") == "password"] == ["api_token"]
-
-
-@contextmanager
-def listening(handle):
-    """Hand whoever connects to a free port over to ``handle``; gives the port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def accept():
-            with suppress(OSError):
-                while True:
-                    connected, _ = listener.accept()
-                    with connected, suppress(OSError):
-                        handle(connected)
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.fixture(scope="session")
-def untrusted(tmp_path_factory):
-    """A TLS context with a certificate that nobody signed."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")]), datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
-    ).sign(key, hashes.SHA256())
-    file = tmp_path_factory.mktemp("tls") / "both.pem"
-    file.write_bytes(
-        certificate.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    return context
-
-
-def pressed():
-    """What the test button says."""
-    ok, sentence = MovielensHook("movielens").test_connection()
-    assert "hunter2" not in sentence
-    assert "\n" not in sentence
-    return ok, sentence
-
-
-def test_the_button_says_that_it_works_and_what_is_there(connection, api):
-    assert pressed() == (True, f"Connected to {api.base_url}: it holds 100,004 ratings.")
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"password": "hunter2"}, "refuses the credentials"),
-        ({"login": None, "password": None}, "refuses the credentials"),
-        ({"port": 9}, "Are host and port right? no connection to the API"),
-        ({"host": "nowhere.invalid"}, "Are host and port right? no connection to the API"),
-        ({"host": "ftp://nowhere"}, "not an http or https URL"),
-        ({"schema": "https"}, " https://127.0.0.1:"),
-        ({"extra": json.dumps({"page_size": "many"})}, "connection 'movielens': page_size is 'many'"),
-    ],
-)
-def test_the_button_says_what_is_wrong(connection, changes, sentence):
-    connection(**changes)
-    ok, said = pressed()
-    assert not ok
-    assert sentence in said
-
-
-@pytest.mark.parametrize("words", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x00\x01\x02", b""])
-def test_the_button_knows_a_port_where_no_http_is_spoken(connection, words):
-    def greet(connected):
-        connected.recv(1000)
-        connected.sendall(words)
-
-    with listening(greet) as port:
-        connection(port=port)
-        ok, said = pressed()
-    assert not ok
-    assert said.startswith("There is no ratings API to be reached. Are host and port right? ")
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [Answer(b"<html>It works!</html>"), Answer({"hello": "world"}), Answer([1]), Answer({"total": "many"})],
-    ids=["page", "other JSON", "list", "other total"],
-)
-def test_the_button_knows_another_web_server(connection, answer):
-    with serve(lambda *_: answer) as server:
-        connection(host=server.base_url)
-        ok, said = pressed()
-        assert len(server.requests) == 1
-    assert not ok
-    assert said.startswith("Something answers, but not as a ratings API does. Are host and port right? ")
-
-
-def test_the_button_knows_a_certificate_that_is_not_to_be_trusted(connection, untrusted):
-    with listening(lambda connected: untrusted.wrap_socket(connected, server_side=True).close()) as port:
-        connection(port=port, schema="https")
-        ok, said = pressed()
-    assert not ok
-    assert "certificate" in said
-    assert "self-signed" in said

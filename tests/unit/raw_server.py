@@ -136,12 +136,11 @@ class Authority:
     def issue(self, host: str = "localhost", days: tuple[int, int] = (-1, 1)) -> Path:
         """A file with certificate and key for ``host``, valid from and to so many days from today."""
         key = ec.generate_private_key(ec.SECP256R1())
-        path = self._issue(f"{host}{days}", _name(host), key, days)
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        path.write_bytes(path.read_bytes() + private)
-        return path
+        return _with_key(self._issue(f"{host}{days}", _name(host), key, days), key)
+
+    def self_signed(self) -> Path:
+        """A file with the authority's own certificate and key."""
+        return _with_key(self._issue("self-signed", self._name, self._key, days=(-1, 1)), self._key)
 
     def _issue(
         self, file: str, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days, *, is_authority=False
@@ -163,6 +162,14 @@ class Authority:
         path = self._folder / f"{file}.pem"
         path.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         return path
+
+
+def _with_key(path: Path, key: ec.EllipticCurvePrivateKey) -> Path:
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(path.read_bytes() + private)
+    return path
 
 
 def _name(common_name: str) -> x509.Name:

@@ -27,7 +27,7 @@ def test_parts_make_a_base_url(host, schema, port, url):
     ("host", "schema", "why"),
     [
         ("ftp://api", None, "not an http or https URL"),
-        ("api", "ftp", "not an http or https URL"),
+        ("api", "ftp", "schema is 'ftp': give http or https"),
         ("http://", None, "not an http or https URL"),
         ("http://api:notaport", None, "unusable"),
         ("http://api:99999", None, "unusable"),

@@ -15,6 +15,7 @@ DEFAULT_CONCURRENCY = 16
 DataFormat = Literal["auto", "arrow", "ndjson", "json"]
 MIN_PAGE_SIZE = 2
 """Pages overlap by one row, so a page must hold two to make progress."""
+MAX_PORT = 65_535
 
 
 _TOKEN = re.compile(r"[!-~]+")
@@ -109,11 +110,19 @@ def build_base_url(host: str | None = None, schema: str | None = None, port: int
         port: Default 5000; a port inside ``host`` comes first, and a full URL without one means its scheme's own.
 
     Raises:
-        FatalError: The result is not a usable http or https URL. Credentials inside ``host`` are refused.
+        FatalError: The message names the part that is unusable. Credentials inside ``host`` are refused.
     """
     text = (host or "localhost").strip()
     is_url = "://" in text
-    parts = _split(text if is_url else f"{schema or 'http'}://{_bracketed(text)}")
+    scheme = (schema or "http").strip().lower()
+    if scheme not in {"http", "https"}:
+        raise FatalError(f"schema is {schema!r}: give http or https; a path prefix belongs to the host")
+    if port is not None and not 0 <= port <= MAX_PORT:
+        raise FatalError(f"port is {port!r}: give one from 1 to {MAX_PORT}")
+    try:
+        parts = _split(text if is_url else f"{scheme}://{_bracketed(text)}")
+    except FatalError as error:
+        raise FatalError(f"host: {error}") from None
     if parts.port is None and (port or not is_url):
         parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{port or 5000}")
     return parts._replace(path=parts.path.rstrip("/")).geturl()

@@ -1,0 +1,91 @@
+"""The form of a connection of type ``movielens``: what its fields are called, mean and default to."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def _field(label: str, description: str, kind: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
+
+
+def _seconds(label: str, description: str, default: float) -> dict[str, Any]:
+    return _field(label, description, "number", default=default, exclusiveMinimum=0)
+
+
+FIELDS = {
+    "page_size": _field("Page size", "Ratings asked for in one request.", "integer", default=1000, minimum=1),
+    "concurrency": _field(
+        "Concurrency",
+        "Requests under way at once; fewer while the API is in trouble.",
+        "integer",
+        default=16,
+        minimum=1,
+    ),
+    "requests_per_second": _field(
+        "Requests per second", "Most requests begun in a second; empty for any number.", "number", exclusiveMinimum=0
+    ),
+    "connect_timeout": _seconds("Connect timeout", "Seconds to wait for a connection.", 10),
+    "read_timeout": _seconds("Read timeout", "Seconds to wait for each piece of an answer.", 60),
+    "total_timeout": _seconds("Total timeout", "Seconds that one request may take in all.", 300),
+    "data_format": _field(
+        "Data format",
+        "What to ask the API for; auto is the best that it speaks.",
+        "string",
+        default="auto",
+        enum=["auto", "arrow", "ndjson", "json"],
+    ),
+    "verify_tls": _field(
+        "Verify TLS", "Whether the API must prove who it is by a certificate.", "boolean", default=True
+    ),
+    "ca_file": _field(
+        "CA file", "PEM file, on the worker, with the authorities to trust instead of the usual ones.", "string"
+    ),
+    "client_certificate": _field(
+        "Client certificate", "PEM file, on the worker, with a certificate to show to the API.", "string"
+    ),
+    "client_key": _field(
+        "Client key", "PEM file, on the worker, with its key, unless the same file holds it.", "string"
+    ),
+    "api_token": _field("Bearer token", "Sent instead of user and password.", "string", format="password"),
+}
+"""The fields beyond Airflow's own, in the order of the form; they are kept in the connection's extra."""
+
+HIDDEN = ["extra"]
+LABELS = {"schema": "Schema (http or https)", "login": "API user", "password": "API password"}
+PLACEHOLDERS = {"schema": "http", "host": "localhost", "port": "5000", "login": "movielens"}
+
+
+def declared() -> dict[str, Any]:
+    """The form as Airflow 3.2 and later read it out of the provider's description."""
+    return {
+        "ui-field-behaviour": {"hidden-fields": HIDDEN, "relabeling": LABELS, "placeholders": PLACEHOLDERS},
+        "conn-fields": FIELDS,
+    }
+
+
+def widgets() -> dict[str, Any]:
+    """The fields as Airflow 3.1 asks the hook for them.
+
+    Raises:
+        ImportError: There is no WTForms. The API server of Airflow 3.1 stands in for it; nobody else needs a form.
+    """
+    return {name: _widget(field, import_module("wtforms")) for name, field in FIELDS.items()}
+
+
+def _widget(field: dict[str, Any], wtforms: Any) -> Any:
+    schema = field["schema"]
+    kind, default = schema["type"][0], schema.get("default")
+    if kind == "number":
+        # There are no fields for fractions: they are read out of text.
+        default = default and str(default)
+    classes = {"integer": wtforms.IntegerField, "boolean": wtforms.BooleanField, "password": wtforms.PasswordField}
+    allowed = [import_module("wtforms.validators").any_of(schema["enum"])] if "enum" in schema else []
+    build = classes.get(schema.get("format", kind), wtforms.StringField)
+    return build(field["label"], allowed, description=field["description"], default=default)
+
+
+def behaviour() -> dict[str, Any]:
+    """What Airflow 3.1 asks the hook about Airflow's own fields."""
+    return {"hidden_fields": HIDDEN, "relabeling": LABELS, "placeholders": PLACEHOLDERS}

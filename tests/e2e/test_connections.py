@@ -1,0 +1,149 @@
+"""Connections through Airflow's REST API and UI: saved, masked, tested."""
+
+import json
+import shutil
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from playwright.sync_api import expect, sync_playwright
+from unit.scripted_server import Answer, serve
+
+PASSWORD, TOKEN = "hunter2-password", "hunter2-token"
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+@pytest.fixture
+def airflow(running_stack):
+    """Call the REST API as an administrator."""
+    session = requests.Session()
+    session.trust_env = False
+    address = running_stack.airflow.address
+    login = {"username": "admin", "password": running_stack.stack.credentials.airflow_password}
+    token = session.post(f"{address}/auth/token", json=login, timeout=30).json()["access_token"]
+    session.headers["Authorization"] = f"Bearer {token}"
+
+    def call(method, path, **arguments):
+        answer = session.request(method, f"{address}/api/v2/connections{path}", timeout=60, **arguments)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    return call
+
+
+@pytest.fixture
+def ratings_api():
+    """An API that wants the token; it notes what it is sent."""
+
+    def answer(_path, _query, number):
+        sent = server.requests[number][2].get("Authorization")
+        return Answer({"result": [], "total": 7}) if sent == f"Bearer {TOKEN}" else Answer({}, 401)
+
+    with serve(answer) as server:
+        yield server
+
+
+def body(conn_id, address, **changes):
+    host, port = urlsplit(address).hostname, urlsplit(address).port
+    parts = {"connection_id": conn_id, "conn_type": "movielens", "host": host, "port": port, "schema": "http"}
+    return parts | changes
+
+
+def test_what_is_saved_is_masked_and_kept(airflow, ratings_api):
+    extra = {"page_size": 500, "verify_tls": False, "api_token": TOKEN}
+    parts = body("saved", ratings_api.base_url, login="me", password=PASSWORD, extra=json.dumps(extra))
+    answers = [airflow("POST", "", json=parts), airflow("GET", "/saved"), airflow("GET", "")]
+    assert PASSWORD not in str(answers)
+    assert TOKEN not in str(answers)
+    shown = {name: answers[1][name] for name in parts}
+    assert shown["password"] == "***"
+    assert json.loads(shown["extra"]) == extra | {"api_token": "***"}
+
+    # Saved again with what was shown, as the form does.
+    changed = shown | {"extra": json.dumps(json.loads(shown["extra"]) | {"page_size": 400})}
+    assert json.loads(airflow("PATCH", "/saved", json=changed)["extra"])["page_size"] == 400
+    assert airflow("POST", "/test", json=changed) == {
+        "status": True,
+        "message": f"Connected to {ratings_api.base_url}: it holds 7 ratings.",
+    }
+
+
+def test_the_button_passes(airflow, running_stack):
+    user, password = running_stack.api_login
+    tried = airflow("POST", "/test", json=body("new", running_stack.api_address, login=user, password=password))
+    assert tried == {
+        "status": True,
+        "message": f"Connected to {running_stack.api_address}: it holds 100,004 ratings.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "the API refuses the credentials: check user and password (or token)"),
+        ({"port": 9}, "No ratings API is reached with this host, port and schema (http or https): no connection"),
+        ({"schema": "https"}, "the API does not speak TLS at this address: is it http, or another port?"),
+        ({"schema": "v1"}, "schema is 'v1': give http or https"),
+        ({"extra": '{"page_size": "many"}'}, "page_size is 'many': give a whole number of at least 1"),
+    ],
+)
+def test_the_button_says_why_not(airflow, running_stack, changes, said):
+    parts = body("new", running_stack.api_address, login="me", password=PASSWORD)
+    tried = airflow("POST", "/test", json=parts | changes)
+    assert not tried["status"]
+    assert tried["message"].startswith(said)
+    assert PASSWORD not in tried["message"]
+
+
+@pytest.mark.parametrize(("token", "state"), [(TOKEN, "success"), ("hunter3-token", "failed")])
+def test_a_worker_can_be_asked(airflow, running_stack, ratings_api, token, state):
+    parts = body(f"on_a_worker_{state}", ratings_api.base_url, extra=json.dumps({"api_token": token}))
+    ticket = {"Airflow-Connection-Test-Token": airflow("POST", "/enqueue-test", json=parts)["token"]}
+
+    def tested():
+        return airflow("GET", "/enqueue-test", headers=ticket)
+
+    running_stack.stack.watch.until("the worker's test", lambda: tested()["state"] in {"success", "failed"})
+    ended = tested()
+    assert ended["state"] == state, ended
+    said = {"success": "it holds 7 ratings.", "failed": "the API refuses the credentials"}[state]
+    assert said in ended["result_message"]
+
+
+@pytest.fixture
+def page(running_stack):
+    with sync_playwright() as playwright:
+        found = next(filter(None, map(shutil.which, BROWSERS)))
+        browser = playwright.chromium.launch(executable_path=found, args=QUIET)
+        page = browser.new_page(viewport={"width": 1200, "height": 1800})
+        page.goto(f"{running_stack.airflow.address}/connections")
+        page.get_by_label("Username").fill("admin")
+        page.get_by_label("Password").fill(running_stack.stack.credentials.airflow_password)
+        page.get_by_role("button", name="Sign in").click()
+        yield page
+        browser.close()
+
+
+def test_the_form_is_filled_and_the_button_pressed(page, airflow, ratings_api):
+    page.get_by_role("button", name="Add Connection").click()
+    form = page.get_by_role("dialog")
+    form.locator("input[name=connection_id]").fill("from_the_form")
+    form.get_by_role("combobox").click()
+    page.get_by_role("option", name="MovieLens ratings API").click()
+    expect(form.get_by_text("API password")).to_be_visible()
+    expect(form.locator("input[name=port]")).to_have_attribute("placeholder", "5000")
+    form.locator("input[name=host]").fill("127.0.0.1")
+    # Without a port, the UI would test port 0, which Airflow refuses as another one than was saved.
+    form.locator("input[name=port]").fill(ratings_api.base_url.rpartition(":")[2])
+    form.get_by_role("button", name="Extra Fields", exact=True).click()
+    form.locator("input[name=element_page_size]").fill("500")
+    token = form.locator("input[name=element_api_token]")
+    expect(token).to_have_attribute("type", "password")
+    token.fill(TOKEN)
+    form.get_by_role("button", name="Save").click()
+    row = page.get_by_role("row").filter(has_text="from_the_form")
+    row.get_by_role("button", name="Test Connection").click()
+    expect(page.get_by_text(f"Connected to {ratings_api.base_url}: it holds 7 ratings.")).to_be_visible()
+    saved = json.loads(airflow("GET", "/from_the_form")["extra"])
+    assert (saved["page_size"], saved["read_timeout"], saved["api_token"]) == (500, 60, "***")
