@@ -10,7 +10,6 @@ from airflow_movielens.arguments import whole_number
 from airflow_movielens.client import RetryableError
 from airflow_movielens.failures import clear_failures
 from airflow_movielens.hooks import MovielensHook
-from airflow_movielens.window import resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +58,8 @@ class MovielensRatingsSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> bool:
         """Look once."""
+        from airflow_movielens.window import resolve_window
+
         window = resolve_window(context, self._start_date, self._end_date)
         wanted = whole_number("min_ratings", self.min_ratings)
         try:

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.sdk import BaseOperator
 
 from airflow_movielens.arguments import whole_number
-from airflow_movielens.client.fetch import LogProgress, fetch_ratings
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
-from airflow_movielens.storage import output_of
-from airflow_movielens.task_state import checkpoints_of
-from airflow_movielens.window import resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +71,11 @@ class MovielensFetchRatingsOperator(StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch, write, and return the manifest."""
+        from airflow_movielens.client.fetch import LogProgress, fetch_ratings
+        from airflow_movielens.storage import output_of
+        from airflow_movielens.task_state import checkpoints_of
+        from airflow_movielens.window import resolve_window
+
         with clear_failures(), MovielensHook(self.conn_id, concurrency=self._number("concurrency")) as hook:
             output = output_of(self.output_path)
             window = resolve_window(context, self._start_date, self._end_date)

@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_movielens.arguments import whole_number
-from airflow_movielens.client.fetch import LogProgress, fetched_rows
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
-from airflow_movielens.operators.titles import movies_of_api
-from airflow_movielens.ranking import add_titles, rank_large, ranking_method
-from airflow_movielens.window import resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +59,11 @@ class MovielensPopularityOperator(StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Fetch, rank, and return the top."""
+        from airflow_movielens.client.fetch import LogProgress, fetched_rows
+        from airflow_movielens.operators.titles import movies_of_api
+        from airflow_movielens.ranking import add_titles, rank_large, ranking_method
+        from airflow_movielens.window import resolve_window
+
         with clear_failures(), MovielensHook(self.conn_id) as hook:
             method = ranking_method(self.method)
             min_ratings = whole_number("min_ratings", self.min_ratings)

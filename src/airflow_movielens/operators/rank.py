@@ -9,12 +9,6 @@ from airflow.sdk import BaseOperator
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
-from airflow_movielens.operators.titles import movies_of_api
-from airflow_movielens.ranking import add_titles, rank_large, ranking_method
-from airflow_movielens.ratings.formats import FileFormat
-from airflow_movielens.ratings.reading import scan_files
-from airflow_movielens.ratings.schema import MOVIES, RATINGS
-from airflow_movielens.storage import local_inputs, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,6 +58,12 @@ class MovielensRankMoviesOperator(StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Rank, write, and return the manifest."""
+        from airflow_movielens.ranking import rank_large, ranking_method
+        from airflow_movielens.ratings.formats import FileFormat
+        from airflow_movielens.ratings.reading import scan_files
+        from airflow_movielens.ratings.schema import RATINGS
+        from airflow_movielens.storage import local_inputs, write_output
+
         with clear_failures(), local_inputs(self.input_path) as paths:
             FileFormat.of(self.output_path)
             method = ranking_method(self.method)
@@ -73,6 +73,12 @@ class MovielensRankMoviesOperator(StoppableMixin, BaseOperator):
             return {"path": self.output_path, "rows": len(ranking), "files": len(paths)}
 
     def _with_titles(self, ranking: pl.LazyFrame) -> pl.LazyFrame:
+        from airflow_movielens.operators.titles import movies_of_api
+        from airflow_movielens.ranking import add_titles
+        from airflow_movielens.ratings.reading import scan_files
+        from airflow_movielens.ratings.schema import MOVIES
+        from airflow_movielens.storage import local_inputs
+
         if self.movies_path:
             with local_inputs(self.movies_path) as paths:
                 return add_titles(ranking, scan_files(paths, MOVIES, ["movieId", "title"]).collect().lazy())
