@@ -29,6 +29,14 @@ $(UV): requirements/uv.lock | $(BIN)/python
 	@$(UV_INSTALL) --no-deps --no-build-isolation -e . -e ./movielens-api
 	@touch $@
 
+# The older Airflows, for `make test-airflow-versions`.
+.venv-airflow-%/.installed: requirements/airflow-%.lock $(PROJECTS) | $(UV)
+	@echo "Installing requirements/airflow-$*.lock (hashes checked) into .venv-airflow-$*"
+	@$(BIN)/python -m venv --clear --without-pip .venv-airflow-$*
+	@$(UV) pip install --quiet --python .venv-airflow-$*/bin/python --require-hashes -r $<
+	@$(UV) pip install --quiet --python .venv-airflow-$*/bin/python --no-deps --no-build-isolation -e . -e ./movielens-api
+	@touch $@
+
 lint: .venv/.test-installed ## check style, types and import boundaries
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -18,7 +18,7 @@ DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 
 
 
 @task
-def fetch_ratings(start_date: str, end_date: str, output_path: str) -> str:
+def fetch_ratings(*, start_date: str, end_date: str, output_path: str) -> str:
     with MovielensHook("movielens") as hook:
         ratings = list(hook.get_ratings(start_date=start_date, end_date=end_date))
     Path(output_path).parent.mkdir(parents=True, exist_ok=True)

@@ -32,9 +32,9 @@ with DAG(
 
 
 @task
-def daily_files(start_date: str, end_date: str) -> list[str]:
+def daily_files(first_day: str, day_after_last: str) -> list[str]:
     """List the daily files of a period."""
-    first, beyond = date.fromisoformat(start_date), date.fromisoformat(end_date)
+    first, beyond = date.fromisoformat(first_day), date.fromisoformat(day_after_last)
     days = (first + timedelta(days=n) for n in range((beyond - first).days))
     return [f"{RATINGS}/{day}.parquet" for day in days]
 

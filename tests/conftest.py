@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,34 @@ os.environ |= {
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
     "NO_PROXY": "127.0.0.1,localhost",
 }
+
+# Not `airflow.__version__`: few tests need Airflow, and importing it takes seconds.
+AIRFLOW = version("apache-airflow-core")
+_LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "airflow(version): needs this version of Airflow, such as '3.3', or a later one")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what the running Airflow is too old for; `pytest_terminal_summary` says so."""
+    needs = {
+        item: max((mark.args[0] for mark in item.iter_markers("airflow")), key=_parts, default="3") for item in items
+    }
+    left_out = [item for item in items if _parts(needs[item]) > _parts(AIRFLOW)]
+    items[:] = [item for item in items if item not in left_out]
+    config.stash[_LEFT_OUT] = Counter(needs[item] for item in left_out)
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for needed, count in sorted(config.stash.get(_LEFT_OUT, Counter()).items()):
+        terminalreporter.write_line(f"Left out on Airflow {AIRFLOW}: {count} that need {needed}")
+
+
+def _parts(airflow):
+    return [int(part) for part in airflow.split(".")[:2]]
 
 
 @dataclass(frozen=True)

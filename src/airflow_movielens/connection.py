@@ -8,12 +8,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.arguments import number, text, truth, whole_number
-from airflow_movielens.client import FatalError, MovielensClient, build_base_url
+from airflow_movielens.client import FatalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow.sdk import Connection
+
+    from airflow_movielens.client import MovielensClient
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,8 @@ def client_from_connection(connection: Connection, retries: int = 3, concurrency
     Raises:
         FatalError: The connection is unusable; the message names it and the field.
     """
+    from airflow_movielens.client import MovielensClient, build_base_url
+
     try:
         settings = _from_extra(_read_extra(connection))
         if concurrency is not None:

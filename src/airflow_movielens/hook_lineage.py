@@ -10,12 +10,10 @@ from airflow_movielens.assets import create_asset
 if TYPE_CHECKING:
     from airflow.sdk import BaseHook
 
-    from airflow_movielens.ratings.schema import Table
-
 log = logging.getLogger(__name__)
 
 
-def collect_input(hook: BaseHook, base_url: str, table: Table) -> None:
+def collect_input(hook: BaseHook, base_url: str, resource: str) -> None:
     """Tell Airflow that this task reads a table of an API; once is enough, however many hooks of the task read it.
 
     Airflow keeps it only where somebody asks for it, such as OpenLineage's provider. Reading goes on in any case.
@@ -23,12 +21,12 @@ def collect_input(hook: BaseHook, base_url: str, table: Table) -> None:
     Args:
         hook: Who reads.
         base_url: Of the API.
-        table: What is read.
+        resource: What is read: ``ratings``, ``movies`` or ``users``.
     """
     try:
-        asset = create_asset(host=base_url, resource=table.name)
+        asset = create_asset(host=base_url, resource=resource)
     except ValueError as error:
-        log.debug("No lineage of %s/%s: %s", base_url, table.name, error)
+        log.debug("No lineage of %s/%s: %s", base_url, resource, error)
         return
     collector = _collector()
     if asset.uri not in {known.asset.uri for known in collector.collected_assets.inputs}:

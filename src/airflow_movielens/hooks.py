@@ -11,7 +11,6 @@ from airflow_movielens import connection_form
 from airflow_movielens.connection import client_from_connection, refuse_unreadable
 from airflow_movielens.connection_check import check
 from airflow_movielens.hook_lineage import collect_input
-from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from requests import Session
 
     from airflow_movielens.client import MovielensClient
-    from airflow_movielens.ratings.schema import Table
 
 
 class MovielensConn(NamedTuple):
@@ -90,7 +88,7 @@ class MovielensHook(BaseHook):
         batch_size: int | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Read the ratings of a window, one by one and lazily; see `MovielensClient.get_ratings`."""
-        self._collect(RATINGS)
+        self._collect("ratings")
         yield from self.client.get_ratings(start_date, end_date, batch_size)
 
     def get_rating_frames(
@@ -100,17 +98,17 @@ class MovielensHook(BaseHook):
         batch_size: int | None = None,
     ) -> Iterator[pl.DataFrame]:
         """Read the ratings of a window as dataframes, lazily; see `MovielensClient.get_rating_frames`."""
-        self._collect(RATINGS)
+        self._collect("ratings")
         yield from self.client.get_rating_frames(start_date, end_date, batch_size)
 
     def get_movies(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
         """Read all movies, lazily; see `MovielensClient.get_movies`."""
-        self._collect(MOVIES)
+        self._collect("movies")
         yield from self.client.get_movies(batch_size)
 
     def get_users(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
         """Read all users, lazily; see `MovielensClient.get_users`."""
-        self._collect(USERS)
+        self._collect("users")
         yield from self.client.get_users(batch_size)
 
     def test_connection(self) -> tuple[bool, str]:
@@ -127,8 +125,8 @@ class MovielensHook(BaseHook):
         """Give Airflow 3.1 the form's labels and placeholders."""
         return connection_form.behaviour()
 
-    def _collect(self, table: Table) -> None:
-        collect_input(self, self.client.settings.base_url, table)
+    def _collect(self, resource: str) -> None:
+        collect_input(self, self.client.settings.base_url, resource)
 
     def close(self) -> None:
         """Close the connections; the next use opens them again."""

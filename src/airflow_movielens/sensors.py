@@ -12,13 +12,14 @@ from airflow_movielens.arguments import whole_number
 from airflow_movielens.client import FatalError, RetryableError
 from airflow_movielens.failures import airflow_exceptions, clear_failures
 from airflow_movielens.hooks import MovielensHook
-from airflow_movielens.window import resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
     from airflow.sdk import Context
+
+    from airflow_movielens.client import Window
 
 
 class MovielensRatingsSensor(BaseSensorOperator):
@@ -75,7 +76,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> bool:
         """Look once."""
-        window = resolve_window(context, self._start_date, self._end_date)
+        window = self._window(context)
         wanted = whole_number("min_ratings", self.min_ratings)
         try:
             with MovielensHook(self.conn_id) as hook:
@@ -117,10 +118,15 @@ class MovielensRatingsSensor(BaseSensorOperator):
         else:
             raise (RetryableError if event["retry"] else FatalError)(event["message"])
 
+    def _window(self, context: Context) -> Window:
+        from airflow_movielens.window import resolve_window
+
+        return resolve_window(context, self._start_date, self._end_date)
+
     def _wait_in_triggerer(self, context: Context, deadline: float) -> NoReturn:
         from airflow_movielens.triggers import MovielensRatingsTrigger
 
-        window = resolve_window(context, self._start_date, self._end_date)
+        window = self._window(context)
         trigger = MovielensRatingsTrigger(
             conn_id=self.conn_id,
             start_date=str(window.start),

@@ -69,7 +69,10 @@ class Run:
 @pytest.fixture
 def run_day(airflow, capfd, caplog):
     """Run a Dag for a data interval of one day: ``run_day("01_python", "2000-11-20")``."""
-    from airflow.dag_processing.dagbag import DagBag
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow 3.1
+        from airflow.models.dagbag import DagBag
 
     bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     assert not bag.import_errors

@@ -9,6 +9,7 @@ from airflow_movielens.task_state import TaskStateCheckpoints, checkpoints_of
 ROWS = ratings(1_030)
 
 
+@pytest.mark.airflow("3.3")
 def test_a_retry_goes_on_from_the_task_state_store(airflow, run_day, connection, monkeypatch):
     monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 100)
     saved, cleared = [], []

@@ -8,8 +8,8 @@ import time
 
 import polars as pl
 import pytest
+from airflow.exceptions import AirflowFailException
 from airflow.sdk import ObjectStoragePath
-from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 from unit.scripted_server import Answer, page_of, ratings, serve

@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.sdk import BaseOperator
 
 from airflow_movielens.arguments import whole_number
-from airflow_movielens.client.fetch import LogProgress, fetch_ratings
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
-from airflow_movielens.lineage import files_of_fetch, table_of_api
 from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.openlineage import LineageMixin
-from airflow_movielens.ratings.schema import RATINGS
-from airflow_movielens.storage import output_of
-from airflow_movielens.task_state import checkpoints_of
-from airflow_movielens.window import resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +74,13 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch, write, and return the manifest."""
+        from airflow_movielens.client.fetch import LogProgress, fetch_ratings
+        from airflow_movielens.lineage import files_of_fetch, table_of_api
+        from airflow_movielens.ratings.schema import RATINGS
+        from airflow_movielens.storage import output_of
+        from airflow_movielens.task_state import checkpoints_of
+        from airflow_movielens.window import resolve_window
+
         with clear_failures(), MovielensHook(self.conn_id, concurrency=self._number("concurrency")) as hook:
             output = output_of(self.output_path)
             window = resolve_window(context, self._start_date, self._end_date)

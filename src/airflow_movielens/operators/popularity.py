@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_movielens.arguments import whole_number
-from airflow_movielens.client.fetch import LogProgress, fetched_rows
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
-from airflow_movielens.lineage import table_of_api
 from airflow_movielens.openlineage import LineageMixin
-from airflow_movielens.operators.titles import movies_of_api
-from airflow_movielens.ranking import add_titles, rank_large, ranking_method
-from airflow_movielens.ratings.schema import MOVIES, RATINGS
-from airflow_movielens.window import resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +61,13 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Fetch, rank, and return the top."""
         import polars as pl
+
+        from airflow_movielens.client.fetch import LogProgress, fetched_rows
+        from airflow_movielens.lineage import table_of_api
+        from airflow_movielens.operators.titles import movies_of_api
+        from airflow_movielens.ranking import add_titles, rank_large, ranking_method
+        from airflow_movielens.ratings.schema import MOVIES, RATINGS
+        from airflow_movielens.window import resolve_window
 
         with clear_failures(), MovielensHook(self.conn_id) as hook:
             method = ranking_method(self.method)

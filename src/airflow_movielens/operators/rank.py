@@ -9,15 +9,8 @@ from airflow.sdk import BaseOperator
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.hooks import MovielensHook
-from airflow_movielens.lineage import Dataset, columns_of, table_of_api
 from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.openlineage import LineageMixin
-from airflow_movielens.operators.titles import movies_of_api
-from airflow_movielens.ranking import add_titles, rank_large, ranking_method
-from airflow_movielens.ratings.formats import FileFormat
-from airflow_movielens.ratings.reading import scan_files
-from airflow_movielens.ratings.schema import MOVIES, RATINGS
-from airflow_movielens.storage import input_files, local_copies, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
     from airflow.sdk import Context
 
+    from airflow_movielens.lineage import Dataset
     from airflow_movielens.storage import Manifest
 
 
@@ -68,6 +62,13 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Rank, write, and return the manifest."""
+        from airflow_movielens.lineage import Dataset, columns_of
+        from airflow_movielens.ranking import add_titles, rank_large, ranking_method
+        from airflow_movielens.ratings.formats import FileFormat
+        from airflow_movielens.ratings.reading import scan_files
+        from airflow_movielens.ratings.schema import RATINGS
+        from airflow_movielens.storage import input_files, local_copies, write_output
+
         with clear_failures():
             FileFormat.of(self.output_path)
             method = ranking_method(self.method)
@@ -85,6 +86,12 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
     def _movies(self) -> tuple[pl.DataFrame | None, list[Dataset]]:
         """Movies with their titles, and where they are from."""
+        from airflow_movielens.lineage import Dataset, columns_of, table_of_api
+        from airflow_movielens.operators.titles import movies_of_api
+        from airflow_movielens.ratings.reading import scan_files
+        from airflow_movielens.ratings.schema import MOVIES
+        from airflow_movielens.storage import input_files, local_copies
+
         if self.movies_path:
             files = input_files(self.movies_path)
             with local_copies(files) as paths:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_movielens.client import MovielensClient
 from airflow_movielens.triggers.asking import ask, pause
 
 if TYPE_CHECKING:
@@ -68,6 +67,8 @@ class SharedPoll:
 
 
 async def _look(what: WindowPoll) -> Look:
+    from airflow_movielens.client import MovielensClient
+
     count = partial(MovielensClient.count_ratings, start_date=what.start_date, end_date=what.end_date)
     try:
         return Look(await ask(what.conn_id, count))

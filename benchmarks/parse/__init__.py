@@ -1,0 +1,1 @@
+"""What our operators cost while Airflow parses a Dag file."""

@@ -1,0 +1,66 @@
+"""Parsing a Dag file as Airflow's dag processor does, and in a fresh process. CPU time: others may use the machine."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import structlog
+from airflow.dag_processing.processor import DagFileParseRequest, _parse_file, _pre_import_airflow_modules
+
+from benchmarks.failure import BenchmarkError
+
+_LOG = structlog.get_logger("task")
+_PICKLED = 65_536
+
+
+def in_a_fork(file: Path) -> float:
+    """Parse and serialise a file in a child of this process, which has Airflow loaded already.
+
+    As the dag processor, this process first imports what the file imports of ``airflow.``, so that children need not.
+    Packages of others, such as ours, are imported by the child, every time.
+
+    Returns:
+        Seconds of CPU in the child, without those of the fork.
+    """
+    _pre_import_airflow_modules(str(file), _LOG)
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _parse_and_exit(file, write_end)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as pipe:
+        told = pipe.read(_PICKLED)
+    os.waitpid(child, 0)
+    seconds, errors = pickle.loads(told) if told else (0.0, "the child died")  # noqa: S301 - our own child's
+    if errors:
+        raise BenchmarkError(f"{file.name} cannot be parsed: {errors}")
+    return float(seconds)
+
+
+def _parse_and_exit(file: Path, write_end: int) -> None:
+    try:
+        request = DagFileParseRequest(file=str(file), bundle_path=file.parent, bundle_name="benchmark")
+        began = time.process_time()
+        result = _parse_file(request, _LOG)
+        seconds = time.process_time() - began
+        errors = result.import_errors if result and result.serialized_dags else "no Dags"
+        os.write(write_end, pickle.dumps((seconds, errors)))
+    finally:
+        os._exit(0)
+
+
+def in_a_fresh_process(file: Path) -> float:
+    """Run a file in a Python of its own, which imports all of Airflow that the file asks for.
+
+    Returns:
+        Seconds of CPU of the whole process.
+    """
+    before = os.times()
+    subprocess.run([sys.executable, str(file)], check=True, cwd=file.parent)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
