@@ -81,6 +81,7 @@ class AirflowRuns:
         with create_session() as session:
             while (count := session.scalar(select(func.count(DagRun.id)))) > known:
                 known = count
+                print("COUNT", count, datetime.now(), file=open("/tmp/g_trace", "a"), flush=True)
                 with prohibit_commit(session) as guard:
                     scheduler._create_dagruns_for_dags(guard, session)
 

@@ -39,6 +39,10 @@ def start_date(row):
     return moment - next(back for pattern, back in LOOK_BACK.items() if re.search(pattern, row.schedule))
 
 
+def end_date(row):
+    return utc(row.moment) if row.moment else None
+
+
 @pytest.fixture(scope="module")
 def runs(airflow):
     """Airflow with a Dag for each row, which has run as the row says."""
@@ -47,7 +51,7 @@ def runs(airflow):
     runs = AirflowRuns()
     for row, dag_id in IDS.items():
         if row.kind in (SCHEDULED, EVENT):
-            runs.add(dag_id, row.schedule, start_date=start_date(row), is_paused_upon_creation=False)
+            runs.add(dag_id, row.schedule, start_date=start_date(row), end_date=end_date(row), is_paused_upon_creation=False)
         else:
             runs.add(dag_id, row.schedule)
         if row.kind == SCHEDULED:
