@@ -36,6 +36,7 @@ class AirflowRuns:
     """Dags in Airflow's database, and the ways to run them."""
 
     dags: dict[str, Any] = field(default_factory=dict)
+    made: dict[Any, Any] = field(default_factory=dict)
 
     def add(self, dag_id, schedule, *, outlets=(), arguments=None, **options):
         """Make a Dag of one task; its default start date reaches the operator, too, and must not become the window."""
@@ -81,7 +82,6 @@ class AirflowRuns:
         with create_session() as session:
             while (count := session.scalar(select(func.count(DagRun.id)))) > known:
                 known = count
-                print("COUNT", count, datetime.now(), file=open("/tmp/g_trace", "a"), flush=True)
                 with prohibit_commit(session) as guard:
                     scheduler._create_dagruns_for_dags(guard, session)
 
@@ -125,7 +125,13 @@ class AirflowRuns:
         return trigger_dag(dag_id, logical_date=logical_date, run_after=made, triggered_by=DagRunTriggeredByType.CLI)
 
     def backfill(self, dag_id, first, last):
-        self.command("backfill", "create", "--dag-id", dag_id, "--from-date", first.isoformat(), "--to-date", last.isoformat())
+        self.command(
+            "backfill", "create", "--dag-id", dag_id, "--from-date", first.isoformat(), "--to-date", last.isoformat()
+        )
+
+    def clear(self, run):
+        """Clear a run, to run on the Dag as it is now."""
+        self.stored(run.dag_id).clear(run_id=run.run_id, run_on_latest_version=True)
 
     def date_events(self, moment):
         """Let the asset events that wait for the scheduler be of a moment."""

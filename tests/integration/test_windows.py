@@ -51,7 +51,9 @@ def runs(airflow):
     runs = AirflowRuns()
     for row, dag_id in IDS.items():
         if row.kind in (SCHEDULED, EVENT):
-            runs.add(dag_id, row.schedule, start_date=start_date(row), end_date=end_date(row), is_paused_upon_creation=False)
+            runs.add(
+                dag_id, row.schedule, start_date=start_date(row), end_date=end_date(row), is_paused_upon_creation=False
+            )
         else:
             runs.add(dag_id, row.schedule)
         if row.kind == SCHEDULED:
@@ -61,6 +63,7 @@ def runs(airflow):
     with pytest.MonkeyPatch.context() as patch:
         # The end of a continuous run is when the scheduler looks.
         from airflow.timetables import simple
+
         clock = SimpleNamespace(utcnow=lambda: utc("2024-11-20 15:00"), coerce_datetime=simple.timezone.coerce_datetime)
         patch.setattr(simple, "timezone", clock)
         runs.save()
@@ -68,6 +71,7 @@ def runs(airflow):
     runs.date_events(utc("2024-11-20 15:00"))
     runs.run(runs.trigger("partitions", partition_key="2024-11-19"))
     runs.schedule()
+    runs.made = {row: run_of(runs, row) for row in ROWS}
     return runs
 
 
@@ -94,7 +98,7 @@ def the_run(candidates, row, kind):
 
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_a_run_is_about_the_days_that_the_table_says(runs, row):
-    assert runs.run(run_of(runs, row)) == expected(row)
+    assert runs.run(runs.made[row]) == expected(row)
 
 
 SCHEDULED_ROWS = {name: row for name, row in zip(NAMES, ROWS, strict=True) if row.kind == SCHEDULED}
@@ -108,3 +112,19 @@ def test_a_backfilled_run_is_about_the_same_days(runs, row):
         return
     runs.backfill(dag_id, start_date(row) - timedelta(days=7 if row.key else 0), moment)
     assert runs.run(the_run(runs.runs(dag_id), row, "backfill")) == expected(row)
+
+
+@pytest.fixture(scope="module")
+def rescheduled(runs):
+    """The same runs, when all Dags have got another schedule."""
+    for dag_id in IDS.values():
+        runs.add(dag_id, OTHER_SCHEDULE)
+    runs.save()
+    return runs
+
+
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
+def test_a_run_cleared_after_its_dag_got_another_schedule_is_about_the_same_days(rescheduled, row):
+    run = rescheduled.made[row]
+    rescheduled.clear(run)
+    assert rescheduled.run(run) == expected(row)
