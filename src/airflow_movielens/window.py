@@ -70,7 +70,7 @@ def _window_of_run(context: Context) -> Window:
         return Window(day, day + _DAY)
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start is not None and end is not None and start < end:
-        return Window(_utc_day(start), _utc_day(end.astimezone(UTC) - timedelta(microseconds=1)) + _DAY)
+        return Window(_utc_day(start), _utc_day(end - timedelta(microseconds=1)) + _DAY)
     # They differ in manual runs: of events, the event counts; triggered by a command, the date that was given.
     moments = [moment for moment in (context.get("logical_date"), end) if moment is not None]
     last = _utc_day(min(moments, default=context["dag_run"].run_after))

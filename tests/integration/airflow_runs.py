@@ -42,11 +42,11 @@ class AirflowRuns:
         """Make a Dag of one task; its default start date reaches the operator, too, and must not become the window."""
         from airflow.sdk import DAG
 
-        default_args = {"start_date": options.pop("start_date", datetime(2024, 1, 1, tzinfo=UTC))}
+        default_args = {"start_date": options.pop("start_date", datetime(2015, 1, 1, tzinfo=UTC))}
         options["max_active_runs"] = 1 if "continuous" in schedule else 1000
         with DAG(dag_id, schedule=schedule_of(schedule), default_args=default_args, catchup=True, **options) as dag:
             TellsItsWindow(task_id="window", output_path="-", outlets=list(outlets), **(arguments or {}))
-        dag.fileloc, dag.relative_fileloc = __file__, os.path.basename(__file__)
+        dag.fileloc, dag.relative_fileloc = __file__, Path(__file__).name
         self.dags[dag_id] = dag
 
     def save(self):
