@@ -6,6 +6,7 @@ The only place that knows timetables. The same run gives the same window on ever
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _DAY = timedelta(days=1)
+# "2024-11-20", "2024-11-20T13:00:00", "2024-11-18 (W47)": the day as the key has it, whatever the time zone.
+_DAY_OF_KEY = re.compile(r"\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
 _MEND = (
     "give a start_date that lies before end_date. If both come from templates such as data_interval_start: in "
     "Airflow 3 '@daily' and cron strings give an interval of no length; schedule the Dag with "
@@ -68,8 +71,9 @@ def _window_of_run(context: Context) -> Window:
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start is not None and end is not None and start < end:
         return Window(_utc_day(start), _utc_day(end - timedelta(microseconds=1)) + _DAY)
-    moment = context.get("logical_date") or end or context["dag_run"].run_after
-    last = _utc_day(moment)
+    # They differ in manual runs: of events, the event counts; triggered by a command, the date that was given.
+    moments = [moment for moment in (context.get("logical_date"), end) if moment is not None]
+    last = _utc_day(min(moments, default=context["dag_run"].run_after))
     return Window(last - _DAY, last)
 
 
@@ -77,12 +81,12 @@ def _partition_day(context: Context) -> date | None:
     key, instant = context.get("partition_key"), context.get("partition_date")
     if key is None:
         return None
-    try:
-        return parse_day(key, "partition key")
-    except FatalError:
-        if instant is None:
-            raise
-    return _utc_day(instant)
+    named = _DAY_OF_KEY.match(key)
+    if named or instant is None:
+        return parse_day(named[0] if named else key, "partition key")
+    day = _utc_day(instant)
+    log.warning("The partition key %r names no day: taking %s, the UTC day of the partition's date", key, day)
+    return day
 
 
 def _utc_day(moment: datetime) -> date:

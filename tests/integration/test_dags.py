@@ -97,6 +97,24 @@ def test_the_books_dags_run_with_only_the_import_changed(run_day, airflow, truth
     assert top
 
 
+def test_the_books_hook_and_sensor_dags_write_the_same_ratings_as_its_operator(run_day, airflow, truth):
+    for dag_id in ("book_hook", "book_sensor"):
+        run = run_day(dag_id, "2000-11-20")
+        assert set(run.tasks.values()) == {"success"}, run.log
+    hooked, waited = (airflow / dag_id / "2000-11-20.json" for dag_id in ("book_hook", "book_sensor"))
+    assert json.loads(hooked.read_text()) == json.loads(waited.read_text())
+    ranking = pl.read_csv(airflow / "book_hook" / "2000-11-20.csv")
+    assert ranking["movieId"].to_list() == expected_ranking(truth, NOV_15_2000 + 5 * DAY, 2)["movieId"].to_list()
+
+
+def test_without_any_dates_all_tasks_are_about_the_same_day(run_day, airflow):
+    run = run_day("book_without_dates", "2000-11-20")
+    assert set(run.tasks.values()) == {"success"}, run.log
+    assert run.log.count("[2000-11-20, 2000-11-21)") >= 3
+    assert (airflow / "book_without_dates" / "2000-11-21.json").exists()
+    assert run.results["popularity"]
+
+
 def test_a_trigger_timetable_without_dates_fetches_the_day_before(run_day, airflow):
     run = run_day("daily_trigger", "2000-11-20")
     expected = {

@@ -48,6 +48,15 @@ RUNS = {
         context(partition_key="2026-11-20", partition_date=utc(2026, 11, 19, 15)), "2026-11-20", "2026-11-21"),
     "partition whose key is a moment": (
         context(partition_key="2026-11-20T00:00:00", partition_date=utc(2026, 11, 20)), "2026-11-20", "2026-11-21"),
+    "partition of an hour in Tokyo: the key's day": (
+        context(partition_key="2026-11-20T03", partition_date=utc(2026, 11, 19, 18)), "2026-11-20", "2026-11-21"),
+    "partition of a day and a region": (context(partition_key="2026-11-20/emea"), "2026-11-20", "2026-11-21"),
+    "partition whose key names no day": (
+        context(partition_key="2026-11", partition_date=utc(2026, 11, 1)), "2026-11-01", "2026-11-02"),
+    "manual run of an event": (
+        interval(utc(2026, 11, 20, 18), utc(2026, 11, 20, 18)) | {"logical_date": utc(2026, 11, 22, 9)}, "2026-11-19", "2026-11-20"),
+    "triggered by a command for a day long gone": (
+        interval(utc(2026, 11, 22, 9), utc(2026, 11, 22, 9)) | {"logical_date": utc(2015, 1, 4)}, "2015-01-03", "2015-01-04"),
     "asset-triggered with a partition key": (context(partition_key="2026-11-20"), "2026-11-20", "2026-11-21"),
 }  # fmt: skip
 
@@ -96,5 +105,6 @@ def test_a_bad_window_is_refused(start, end, message):
 
 
 def test_a_partition_key_that_is_no_day_is_refused():
-    with pytest.raises(FatalError, match="partition key 'emea' is not a day"):
-        resolve_window(context(partition_key="emea"), None, None)
+    for key in ("emea", "2026-11", "2026-11-200"):
+        with pytest.raises(FatalError, match=f"partition key '{key}' is not a day"):
+            resolve_window(context(partition_key=key), None, None)

@@ -9,7 +9,6 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_movielens.client import RetryableError
-from airflow_movielens.client.http.retries import back_off
 from airflow_movielens.connection import aclient_of
 
 if TYPE_CHECKING:
@@ -60,6 +59,8 @@ def pause(interval: float, failures: int = 0, error: Exception | None = None) ->
         failures: How many questions in a row have failed.
         error: The last failure.
     """
+    from airflow_movielens.client.http.retries import back_off
+
     waits = [interval, SHORTEST_INTERVAL]
     if failures:
         waits.append(back_off(failures))

@@ -1,0 +1,130 @@
+"""The table of windows, with runs that Airflow makes: its scheduler, backfills, API, command line and asset events."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from integration.airflow_runs import AirflowRuns
+from integration.timetables import COMMAND_LINE, EVENT, GROUPS, MANUAL, SCHEDULED, WITHOUT_DATE
+
+ROWS = [row for rows in GROUPS.values() for row in rows]
+IDS = {row: f"window_{number}" for number, row in enumerate(ROWS)}
+NAMES = [f"{row.schedule}, {row.run}" for row in ROWS]
+# Whatever the schedule, its first run is not the one that the row is about.
+LOOK_BACK = {
+    "@once": timedelta(0),
+    'hourly|"0 [*]': timedelta(hours=2),
+    'weekly|[*] 0"': timedelta(days=14),
+    "monthly|1 [*]": timedelta(days=62),
+    "": timedelta(days=2),
+}
+NEVER_BACKFILLED = {'"@once"', '"@continuous"'}
+OTHER_SCHEDULE = "DeltaDataIntervalTimetable(timedelta(hours=7))"
+
+
+def utc(moment):
+    return datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+
+def expected(row):
+    end = datetime.fromisoformat(row.last or row.first) + timedelta(days=1)
+    return f"[{row.first}, {end:%Y-%m-%d})"
+
+
+def start_date(row):
+    moment = utc(row.moment or "2024-11-20")
+    return moment - next(back for pattern, back in LOOK_BACK.items() if re.search(pattern, row.schedule))
+
+
+def end_date(row):
+    return utc(row.moment) if row.moment else None
+
+
+@pytest.fixture(scope="module")
+def runs(airflow):
+    """Airflow with a Dag for each row, which has run as the row says."""
+    from airflow import sdk
+
+    runs = AirflowRuns()
+    for row, dag_id in IDS.items():
+        if row.kind in (SCHEDULED, EVENT):
+            runs.add(
+                dag_id, row.schedule, start_date=start_date(row), end_date=end_date(row), is_paused_upon_creation=False
+            )
+        else:
+            runs.add(dag_id, row.schedule)
+        if row.kind == SCHEDULED:
+            runs.add(f"{dag_id}_backfilled", row.schedule)
+    runs.add("rates", "None", outlets=[sdk.Asset("ratings")])
+    runs.add("partitions", "PartitionedAtRuntime()", outlets=[sdk.Asset("days")])
+    with pytest.MonkeyPatch.context() as patch:
+        # The end of a continuous run is when the scheduler looks.
+        from airflow.timetables import simple
+
+        clock = SimpleNamespace(utcnow=lambda: utc("2024-11-20 15:00"), coerce_datetime=simple.timezone.coerce_datetime)
+        patch.setattr(simple, "timezone", clock)
+        runs.save()
+    runs.run(runs.trigger("rates"))
+    runs.date_events(utc("2024-11-20 15:00"))
+    runs.run(runs.trigger("partitions", partition_key="2024-11-19"))
+    runs.schedule()
+    runs.made = {row: run_of(runs, row) for row in ROWS}
+    return runs
+
+
+def run_of(runs, row):
+    dag_id, moment = IDS[row], utc(row.moment) if row.moment else None
+    if row.kind == MANUAL:
+        return runs.trigger(dag_id, logical_date=moment)
+    if row.kind == WITHOUT_DATE:
+        return runs.trigger(dag_id, run_after=moment, partition_key=row.key or None)
+    if row.kind == COMMAND_LINE:
+        return runs.trigger_by_command(dag_id, moment, made=utc(row.made))
+    kind = "asset_triggered" if row.kind == EVENT else "scheduled"
+    return the_run(runs.runs(dag_id), row, kind)
+
+
+def the_run(candidates, row, kind):
+    (run,) = [
+        run
+        for run in candidates
+        if run.run_type == kind and (run.partition_key == row.key if row.key else run.run_after == utc(row.moment))
+    ]
+    return run
+
+
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
+def test_a_run_is_about_the_days_that_the_table_says(runs, row):
+    assert runs.run(runs.made[row]) == expected(row)
+
+
+SCHEDULED_ROWS = {name: row for name, row in zip(NAMES, ROWS, strict=True) if row.kind == SCHEDULED}
+
+
+@pytest.mark.parametrize("row", SCHEDULED_ROWS.values(), ids=SCHEDULED_ROWS)
+def test_a_backfilled_run_is_about_the_same_days(runs, row):
+    dag_id, moment = f"{IDS[row]}_backfilled", utc(row.moment)
+    if not runs.stored(dag_id).timetable.periodic:
+        assert row.schedule in NEVER_BACKFILLED
+        return
+    runs.backfill(dag_id, start_date(row) - timedelta(days=7 if row.key else 0), moment)
+    assert runs.run(the_run(runs.runs(dag_id), row, "backfill")) == expected(row)
+
+
+@pytest.fixture(scope="module")
+def rescheduled(runs):
+    """The same runs, when all Dags have got another schedule."""
+    for dag_id in IDS.values():
+        runs.add(dag_id, OTHER_SCHEDULE)
+    runs.save()
+    return runs
+
+
+@pytest.mark.parametrize("row", ROWS, ids=NAMES)
+def test_a_run_cleared_after_its_dag_got_another_schedule_is_about_the_same_days(rescheduled, row):
+    run = rescheduled.made[row]
+    rescheduled.clear(run)
+    assert rescheduled.run(run) == expected(row)
