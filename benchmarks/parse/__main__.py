@@ -8,14 +8,17 @@ import os
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from benchmarks import machine
 from benchmarks.failure import BenchmarkError
 from benchmarks.progress import say
 from benchmarks.tables import Target, table, verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PACKAGES = ("airflow-movielens", "apache-airflow")
 MOST = 1.10

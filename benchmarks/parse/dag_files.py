@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperator, BaseSensorOperator
 
 from airflow_movielens import operators, sensors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DAGS = Path("dags")
 PLAIN = "plain_operators"
@@ -32,14 +35,14 @@ with DAG(dag_id="twenty", start_date=datetime(2000, 1, 1), schedule="@daily"):
             output_path=f"/data/{{number}}.json",
         )
 '''
-_PLAIN_CLASS = '''
+_PLAIN_CLASS = """
 class {name}({base}):
     template_fields = {fields}
 
     def __init__(self, *, {arguments}, **kwargs):
         super().__init__(**kwargs)
 {stores}
-'''
+"""
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,15 @@ import pickle
 import subprocess
 import sys
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from airflow.dag_processing.processor import DagFileParseRequest, _parse_file, _pre_import_airflow_modules
 
 from benchmarks.failure import BenchmarkError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _LOG = structlog.get_logger("task")
 _PICKLED = 65_536
