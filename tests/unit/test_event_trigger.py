@@ -37,7 +37,7 @@ def server(monkeypatch):
 @pytest.fixture(autouse=True)
 def back_offs(monkeypatch):
     failures = []
-    monkeypatch.setattr("airflow_movielens.triggers.asking.back_off", lambda number: failures.append(number) or 0)
+    monkeypatch.setattr("airflow_movielens.client.http.retries.back_off", lambda number: failures.append(number) or 0)
     return failures
 
 

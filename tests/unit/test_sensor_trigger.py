@@ -49,7 +49,7 @@ def hanging(monkeypatch):
 def back_offs(monkeypatch):
     """No back-off takes long; gives the failures in a row after which there was one."""
     failures = []
-    monkeypatch.setattr("airflow_movielens.triggers.asking.back_off", lambda number: failures.append(number) or 0)
+    monkeypatch.setattr("airflow_movielens.client.http.retries.back_off", lambda number: failures.append(number) or 0)
     return failures
 
 
