@@ -81,9 +81,10 @@ def test_a_datetime_is_not_the_window_but_perhaps_the_dags_own(moment, caplog):
     assert str(window) == "[2026-11-21, 2026-11-22)"
     (warning,) = caplog.messages
     assert "Ignoring start_date=2019-01-01" in warning
-    resolve_window(RUNS["data interval of a day"][0], moment, moment)
-    assert len(caplog.messages) == 2
     assert "pass 'YYYY-MM-DD' or a date" in warning
+    resolve_window(RUNS["data interval of a day"][0], moment, moment)
+    (_, warning) = caplog.messages
+    assert f"Ignoring start_date={moment} and end_date={moment}, " in warning
 
 
 @pytest.mark.parametrize(
