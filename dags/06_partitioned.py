@@ -66,7 +66,7 @@ def must_wait(ti, dag_run) -> bool:
     """Whether days are being fetched; a fetch that hangs is not waited for longer than an hour."""
     fetching = sum(ti.get_dr_count(dag_id, states=["running"]) for dag_id in ("06_ratings", "06_late"))
     log.info("%d runs are fetching", fetching)
-    return fetching > 0 and datetime.now(UTC) - dag_run.start_date < PATIENCE
+    return fetching > 0 and datetime.now(UTC) - dag_run.run_after < PATIENCE
 
 
 @task.sensor(**WAITING, outlets=[changed_days])
@@ -135,7 +135,7 @@ def define_dags():
 
     trigger = MovielensNewRatingsTrigger(conn_id="movielens", poll_interval=POLL_INTERVAL, lookback_days=DAYS)
     api = create_asset(**API, watchers=[AssetWatcher(name="new_ratings", trigger=trigger)])
-    with DAG("06_watch", schedule=[api], **common):
+    with DAG("06_watch", schedule=[api], max_active_runs=1, **common):
         tell_days()
 
     with DAG("06_rank", schedule=PartitionedAssetTimetable(assets=ratings_daily), **common):

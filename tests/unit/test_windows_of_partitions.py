@@ -74,12 +74,12 @@ YESTERDAY, TODAY, TOMORROW = (str(NOW.date() + timedelta(days=number)) for numbe
 class Run:
     """What Airflow gives a task that tells something: events, runs of Dags, what is kept; and what it told."""
 
-    def __init__(self, *events, running=(), queued=(), started=NOW, kept=None):
+    def __init__(self, *events, running=(), queued=(), made=NOW, kept=None):
         self.running, self.queued, self.kept = set(running), set(queued), {} if kept is None else {"days": kept}
         self.told = defaultdict(list)
         self.context = {
             "ti": SimpleNamespace(get_dr_count=lambda dag_id, states: int(dag_id in getattr(self, *states))),
-            "dag_run": SimpleNamespace(dag_id="06_windows", start_date=started),
+            "dag_run": SimpleNamespace(dag_id="06_windows", run_after=made),
             "triggering_asset_events": Events(events),
             "asset_state_store": SimpleNamespace(get=self.kept.get, set=self.kept.__setitem__),
             "outlet_events": Outlets(self.told),
@@ -146,7 +146,7 @@ def test_days_and_windows_are_told_when_no_fetch_is_under_way_or_one_hangs(dags,
         run.running.clear()
         assert run.poke(dags[task])
         assert run.told
-        hanging = Run(event, running={fetching}, started=NOW - timedelta(minutes=61))
+        hanging = Run(event, running={fetching}, made=NOW - timedelta(minutes=61))
         assert hanging.poke(dags[task])
         assert hanging.told
 
