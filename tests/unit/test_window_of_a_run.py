@@ -98,7 +98,11 @@ def test_a_datetime_is_not_the_window_but_perhaps_the_dags_own(moment, caplog):
         ("2015-02-30", "2015-03-01", "start_date '2015-02-30' is not a day"),
         ("2015-02-01", "soon", "end_date 'soon' is not a day"),
         ("", "2015-02-01", "start_date '' is not a day"),
-        ("2015-02-01T00:00:00+00:00", "2015-03-01", "start_date '2015-02-01T00:00:00[+]00:00' is not a day"),  # {{ ts }}
+        (
+            "2015-02-01T00:00:00+00:00",
+            "2015-03-01",
+            "start_date '2015-02-01T00:00:00[+]00:00' is not a day",
+        ),  # {{ ts }}
         ("2015-02-01", "2015-03-01 ", "end_date '2015-03-01 ' is not a day"),
     ],
 )
