@@ -3,7 +3,7 @@
 One partition a day, from the API to two rankings, and each is made again exactly when what it is made of has changed:
 
 - `06_ratings` fetches a day into a Parquet file; backfill it over any days.
-- `06_watch` is told by a trigger of new and late ratings; `06_late` fetches their days again.
+- `06_watch` is told by a trigger of new and late ratings; when no day is being fetched, `06_late` fetches theirs again.
 - `06_rank` ranks a day as soon as it has been fetched.
 - `06_windows` waits until no day is being fetched, then tells which 30-day windows the fetched days are part of, each
   once; `06_trailing` ranks them. A window begins to exist when its last day is fetched; a day in it that never was
@@ -32,6 +32,7 @@ API = {"host": os.environ.get("MOVIELENS_HOST"), "port": int(os.environ.get("MOV
 POLL_INTERVAL = float(os.environ.get("MOVIELENS_POLL_INTERVAL", "60"))
 DAYS = 30
 PATIENCE = timedelta(hours=1)
+WAITING = {"mode": "reschedule", "poke_interval": 10, "timeout": 2 * PATIENCE.total_seconds()}
 
 changed_days = Asset("movielens_changed_days")
 ratings_daily = Asset("movielens_ratings_daily")
@@ -55,15 +56,26 @@ def files_of_window(last: str) -> list[str]:
     return [f"{RATINGS}/{day}.parquet" for day in fetched]
 
 
-def windows_with(day: str) -> set[date]:
-    """The last days of the windows that have a day in them."""
-    lasts = (date.fromisoformat(day) + timedelta(days=number) for number in range(DAYS))
-    return {last for last in lasts if is_fetched(last)}
+def windows_with(days: list[str]) -> list[date]:
+    """The last days of the windows that have one of these days in them."""
+    lasts = {date.fromisoformat(day) + timedelta(days=number) for day in days for number in range(DAYS)}
+    return sorted(last for last in lasts if is_fetched(last))
 
 
-@task(outlets=[changed_days])
-def tell_days(*, triggering_asset_events, outlet_events):
-    """Tell each day that has new ratings; today is left to `06_ratings`, which fetches it when it is over."""
+def must_wait(ti, dag_run) -> bool:
+    """Whether days are being fetched; a fetch that hangs is not waited for longer than an hour."""
+    fetching = sum(ti.get_dr_count(dag_id, states=["running"]) for dag_id in ("06_ratings", "06_late"))
+    log.info("%d runs are fetching", fetching)
+    return fetching > 0 and datetime.now(UTC) - dag_run.run_after < PATIENCE
+
+
+@task.sensor(**WAITING, outlets=[changed_days])
+def tell_days(*, ti, dag_run, triggering_asset_events, outlet_events):
+    """Tell each day that has new ratings; today is left to `06_ratings`, which fetches it when it is over.
+
+    A fetch that is under way may have begun before these ratings came. It must not be the last to write the day's file,
+    so the days are told when it has ended.
+    """
     from airflow.sdk.exceptions import AirflowSkipException
 
     payloads = [event.extra["payload"] for events in triggering_asset_events.values() for event in events]
@@ -73,10 +85,13 @@ def tell_days(*, triggering_asset_events, outlet_events):
     days = sorted({day for payload in payloads for day in payload["days"] if day < today})
     if not days:
         raise AirflowSkipException("No day that is over has changed")
+    if must_wait(ti, dag_run):
+        return False
     outlet_events[changed_days].add_partitions(days)
+    return True
 
 
-@task.sensor(mode="reschedule", poke_interval=10, timeout=2 * PATIENCE.total_seconds(), outlets=[due_windows])
+@task.sensor(**WAITING, outlets=[due_windows])
 def tell_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, outlet_events):
     """Collect the days that were fetched; the last run that waits tells the windows of all, each once."""
     from airflow.sdk import PokeReturnValue
@@ -87,12 +102,9 @@ def tell_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, out
     asset_state_store.set("days", days)
     if ti.get_dr_count(dag_run.dag_id, states=["queued"]):
         raise AirflowSkipException("The next run, which waits already, tells the windows of these days")
-    fetching = sum(ti.get_dr_count(dag_id, states=["running"]) for dag_id in ("06_ratings", "06_late"))
-    if fetching and datetime.now(UTC) - dag_run.start_date < PATIENCE:
-        log.info("Waiting for the end of %d runs that fetch", fetching)
+    if must_wait(ti, dag_run):
         return False
-    windows = set().union(*map(windows_with, days))
-    outlet_events[due_windows].add_partitions(sorted(map(str, windows)))
+    outlet_events[due_windows].add_partitions([str(last) for last in windows_with(days)])
     return PokeReturnValue(is_done=True, xcom_value=days)
 
 
@@ -123,7 +135,7 @@ def define_dags():
 
     trigger = MovielensNewRatingsTrigger(conn_id="movielens", poll_interval=POLL_INTERVAL, lookback_days=DAYS)
     api = create_asset(**API, watchers=[AssetWatcher(name="new_ratings", trigger=trigger)])
-    with DAG("06_watch", schedule=[api], **common):
+    with DAG("06_watch", schedule=[api], max_active_runs=1, **common):
         tell_days()
 
     with DAG("06_rank", schedule=PartitionedAssetTimetable(assets=ratings_daily), **common):

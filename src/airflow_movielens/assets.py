@@ -64,8 +64,13 @@ def create_asset(
     """
     from airflow.sdk import Asset
 
-    parts = urlsplit(build_base_url(host, schema, port))
-    return Asset(uri=f"movielens://{parts.netloc}{parts.path}/{resource}", **kwargs)
+    return Asset(uri=uri_of(build_base_url(host, schema, port), resource), **kwargs)
+
+
+def uri_of(base_url: str, resource: str) -> str:
+    """Name what an API at ``base_url`` has, as its asset's URI does; of an address that no asset may have, too."""
+    parts = urlsplit(base_url)
+    return f"movielens://{parts.netloc.lower()}{parts.path}/{resource}"
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Dataset:  # noqa: ARG001 - Airflow's signature

@@ -72,16 +72,21 @@ async def aclient_of(conn_id: str) -> MovielensClient:
     """Make the client of an Airflow connection without blocking the event loop; each request is sent once.
 
     Raises:
-        FatalError: The connection is unusable.
+        FatalError: The connection is unusable, or the environment holds one that Airflow cannot read.
         AirflowNotFoundException: There is none.
     """
+    from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
     from airflow.sdk import BaseHook, Connection
     from asgiref.sync import sync_to_async
 
     # Before 3.3.2 the asynchronous form hides the password from logs by a call that may deadlock the triggerer.
     is_safe = hasattr(Connection, "aextra_dejson")
     get_connection = BaseHook.aget_connection if is_safe else sync_to_async(BaseHook.get_connection)
-    connection = await get_connection(conn_id)
+    try:
+        connection = await get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        refuse_unreadable(conn_id, error)
+        raise
     # Reading the extra asks Airflow to hide it; the client loads requests and certificates.
     return await sync_to_async(client_from_connection)(connection, retries=0)
 

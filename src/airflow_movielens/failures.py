@@ -38,6 +38,17 @@ def airflow_exceptions() -> Any:
 
 
 @contextmanager
+def explained_skips() -> Iterator[None]:
+    """Log what a sensor is skipped for: Airflow itself says only which argument of the sensor wants it."""
+    try:
+        yield
+    except airflow_exceptions().AirflowSkipException as skip:
+        if skip.__cause__ is not None:
+            log.warning("Skipping because of: %s", skip.__cause__)
+        raise
+
+
+@contextmanager
 def clear_failures() -> Iterator[None]:
     """End a task with one clear message; fail it without further retries where these cannot help.
 

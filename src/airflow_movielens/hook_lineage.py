@@ -25,12 +25,11 @@ def collect_input(hook: BaseHook, base_url: str, resource: str) -> None:
     """
     try:
         asset = create_asset(host=base_url, resource=resource)
-    except ValueError as error:
+        collector = _collector()
+        if asset.uri not in {known.asset.uri for known in collector.collected_assets.inputs}:
+            collector.add_input_asset(hook, uri=asset.uri)
+    except Exception as error:  # noqa: BLE001 -- no task must fail for its lineage
         log.debug("No lineage of %s/%s: %s", base_url, resource, error)
-        return
-    collector = _collector()
-    if asset.uri not in {known.asset.uri for known in collector.collected_assets.inputs}:
-        collector.add_input_asset(hook, uri=asset.uri)
 
 
 def _collector() -> Any:

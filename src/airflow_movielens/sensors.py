@@ -10,7 +10,7 @@ from airflow.sdk import BaseSensorOperator
 
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.client import FatalError, RetryableError
-from airflow_movielens.failures import airflow_exceptions, clear_failures
+from airflow_movielens.failures import airflow_exceptions, clear_failures, explained_skips
 from airflow_movielens.hooks import MovielensHook
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
             self.mode = "reschedule"
         began = time.time()
         # Around, not inside, `poke`: there `soft_fail` would turn a failure into a skip.
-        with clear_failures():
+        with clear_failures(), explained_skips():
             try:
                 return super().execute(context)
             except airflow_exceptions().AirflowRescheduleException:
@@ -90,7 +90,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after the triggerer; see BaseSensorOperator."""
         exceptions = airflow_exceptions()
-        with clear_failures():
+        with clear_failures(), explained_skips():
             try:
                 return super().resume_execution(next_method, next_kwargs, context)
             except exceptions.AirflowSkipException as skip:

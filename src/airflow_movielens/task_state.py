@@ -17,6 +17,8 @@ _KEY = "movielens_fetch"
 class TaskStateCheckpoints:
     """Keeps the checkpoint in the state of the running task, where its retries find it; see `Checkpoints`.
 
+    Whatever fails there, in Airflow or in a backend that somebody has set for it, costs the checkpoint, not the fetch.
+
     Args:
         store: ``task_state_store`` of the task's context.
     """
@@ -26,30 +28,24 @@ class TaskStateCheckpoints:
 
     def load(self) -> dict[str, Any] | None:
         """Give what was saved last."""
-        from airflow.sdk.exceptions import AirflowRuntimeError
-
         try:
             values: dict[str, Any] | None = self._store.get(_KEY)
-        except AirflowRuntimeError as error:
+        except Exception as error:
             raise ValueError(f"Airflow does not give the checkpoint: {error}") from error
         return values
 
     def save(self, values: dict[str, Any]) -> None:
         """Keep ``values``; if Airflow cannot, the fetch goes on all the same."""
-        from airflow.sdk.exceptions import AirflowRuntimeError
-
         try:
             self._store.set(_KEY, json.loads(json.dumps(values)))
-        except AirflowRuntimeError as error:
+        except Exception as error:  # noqa: BLE001
             log.warning("The checkpoint cannot be saved, a retry would fetch more again: %s", error)
 
     def clear(self) -> None:
         """Forget what was saved."""
-        from airflow.sdk.exceptions import AirflowRuntimeError
-
         try:
             self._store.delete(_KEY)
-        except AirflowRuntimeError as error:
+        except Exception as error:  # noqa: BLE001
             log.warning("The checkpoint cannot be removed: %s", error)
 
 

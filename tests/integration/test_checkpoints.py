@@ -46,25 +46,29 @@ def test_before_airflow_3_3_there_is_none():
 
 
 class BrokenStore:
+    def __init__(self, error):
+        self.error = error
+
     def get(self, key):
-        raise broken()
+        raise self.error
 
     def set(self, key, value):
-        raise broken()
+        raise self.error
 
     def delete(self, key):
-        raise broken()
+        raise self.error
 
 
-def broken():
+def of_airflow():
     from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
     from airflow.sdk.execution_time.comms import ErrorResponse
 
     return AirflowRuntimeError(ErrorResponse(error=ErrorType.GENERIC_ERROR, detail={"reason": "no database"}))
 
 
-def test_a_store_that_fails_costs_only_the_checkpoint(caplog):
-    checkpoints = checkpoints_of({"task_state_store": BrokenStore()})
+@pytest.mark.parametrize("error", [of_airflow, lambda: OSError("no database")], ids=["Airflow's", "a backend's"])
+def test_a_store_that_fails_costs_only_the_checkpoint(error, caplog):
+    checkpoints = checkpoints_of({"task_state_store": BrokenStore(error())})
     checkpoints.save({"rows": 1})
     checkpoints.clear()
     assert caplog.text.count("no database") == 2

@@ -79,3 +79,9 @@ def test_airflow_knows_the_provider_and_its_connection_type():
 def test_the_provider_info_obeys_airflows_schema():
     schema = json.loads(Path(airflow.__file__).with_name("provider_info.schema.json").read_text())
     jsonschema.validate(get_provider_info(), schema)
+
+
+def test_reading_goes_on_where_lineage_cannot_be_collected(monkeypatch):
+    monkeypatch.setattr("airflow_movielens.hook_lineage._collector", lambda: None)
+    with MovielensHook("movielens") as hook:
+        assert next(hook.get_users()) == {"userId": 1, "num_ratings": 20}

@@ -75,7 +75,7 @@ def test_the_concurrency_of_the_operator_is_the_clients(connection, tmp_path, mo
         seen.append(client.settings.concurrency)
         raise RetryableError("enough")
 
-    monkeypatch.setattr("airflow_movielens.operators.fetch.fetch_ratings", fetched)
+    monkeypatch.setattr("airflow_movielens.client.fetch.fetch_ratings", fetched)
     for given in (3, "4", None):
         with pytest.raises(RetryableError):
             fetch(tmp_path / "r.csv", concurrency=given)

@@ -22,6 +22,7 @@ LOOK_BACK = {
     "": timedelta(days=2),
 }
 NEVER_BACKFILLED = {'"@once"', '"@continuous"'}
+TEMPLATES = {"start_date": "{{ data_interval_start | ds }}", "end_date": "{{ data_interval_end | ds }}"}
 OTHER_SCHEDULE = "DeltaDataIntervalTimetable(timedelta(hours=7))"
 
 
@@ -58,6 +59,8 @@ def runs(airflow):
             runs.add(dag_id, row.schedule)
         if row.kind == SCHEDULED:
             runs.add(f"{dag_id}_backfilled", row.schedule)
+    runs.add("templates", 'CronDataIntervalTimetable("@daily", timezone="UTC")', arguments=TEMPLATES)
+    runs.add("templates_without_length", '"@daily"', arguments=TEMPLATES)
     runs.add("rates", "None", outlets=[sdk.Asset("ratings")])
     runs.add("partitions", "PartitionedAtRuntime()", outlets=[sdk.Asset("days")])
     with pytest.MonkeyPatch.context() as patch:
@@ -99,6 +102,25 @@ def the_run(candidates, row, kind):
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_a_run_is_about_the_days_that_the_table_says(runs, row):
     assert runs.run(runs.made[row]) == expected(row)
+
+
+def test_days_from_templates_are_those_of_the_interval(runs):
+    assert runs.run(runs.trigger("templates", logical_date=utc("2024-11-20 15:00"))) == "[2024-11-19, 2024-11-20)"
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "moment", "message"),
+    [
+        ("templates_without_length", "2024-11-20 15:00", "the window has no length (start_date=2024-11-20"),
+        ("templates", None, "data_interval_start"),
+    ],
+)
+def test_templates_that_name_no_days_fail_and_say_so(runs, capfd, dag_id, moment, message):
+    run = runs.trigger(dag_id, logical_date=moment and utc(moment))
+    assert runs.run(run) is None
+    assert run.get_task_instance("window").state == "failed"
+    out, err = capfd.readouterr()
+    assert message in out + err
 
 
 SCHEDULED_ROWS = {name: row for name, row in zip(NAMES, ROWS, strict=True) if row.kind == SCHEDULED}

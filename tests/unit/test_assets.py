@@ -6,7 +6,9 @@ import pytest
 from airflow.sdk import Asset
 
 from airflow_movielens.assets import convert_asset_to_openlineage, create_asset
-from airflow_movielens.client import FatalError
+from airflow_movielens.client import FatalError, build_base_url
+from airflow_movielens.lineage import table_of_api
+from airflow_movielens.ratings.schema import RATINGS
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,16 @@ def test_airflow_finds_the_scheme():
 def test_openlineage_calls_it_by_address_and_path():
     dataset = convert_asset_to_openlineage(create_asset(host="https://example.com/api"), None)
     assert (dataset.namespace, dataset.name) == ("movielens://example.com", "api/ratings")
+
+
+@pytest.mark.parametrize("host", ["https://Example.com/api", "127.0.0.1", "::1"])
+def test_operators_call_an_api_what_its_asset_is_called(host):
+    dataset = convert_asset_to_openlineage(create_asset(host=host), None)
+    assert table_of_api(build_base_url(host), RATINGS).identifier == (dataset.namespace, dataset.name)
+
+
+def test_an_address_that_no_asset_may_have_costs_no_task_its_result():
+    with pytest.raises(ValueError, match="is no movielens://"):
+        create_asset(host="http://localhost:5000/api//v1")
+    dataset = table_of_api("http://localhost:5000/api//v1", RATINGS)
+    assert dataset.identifier == ("movielens://localhost:5000", "api//v1/ratings")

@@ -36,8 +36,10 @@ def server(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def back_offs(monkeypatch):
+    """Neither back-offs nor events delay the next look; gives the failures in a row after which there was one."""
     failures = []
     monkeypatch.setattr("airflow_movielens.client.http.retries.back_off", lambda number: failures.append(number) or 0)
+    monkeypatch.setattr("airflow_movielens.triggers.new_ratings.STORED_AFTER", 0)
     return failures
 
 
@@ -98,14 +100,20 @@ def test_after_a_restart_only_what_came_meanwhile_is_told(server):
     asyncio.run(scenario())
 
 
-def test_what_was_told_is_saved_only_a_poll_later_so_a_crash_tells_it_twice(server):
+@pytest.mark.parametrize(("poll_interval", "stored_after"), [(3600, 0), (0.1, 3600)])
+def test_what_was_told_is_saved_only_a_poll_later_so_a_crash_tells_it_twice(
+    server, monkeypatch, poll_interval, stored_after
+):
+    monkeypatch.setattr("airflow_movielens.triggers.new_ratings.STORED_AFTER", stored_after)
+
     async def scenario():
         store = Store()
         server.add(day(1))
         told = []
         for _ in range(2):
-            watcher = watching(store, poll_interval=3600)
+            watcher = watching(store, poll_interval=poll_interval)
             told.append(await watcher.fired(1))
+            await asyncio.sleep(0.3)  # enough for two more looks at the shorter interval
             await watcher.stop()
         assert store.values == {}
         assert told[0] == told[1]

@@ -8,6 +8,7 @@ import time
 import pytest
 from unit.counting_server import serve_counts
 from unit.raw_server import listen, request_head
+from unit.scripted_server import Answer, serve
 from unit.trigger_runs import cancelled, connect, first_event, until
 
 from airflow_movielens.triggers import MovielensRatingsTrigger, shared_polls
@@ -114,6 +115,25 @@ def test_a_missing_connection_ends_it(monkeypatch):
         "message": "AirflowNotFoundException: The conn_id `nowhere` isn't defined",
         "retry": True,
     }
+
+
+def test_a_connection_that_airflow_cannot_read_is_not_called_undefined(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", '{"conn_type": "movielens", "password": "hunter2"')
+    payload = asyncio.run(first_event(waiting_for(conn_id="shop")))
+    assert payload["message"].startswith("connection 'shop': AIRFLOW_CONN_SHOP is set, but Airflow cannot read it")
+    assert (payload["status"], payload["retry"]) == ("failed", False)
+    assert "hunter2" not in json.dumps(payload)
+
+
+@pytest.mark.parametrize(("unreadable", "status"), [(3, "found"), (4, "failed")])
+def test_an_unreadable_answer_is_believed_as_late_as_in_a_worker(monkeypatch, unreadable, status):
+    def answer(_path, _query, number):
+        return Answer(b"<html>Back soon</html>" if number < unreadable else {"result": [], "total": 1})
+
+    with serve(answer) as server:
+        connect(monkeypatch, server.base_url)
+        assert asyncio.run(first_event(waiting_for()))["status"] == status
+        assert len(server.requests) == 4
 
 
 def test_with_silent_fail_every_error_is_waited_out(server, back_offs):

@@ -81,9 +81,10 @@ def test_a_datetime_is_not_the_window_but_perhaps_the_dags_own(moment, caplog):
     assert str(window) == "[2026-11-21, 2026-11-22)"
     (warning,) = caplog.messages
     assert "Ignoring start_date=2019-01-01" in warning
-    resolve_window(RUNS["data interval of a day"][0], moment, moment)
-    assert len(caplog.messages) == 2
     assert "pass 'YYYY-MM-DD' or a date" in warning
+    resolve_window(RUNS["data interval of a day"][0], moment, moment)
+    (_, warning) = caplog.messages
+    assert f"Ignoring start_date={moment} and end_date={moment}, " in warning
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,12 @@ def test_a_datetime_is_not_the_window_but_perhaps_the_dags_own(moment, caplog):
         ("2015-02-30", "2015-03-01", "start_date '2015-02-30' is not a day"),
         ("2015-02-01", "soon", "end_date 'soon' is not a day"),
         ("", "2015-02-01", "start_date '' is not a day"),
+        (
+            "2015-02-01T00:00:00+00:00",
+            "2015-03-01",
+            "start_date '2015-02-01T00:00:00[+]00:00' is not a day",
+        ),  # {{ ts }}
+        ("2015-02-01", "2015-03-01 ", "end_date '2015-03-01 ' is not a day"),
     ],
 )
 def test_a_bad_window_is_refused(start, end, message):

@@ -1,11 +1,14 @@
-"""Which 30-day windows a day of `dags/06_partitioned.py` is part of, and what a window is made of."""
+"""What `dags/06_partitioned.py` tells: the days to fetch again, the windows they are part of, what a window is made of."""
 
 from __future__ import annotations
 
 import logging
 import runpy
-from datetime import date, timedelta
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -38,7 +41,15 @@ def dags(tmp_path_factory):
 )
 def test_a_day_is_part_of_the_windows_that_end_with_it_and_with_the_29_days_after_it(dags, day, last):
     first = date.fromisoformat(day)
-    assert dags["windows_with"](day) == {each for each in FETCHED if first <= each <= last}
+    assert dags["windows_with"]([day]) == sorted(each for each in FETCHED if first <= each <= last)
+
+
+def test_windows_of_many_days_are_looked_for_once(dags, monkeypatch):
+    asked = []
+    monkeypatch.setitem(dags["windows_with"].__globals__, "is_fetched", lambda day: asked.append(day) or True)
+    windows = dags["windows_with"]([f"2000-03-{number:02}" for number in range(1, 31)])
+    assert windows == [date(2000, 3, 1) + timedelta(days=number) for number in range(59)]
+    assert sorted(asked) == windows
 
 
 def test_a_window_is_made_of_the_days_that_were_fetched_and_names_the_others(dags, caplog):
@@ -54,3 +65,106 @@ def test_of_a_whole_window_there_is_nothing_to_say(dags, caplog):
     files = dags["files_of_window"]("2000-03-31")
     assert Path(files[0]).stem == "2000-03-02"
     assert (len(files), caplog.text) == (30, "")
+
+
+NOW = datetime.now(UTC)
+YESTERDAY, TODAY, TOMORROW = (str(NOW.date() + timedelta(days=number)) for number in (-1, 0, 1))
+
+
+class Run:
+    """What Airflow gives a task that tells something: events, runs of Dags, what is kept; and what it told."""
+
+    def __init__(self, *events, running=(), queued=(), made=NOW, kept=None):
+        self.running, self.queued, self.kept = set(running), set(queued), {} if kept is None else {"days": kept}
+        self.told = defaultdict(list)
+        self.context = {
+            "ti": SimpleNamespace(get_dr_count=lambda dag_id, states: int(dag_id in getattr(self, *states))),
+            "dag_run": SimpleNamespace(dag_id="06_windows", run_after=made),
+            "triggering_asset_events": Events(events),
+            "asset_state_store": SimpleNamespace(get=self.kept.get, set=self.kept.__setitem__),
+            "outlet_events": Outlets(self.told),
+        }
+
+    def poke(self, task):
+        return task.function(**{name: self.context[name] for name in signature(task.function).parameters})
+
+
+class Events(list):
+    """The events of one asset."""
+
+    def values(self):
+        return [list(self)]
+
+    def __getitem__(self, asset):
+        return list(self)
+
+
+class Outlets:
+    """The partitions that are told of each asset."""
+
+    def __init__(self, told):
+        self.told = told
+
+    def __getitem__(self, asset):
+        return SimpleNamespace(add_partitions=self.told[asset.name].extend)
+
+
+def change(*days, other_days=False):
+    return SimpleNamespace(extra={"payload": {"days": list(days), "other_days": other_days, "total": 7}})
+
+
+def fetched(day):
+    return SimpleNamespace(partition_key=day)
+
+
+@pytest.mark.airflow("3.3")
+def test_days_that_are_over_are_told_once_each(dags, caplog):
+    run = Run(change(YESTERDAY, TODAY), change("2000-03-02", YESTERDAY, TOMORROW, other_days=True))
+    assert run.poke(dags["tell_days"])
+    assert run.told == {"movielens_changed_days": ["2000-03-02", YESTERDAY]}
+    assert "backfill 06_ratings" in caplog.text
+
+
+@pytest.mark.airflow("3.3")
+@pytest.mark.parametrize("events", [[], [change(TODAY)], [change(other_days=True)]], ids=["none", "today", "others"])
+def test_where_no_day_that_is_over_has_changed_nothing_is_told(dags, events):
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    run = Run(*events)
+    with pytest.raises(AirflowSkipException):
+        run.poke(dags["tell_days"])
+    assert not run.told
+
+
+@pytest.mark.airflow("3.3")
+@pytest.mark.parametrize("fetching", ["06_ratings", "06_late"])
+def test_days_and_windows_are_told_when_no_fetch_is_under_way_or_one_hangs(dags, fetching):
+    for task, event in (("tell_days", change(YESTERDAY)), ("tell_windows", fetched("2000-03-02"))):
+        run = Run(event, running={fetching})
+        assert not run.poke(dags[task])
+        assert not run.told
+        run.running.clear()
+        assert run.poke(dags[task])
+        assert run.told
+        hanging = Run(event, running={fetching}, made=NOW - timedelta(minutes=61))
+        assert hanging.poke(dags[task])
+        assert hanging.told
+
+
+@pytest.mark.airflow("3.3")
+def test_the_last_run_that_waits_tells_the_windows_of_all_days_and_forgets_only_these(dags):
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    kept = ["2000-04-13"]
+    first = Run(fetched("2000-04-14"), queued={"06_windows"}, running={"06_late"}, kept=kept)
+    with pytest.raises(AirflowSkipException):
+        first.poke(dags["tell_windows"])
+    assert not first.told
+    last = Run(fetched("2000-04-12"), fetched("2000-04-12"), kept=first.kept["days"])
+    result = last.poke(dags["tell_windows"])
+    assert last.told == {"movielens_due_windows": ["2000-04-12", "2000-04-13", "2000-04-14"]}
+    assert last.kept == {"days": ["2000-04-12", "2000-04-13", "2000-04-14"]}
+    store = last.context["asset_state_store"]
+    store.set("days", [*last.kept["days"], "2000-05-01"])
+    dags["forget_days"].function(result.xcom_value, asset_state_store=store)
+    assert last.kept == {"days": ["2000-05-01"]}

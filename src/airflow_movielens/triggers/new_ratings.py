@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 LONGEST_LOOKBACK = 366
+STORED_AFTER = 10.0
+"""Seconds after which Airflow has surely stored an event; it takes about two."""
 
 
 class MovielensNewRatingsTrigger(BaseEventTrigger):
@@ -31,7 +33,7 @@ class MovielensNewRatingsTrigger(BaseEventTrigger):
 
     Args:
         conn_id: The Airflow connection of the API.
-        poll_interval: Seconds between two looks, longer while the API is in trouble.
+        poll_interval: Seconds between two looks, longer while the API is in trouble; at least 10 after an event.
         lookback_days: How many days, up to today in UTC, to look at one by one when the total has changed, 1 to 366.
 
     Raises:
@@ -70,11 +72,12 @@ class MovielensNewRatingsTrigger(BaseEventTrigger):
                 self.log.warning("New ratings cannot be looked for, next look in %.0f s: %s", seconds, error)
                 await asyncio.sleep(seconds)
                 continue
-            failures = 0
+            failures, seconds = 0, pause(self.poll_interval)
             if payload := _news(seen, told):
                 yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+                seconds = max(seconds, STORED_AFTER)
             told = seen
-            await asyncio.sleep(pause(self.poll_interval))
+            await asyncio.sleep(seconds)
 
 
 def _news(seen: Counts, told: Counts) -> dict[str, Any] | None:

@@ -15,6 +15,9 @@ from airflow_movielens.triggers.shared_polls import Look, WindowPoll, joined
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+DOUBTS = 3
+"""How many failures in a row to wait out before an unreadable answer is believed, as the retries of a worker do."""
+
 
 class MovielensRatingsTrigger(BaseTrigger):
     """Waits in the triggerer until a window has enough ratings, and fires once.
@@ -85,7 +88,8 @@ class MovielensRatingsTrigger(BaseTrigger):
             window = f"[{self.poll.start_date}, {self.poll.end_date})"
             self.log.info("Found %d ratings in %s, waiting for %d", look.ratings, window, self.min_ratings)
             return {"status": "found", "count": look.ratings} if look.ratings >= self.min_ratings else None
-        if isinstance(error, RetryableError):
+        is_doubtful = isinstance(error, DataError) and look.failures <= DOUBTS
+        if is_doubtful or isinstance(error, RetryableError):
             self.log.warning("The API cannot be asked now, waiting on: %s", error)
             return None
         if self.silent_fail:

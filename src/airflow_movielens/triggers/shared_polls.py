@@ -33,10 +33,17 @@ class WindowPoll:
 
 
 class Look(NamedTuple):
-    """What one request gave: how many ratings, or why that is not known."""
+    """What one request gave: how many ratings, or why that is not known.
+
+    Attributes:
+        ratings: How many.
+        error: Why that is not known.
+        failures: How many requests in a row have failed, with this one.
+    """
 
     ratings: int
     error: Exception | None = None
+    failures: int = 0
 
 
 class SharedPoll:
@@ -61,6 +68,7 @@ class SharedPoll:
         while True:
             look = await _look(what)
             failures = failures + 1 if look.error else 0
+            look = look._replace(failures=failures)
             answered, self._next = self._next, asyncio.get_running_loop().create_future()
             answered.set_result(look)
             await asyncio.sleep(pause(what.interval, failures, look.error))

@@ -135,5 +135,5 @@ with DAG(dag_id="book_without_dates", start_date=datetime(2000, 1, 1), schedule=
     fetch_ratings = MovielensFetchRatingsOperator(
         task_id="fetch_ratings", conn_id="movielens", output_path=DATA_DIR + "/book_without_dates/{{ ds }}.json"
     )
-    popularity = MovielensPopularityOperator(task_id="popularity", conn_id="movielens")
+    popularity = MovielensPopularityOperator(task_id="popularity", conn_id="movielens", min_ratings=2)
     wait_for_ratings >> fetch_ratings >> popularity

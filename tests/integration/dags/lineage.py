@@ -15,8 +15,8 @@ FOLDER = f"{os.environ['MOVIELENS_DATA_DIR']}/lineage"
 WINDOW = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 
 with DAG("lineage", schedule=None):
-    fetch = MovielensFetchRatingsOperator(
-        task_id="fetch", conn_id="movielens", output_path=f"{FOLDER}/20.parquet", **WINDOW
+    fetch = MovielensFetchRatingsOperator.partial(task_id="fetch", conn_id="movielens").expand_kwargs(
+        [{"output_path": f"{FOLDER}/20.parquet", **WINDOW}]
     )
     rank = MovielensRankMoviesOperator(
         task_id="rank", conn_id="movielens", input_path=f"{FOLDER}/*.parquet", output_path=f"{FOLDER}/top.csv"

@@ -1,7 +1,7 @@
 """Windows good and bad, and many at once."""
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow.sdk import DAG
 from airflow.timetables.interval import CronDataIntervalTimetable
@@ -53,7 +53,15 @@ ENDINGS = {"fail": {}, "skip": {"soft_fail": True}, "never": {"never_fail": True
 for mode, arguments in MODES.items():
     for ending, more in ENDINGS.items():
         with DAG(dag_id=f"sensor_{mode}_{ending}", start_date=datetime(2000, 1, 1), schedule=DAY):
-            MovielensRatingsSensor(task_id="wait", timeout=0.2, poke_interval=0.1, retries=3, **arguments, **more)
+            MovielensRatingsSensor(
+                task_id="wait",
+                timeout=0.2,
+                poke_interval=0.1,
+                retries=3,
+                retry_delay=timedelta(0),
+                **arguments,
+                **more,
+            )
 
 with DAG(dag_id="sensor_min_ratings", start_date=datetime(2000, 1, 1), schedule=DAY):
     MovielensRatingsSensor(task_id="wait_1475", min_ratings=1475, timeout=0.1, poke_interval=0.1)
