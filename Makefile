@@ -12,7 +12,7 @@ PROJECTS := pyproject.toml movielens-api/pyproject.toml
 .PHONY: help lint lock test
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@echo "Creating .venv with $(PYTHON)"
@@ -29,7 +29,7 @@ $(UV): requirements/uv.lock | $(BIN)/python
 	@$(UV_INSTALL) --no-deps --no-build-isolation -e . -e ./movielens-api
 	@touch $@
 
-# The older Airflows, for `make test-airflow-versions`.
+# The older Airflows.
 .venv-airflow-%/.installed: requirements/airflow-%.lock $(PROJECTS) | $(UV)
 	@echo "Installing requirements/airflow-$*.lock (hashes checked) into .venv-airflow-$*"
 	@$(BIN)/python -m venv --clear --without-pip .venv-airflow-$*
@@ -56,11 +56,21 @@ test-tools:
 test: lint test-tools ## install what the tests need, check the code, run all tests, print the coverage
 	$(BIN)/pytest tests/unit movielens-api/tests tests/integration tests/docs tests/packaging tests/e2e --cov
 
+# The newest Airflow is the one in .venv. All are run, whichever fails.
+OLDER_AIRFLOWS := 3.1 3.2
+.PHONY: test-airflow-versions
+test-airflow-versions: $(OLDER_AIRFLOWS:%=.venv-airflow-%/.installed) .venv/.test-installed ## run unit and integration tests on Airflow 3.1, 3.2 and 3.3
+	@failed=0; for environment in $(OLDER_AIRFLOWS:%=.venv-airflow-%) .venv; do \
+		$$environment/bin/pytest tests/unit tests/integration || failed=1; \
+	done; exit $$failed
+
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
 lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
 	echo uv | $(COMPILE) - -o requirements/uv.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo --group test -o requirements/test.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo -c requirements/test.lock -o requirements/demo.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --group airflow-3-1 --group test -o requirements/airflow-3.1.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --group airflow-3-2 --group test -o requirements/airflow-3.2.lock --upgrade
 	$(COMPILE) $(PROJECTS) --group bench -c requirements/test.lock -o requirements/bench.lock --upgrade
 	$(COMPILE) --group clients -o requirements/clients.lock --upgrade
 
@@ -94,4 +104,4 @@ clean: ## remove the stack's data, logs and database
 	rm -rf .local
 
 distclean: clean ## remove also the virtual environment and the download cache
-	rm -rf .venv .venv-clients .cache
+	rm -rf .venv .venv-airflow-* .venv-clients .cache

@@ -87,7 +87,11 @@ def run_day(airflow, capfd, caplog):
         out, err = capfd.readouterr()
         instances = dag_run.get_task_instances()
         states = {instance.task_id: str(instance.state) for instance in instances}
-        results = {instance.task_id: instance.xcom_pull(task_ids=instance.task_id) for instance in instances}
+        results = {
+            # Without its index, Airflow 3.1 cannot pull from a mapped task here.
+            instance.task_id: instance.xcom_pull(task_ids=instance.task_id, map_indexes=instance.map_index)
+            for instance in instances
+        }
         return Run(str(dag_run.state), states, out + err + caplog.text, results)
 
     return run

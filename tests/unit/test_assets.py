@@ -70,9 +70,12 @@ def test_the_asset_of_an_api_takes_what_an_asset_takes():
 
 
 def test_airflow_finds_the_scheme():
-    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+    try:
+        from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime as ProvidersManager
+    except ImportError:  # Airflow 3.1
+        from airflow.providers_manager import ProvidersManager
 
-    manager = ProvidersManagerTaskRuntime()
+    manager = ProvidersManager()
     assert manager.asset_factories["movielens"](host="localhost").uri == "movielens://localhost:5000/ratings"
     assert manager.asset_to_openlineage_converters["movielens"] is convert_asset_to_openlineage
 

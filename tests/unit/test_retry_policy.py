@@ -10,10 +10,9 @@ from airflow_movielens.client import DataError, FatalError, RatingsChangedError,
 from airflow_movielens.retry_policy import movielens_retry_policy
 
 DAY = timedelta(days=1)
-needs_policies = pytest.mark.skipif(movielens_retry_policy() is None, reason="Airflow 3.3 has retry policies")
 
 
-@needs_policies
+@pytest.mark.airflow("3.3")
 @pytest.mark.parametrize(
     ("error", "action", "delay"),
     [
@@ -35,7 +34,7 @@ def test_decides_by_the_type_of_the_error(error, action, delay):
     assert (decision.action.value, decision.retry_delay) == (action, delay)
 
 
-@needs_policies
+@pytest.mark.airflow("3.3")
 def test_says_why():
     policy = movielens_retry_policy()
     assert policy.evaluate(FatalError("401"), 1, 3).reason == "trying again cannot help"
@@ -43,7 +42,7 @@ def test_says_why():
     assert "asks for 7 s" in policy.evaluate(RetryableError("429", retry_after=7.0), 1, 3).reason
 
 
-@needs_policies
+@pytest.mark.airflow("3.3")
 @pytest.mark.parametrize("by_default_args", [True, False])
 @pytest.mark.parametrize("is_mapped", [True, False])
 def test_the_scheduler_is_told_only_that_there_is_one(by_default_args, is_mapped):

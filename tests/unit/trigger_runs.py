@@ -39,7 +39,8 @@ class Watching:
 
     def __init__(self, trigger, store=None):
         self.trigger = trigger
-        self.trigger.asset_state_store = store
+        if store is not None:  # before Airflow 3.3 a trigger has no such attribute
+            self.trigger.asset_state_store = store
         self.events = []
         self.task = asyncio.create_task(self._run())
 
