@@ -23,6 +23,7 @@ for name in [name for name in os.environ if name.startswith(("AIRFLOW", "MOVIELE
 _HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
 os.environ |= {
     "AIRFLOW_HOME": _HOME.name,
+    "AIRFLOW__API_AUTH__JWT_SECRET": "of nobody, but Airflow 3.2 runs no task without one",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
