@@ -13,8 +13,8 @@ from packaging.version import Version
 
 ROWS = [row for rows in GROUPS.values() for row in rows]
 IDS = {row: f"window_{number}" for number, row in enumerate(ROWS)}
-# What there is not in 3.1; 3.2 has keys, but no dates of partitions.
-NEEDS = {r"Partitioned|%Y%m%d|%Y-%m\b(?!-)": "3.3", "Partition": "3.2", "": "3.1"}
+# 3.1 has no partitions. 3.2 has neither dates of partitions, nor keys in other time zones than UTC.
+NEEDS = {r"Partitioned|Partition.*(?:Asia|Europe|%Y%m%d|%Y-%m\")": "3.3", "Partition": "3.2", "": "3.1"}
 # Whatever the schedule, its first run is not the one that the row is about.
 LOOK_BACK = {
     "@once": timedelta(0),
