@@ -54,7 +54,10 @@ class AirflowRuns:
         self.dags[dag_id] = dag
 
     def save(self):
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+        try:
+            from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+        except ImportError:  # Airflow 3.1
+            from airflow.models.dagbag import DagBag, sync_bag_to_db
 
         bag = DagBag(os.devnull, bundle_name="dags-folder")
         for dag in self.dags.values():
