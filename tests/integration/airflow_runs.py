@@ -56,10 +56,12 @@ class AirflowRuns:
     def save(self):
         try:
             from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+            bag = DagBag(os.devnull, bundle_name="dags-folder")
         except ImportError:  # Airflow 3.1
             from airflow.models.dagbag import DagBag, sync_bag_to_db
 
-        bag = DagBag(os.devnull, bundle_name="dags-folder")
+            bag = DagBag(os.devnull)
         for dag in self.dags.values():
             bag.bag_dag(dag)
         sync_bag_to_db(bag, "dags-folder", None)
