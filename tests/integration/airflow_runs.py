@@ -107,8 +107,10 @@ class AirflowRuns:
         from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
         dag = self.stored(dag_id)
+        parts = TriggerDAGRunPostBody(**{"logical_date": None, **body}).validate_context(dag)
+        parts.pop("note")  # Airflow 3.1 adds it later
         return dag.create_dagrun(
-            **TriggerDAGRunPostBody(**{"logical_date": None, **body}).validate_context(dag),
+            **parts,
             run_type=DagRunType.MANUAL,
             triggered_by=DagRunTriggeredByType.REST_API,
             state=DagRunState.QUEUED,

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
+from integration import tasks_api
 
 from airflow_movielens.lineage import Dataset, files_of_fetch
 from airflow_movielens.openlineage import LineageMixin
@@ -30,7 +31,7 @@ def events(airflow, api, tmp_path_factory):
         "AIRFLOW_CONN_MOVIELENS": json.dumps(connection),
         "AIRFLOW_CONN_REFUSED": json.dumps(connection | {"password": PASSWORD}),
     }
-    command = [sys.executable, "-m", "airflow", "dags", "test", "lineage"]
+    command = [sys.executable, tasks_api.__file__, "dags", "test", "lineage"]
     run = subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
     assert file.exists(), run.stdout + run.stderr
     lines = file.read_text().splitlines()

@@ -1,0 +1,21 @@
+"""Airflow's command line, with the API that tasks in this process ask started before: `python tasks_api.py dags test …`."""
+
+import time
+
+
+def start_tasks_api():
+    """Start it once and wait for it: before Airflow 3.3 each task has its own and asks it before it has started."""
+    from airflow.sdk.execution_time import supervisor
+
+    server = supervisor.in_process_api_server()
+    assert server.transport
+    while not hasattr(server.app.state, "svcs_registry"):
+        time.sleep(0.01)
+    supervisor.in_process_api_server = lambda: server
+
+
+if __name__ == "__main__":
+    from airflow.__main__ import main
+
+    start_tasks_api()
+    main()
