@@ -118,10 +118,15 @@ class AirflowRuns:
 
     def run(self, run):
         """Run the task of a Dag run in the task runner, and give the window."""
+        from airflow.models.dagrun import DagRun
         from airflow.sdk.api.datamodels._generated import TaskInstance
         from airflow.sdk.execution_time.supervisor import run_task_in_process
+        from airflow.utils.session import create_session
         from airflow.utils.state import TaskInstanceState
+        from sqlalchemy import update
 
+        with create_session() as session:
+            session.execute(update(DagRun).where(DagRun.id == run.id).values(start_date=datetime.now(UTC)))
         instance = run.get_task_instance("window")
         instance.set_state(TaskInstanceState.QUEUED)
         fields = {name: getattr(instance, name) for name in TaskInstance.model_fields if hasattr(instance, name)}
