@@ -79,7 +79,6 @@ class AirflowRuns:
 
     def schedule(self):
         """Let the scheduler make all runs that are due."""
-        from airflow.executors.local_executor import LocalExecutor
         from airflow.jobs.job import Job
         from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
         from airflow.models.dagrun import DagRun
@@ -87,7 +86,7 @@ class AirflowRuns:
         from airflow.utils.sqlalchemy import prohibit_commit
         from sqlalchemy import func, select
 
-        scheduler, known = SchedulerJobRunner(Job(), executors=[LocalExecutor()]), -1
+        scheduler, known = SchedulerJobRunner(Job()), -1
         with create_session() as session:
             while (count := session.scalar(select(func.count(DagRun.id)))) > known:
                 known = count
