@@ -97,7 +97,8 @@ def run_of(runs, row):
     if row.kind == MANUAL:
         return runs.trigger(dag_id, logical_date=moment)
     if row.kind == WITHOUT_DATE:
-        return runs.trigger(dag_id, run_after=moment, partition_key=row.key or None)
+        key = {"partition_key": row.key} if row.key else {}
+        return runs.trigger(dag_id, run_after=moment, **key)
     if row.kind == COMMAND_LINE:
         return runs.trigger_by_command(dag_id, moment, made=utc(row.made))
     kind = "asset_triggered" if row.kind == EVENT else "scheduled"
