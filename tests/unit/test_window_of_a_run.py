@@ -57,6 +57,8 @@ RUNS = {
         interval(utc(2026, 11, 20, 18), utc(2026, 11, 20, 18)) | {"logical_date": utc(2026, 11, 22, 9)}, "2026-11-19", "2026-11-20"),
     "triggered by a command for a day long gone": (
         interval(utc(2026, 11, 22, 9), utc(2026, 11, 22, 9)) | {"logical_date": utc(2015, 1, 4)}, "2015-01-03", "2015-01-04"),
+    "partition on Airflow 3.2": (
+        {"dag_run": SimpleNamespace(run_after=utc(2026, 11, 25), partition_key="2026-11-20")}, "2026-11-20", "2026-11-21"),
     "asset-triggered with a partition key": (context(partition_key="2026-11-20"), "2026-11-20", "2026-11-21"),
 }  # fmt: skip
 
