@@ -23,7 +23,7 @@ from datetime import datetime
 from airflow.sdk import DAG
 from airflow_movielens.operators import MovielensFetchRatingsOperator
 
-with DAG(dag_id="twenty", start_date=datetime(2000, 1, 1), schedule="@daily"):
+with DAG(dag_id="twenty", start_date=datetime(2000, 1, 1), schedule="@daily") as dag:
     for number in range({TASKS}):
         MovielensFetchRatingsOperator(
             task_id=f"fetch_{{number}}",
