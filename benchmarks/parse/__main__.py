@@ -11,7 +11,6 @@ from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks import machine
@@ -56,7 +55,7 @@ def _measure(folder: Path, rounds: int) -> Times:
         files = elsewhere.submit(write_dag_files, folder).result()
     sys.path.insert(0, str(folder))
     ways: dict[str, tuple[Callable[[Path], float], int]] = {
-        "in the dag processor": (parsing.in_a_fork, rounds * 5),
+        "in the dag processor": (parsing.in_a_fork, rounds * 10),
         "in a fresh process": (parsing.in_a_fresh_process, rounds),
     }
     times: Times = defaultdict(lambda: defaultdict(list))
@@ -71,15 +70,16 @@ def _measure(folder: Path, rounds: int) -> Times:
     return times
 
 
+# The fastest of each: whatever else runs on the machine only adds.
 def _rows(times: Times) -> Iterator[list[str]]:
     for (way, name), forms in times.items():
-        plain, ours = median(forms["plain"]), median(forms["ours"])
+        plain, ours = min(forms["plain"]), min(forms["ours"])
         yield [way, name, f"{plain * 1000:.1f}", f"{ours * 1000:.1f}", f"{ours / plain:.2f}"]
 
 
 def _judge(times: Times) -> Iterator[Target]:
     for (way, name), forms in times.items():
-        ratio = median(forms["ours"]) / median(forms["plain"])
+        ratio = min(forms["ours"]) / min(forms["plain"])
         yield Target(f"{name}, {way}: at most {MOST:.2f} x plain", f"{ratio:.2f} x", ratio <= MOST)
 
 
