@@ -64,12 +64,15 @@ class MovielensRatingsSensor(BaseSensorOperator):
         if self.deferrable:
             # It looks once and then gives its slot back; below it is deferred instead of being started anew for that.
             self.mode = "reschedule"
-        began = time.time()
+        began, exceptions = time.time(), airflow_exceptions()
         # Around, not inside, `poke`: there `soft_fail` would turn a failure into a skip.
         with clear_failures():
             try:
                 return super().execute(context)
-            except airflow_exceptions().AirflowRescheduleException:
+            except exceptions.AirflowSkipException as skip:
+                self._tell_why(skip)
+                raise
+            except exceptions.AirflowRescheduleException:
                 if not self.deferrable:
                     raise
                 self._wait_in_triggerer(context, began + self.timeout)
@@ -98,6 +101,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
                 # and a timeout with never_fail.
                 has_timed_out = isinstance(skip.__cause__, exceptions.AirflowSensorTimeout)
                 if skip.__cause__ is None or has_timed_out == self.soft_fail:
+                    self._tell_why(skip)
                     raise
                 raise skip.__cause__ from None
 
@@ -117,6 +121,11 @@ class MovielensRatingsSensor(BaseSensorOperator):
             raise airflow_exceptions().AirflowFailException(event["message"])
         else:
             raise (RetryableError if event["retry"] else FatalError)(event["message"])
+
+    def _tell_why(self, skip: BaseException) -> None:
+        # Airflow logs only that `never_fail` or `soft_fail` is set.
+        if skip.__cause__ is not None:
+            self.log.error("Skipped in spite of: %s", skip.__cause__)
 
     def _window(self, context: Context) -> Window:
         from airflow_movielens.window import resolve_window

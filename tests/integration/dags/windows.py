@@ -55,6 +55,10 @@ for mode, arguments in MODES.items():
         with DAG(dag_id=f"sensor_{mode}_{ending}", start_date=datetime(2000, 1, 1), schedule=DAY):
             MovielensRatingsSensor(task_id="wait", timeout=0.2, poke_interval=0.1, retries=3, **arguments, **more)
 
+for ending in ("skip", "never"):
+    with DAG(dag_id=f"sensor_patient_{ending}", start_date=datetime(2000, 1, 1), schedule=DAY):
+        MovielensRatingsSensor(task_id="wait", timeout=600, retries=3, deferrable=True, **ENDINGS[ending])
+
 with DAG(dag_id="sensor_min_ratings", start_date=datetime(2000, 1, 1), schedule=DAY):
     MovielensRatingsSensor(task_id="wait_1475", min_ratings=1475, timeout=0.1, poke_interval=0.1)
     MovielensRatingsSensor(task_id="wait_1476", min_ratings=1476, timeout=0.1, poke_interval=0.1, soft_fail=True)
