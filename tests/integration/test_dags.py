@@ -196,13 +196,18 @@ def test_what_a_sensor_asks_of_the_triggerer_is_plain_and_ends_with_its_timeout(
 
     window = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
     sensor = MovielensRatingsSensor(
-        task_id="wait", conn_id="movielens", min_ratings="7", poke_interval=timedelta(seconds=9), timeout=600, **window
+        task_id="wait",
+        conn_id="movielens",
+        min_ratings="7",
+        poke_interval=timedelta(seconds=9),
+        silent_fail=True,
+        **window,
     )
     deadline = time.time() + 500
     with pytest.raises(TaskDeferred) as deferred:
         sensor._wait_in_triggerer({}, deadline)
     assert deferred.value.timeout <= timedelta(seconds=500)
-    asked = {"conn_id": "movielens", **window, "min_ratings": 7, "poll_interval": 9.0, "silent_fail": False}
+    asked = {"conn_id": "movielens", **window, "min_ratings": 7, "poll_interval": 9.0, "silent_fail": True}
     assert deferred.value.trigger.serialize()[1] == asked | {"deadline": deadline}
 
 
