@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import time
+from contextvars import ContextVar
 
 import pytest
 from unit.counting_server import serve_counts
@@ -11,6 +12,7 @@ from unit.raw_server import listen, request_head
 from unit.scripted_server import Answer, serve
 from unit.trigger_runs import cancelled, connect, first_event, until
 
+from airflow_movielens import connection
 from airflow_movielens.triggers import MovielensRatingsTrigger, shared_polls
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
@@ -213,6 +215,40 @@ def test_sensors_of_one_window_share_their_requests_whatever_they_wait_for(serve
     asyncio.run(scenario())
 
 
+def test_a_shared_poll_is_nobodys_task(server, monkeypatch):
+    """What Airflow tells a trigger's task by context variables, such as whose log a line is for."""
+    whose, seen = ContextVar("whose", default="nobody's"), set()
+    look = shared_polls._look
+
+    async def spied(what):
+        seen.add(whose.get())
+        return await look(what)
+
+    async def scenario():
+        whose.set("the first member's")
+        assert await first_event(waiting_for()) == FOUND_ONE
+
+    monkeypatch.setattr(shared_polls, "_look", spied)
+    server.add("2000-11-20")
+    asyncio.run(scenario())
+    assert seen == {"nobody's"}
+
+
+def test_clients_are_made_outside_the_event_loop(server, monkeypatch):
+    """It takes a while: modules and certificates are loaded."""
+    make, threads = connection.client_from_connection, set()
+
+    def spied(*arguments, **options):
+        threads.add(threading.get_ident())
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(connection, "client_from_connection", spied)
+    server.add("2000-11-20")
+    assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
+    assert threads
+    assert threading.get_ident() not in threads
+
+
 def test_a_poll_ends_with_its_last_trigger_and_begins_anew_with_the_next(server):
     async def scenario():
         first, second = (asyncio.create_task(first_event(waiting_for())) for _ in range(2))
@@ -235,6 +271,18 @@ def test_what_airflow_keeps_of_it_makes_it_again_and_holds_no_secret(server):
     assert path == "airflow_movielens.triggers.MovielensRatingsTrigger"
     assert again.serialize() == (path, arguments)
     assert set(arguments) == {*DAY, "conn_id", "min_ratings", "poll_interval", "deadline", "silent_fail"}
+
+
+@pytest.mark.airflow("3.3")
+def test_the_connection_is_read_asynchronously(server, monkeypatch):
+    from airflow.sdk import BaseHook
+
+    def block(conn_id):
+        raise AssertionError("this takes a thread, which all triggers share, for as long as a secrets backend wants")
+
+    monkeypatch.setattr(BaseHook, "get_connection", block)
+    server.add("2000-11-20")
+    assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
 
 
 def test_before_airflow_3_3_2_the_connection_is_read_in_a_thread(server, monkeypatch):
