@@ -93,6 +93,10 @@ bench-client: ROWS = 5_000_000
 bench-client: .venv/.bench-installed .venv-clients/.installed ## measure the client beside others (10 minutes; a trial: ROWS=200_000 ROUNDS=1)
 	$(BIN)/python -m benchmarks.client --rows $(ROWS) --rounds $(ROUNDS)
 
+.PHONY: bench-parse
+bench-parse: .venv/.test-installed ## measure how our operators parse beside plain ones (5 minutes; a trial: ROUNDS=1)
+	$(BIN)/python -m benchmarks.parse --rounds $(ROUNDS)
+
 .PHONY: demo up clean distclean
 demo: .venv/.demo-installed ## fetch and rank a fortnight of real ratings on a real Airflow, then stop everything
 	@$(BIN)/python -m demo run

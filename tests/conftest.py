@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +23,7 @@ for name in [name for name in os.environ if name.startswith(("AIRFLOW", "MOVIELE
 _HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
 os.environ |= {
     "AIRFLOW_HOME": _HOME.name,
+    "AIRFLOW__API_AUTH__JWT_SECRET": "of nobody, but Airflow 3.2 runs no task without one",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
@@ -30,7 +32,7 @@ os.environ |= {
 }
 
 # Not `airflow.__version__`: few tests need Airflow, and importing it takes seconds.
-AIRFLOW = version("apache-airflow-core")
+AIRFLOW = Version(version("apache-airflow-core"))
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
@@ -38,12 +40,16 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "airflow(version): needs this version of Airflow, such as '3.3', or a later one")
 
 
+def pytest_report_header():
+    return f"Airflow {AIRFLOW}"
+
+
 def pytest_collection_modifyitems(config, items):
     """Leave out what the running Airflow is too old for; `pytest_terminal_summary` says so."""
     needs = {
-        item: max((mark.args[0] for mark in item.iter_markers("airflow")), key=_parts, default="3") for item in items
+        item: max((Version(mark.args[0]) for mark in item.iter_markers("airflow")), default=AIRFLOW) for item in items
     }
-    left_out = [item for item in items if _parts(needs[item]) > _parts(AIRFLOW)]
+    left_out = [item for item in items if needs[item] > AIRFLOW]
     items[:] = [item for item in items if item not in left_out]
     config.stash[_LEFT_OUT] = Counter(needs[item] for item in left_out)
     config.hook.pytest_deselected(items=left_out)
@@ -54,8 +60,10 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.write_line(f"Left out on Airflow {AIRFLOW}: {count} that need {needed}")
 
 
-def _parts(airflow):
-    return [int(part) for part in airflow.split(".")[:2]]
+@pytest.fixture(scope="session")
+def airflow_version():
+    """The version of the running Airflow."""
+    return AIRFLOW
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseOperator, BaseSensorOperator
-
-from airflow_movielens import operators, sensors
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from airflow.sdk import BaseOperator
 
 DAGS = Path("dags")
 PLAIN = "plain_operators"
@@ -61,7 +59,10 @@ class DagFile:
 
 
 def write_dag_files(folder: Path) -> list[DagFile]:
-    """Write both forms of a file of 20 tasks and of our own Dags, and the plain operators beside them."""
+    """Write both forms of a file of 20 tasks and of our own Dags, and the plain operators beside them.
+
+    This imports our operators: a process that is forked from one that did need not do so again.
+    """
     (folder / f"{PLAIN}.py").write_text(_plain_operators(), encoding="utf-8")
     sources = {f"{TASKS} tasks": _TWENTY}
     sources |= {path.name: path.read_text("utf-8") for path in sorted(DAGS.glob("*.py"))}
@@ -79,11 +80,15 @@ def _write(folder: Path, name: str, source: str) -> DagFile:
 
 
 def _plain_operators() -> str:
+    from airflow_movielens import operators, sensors
+
     ours = [getattr(operators, name) for name in operators.__all__] + [sensors.MovielensRatingsSensor]
     return "from airflow.sdk import BaseOperator, BaseSensorOperator\n" + "".join(map(_plain_class, ours))
 
 
 def _plain_class(ours: type[BaseOperator]) -> str:
+    from airflow.sdk import BaseSensorOperator
+
     base = "BaseSensorOperator" if issubclass(ours, BaseSensorOperator) else "BaseOperator"
     arguments = list(_arguments(ours))
     return _PLAIN_CLASS.format(

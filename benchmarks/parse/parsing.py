@@ -13,6 +13,7 @@ import structlog
 from airflow.dag_processing.processor import DagFileParseRequest, _parse_file, _pre_import_airflow_modules
 
 from benchmarks.failure import BenchmarkError
+from benchmarks.parse.dag_files import PLAIN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +32,8 @@ def in_a_fork(file: Path) -> float:
         Seconds of CPU in the child, without those of the fork.
     """
     _pre_import_airflow_modules(str(file), _LOG)
+    if early := [name for name in ("airflow_movielens.operators", PLAIN) if name in sys.modules]:
+        raise BenchmarkError(f"{early} must be imported by the child, and is here already")
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:

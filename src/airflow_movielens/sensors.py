@@ -11,7 +11,6 @@ from airflow.sdk import BaseSensorOperator
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.client import FatalError, RetryableError
 from airflow_movielens.failures import airflow_exceptions, clear_failures, explained_skips
-from airflow_movielens.hooks import MovielensHook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +44,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        conn_id: str = MovielensHook.default_conn_name,
+        conn_id: str = "movielens_default",
         start_date: str | date | None = None,
         end_date: str | date | None = None,
         min_ratings: int = 1,
@@ -76,6 +75,8 @@ class MovielensRatingsSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> bool:
         """Look once."""
+        from airflow_movielens.hooks import MovielensHook
+
         window = self._window(context)
         wanted = whole_number("min_ratings", self.min_ratings)
         try:

@@ -50,6 +50,9 @@ class TaskStateCheckpoints:
 
 
 def checkpoints_of(context: Context) -> TaskStateCheckpoints | None:
-    """The place for checkpoints that Airflow gives the running task; None before Airflow 3.3."""
+    """The place for checkpoints that Airflow gives the running task; None, with a line in the log, before 3.3."""
     store = context.get("task_state_store")
-    return None if store is None else TaskStateCheckpoints(store)
+    if store is None:
+        log.info("Airflow keeps no state of this task (3.3 and later do): its checkpoint lies beside the output")
+        return None
+    return TaskStateCheckpoints(store)

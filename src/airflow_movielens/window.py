@@ -80,6 +80,9 @@ def _window_of_run(context: Context) -> Window:
 def _partition_day(context: Context) -> date | None:
     key, instant = context.get("partition_key"), context.get("partition_date")
     if key is None:
+        # Airflow 3.2 has it here only, and no date.
+        key = getattr(context["dag_run"], "partition_key", None)
+    if key is None:
         return None
     named = _DAY_OF_KEY.match(key)
     if named or instant is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,10 @@ def schedule_of(expression):
     from airflow import sdk
     from airflow.timetables.events import EventsTimetable  # the one of airflow.sdk cannot be stored (3.3.2)
 
-    names = {name: getattr(sdk, name) for name in sdk.__all__ if name.endswith(SCHEDULES)}
+    # Where Airflow 3.1 has them.
+    modules = [import_module(f"airflow.timetables.{name}") for name in ("assets", "interval", "trigger")]
+    names = {name: value for module in modules for name, value in vars(module).items()}
+    names |= {name: getattr(sdk, name) for name in sdk.__all__ if name.endswith(SCHEDULES)}
     own = {"datetime": datetime, "timedelta": timedelta, "UTC": UTC, "Asset": sdk.Asset}
     return eval(expression, names | own | {"EventsTimetable": EventsTimetable})
 

@@ -7,18 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory, api):
+def airflow(tmp_path_factory, api, airflow_version):
     """An initialised Airflow whose Dags folder holds ours and the tests' own; gives the data folder."""
     dags, data = tmp_path_factory.mktemp("dags"), tmp_path_factory.mktemp("data")
     for source in (ROOT / "dags", HERE / "dags"):
@@ -34,7 +36,20 @@ def airflow(tmp_path_factory, api):
     }
     for command in (["db", "migrate"], ["dags", "reserialize"]):
         subprocess.run([sys.executable, "-m", "airflow", *command], check=True, capture_output=True)
+    if airflow_version < Version("3.3"):
+        _start_tasks_api()
     return data
+
+
+def _start_tasks_api():
+    """Start the API that tasks in this process ask, once and for all: by itself Airflow does not wait for it."""
+    from airflow.sdk.execution_time import supervisor
+
+    server = supervisor.in_process_api_server()
+    assert server.transport
+    while not hasattr(server.app.state, "svcs_registry"):
+        time.sleep(0.01)
+    supervisor.in_process_api_server = lambda: server
 
 
 @pytest.fixture(autouse=True)

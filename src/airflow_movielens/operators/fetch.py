@@ -9,7 +9,6 @@ from airflow.sdk import BaseOperator
 
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
-from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.openlineage import LineageMixin
 
@@ -55,7 +54,7 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
         self,
         *,
         output_path: str,
-        conn_id: str = MovielensHook.default_conn_name,
+        conn_id: str = "movielens_default",
         start_date: str | date | None = None,
         end_date: str | date | None = None,
         batch_size: int | None = None,
@@ -75,6 +74,7 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Fetch, write, and return the manifest."""
         from airflow_movielens.client.fetch import LogProgress, fetch_ratings
+        from airflow_movielens.hooks import MovielensHook
         from airflow_movielens.lineage import files_of_fetch, table_of_api
         from airflow_movielens.ratings.schema import RATINGS
         from airflow_movielens.storage import output_of

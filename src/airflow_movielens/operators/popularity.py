@@ -9,7 +9,6 @@ from airflow.sdk import BaseOperator
 
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
-from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.openlineage import LineageMixin
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, BaseOperator):
     def __init__(
         self,
         *,
-        conn_id: str = MovielensHook.default_conn_name,
+        conn_id: str = "movielens_default",
         start_date: str | date | None = None,
         end_date: str | date | None = None,
         min_ratings: int = 4,
@@ -63,6 +62,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, BaseOperator):
         import polars as pl
 
         from airflow_movielens.client.fetch import LogProgress, fetched_rows
+        from airflow_movielens.hooks import MovielensHook
         from airflow_movielens.lineage import table_of_api
         from airflow_movielens.operators.titles import movies_of_api
         from airflow_movielens.ranking import add_titles, rank_large, ranking_method

@@ -8,7 +8,6 @@ from airflow.sdk import BaseOperator
 
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
-from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.openlineage import LineageMixin
 
@@ -86,6 +85,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
     def _movies(self) -> tuple[pl.DataFrame | None, list[Dataset]]:
         """Movies with their titles, and where they are from."""
+        from airflow_movielens.hooks import MovielensHook
         from airflow_movielens.lineage import Dataset, columns_of, table_of_api
         from airflow_movielens.operators.titles import movies_of_api
         from airflow_movielens.ratings.reading import scan_files
