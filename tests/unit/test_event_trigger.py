@@ -232,6 +232,7 @@ def test_a_state_that_is_no_counts_makes_all_new(server, caplog, broken):
     assert "What was told of before is unknown" in caplog.text
 
 
+@pytest.mark.airflow("3.3")
 def test_two_assets_of_one_trigger_have_no_state_of_it(server, caplog):
     """Airflow 3.3 gives a trigger that several assets watch a store that does not say whose state it means."""
     from airflow.sdk import Asset

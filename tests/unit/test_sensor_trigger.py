@@ -291,7 +291,7 @@ def test_before_airflow_3_3_2_the_connection_is_read_in_a_thread(server, monkeyp
     async def deadlock(conn_id):
         raise AssertionError("not safe there")
 
-    monkeypatch.delattr(Connection, "aextra_dejson")
+    monkeypatch.delattr(Connection, "aextra_dejson", raising=False)
     monkeypatch.setattr(BaseHook, "aget_connection", deadlock)
     server.add("2000-11-20")
     assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
