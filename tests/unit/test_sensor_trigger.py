@@ -13,7 +13,7 @@ from unit.scripted_server import Answer, serve
 from unit.trigger_runs import cancelled, connect, first_event, until
 
 from airflow_movielens import connection
-from airflow_movielens.triggers import MovielensRatingsTrigger, shared_polls
+from airflow_movielens.triggers import MovielensRatingsTrigger, ratings, shared_polls
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 FOUND_ONE = {"status": "found", "count": 1}
@@ -61,6 +61,19 @@ def test_it_finds_what_the_real_api_has(api, monkeypatch):
     assert asyncio.run(first_event(waiting_for(1055))) == {"status": "found", "count": 1055}
     given_up = waiting_for(1056, deadline=time.time() + 0.5)
     assert asyncio.run(first_event(given_up)) == {"status": "timeout"}
+
+
+def test_what_is_there_when_the_time_is_over_counts(server):
+    async def scenario():
+        deadline = time.time() + 1
+        waiting = [asyncio.create_task(first_event(waiting_for(poll_interval=60, deadline=deadline))) for _ in range(9)]
+        await until(lambda: server.counted("2000-11-20"))
+        server.add("2000-11-20")
+        assert await asyncio.gather(*waiting) == [FOUND_ONE] * 9
+        assert server.counted("2000-11-20") < 9
+        assert await first_event(waiting_for(deadline=deadline)) == FOUND_ONE  # the triggerer was down at the deadline
+
+    asyncio.run(scenario())
 
 
 def test_it_waits_until_there_are_enough(server):
@@ -150,7 +163,9 @@ def test_with_silent_fail_every_error_is_waited_out(server, back_offs):
     asyncio.run(scenario())
 
 
-def test_a_deadline_holds_against_a_server_that_hangs(hanging):
+def test_a_deadline_holds_against_a_server_that_hangs(hanging, monkeypatch):
+    monkeypatch.setattr(ratings, "LAST_LOOK", 0.5)
+
     async def scenario():
         given_up = asyncio.create_task(first_event(waiting_for(conn_id="hanging", deadline=time.time() + 0.5)))
         assert await given_up == {"status": "timeout"}
