@@ -78,7 +78,8 @@ def tell_days(*, ti, dag_run, triggering_asset_events, outlet_events):
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
-    payloads = [event.extra["payload"] for events in triggering_asset_events.values() for event in events]
+    events = [event for events in triggering_asset_events.values() for event in events]
+    payloads = [event.extra["payload"] for event in events if "payload" in event.extra]  # one made by hand has none
     if any(payload["other_days"] for payload in payloads):
         log.warning("Ratings of days before the last %d have changed: backfill 06_ratings over them", DAYS)
     today = str(datetime.now(UTC).date())

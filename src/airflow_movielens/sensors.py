@@ -125,7 +125,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
         return resolve_window(context, self._start_date, self._end_date)
 
     def _wait_in_triggerer(self, context: Context, deadline: float) -> NoReturn:
-        from airflow_movielens.triggers import MovielensRatingsTrigger
+        from airflow_movielens.triggers.ratings import LAST_LOOK, MovielensRatingsTrigger
 
         window = self._window(context)
         trigger = MovielensRatingsTrigger(
@@ -138,7 +138,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
             silent_fail=self.silent_fail,
         )
         # The trigger keeps the deadline itself; this is for when no triggerer runs.
-        seconds = max(0.0, deadline - time.time())
+        seconds = max(0.0, deadline - time.time()) + 2 * LAST_LOOK
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=seconds))
 
 

@@ -134,3 +134,10 @@ def test_every_setting_can_be_made_by_a_connection():
     by_itself = {"base_url", "user", "password", "retries"}
     made = {"token" if name == "api_token" else name for name in EXTRA_FIELDS}
     assert made | by_itself == {field.name for field in fields(ClientSettings)}
+
+
+def test_a_token_is_masked_in_logs_however_the_connection_was_read():
+    from airflow.sdk.log import mask_logs
+
+    assert settings_of(api_token="s3aled-envelope").token == "s3aled-envelope"
+    assert mask_logs(None, "info", {"event": "It is s3aled-envelope"})["event"] == "It is ***"

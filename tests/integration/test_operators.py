@@ -148,9 +148,10 @@ def test_an_unknown_method_is_refused_before_fetching():
         MovielensPopularityOperator(task_id="p", conn_id="there_is_none", method="median", **WINDOW).execute({})
 
 
-def test_an_api_that_serves_only_ratings_is_enough(connection, caplog):
+@pytest.mark.parametrize("status", [404, 405])
+def test_an_api_that_serves_only_ratings_is_enough(connection, caplog, status):
     def script(path, query, _):
-        return page_of(ratings(40), query) if path == "/ratings" else Answer({"detail": "Not Found"}, 404)
+        return page_of(ratings(40), query) if path == "/ratings" else Answer({"detail": "not served"}, status)
 
     with serve(script) as server:
         connection(host=server.base_url)

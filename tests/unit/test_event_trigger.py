@@ -69,16 +69,18 @@ def test_what_is_there_at_the_first_look_is_new(server):
     asyncio.run(scenario())
 
 
-def test_while_nothing_changes_a_look_is_one_request(server):
+def test_while_nothing_changes_a_look_is_one_request_and_nothing_is_saved(server):
     async def scenario():
         server.add(day(0))
-        watcher = watching(Store(), lookback_days=3)
+        store = Store()
+        watcher = watching(store, lookback_days=3)
         await watcher.fired(1)
         before = len(server.http.requests)
         await until(lambda: len(server.http.requests) >= before + 3)
         assert {tuple(query) for _, query, _ in server.http.requests[before:]} == {("offset", "limit")}
         assert len(watcher.events) == 1
         await watcher.stop()
+        assert store.writes == 1
         assert before == 6  # the total, three days, what is before and what is after them
 
     asyncio.run(scenario())

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 import time
+from contextvars import ContextVar
 
 import pytest
 from unit.counting_server import serve_counts
@@ -11,7 +12,8 @@ from unit.raw_server import listen, request_head
 from unit.scripted_server import Answer, serve
 from unit.trigger_runs import cancelled, connect, first_event, until
 
-from airflow_movielens.triggers import MovielensRatingsTrigger, shared_polls
+from airflow_movielens import connection
+from airflow_movielens.triggers import MovielensRatingsTrigger, ratings, shared_polls
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 FOUND_ONE = {"status": "found", "count": 1}
@@ -59,6 +61,19 @@ def test_it_finds_what_the_real_api_has(api, monkeypatch):
     assert asyncio.run(first_event(waiting_for(1055))) == {"status": "found", "count": 1055}
     given_up = waiting_for(1056, deadline=time.time() + 0.5)
     assert asyncio.run(first_event(given_up)) == {"status": "timeout"}
+
+
+def test_what_is_there_when_the_time_is_over_counts(server):
+    async def scenario():
+        deadline = time.time() + 1
+        waiting = [asyncio.create_task(first_event(waiting_for(poll_interval=60, deadline=deadline))) for _ in range(9)]
+        await until(lambda: server.counted("2000-11-20"))
+        server.add("2000-11-20")
+        assert await asyncio.gather(*waiting) == [FOUND_ONE] * 9
+        assert server.counted("2000-11-20") < 9
+        assert await first_event(waiting_for(deadline=deadline)) == FOUND_ONE  # the triggerer was down at the deadline
+
+    asyncio.run(scenario())
 
 
 def test_it_waits_until_there_are_enough(server):
@@ -148,7 +163,9 @@ def test_with_silent_fail_every_error_is_waited_out(server, back_offs):
     asyncio.run(scenario())
 
 
-def test_a_deadline_holds_against_a_server_that_hangs(hanging):
+def test_a_deadline_holds_against_a_server_that_hangs(hanging, monkeypatch):
+    monkeypatch.setattr(ratings, "LAST_LOOK", 0.5)
+
     async def scenario():
         given_up = asyncio.create_task(first_event(waiting_for(conn_id="hanging", deadline=time.time() + 0.5)))
         assert await given_up == {"status": "timeout"}
@@ -213,6 +230,40 @@ def test_sensors_of_one_window_share_their_requests_whatever_they_wait_for(serve
     asyncio.run(scenario())
 
 
+def test_a_shared_poll_is_nobodys_task(server, monkeypatch):
+    """What Airflow tells a trigger's task by context variables, such as whose log a line is for."""
+    whose, seen = ContextVar("whose", default="nobody's"), set()
+    look = shared_polls._look
+
+    async def spied(what):
+        seen.add(whose.get())
+        return await look(what)
+
+    async def scenario():
+        whose.set("the first member's")
+        assert await first_event(waiting_for()) == FOUND_ONE
+
+    monkeypatch.setattr(shared_polls, "_look", spied)
+    server.add("2000-11-20")
+    asyncio.run(scenario())
+    assert seen == {"nobody's"}
+
+
+def test_clients_are_made_outside_the_event_loop(server, monkeypatch):
+    """It takes a while: modules and certificates are loaded."""
+    make, threads = connection.client_from_connection, set()
+
+    def spied(*arguments, **options):
+        threads.add(threading.get_ident())
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(connection, "client_from_connection", spied)
+    server.add("2000-11-20")
+    assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
+    assert threads
+    assert threading.get_ident() not in threads
+
+
 def test_a_poll_ends_with_its_last_trigger_and_begins_anew_with_the_next(server):
     async def scenario():
         first, second = (asyncio.create_task(first_event(waiting_for())) for _ in range(2))
@@ -235,6 +286,18 @@ def test_what_airflow_keeps_of_it_makes_it_again_and_holds_no_secret(server):
     assert path == "airflow_movielens.triggers.MovielensRatingsTrigger"
     assert again.serialize() == (path, arguments)
     assert set(arguments) == {*DAY, "conn_id", "min_ratings", "poll_interval", "deadline", "silent_fail"}
+
+
+@pytest.mark.airflow("3.3")
+def test_the_connection_is_read_asynchronously(server, monkeypatch):
+    from airflow.sdk import BaseHook
+
+    def block(conn_id):
+        raise AssertionError("this takes a thread, which all triggers share, for as long as a secrets backend wants")
+
+    monkeypatch.setattr(BaseHook, "get_connection", block)
+    server.add("2000-11-20")
+    assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
 
 
 def test_before_airflow_3_3_2_the_connection_is_read_in_a_thread(server, monkeypatch):

@@ -126,7 +126,11 @@ def test_days_that_are_over_are_told_once_each(dags, caplog):
 
 
 @pytest.mark.airflow("3.3")
-@pytest.mark.parametrize("events", [[], [change(TODAY)], [change(other_days=True)]], ids=["none", "today", "others"])
+@pytest.mark.parametrize(
+    "events",
+    [[], [change(TODAY)], [change(other_days=True)], [SimpleNamespace(extra={"from_rest_api": True})]],
+    ids=["none", "today", "others", "made by hand"],
+)
 def test_where_no_day_that_is_over_has_changed_nothing_is_told(dags, events):
     from airflow.sdk.exceptions import AirflowSkipException
 

@@ -62,6 +62,7 @@ class Store:
 
     def __init__(self):
         self.values = {}
+        self.writes = 0
         self.fault = None
 
     async def aget(self, key):
@@ -72,4 +73,5 @@ class Store:
     async def aset(self, key, value):
         if self.fault:
             raise self.fault
+        self.writes += 1
         self.values[key] = json.loads(json.dumps(value))

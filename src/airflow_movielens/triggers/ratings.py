@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 DOUBTS = 3
 """How many failures in a row to wait out before an unreadable answer is believed, as the retries of a worker do."""
+LAST_LOOK = 15.0
+"""How many seconds the look may take that is begun at the deadline."""
 
 
 class MovielensRatingsTrigger(BaseTrigger):
@@ -32,7 +36,7 @@ class MovielensRatingsTrigger(BaseTrigger):
         min_ratings: How many ratings to wait for.
         poll_interval: Seconds between two requests, longer while the API is in trouble. Triggers of one window and
             interval share their requests.
-        deadline: When to give up, in Unix seconds; None for never.
+        deadline: When to look for the last time, in Unix seconds; None for never.
         silent_fail: Whether to wait out every other error too, instead of failing.
     """
 
@@ -72,7 +76,7 @@ class MovielensRatingsTrigger(BaseTrigger):
             async with asyncio.timeout(None if math.isinf(seconds) else seconds):
                 payload = await self._wait()
         except TimeoutError:
-            payload = {"status": "timeout"}
+            payload = await self._look_once_more()
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
@@ -81,6 +85,15 @@ class MovielensRatingsTrigger(BaseTrigger):
                 payload = self._judge(await poll.next())
                 if payload is not None:
                     return payload
+
+    async def _look_once_more(self) -> dict[str, Any]:
+        """Look when the time is over, as a sensor in a worker does; those whose time ends together share it."""
+        with suppress(TimeoutError), joined(replace(self.poll, interval=0.0)) as poll:
+            async with asyncio.timeout(LAST_LOOK):
+                payload = self._judge(await poll.next())
+            if payload is not None:
+                return payload
+        return {"status": "timeout"}
 
     def _judge(self, look: Look) -> dict[str, Any] | None:
         error = look.error

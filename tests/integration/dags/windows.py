@@ -63,6 +63,12 @@ for mode, arguments in MODES.items():
                 **more,
             )
 
+for ending in ("skip", "never"):
+    with DAG(dag_id=f"sensor_patient_{ending}", start_date=datetime(2000, 1, 1), schedule=DAY):
+        MovielensRatingsSensor(
+            task_id="wait", timeout=600, retries=3, retry_delay=timedelta(0), deferrable=True, **ENDINGS[ending]
+        )
+
 with DAG(dag_id="sensor_min_ratings", start_date=datetime(2000, 1, 1), schedule=DAY):
     MovielensRatingsSensor(task_id="wait_1475", min_ratings=1475, timeout=0.1, poke_interval=0.1)
     MovielensRatingsSensor(task_id="wait_1476", min_ratings=1476, timeout=0.1, poke_interval=0.1, soft_fail=True)
