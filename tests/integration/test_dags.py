@@ -194,8 +194,7 @@ def test_what_goes_wrong_only_in_the_triggerer_ends_as_in_a_worker(run_day, conn
 
 
 def test_what_a_sensor_asks_of_the_triggerer_is_plain_and_ends_with_its_timeout():
-    from airflow.sdk.exceptions import TaskDeferred
-
+    from airflow_movielens.failures import airflow_exceptions
     from airflow_movielens.sensors import MovielensRatingsSensor
 
     window = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
@@ -208,7 +207,7 @@ def test_what_a_sensor_asks_of_the_triggerer_is_plain_and_ends_with_its_timeout(
         **window,
     )
     deadline = time.time() + 500
-    with pytest.raises(TaskDeferred) as deferred:
+    with pytest.raises(airflow_exceptions().TaskDeferred) as deferred:
         sensor._wait_in_triggerer({}, deadline)
     # Longer than the trigger waits: it looks once more at the deadline.
     assert timedelta(seconds=500) < deferred.value.timeout <= timedelta(seconds=530)
