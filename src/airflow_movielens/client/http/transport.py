@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from contextlib import contextmanager
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -127,7 +126,7 @@ class Transport:
                 if response.status != HTTPStatus.OK:
                     words = shortened(self._sender.secrets.hide(read_words(response)))
                     request.check(exchange)
-                    raise error_of_status(response.status, response.headers, replace(exchange, server_said=words))
+                    raise error_of_status(response.status, response.headers, exchange._replace(server_said=words))
                 yield _Arriving(response, exchange, request, url)
             finally:
                 # One that was read to its end has given its connection back before.
