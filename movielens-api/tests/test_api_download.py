@@ -1,8 +1,10 @@
 """Datasets downloaded from a server that may do anything. All ratings here are invented."""
 
+import dataclasses
 import datetime
 import hashlib
 import http.server
+import os
 import ssl
 import threading
 import zipfile
@@ -32,7 +34,7 @@ class Mirror:
     md5: str = "MD5 ({name}.zip) = {md5}\n"
     cut_after: list[int] = field(default_factory=list)
     ranges: bool = True
-    announced: int | None = None
+    announced: int | str | None = None
     status: int = 200
     url: str = ""
     asked: list[tuple[str, str | None]] = field(default_factory=list)
@@ -112,7 +114,7 @@ def test_downloaded_once_and_checked(options: Options, mirror: Mirror, said: lis
     for _ in range(2):
         assert len(datasets.load(NAME, options).ratings) == 3
     assert [path for path, _ in mirror.asked] == [f"/movielens/{NAME}.zip.md5", f"/movielens/{NAME}.zip"]
-    assert kept(options) == {f"{NAME}.zip"}
+    assert kept(options) == {f"{NAME}.zip", f"{NAME}.zip.verified"}
     assert said[0].startswith(f"downloading {mirror.url}/{NAME}.zip, 0.2 MB")
     assert "100% downloaded" in said
     assert said.count(named.LICENCE) == 1
@@ -132,7 +134,7 @@ def test_the_next_start_continues(options: Options, mirror: Mirror) -> None:
     assert kept(options) == {f"{NAME}.zip.part"}
     assert len(datasets.load(NAME, options).ratings) == 3
     assert mirror.asked[-1] == (f"/movielens/{NAME}.zip", "bytes=1000-")
-    assert kept(options) == {f"{NAME}.zip"}
+    assert kept(options) == {f"{NAME}.zip", f"{NAME}.zip.verified"}
 
 
 def test_a_server_without_ranges_starts_over(options: Options, mirror: Mirror) -> None:
@@ -187,14 +189,98 @@ def test_no_server(tmp_path: Path, address: str) -> None:
         datasets.load(NAME, Options(tmp_path / "data", downloads=address))
     message = str(caught.value)
     assert message.startswith(f"cannot reach {address}/{NAME}.zip.md5: ")
-    assert f"put it at {tmp_path}/data/downloads/{NAME}.zip" in message
+    assert message.endswith("ml-latest-small.zip downloaded in any other way will do: give --dataset its path")
     assert caught.value.exit_code == 75
+    with pytest.raises(DownloadError, match=f"put it at {tmp_path}/data/downloads/ml-25m.zip, or give --dataset"):
+        datasets.load("ml-25m", Options(tmp_path / "data", downloads=address))
 
 
-@pytest.mark.parametrize("address", ["file:///etc", "ftp://example.org", "example.org"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///etc",
+        "ftp://example.org",
+        "example.org",
+        "http://",
+        "http://[x",
+        "http://h:port",
+        "http://h/a b",
+        "http://h?x",
+    ],
+)
 def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
     with pytest.raises(StartupError, match="MOVIELENS_API_DOWNLOADS is no http or https address"):
         datasets.load(NAME, Options(tmp_path, downloads=address))
+
+
+def test_an_address_with_a_password_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="holds a user or a password") as caught:
+        datasets.load(NAME, Options(tmp_path, downloads="https://me:secret@example.org"))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_length_that_is_none(options: Options, mirror: Mirror) -> None:
+    mirror.announced = "many"
+    assert len(datasets.load(NAME, options).ratings) == 3
+
+
+def put_by_hand(options: Options, name: str, content: bytes) -> Path:
+    path = options.data_dir / "downloads" / f"{name}.zip"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "record", ["", "{}", "[]", "null", "x", '{"md5": 1}', '{"md5": "{md5}"}', '{"md5": "{md5}", "state": []}']
+)
+def test_a_zip_put_there_is_verified(options: Options, mirror: Mirror, record: str) -> None:
+    path = put_by_hand(options, "ml-25m", mirror.content)
+    found, expected = hashlib.md5(mirror.content).hexdigest(), named.MD5["ml-25m"]
+    path.with_name("ml-25m.zip.verified").write_text(record.replace("{md5}", str(expected)))
+    with pytest.raises(DamagedDatasetError) as caught:
+        datasets.load("ml-25m", options)
+    assert str(caught.value).startswith(
+        f"{path} has the MD5 checksum {found}, and GroupLens publishes {expected}: delete"
+    )
+    assert path.read_bytes() == mirror.content
+    assert not mirror.asked
+
+
+def test_a_verified_zip_is_read_once_until_it_is_touched(
+    options: Options, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(named.MD5, "ml-25m", hashlib.md5(mirror.content).hexdigest())
+    path = put_by_hand(options, "ml-25m", mirror.content)
+    digested: list[object] = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *given: digested.append(given) or digest(*given))
+    for _ in range(3):
+        assert len(datasets.load("ml-25m", options).ratings) == 3
+    assert len(digested) == 1
+    # The same size, time and inode: only the time when the inode changed is another one.
+    before = path.stat()
+    path.write_bytes(mirror.content[:-1] + b"x")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(DamagedDatasetError, match="has the MD5 checksum"):
+        datasets.load("ml-25m", options)
+    path.unlink()
+    assert len(datasets.load("ml-25m", options).ratings) == 3
+    assert [asked for asked, _ in mirror.asked] == ["/movielens/ml-25m.zip"]
+
+
+def test_what_changes_is_verified_by_its_record_or_by_what_is_published(options: Options, mirror: Mirror) -> None:
+    path = put_by_hand(options, NAME, mirror.content)
+    offline = dataclasses.replace(options, downloads="http://127.0.0.1:1")
+    with pytest.raises(DownloadError, match=rf"{path} cannot be verified: cannot reach .* give --dataset that path$"):
+        datasets.load(NAME, offline)
+    assert len(datasets.load(NAME, options).ratings) == 3
+    # Restored from a backup, it has other times, but the checksum that it had when it was verified.
+    os.utime(path)
+    assert len(datasets.load(NAME, offline).ratings) == 3
+    path.write_bytes(mirror.content + b"x")
+    with pytest.raises(DamagedDatasetError, match="has the MD5 checksum"):
+        datasets.load(NAME, options)
 
 
 def test_no_room(options: Options, mirror: Mirror) -> None:

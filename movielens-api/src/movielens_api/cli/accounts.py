@@ -3,8 +3,9 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from movielens_api.cli import paths
 
 if TYPE_CHECKING:
     from movielens_api.auth.users_file import UsersFile
@@ -22,7 +23,7 @@ def command(
     parser = commands.add_parser(name, help=description[0].lower() + description[1:-1], description=description)
     parser.set_defaults(run=run)
     parser.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="as for `serve` (default: the user's data directory)"
+        "--data-dir", type=paths.folder, metavar="DIR", help="as for `serve` (default: the user's data directory)"
     )
     return parser
 

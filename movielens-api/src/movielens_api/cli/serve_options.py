@@ -5,6 +5,8 @@ import os
 import re
 from datetime import date
 
+from movielens_api.cli import paths
+
 
 def add_to(parser: argparse.ArgumentParser) -> None:
     """Add the options to the parser of the subcommand."""
@@ -18,6 +20,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def _add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset",
+        type=paths.path,
         default="sample",
         metavar="NAME|PATH",
         help="sample, ml-latest-small, ml-25m, ml-32m, synthetic:N, or a folder or zip with GroupLens' ratings.csv and "
@@ -25,6 +28,7 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data-dir",
+        type=paths.path,
         metavar="DIR",
         help="where posted ratings, users, downloads, the binary cache and quarantined rows are kept "
         "(default: the user's data directory, and the user's cache directory for what comes back)",
@@ -81,12 +85,18 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
         "--workers", type=_workers, default=1, metavar="N", help="how many processes answer (default: 1)"
     )
     parser.add_argument(
-        "--tls-certificate", metavar="FILE", help="speak TLS with this certificate and its chain, in PEM"
+        "--tls-certificate",
+        type=paths.path,
+        metavar="FILE",
+        help="speak TLS with this certificate and its chain, in PEM",
     )
-    parser.add_argument("--tls-key", metavar="FILE", help="the key of the certificate, in PEM")
-    parser.add_argument("--tls-key-password-file", metavar="FILE", help="the password of the key, if it has one")
+    parser.add_argument("--tls-key", type=paths.path, metavar="FILE", help="the key of the certificate, in PEM")
+    parser.add_argument(
+        "--tls-key-password-file", type=paths.path, metavar="FILE", help="the password of the key, if it has one"
+    )
     parser.add_argument(
         "--access-log",
+        type=paths.path,
         default="-",
         metavar="FILE",
         help="a line of JSON per request goes there; - is standard error, /dev/null nowhere (default: -)",

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import http.client
+import re
 import shutil
 import ssl
 import sys
@@ -93,9 +94,10 @@ def _continue(url: str, file: BufferedRandom, tell: Callable[[str], None]) -> No
         if answer.status != PARTIAL:
             have = 0
             file.truncate(0)
-        rest = answer.headers.get("Content-Length")
-        total = have + int(rest) if rest else None
-        _refuse_without_room(file, int(rest or 0))
+        announced = answer.headers.get("Content-Length", "")
+        rest = int(announced) if re.fullmatch(r"[0-9]{1,18}", announced) else 0
+        total = have + rest if rest else None
+        _refuse_without_room(file, rest)
         tell(f"downloading {url}{_sizes(have, total)}")
         file.seek(have)
         for got in _copy(answer, file, have):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from movielens_api.datasets.download import download, fetch_text
 from movielens_api.datasets.options import DOWNLOADS_VARIABLE, Options
+from movielens_api.datasets.verified import remember, verify
 from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
 
 # What GroupLens publishes beside the files that never change; ml-latest-small changes, so its checksum is fetched.
@@ -21,7 +22,7 @@ LICENCE = (
 
 
 def fetch(name: str, options: Options) -> Path:
-    """Return the dataset's zip, which is downloaded the first time.
+    """Return the dataset's zip, which is downloaded the first time. Whoever put it there, its checksum is verified.
 
     Args:
         name: one of `MD5`.
@@ -33,20 +34,37 @@ def fetch(name: str, options: Options) -> Path:
         StartupError: it cannot be written, or the address to download from is no such address.
     """
     target = options.data_dir / "downloads" / f"{name}.zip"
-    if target.is_file():
-        return target
-    url = f"{_checked(options.downloads)}/{name}.zip"
-    by_hand = f"; {name}.zip downloaded in any other way will do: put it at {target}, or give --dataset its path"
-    try:
-        download(url, target, MD5[name] or _published(url), options.tell)
-    except DownloadError as error:
-        raise DownloadError(f"{error}{by_hand}") from error
-    options.tell(LICENCE)
+    if not target.is_file():
+        _download(name, target, options)
+        options.tell(LICENCE)
+    verify(target, MD5[name], lambda: _published_of(target, options))
     return target
 
 
+def _download(name: str, target: Path, options: Options) -> None:
+    url = f"{_checked(options.downloads)}/{name}.zip"
+    # Without a known checksum, a file that is put there could not be verified.
+    place = f"put it at {target}, or " if MD5[name] else ""
+    by_hand = f"; {name}.zip downloaded in any other way will do: {place}give --dataset its path"
+    try:
+        md5 = MD5[name] or _published(url)
+        download(url, target, md5, options.tell)
+    except DownloadError as error:
+        raise DownloadError(f"{error}{by_hand}") from error
+    remember(target, md5)
+
+
+def _published_of(target: Path, options: Options) -> str:
+    try:
+        return _published(f"{_checked(options.downloads)}/{target.name}")
+    except DownloadError as error:
+        raise DownloadError(
+            f"{target} cannot be verified: {error}; to load it as it is, move it elsewhere and give --dataset that path"
+        ) from error
+
+
 def _published(url: str) -> str:
-    # GroupLens writes it behind the name of the file or before it.
+    # GroupLens writes it after the name of the file or before it.
     text = fetch_text(f"{url}.md5")
     found = re.search(r"\b[0-9a-f]{32}\b", text, re.IGNORECASE)
     if not found:
@@ -55,7 +73,15 @@ def _published(url: str) -> str:
 
 
 def _checked(address: str) -> str:
-    parts = urllib.parse.urlsplit(address)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    try:
+        parts = urllib.parse.urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if "@" in address:
+        raise StartupError(
+            f"{DOWNLOADS_VARIABLE} holds a user or a password, which downloads do not send: leave it out"
+        )
+    if not usable or re.search(r"[\s?#]", address):
         raise StartupError(f"{DOWNLOADS_VARIABLE} is no http or https address: {address!r}")
     return address.rstrip("/")

@@ -6,18 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from movielens_api import folders
+
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 DOWNLOADS_VARIABLE = "MOVIELENS_API_DOWNLOADS"
 MAX_DAMAGED = 0.001
 
 
 def default_data_dir(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Return where this platform keeps what a program can fetch or compute again."""
+    """Return where this platform keeps what a program can fetch or compute again.
+
+    Raises:
+        StartupError: it depends on the home directory, and there is none.
+    """
     if platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "movielens-api"
+        return folders.home() / "Library" / "Caches" / "movielens-api"
     # The standard of these variables says that a relative path is to be ignored.
     given = Path(environ.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else Path.home() / ".cache") / "movielens-api"
+    return (given if given.is_absolute() else folders.home() / ".cache") / "movielens-api"
 
 
 def default_downloads(environ: Mapping[str, str] = os.environ) -> str:
