@@ -170,8 +170,9 @@ def test_pieces_of_any_size_find_the_same_as_looking_at_each_line(piece: int, se
         for line in range(1, 60)
     ]
     text = HEADER + "\n".join(lines) + chance.choice(["", "\n"])
-    ratings, damage = ratings_file.read(io.BytesIO(text.encode()), "here", piece)
-    lines = lines if text.endswith("\n") or lines[-1] else lines[:-1]
+    ratings, damage = ratings_file.read(io.BytesIO(text.encode()), "here", piece=piece)
+    while not lines[-1]:
+        lines.pop()
     numbered = list(enumerate(lines, 2))
     assert damage.total == len(lines)
     assert damage.rows.select("line", "row").rows() == [(n, line) for n, line in numbered if line in bad]

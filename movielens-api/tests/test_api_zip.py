@@ -1,5 +1,6 @@
 """Zips in GroupLens' format, whole and damaged. All ratings here are invented."""
 
+import random
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,12 +55,12 @@ def test_damaged_rows_in_a_zip_are_set_aside(folder: Path, target: Path, tmp_pat
     assert f"{target}, ratings.csv: 1 of 2 rows" in said[0]
 
 
-@pytest.mark.parametrize("inside", ["a/b/", "ratings/"])
-def test_a_zip_without_the_files(folder: Path, target: Path, inside: str) -> None:
+@pytest.mark.parametrize(("inside", "missing"), [("a/b/", "ratings"), ("ratings/", "movies")])
+def test_a_zip_without_the_files(folder: Path, target: Path, inside: str, missing: str) -> None:
     (folder / "movies.csv").rename(folder / "others.csv")
     with zipfile.ZipFile(target, "w") as archive:
         archive.write(folder / "ratings.csv", f"{inside}ratings.csv")
-    with pytest.raises(StartupError, match=r"ml\.zip has no movies\.csv: a dataset is a zip of one folder"):
+    with pytest.raises(StartupError, match=rf"ml\.zip has no {missing}\.csv: a dataset is a zip of one folder"):
         datasets.load(str(target))
 
 
@@ -89,3 +90,61 @@ def test_what_is_no_zip(target: Path) -> None:
     target.write_text("userId,movieId")
     with pytest.raises(DamagedDatasetError, match=r"ml\.zip.* cannot be unpacked: File is not a zip file"):
         datasets.load(str(target))
+
+
+UNREADABLE = {
+    "a password": (0x1, zipfile.ZIP_DEFLATED, "password required"),
+    "Deflate64": (0, 9, "compression .* not supported|compression type 9 .deflate64"),
+    "Zstandard": (0, 93, "not supported|compression type 93"),
+    "no such method": (0, 99, "not supported|compression type 99"),
+    "patched data": (0x20, zipfile.ZIP_DEFLATED, "patched data"),
+    "strong encryption": (0x40, zipfile.ZIP_DEFLATED, "strong encryption"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_zips_that_python_cannot_unpack(folder: Path, target: Path, name: str) -> None:
+    flags, method, message = UNREADABLE[name]
+    pack(folder, target, "ml/")
+    content = bytearray(target.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        start = content.find(signature)
+        while start >= 0:
+            content[start + place] |= flags
+            content[start + place + 2 : start + place + 4] = method.to_bytes(2, "little")
+            start = content.find(signature, start + 4)
+    target.write_bytes(content)
+    with pytest.raises(DamagedDatasetError, match=rf"ml\.zip, movies\.csv cannot be unpacked: .*({message})") as caught:
+        datasets.load(str(target))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("seed", range(3))
+def test_zips_damaged_at_many_places(folder: Path, target: Path, packing: int, seed: int) -> None:
+    chance = random.Random(seed)
+    rows = "".join(f"{user},{chance.randint(1, 99)},3.5,{chance.randint(1, 9**9)}\n" for user in range(1, 300))
+    (folder / "ratings.csv").write_text(f"userId,movieId,rating,timestamp\n{rows}")
+    pack(folder, target, "ml/", packing=packing)
+    whole = target.read_bytes()
+    expected = datasets.load(str(target)).ratings.window()
+    for _ in range(150):
+        target.write_bytes(damaged(whole, chance))
+        with suppress_named(str(target)):
+            assert datasets.load(str(target)).ratings.window().equals(expected)
+
+
+def damaged(whole: bytes, chance: random.Random) -> bytes:
+    content, place = bytearray(whole), chance.randrange(len(whole))
+    kind = chance.randrange(5)
+    if kind == 0:
+        content[place] ^= 1 << chance.randrange(8)
+    elif kind == 1:
+        content[place : place + 4] = chance.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f"])
+    elif kind == 2:
+        del content[place : place + chance.randrange(1, 50)]
+    elif kind == 3:
+        content[place:place] = chance.randbytes(chance.randrange(1, 50))
+    else:
+        del content[place:]
+    return bytes(content)

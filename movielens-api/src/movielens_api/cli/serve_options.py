@@ -23,8 +23,8 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
         type=paths.path,
         default="sample",
         metavar="NAME|PATH",
-        help="sample, ml-latest-small, ml-25m, ml-32m, synthetic:N, or a folder or zip with GroupLens' ratings.csv and "
-        "movies.csv (default: sample)",
+        help="sample, ml-latest-small, ml-25m, ml-32m, synthetic:N, or a folder or zip with the files of any MovieLens "
+        "release (default: sample)",
     )
     parser.add_argument(
         "--data-dir",

@@ -1,11 +1,12 @@
 """Where ratings come from: a dataset by its name, or files in GroupLens' format."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from movielens_api.catalogue import Catalogue
-from movielens_api.datasets import grouplens, named, sample, synthetic
+from movielens_api.datasets import grouplens, layouts, named, sample, synthetic
 from movielens_api.datasets.binary_cache import BinaryCache
 from movielens_api.datasets.damage import Damage
 from movielens_api.datasets.naming import file_name
@@ -21,8 +22,8 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
     """Load a dataset into memory.
 
     Args:
-        dataset: one of `NAMES`, `synthetic:N` or `synthetic:N:SEED`, or the path of a folder or a zip with
-            `ratings.csv` and `movies.csv`.
+        dataset: one of `NAMES`, `synthetic:N` or `synthetic:N:SEED`, or the path of a folder or a zip with the files
+            of one of the `layouts`.
         options: where files are kept, how much damage is borne, who hears of it.
 
     Raises:
@@ -52,21 +53,30 @@ def kept_as(dataset: str) -> str:
 
 
 def _source(dataset: str, options: Options) -> Source:
-    if dataset in named.MD5:
-        return ZipSource(named.fetch(dataset, options))
     path = Path(dataset)
-    if path.is_dir():
+    if dataset in named.MD5:
+        if os.path.lexists(path):
+            options.tell(f"{dataset} is downloaded; for what is here under this name, write --dataset ./{dataset}")
+        return ZipSource(named.fetch(dataset, options))
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise StartupError(f"cannot read {dataset}: {error.strerror or error}") from error
+    if is_folder:
         return FolderSource(path)
-    if path.suffix == ".zip" and path.is_file():
+    if is_file and path.suffix.casefold() == ".zip":
         return ZipSource(path)
+    if is_file:
+        raise StartupError(f"{path} is a single file: give --dataset the folder with ratings and movies, or its zip")
     names = ", ".join([*NAMES, "synthetic:N"])
     raise StartupError(f"unknown dataset {dataset!r}: neither one of the names ({names}) nor a folder nor a zip")
 
 
 def _load_files(source: Source, name: str, options: Options) -> Catalogue:
     kept_as = file_name(source.path)
-    cache = BinaryCache(options.data_dir, kept_as, source.state())
-    catalogue, damage = _kept(cache, name, lambda: grouplens.load(source, name, options.max_damaged), options)
+    files = layouts.find(source)
+    cache = BinaryCache(options.data_dir, kept_as, source.state(files.names))
+    catalogue, damage = _kept(cache, name, lambda: grouplens.load(source, files, name, options.max_damaged), options)
     quarantine = options.data_dir / "quarantine" / f"{kept_as}-ratings.csv"
     if damage and damage.rows.height:
         damage.refuse_above(options.max_damaged)

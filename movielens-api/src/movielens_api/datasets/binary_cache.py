@@ -16,7 +16,8 @@ from movielens_api.catalogue import Catalogue
 from movielens_api.datasets.damage import Damage
 from movielens_api.datasets.naming import digest
 
-FORMAT = 2
+# Another number for other files, and for other rules of what they are parsed from.
+FORMAT = 3
 LENGTH_OF_KEY = 16
 MANIFEST, RATINGS, MOVIES, DAMAGED = "manifest.json", "ratings", "movies.arrow", "damaged.arrow"
 

@@ -29,11 +29,13 @@ class Damage:
     rows: pl.DataFrame
 
     def refuse_above(self, share: float) -> None:
-        """Raise if more than a share of all rows is damaged.
+        """Raise if more than a share of all rows is damaged, or all of them: that is a fault of the file.
 
         Raises:
             DamagedDatasetError: it is; the message names the first damaged lines.
         """
+        if self.rows.height == self.total > 0:
+            raise DamagedDatasetError(f"{self.place}: none of {self.total:,} rows is a rating: {self._examples()}")
         if self.rows.height > share * self.total:
             raise DamagedDatasetError(
                 f"{self.place}: {self.rows.height:,} of {self.total:,} rows are damaged, "

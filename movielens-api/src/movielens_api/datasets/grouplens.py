@@ -1,54 +1,72 @@
-"""GroupLens' format: `ratings.csv` and `movies.csv` as in the MovieLens downloads."""
+"""GroupLens' releases: ratings and movies as in the MovieLens downloads, old and new."""
 
 import polars as pl
 
 from movielens_api.catalogue import Catalogue
-from movielens_api.datasets import ratings_file
-from movielens_api.datasets.csv_file import read_csv
+from movielens_api.datasets import layouts, movies_file, ratings_file, text
 from movielens_api.datasets.damage import Damage
-from movielens_api.datasets.rules import Rule
-from movielens_api.datasets.source import MOVIES, RATINGS, Source
+from movielens_api.datasets.layouts import Files
+from movielens_api.datasets.ratings_file import RatingsForm
+from movielens_api.datasets.source import Source
 from movielens_api.errors import DamagedDatasetError
 
-MOVIES_FILE_SCHEMA: dict[str, type[pl.DataType]] = {"movieId": pl.Int32, "title": pl.String, "genres": pl.String}
-MOVIE_RULES = (
-    Rule("movieId", "a whole number from 1", pl.col("movieId") >= 1),
-    Rule("title", "a title", pl.col("title").is_not_null()),
-    Rule("genres", "genres separated by |", pl.col("genres").is_not_null()),
-    Rule("movieId", "one line per movie", pl.col("movieId").is_first_distinct()),
-)
+SEPARATORS = {layouts.DAT: "::", layouts.HUNDRED_K: "\t"}
 # As the sample was made: only a year of four digits at the very end counts, so "Stranger Things" has none.
-TITLE_AND_YEAR = r"^(?<title>.*) \((?<year>\d{4})\)\s*$"
+TITLE_AND_YEAR = r"^(?<title>.*) \((?<year>[0-9]{4})\)\s*$"
 
 
-def load(source: Source, name: str, max_damaged: float) -> tuple[Catalogue, Damage]:
+def load(source: Source, files: Files, name: str, max_damaged: float) -> tuple[Catalogue, Damage]:
     """Load ratings and movies, and the damaged rows of the ratings.
 
     Args:
-        source: the files.
+        source: where the files are.
+        files: which files.
         name: what the dataset is called in messages.
         max_damaged: the share of damaged ratings up to which the rest is loaded.
 
     Raises:
-        StartupError: a file is missing or may not be read.
+        StartupError: a file may not be read.
         DamagedDatasetError: a file breaks the format; the message names file, line and what was expected.
     """
     # The small file first: what is wrong with it shows at once.
-    with source.open(MOVIES) as file:
-        movies = read_csv(file.read(), source.place(MOVIES), MOVIES_FILE_SCHEMA, MOVIE_RULES)
-    with source.open(RATINGS) as file:
-        ratings, damage = ratings_file.read(file, source.place(RATINGS))
+    movies = _movies(source, files).with_columns(**_title_and_year())
+    written = _ratings_form(source, files)
+    place = source.place(files.ratings)
+    with source.open(files.ratings) as file:
+        ratings, damage = ratings_file.read(file, place, written)
     damage.refuse_above(max_damaged)
-    movies = movies.with_columns(**_title_and_year())
     try:
         return Catalogue(name, ratings, movies), damage
     except ValueError:
-        ratings, damage = ratings_file.without_repeats(ratings, damage)
+        ratings, damage = ratings_file.without_repeats(ratings, damage, written.rows.first_line)
     damage.refuse_above(max_damaged)
     try:
         return Catalogue(name, ratings, movies), damage
     except ValueError as error:
-        raise DamagedDatasetError(f"{source.place(RATINGS)}: {error}") from error
+        raise DamagedDatasetError(f"{place}: {error}") from error
+
+
+def _movies(source: Source, files: Files) -> pl.DataFrame:
+    place = source.place(files.movies)
+    if files.layout == layouts.CSV:
+        return movies_file.read_csv(_text(source, files.movies), place)
+    # GroupLens wrote its first releases in Latin-1.
+    content = _text(source, files.movies, latin1=True)
+    if files.genres is None:
+        return movies_file.read_dat(content, place)
+    genres = movies_file.read_genres(_text(source, files.genres), source.place(files.genres))
+    return movies_file.read_items(content, genres, place)
+
+
+def _text(source: Source, name: str, *, latin1: bool = False) -> str:
+    with source.open(name) as file:
+        return text.decode(file.read(), source.place(name), latin1=latin1)
+
+
+def _ratings_form(source: Source, files: Files) -> RatingsForm:
+    with source.open(files.ratings) as file:
+        head = file.read(ratings_file.HEAD)
+    return ratings_file.recognize(head, source.place(files.ratings), SEPARATORS.get(files.layout))
 
 
 def _title_and_year() -> dict[str, pl.Expr]:

@@ -1,23 +1,26 @@
-"""Read `ratings.csv` piece by piece: a good piece at full speed, a damaged one line by line.
+"""Read the file of the ratings piece by piece: a good piece at full speed, a damaged one line by line.
 
 The file is cut after line ends, so nothing in one line, such as a quote that never closes, can swallow the next.
 """
 
 import csv
+import io
+import re
 from collections.abc import Iterator
-from typing import IO
+from dataclasses import dataclass
 
 import polars as pl
 
-from movielens_api.datasets import damage
+from movielens_api.datasets import damage, form, text
 from movielens_api.datasets.damage import Damage
+from movielens_api.datasets.form import Form
 from movielens_api.datasets.rules import Rule
-from movielens_api.errors import DamagedDatasetError
+from movielens_api.datasets.source import Readable
 from movielens_api.ratings_table import ORDER, SCHEMA
 
 PIECE = 1 << 25
-LONGEST_HEADER = 1 << 12
-FIRST_LINE = 2
+HEAD = 1 << 16
+COLUMNS = tuple(SCHEMA)
 YEAR_10000 = 253_402_300_800
 RULES = (
     Rule("userId", "a whole number from 1", pl.col("userId") >= 1),
@@ -27,28 +30,77 @@ RULES = (
     ),
     Rule("timestamp", "Unix seconds from 1970 to 9999", pl.col("timestamp").is_between(0, YEAR_10000, closed="left")),
 )
-FIELDS = pl.col("row").str.count_matches(",", literal=True) + 1
-QUOTED_FIELD = r'(^|,)"([^",]*)"'
+# As double precision knows them, so that 3.50000001 is no 3.5.
+PARSED: dict[str, type[pl.DataType]] = {**SCHEMA, "rating": pl.Float64}
+# Kaggle's ml-20m has such timestamps; GroupLens' times are in UTC, and so are these.
+DATE_AND_TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-5][0-9](Z|\\+00:00)?"
 
 
-def read(file: IO[bytes], place: str, piece: int = PIECE) -> tuple[pl.DataFrame, Damage]:
+@dataclass(frozen=True)
+class RatingsForm:
+    """How a file of ratings is written.
+
+    Attributes:
+        rows: columns, separator, first line.
+        is_plain: it is UTF-8 with line feeds, so pieces of it can be parsed as they are.
+        is_dated: timestamps are written as date and time.
+    """
+
+    rows: Form
+    is_plain: bool = True
+    is_dated: bool = False
+
+
+PLAIN = RatingsForm(Form(COLUMNS, ",", 2))
+
+
+def recognize(head: bytes, place: str, separator: str | None = None) -> RatingsForm:
+    """Recognize how a file is written.
+
+    Args:
+        head: its first `HEAD` bytes.
+        place: the file, as messages name it.
+        separator: what separates the columns of a file without a header; None for CSV.
+
+    Raises:
+        DamagedDatasetError: it is CSV, and has no header with the columns of ratings.
+    """
+    encoding, mark = text.encoding(head)
+    readable = head[mark:].decode(encoding, errors="replace")
+    has_line_feeds = "\n" in readable or "\r" not in readable
+    lines = [line.removesuffix("\r") for line in readable.split("\n" if has_line_feeds else "\r", 3)]
+    rows = Form(COLUMNS, separator) if separator else form.of_csv(lines[:2], place, COLUMNS)
+    first = lines[rows.first_line - 1] if len(lines) >= rows.first_line else ""
+    is_plain = encoding == "utf-8" and has_line_feeds and not (mark and rows.first_line == 1)
+    return RatingsForm(rows, is_plain, is_dated=bool(re.search(rf"[^0-9]{DATE_AND_TIME}", first, re.ASCII)))
+
+
+def read(
+    file: Readable, place: str, written: RatingsForm = PLAIN, *, piece: int = PIECE
+) -> tuple[pl.DataFrame, Damage]:
     """Read the good rows, in the order of the file, and the damaged ones.
 
     Args:
         file: the file.
         place: the file, as messages name it.
+        written: how it is written.
         piece: how many bytes to parse at once.
 
     Raises:
-        DamagedDatasetError: the first line is not the header of such a file.
+        DamagedDatasetError: its text is not in its encoding.
     """
-    _skip_header(file, place)
+    if not written.is_plain:
+        # Such files are rare, so these are read as a whole.
+        file = io.BytesIO(text.decode(file.read(), place).encode())
+    first_line = written.rows.first_line
+    for _ in range(first_line - 1):
+        file.readline()
     good, damaged = [pl.DataFrame(schema=SCHEMA)], [pl.DataFrame(schema=damage.SCHEMA)]
     total = 0
     for content in _pieces(file, piece):
-        rows = _parse_undamaged(content)
+        rows = _parse_undamaged(content, written)
         if rows is None:
-            rows, bad = _parse_lines(content, FIRST_LINE + total)
+            rows, bad = _parse_lines(content, written, first_line + total)
             damaged.append(bad)
             total += bad.height
         good.append(rows)
@@ -56,15 +108,16 @@ def read(file: IO[bytes], place: str, piece: int = PIECE) -> tuple[pl.DataFrame,
     return pl.concat(good, rechunk=True), Damage(place, total, pl.concat(damaged))
 
 
-def without_repeats(ratings: pl.DataFrame, found: Damage) -> tuple[pl.DataFrame, Damage]:
+def without_repeats(ratings: pl.DataFrame, found: Damage, first_line: int) -> tuple[pl.DataFrame, Damage]:
     """Count every row that repeats an earlier one to the letter as damaged; of equal rows the first stays.
 
     Args:
         ratings: the good rows of a file, in its order.
         found: its damaged rows.
+        first_line: the line of the first row.
     """
     lines = pl.Series("line", range(0), dtype=pl.Int64).extend(
-        pl.int_range(FIRST_LINE, FIRST_LINE + found.total, eager=True)
+        pl.int_range(first_line, first_line + found.total, eager=True)
     )
     numbered = ratings.with_columns(lines.filter(~lines.is_in(found.rows["line"].implode())))
     # Sorted, equal rows are neighbours; hashing them instead takes four times the memory of the ratings.
@@ -76,31 +129,53 @@ def without_repeats(ratings: pl.DataFrame, found: Damage) -> tuple[pl.DataFrame,
     return kept, Damage(found.place, found.total, pl.concat([found.rows, bad]).sort("line"))
 
 
-def _skip_header(file: IO[bytes], place: str) -> None:
-    found = file.readline(LONGEST_HEADER).decode("utf-8-sig", errors="replace").rstrip("\r\n")
-    if next(csv.reader([found]), []) != list(SCHEMA):
-        expected = ",".join(SCHEMA)
-        quote = found[: damage.LONGEST_QUOTE]
-        raise DamagedDatasetError(f"{place}, line 1: expected the header {expected}, found {quote!r}")
-
-
-def _pieces(file: IO[bytes], size: int) -> Iterator[bytes]:
+def _pieces(file: Readable, size: int) -> Iterator[bytes]:
+    """Yield whole lines, without the empty ones at the end of the file."""
+    held = b""
     while content := file.read(size):
-        yield content if content.endswith(b"\n") else content + file.readline()
+        content = held + (content if content.endswith(b"\n") else content + file.readline())
+        kept = content
+        if content.endswith((b"\n\n", b"\n\r\n")) or not content.strip(b"\r\n"):
+            lines = content.rstrip(b"\r\n")
+            end = content.find(b"\n", len(lines)) + 1 if lines else 0
+            kept = content[:end]
+        held = content[len(kept) :]
+        if kept:
+            yield kept
 
 
-def _parse_undamaged(content: bytes) -> pl.DataFrame | None:
+def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | None:
     """Parse a piece without any damage; None if there may be some."""
+    columns, separator = written.rows.columns, written.rows.separator
+    if written.is_dated or (columns != COLUMNS and b'"' in content):
+        return None
+    if len(separator) > 1:
+        # polars separates by one character.
+        if b"\t" in content:
+            return None
+        content, separator = content.replace(separator.encode(), b"\t"), "\t"
+    lines = content.count(b"\n") + (not content.endswith(b"\n"))
+    # A field that is missing at the end of a row would be null, which is right in a column that is not needed.
+    if len(columns) > len(COLUMNS) and content.count(separator.encode()) != lines * (len(columns) - 1):
+        return None
+    schema = {_unique(place, name): PARSED.get(name, pl.String) for place, name in enumerate(columns)}
     try:
-        rows = pl.read_csv(content, has_header=False, schema=SCHEMA, quote_char=None)
+        rows = pl.read_csv(content, has_header=False, schema=schema, separator=separator, quote_char=None)
     except pl.exceptions.PolarsError:
         return None
-    lines = content.count(b"\n") + (not content.endswith(b"\n"))
     undamaged = rows.height == lines and rows.select(~pl.any_horizontal(rule.broken for rule in RULES).any()).item()
-    return rows if undamaged else None
+    return _as_ratings(rows) if undamaged else None
 
 
-def _parse_lines(content: bytes, first_line: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _unique(place: int, name: str) -> str:
+    return name if name in SCHEMA else f"column {place}"
+
+
+def _as_ratings(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+
+
+def _parse_lines(content: bytes, written: RatingsForm, first_line: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Parse a piece line by line into good and damaged rows."""
     texts = content.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
     lines = (
@@ -108,19 +183,48 @@ def _parse_lines(content: bytes, first_line: int) -> tuple[pl.DataFrame, pl.Data
         .with_row_index("line", first_line)
         .with_columns(pl.col("line").cast(pl.Int64), pl.col("row").str.strip_suffix("\r"))
     )
-    whole = lines.filter(FIELDS.eq(len(SCHEMA)))
-    unquoted = whole["row"].str.replace_all(QUOTED_FIELD, "$1$2")
-    cells = pl.read_csv(
-        "\n".join(["a,b,c,d", *unquoted]).encode(), new_columns=list(SCHEMA), schema_overrides=dict(SCHEMA),
+    lines = lines.with_columns(fields=_fields(lines["row"], written.rows))
+    number = pl.col("fields").list.len()
+    wanted = len(written.rows.columns)
+    whole = lines.filter(number == wanted)
+    cells = whole.select(_cell(name, written) for name in COLUMNS)
+    joined = cells.select(pl.concat_str(COLUMNS, separator=",")).to_series()
+    values = pl.read_csv(
+        "\n".join(["a,b,c,d", *joined]).encode(), new_columns=list(COLUMNS), schema_overrides=PARSED,
         quote_char=None, ignore_errors=True,
     )  # fmt: skip
-    parsed = pl.concat([whole, cells], how="horizontal").with_columns(reason=_reason())
-    good = parsed.filter(pl.col("reason").is_null()).select(list(SCHEMA))
+    parsed = pl.concat([whole.drop("fields"), values], how="horizontal").with_columns(reason=_reason())
+    good = _as_ratings(parsed.filter(pl.col("reason").is_null()))
     wrong = parsed.filter(pl.col("reason").is_not_null()).select(list(damage.SCHEMA))
-    torn = lines.filter(FIELDS.ne(len(SCHEMA))).select(
-        "line", reason=pl.format("expected {} fields, found {}", pl.lit(len(SCHEMA)), FIELDS), row="row"
+    torn = lines.filter(number != wanted).select(
+        "line", reason=pl.format("expected {} fields, found {}", pl.lit(wanted), number), row="row"
     )
     return good, pl.concat([wrong, torn]).sort("line")
+
+
+def _fields(rows: pl.Series, rows_form: Form) -> pl.Series:
+    """Split each row by itself, so that a quote that never closes ends with its line."""
+    separator = rows_form.separator
+    if rows_form.columns != COLUMNS and len(separator) == 1 and rows.str.contains('"', literal=True).any():
+        # A column that is not needed may hold the separator.
+        return pl.Series([next(csv.reader([row], delimiter=separator), []) for row in rows], dtype=pl.List(pl.String))
+    if len(separator) == 1:
+        one = re.escape(separator)
+        rows = rows.str.replace_all(rf'(^|{one})"([^"{one}]*)"', "$1$2")
+    return rows.str.split(separator)
+
+
+def _cell(name: str, written: RatingsForm) -> pl.Expr:
+    """Return the text of a cell such that it can be a cell of CSV: a comma in it would be one of a number."""
+    cell = pl.col("fields").list.get(written.rows.columns.index(name))
+    if name == "timestamp" and written.is_dated:
+        dated = cell.str.contains(f"^{DATE_AND_TIME}$")
+        moment = cell.str.slice(0, 19).str.replace("T", " ").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
+        cell = pl.when(dated).then(moment.dt.epoch("s").cast(pl.String)).otherwise(None).fill_null("")
+    if name == "rating" and written.rows.separator == ";":
+        # Where the comma separates decimals, spreadsheets separate columns by a semicolon.
+        cell = cell.str.replace(",", ".", literal=True)
+    return cell.str.replace_all("[,\r]", "?").alias(name)
 
 
 def _reason() -> pl.Expr:

@@ -1,5 +1,7 @@
-"""Where the files of a dataset in GroupLens' format are: in a folder or in a zip."""
+"""Where the files of a dataset are: in a folder or in a zip, at its top or in a folder there."""
 
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -9,28 +11,64 @@ from typing import IO, Protocol
 
 from movielens_api.errors import DamagedDatasetError, StartupError
 
-RATINGS = "ratings.csv"
-MOVIES = "movies.csv"
+# What reading a damaged zip raises, beside the errors of the operating system.
+# RuntimeError: it wants a password. NotImplementedError, which is one: Python cannot unpack this method.
+UNPACKING = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    MemoryError,
+    LookupError,
+)
+
+
+class Readable(Protocol):
+    """What is read of an open file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return as many bytes, or all that are left."""
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """Return the bytes up to the next line end, or as many."""
 
 
 class Source(Protocol):
-    """The files of a dataset."""
+    """The files of a dataset.
+
+    Attributes:
+        kind: what it is, in messages.
+    """
+
+    kind: str
 
     @property
     def path(self) -> Path:
         """The folder or the zip."""
 
-    def state(self) -> object:
-        """Return what changes when the files do, for JSON."""
+    def names(self, *, nested: bool) -> list[str]:
+        """Return the paths of the files at the top, or those in the folders there, with slashes.
+
+        Raises:
+            StartupError: it cannot be read.
+            DamagedDatasetError: it cannot be unpacked.
+        """
+
+    def state(self, names: list[str]) -> object:
+        """Return what changes when these files do, for JSON."""
 
     def place(self, name: str) -> str:
         """Return what messages call a file."""
 
-    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
+    def open(self, name: str) -> AbstractContextManager[Readable]:
         """Open a file to read its bytes.
 
         Raises:
-            StartupError: it is missing or may not be read.
+            StartupError: it may not be read.
             DamagedDatasetError: it cannot be unpacked.
         """
 
@@ -38,80 +76,133 @@ class Source(Protocol):
 class FolderSource:
     """A folder with the files."""
 
+    kind = "folder"
+
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def state(self) -> object:
-        """Return what changes when the files do, for JSON."""
-        return [_state(self.path / name) for name in (RATINGS, MOVIES)]
+    def names(self, *, nested: bool) -> list[str]:
+        """Return the paths of the files at the top, or those in the folders there, with slashes."""
+        with _readable(self.path):
+            paths = sorted(self.path.iterdir())
+        if not nested:
+            return [path.name for path in paths if path.is_file()]
+        return [f"{path.name}/{name}" for path in paths if path.is_dir() for name in _files_in(path)]
+
+    def state(self, names: list[str]) -> object:
+        """Return what changes when these files do, for JSON."""
+        return [[name, _state(self.path / name)] for name in names]
 
     def place(self, name: str) -> str:
         """Return what messages call a file."""
         return str(self.path / name)
 
     @contextmanager
-    def open(self, name: str) -> Iterator[IO[bytes]]:
+    def open(self, name: str) -> Iterator[Readable]:
         """Open a file to read its bytes.
 
         Raises:
-            StartupError: it is missing or may not be read.
+            StartupError: it may not be read.
         """
-        for needed in (RATINGS, MOVIES):
-            if not (self.path / needed).is_file():
-                raise StartupError(f"{self.path} has no {needed}: a dataset is a folder with {RATINGS} and {MOVIES}")
         path = self.path / name
         with _readable(path), path.open("rb") as file:
             yield file
 
 
+def _files_in(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir() if path.is_file())
+    except OSError:
+        # A folder of somebody else beside the files.
+        return []
+
+
 class ZipSource:
-    """A zip with the files, at its top or in the one folder there, as GroupLens packs them."""
+    """A zip with the files."""
+
+    kind = "zip"
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def state(self) -> object:
-        """Return what changes when the files do, for JSON."""
-        return _state(self.path)
+    def names(self, *, nested: bool) -> list[str]:
+        """Return the paths of the files at the top, or those in the folders there, with slashes."""
+        with self._archive() as archive:
+            names = [_with_slashes(member) for member in archive.infolist() if not member.is_dir()]
+        return [name for name in names if name.count("/") == nested]
+
+    def state(self, names: list[str]) -> object:
+        """Return what changes when these files do, for JSON."""
+        return [names, _state(self.path)]
 
     def place(self, name: str) -> str:
         """Return what messages call a file."""
-        return f"{self.path}, {name}"
+        return f"{self.path}, {name.rpartition('/')[2]}"
 
     @contextmanager
-    def open(self, name: str) -> Iterator[IO[bytes]]:
+    def open(self, name: str) -> Iterator[Readable]:
         """Open a file to read its bytes, which are unpacked as they are read.
 
         Raises:
-            StartupError: it is missing or may not be read.
+            StartupError: it may not be read.
             DamagedDatasetError: it cannot be unpacked.
         """
-        try:
-            with (
-                _readable(self.path),
-                zipfile.ZipFile(self.path) as archive,
-                archive.open(self._member(archive, name)) as file,
-            ):
-                yield file
-        # RuntimeError: it wants a password. NotImplementedError: it is packed in a way that Python cannot undo.
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-            raise DamagedDatasetError(
-                f"{self.place(name)} cannot be unpacked: {error or 'it ends too early'}"
-            ) from error
+        with self._archive() as archive:
+            member = next(member for member in archive.infolist() if _with_slashes(member) == name)
+            with _unpacking(self.place(name)):
+                opened = archive.open(member)
+            with opened as file:
+                yield _Unpacked(file, self.place(name))
 
-    def _member(self, archive: zipfile.ZipFile, name: str) -> str:
-        found = [member for member in archive.namelist() if member == name or _is_in_top_folder(member, name)]
-        if len(found) != 1:
-            raise StartupError(
-                f"{self.path} has {len(found) or 'no'} {name}: "
-                f"a dataset is a zip of one folder with {RATINGS} and {MOVIES}"
-            )
-        return found[0]
+    @contextmanager
+    def _archive(self) -> Iterator[zipfile.ZipFile]:
+        with _readable(self.path), _unpacking(str(self.path)):
+            archive = zipfile.ZipFile(self.path)
+        with archive:
+            yield archive
 
 
-def _is_in_top_folder(member: str, name: str) -> bool:
-    folder, _, rest = member.partition("/")
-    return rest == name and folder != "__MACOSX"
+class _Unpacked:
+    """A file in a zip, with one error for all damage."""
+
+    def __init__(self, file: IO[bytes], place: str) -> None:
+        self._file = file
+        self._place = place
+
+    def read(self, size: int = -1, /) -> bytes:
+        with _unpacking(self._place):
+            return self._file.read(size)
+
+    def readline(self, size: int = -1, /) -> bytes:
+        with _unpacking(self._place):
+            return self._file.readline(size)
+
+
+def _with_slashes(member: zipfile.ZipInfo) -> str:
+    # Some tools on Windows pack backslashes; some on Unix pack "./".
+    return member.filename.replace("\\", "/").removeprefix("./").removeprefix("/")
+
+
+@contextmanager
+def _unpacking(place: str) -> Iterator[None]:
+    try:
+        yield
+    except UNPACKING as error:
+        raise DamagedDatasetError(f"{place} cannot be unpacked: {_reason(error)}") from error
+    except OSError as error:
+        # bz2 reports damage as an error of the operating system that has no number.
+        if error.errno is not None:
+            raise StartupError(f"cannot read {place}: {error.strerror or error}") from error
+        raise DamagedDatasetError(f"{place} cannot be unpacked: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is"
+    if isinstance(error, NotImplementedError):
+        return f"{error} (pack it as an ordinary zip, or give --dataset the unpacked folder)"
+    text = " ".join(str(error).split())
+    return text or "it ends too early"
 
 
 @contextmanager
@@ -119,6 +210,8 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno is None:
+            raise
         raise StartupError(f"cannot read {path}: {error.strerror or error}") from error
 
 
@@ -127,4 +220,5 @@ def _state(path: Path) -> list[int] | None:
         found = path.stat()
     except OSError:
         return None
-    return [found.st_size, found.st_mtime_ns, found.st_ino]
+    # With the time when the inode changed: programs set that of the content as they like, but not this one.
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]

@@ -1,0 +1,65 @@
+"""How the rows of a file are written: which columns in which order, what separates them, where they begin."""
+
+import csv
+import re
+from dataclasses import dataclass
+
+from movielens_api.datasets import damage
+from movielens_api.errors import DamagedDatasetError
+
+SEPARATORS = (",", ";", "\t", "|")
+NAMES = {
+    "userid": "userId",
+    "movieid": "movieId",
+    "itemid": "movieId",
+    "rating": "rating",
+    "timestamp": "timestamp",
+    "title": "title",
+    "movietitle": "title",
+    "genres": "genres",
+    "genre": "genres",
+}
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[,;\t ]*', re.IGNORECASE)
+LONGEST_HEADER = 1 << 12
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the rows of a file are written.
+
+    Attributes:
+        columns: their names in the order of the file; one that is not needed has the name that the file gives it.
+        separator: what separates them.
+        first_line: the line of the first row.
+    """
+
+    columns: tuple[str, ...]
+    separator: str = ","
+    first_line: int = 1
+
+
+def of_csv(lines: list[str], place: str, needed: tuple[str, ...]) -> Form:
+    """Read the header of a CSV file.
+
+    Args:
+        lines: the first two lines of the file, or what there is of them.
+        place: the file, as messages name it.
+        needed: the columns that it must have.
+
+    Raises:
+        DamagedDatasetError: they are not its header.
+    """
+    # Spreadsheets read and write such a line before the header.
+    declared = SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
+    header = "".join(lines[1:2] if declared else lines[:1])[:LONGEST_HEADER]
+    line = 2 if declared else 1
+    for separator in (declared[1],) if declared else SEPARATORS:
+        columns = tuple(_name(field) for field in next(csv.reader([header], delimiter=separator), []))
+        if all(columns.count(name) == 1 for name in needed):
+            return Form(columns, separator, line + 1)
+    quote = header[: damage.LONGEST_QUOTE]
+    raise DamagedDatasetError(f"{place}, line {line}: expected the header {','.join(needed)}, found {quote!r}")
+
+
+def _name(field: str) -> str:
+    return NAMES.get(re.sub(r"[\s_]", "", field).casefold(), field)

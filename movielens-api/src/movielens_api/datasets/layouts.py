@@ -1,0 +1,112 @@
+"""Which files are a dataset's, by their names: those of GroupLens' releases and of what people make of them."""
+
+from dataclasses import dataclass
+
+from movielens_api.datasets.source import Source
+from movielens_api.errors import StartupError
+
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".7z", ".zip", ".xlsx", ".parquet")
+EXPECTED = "ratings.csv and movies.csv, or ratings.dat and movies.dat, or u.data, u.item and u.genre"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a release.
+
+    Attributes:
+        ratings: what the file with the ratings may be called; the first name is that of the release.
+        movies: what the file with the movies may be called.
+        genres: what the file that names the columns of genres is called, if there is one.
+    """
+
+    ratings: tuple[str, ...]
+    movies: tuple[str, ...]
+    genres: tuple[str, ...] = ()
+
+
+# rating.csv and movie.csv: ml-20m at Kaggle.
+CSV = Layout(("ratings.csv", "rating.csv"), ("movies.csv", "movie.csv"))
+# ml-1m, ml-10m
+DAT = Layout(("ratings.dat",), ("movies.dat",))
+# ml-100k
+HUNDRED_K = Layout(("u.data",), ("u.item",), ("u.genre",))
+LAYOUTS = (CSV, DAT, HUNDRED_K)
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one dataset.
+
+    Attributes:
+        layout: which release they are like.
+        ratings: the path of the ratings in their source.
+        movies: that of the movies.
+        genres: that of the names of genres, if there is one.
+    """
+
+    layout: Layout
+    ratings: str
+    movies: str
+    genres: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The paths of all."""
+        return [name for name in (self.ratings, self.movies, self.genres) if name]
+
+
+def find(source: Source) -> Files:
+    """Find the files of a dataset, in any case of letters.
+
+    Raises:
+        StartupError: one is missing, or there are several that it could be.
+        DamagedDatasetError: as `Source.names`.
+    """
+    names = _names(source)
+    layouts = [layout for layout in LAYOUTS if _called(names, layout.ratings)]
+    if not layouts:
+        raise StartupError(_missing(source, "ratings.csv", names))
+    if len(layouts) > 1:
+        found = " and ".join(_called(names, layout.ratings)[0] for layout in layouts)
+        raise StartupError(f"{source.path} has {found}, each of which could be the ratings: leave one of them")
+    [layout] = layouts
+    genres = _one(source, names, layout.genres) if layout.genres else None
+    return Files(layout, _one(source, names, layout.ratings), _one(source, names, layout.movies), genres)
+
+
+def _names(source: Source) -> list[str]:
+    top = _meant(source.names(nested=False))
+    # What else is in a folder was not packed together with the files at its top.
+    if source.kind == "folder" and any(_called(top, layout.ratings) for layout in LAYOUTS):
+        return top
+    return top + _meant(source.names(nested=True))
+
+
+def _meant(names: list[str]) -> list[str]:
+    """Leave out what macOS and editors keep beside the files."""
+    return [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))]
+
+
+def _called(names: list[str], wanted: tuple[str, ...]) -> list[str]:
+    return sorted(name for name in names if name.rpartition("/")[2].casefold() in wanted)
+
+
+def _one(source: Source, names: list[str], wanted: tuple[str, ...]) -> str:
+    found = _called(names, wanted)
+    if not found:
+        raise StartupError(_missing(source, wanted[0], names))
+    if len(found) > 1:
+        raise StartupError(f"{source.path} has {len(found)} {wanted[0]} ({', '.join(found)}): {_expected(source)}")
+    return found[0]
+
+
+def _missing(source: Source, wanted: str, names: list[str]) -> str:
+    # Such as ratings.csv.gz for ratings.csv.
+    packed = _called(names, tuple(wanted + ending for ending in COMPRESSED))
+    hint = f" but {packed[0]}, which has to be unpacked first" if packed else ""
+    return f"{source.path} has no {wanted}{hint}: {_expected(source)}"
+
+
+def _expected(source: Source) -> str:
+    where = "a zip of one folder with" if source.kind == "zip" else "a folder with"
+    return f"a dataset is {where} {EXPECTED}"
