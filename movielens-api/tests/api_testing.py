@@ -1,5 +1,6 @@
 """What tests hold in their hands: a server to talk to, and a model of what it should say."""
 
+import random
 import re
 import subprocess
 import threading
@@ -94,3 +95,20 @@ def drained(process: Process) -> str:
 def drain(pipe: IO[str]) -> None:
     for _ in pipe:
         pass
+
+
+def damaged(whole: bytes, chance: random.Random) -> bytes:
+    """Return the content with a bit flipped, bytes replaced, lost or added, or cut off."""
+    content, place = bytearray(whole), chance.randrange(max(len(whole), 1))
+    kind = chance.randrange(5)
+    if kind == 0 and content:
+        content[place] ^= 1 << chance.randrange(8)
+    elif kind == 1:
+        content[place : place + 4] = chance.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f"])
+    elif kind == 2:
+        del content[place : place + chance.randrange(1, 50)]
+    elif kind == 3:
+        content[place:place] = chance.randbytes(chance.randrange(1, 50))
+    else:
+        del content[place:]
+    return bytes(content)

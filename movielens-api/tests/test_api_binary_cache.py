@@ -2,11 +2,13 @@
 
 import dataclasses
 import os
+import random
 import shutil
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from api_testing import damaged
 
 from movielens_api import base_files, datasets
 from movielens_api.datasets import binary_cache, grouplens, synthetic
@@ -154,3 +156,25 @@ def test_a_folder_that_is_gone_is_not_served_from_the_cache(folder: Path, option
     (folder / "movies.csv").unlink()
     with pytest.raises(StartupError, match=r"has no movies\.csv"):
         datasets.load(str(folder), options)
+
+
+def test_a_flip_anywhere_in_the_cache_is_noticed(folder: Path, options: Options) -> None:
+    (folder / "ratings.csv").write_text(f"{HEADER}1,7,4.0,86400\nx\n")
+    expected = datasets.load(str(folder), options)
+    [state] = states(options)
+    chance = random.Random(1)
+    cache = binary_cache.BinaryCache(options.data_dir, "", "")
+    cache._folder = state
+    for file in FILES:
+        whole = (state / file).read_bytes()
+        for _ in range(30):
+            content = damaged(whole, chance)
+            (state / file).write_bytes(content)
+            if kept := cache.read(""):
+                catalogue, damage = kept
+                assert damage
+                assert (damage.place, damage.total) == (f"{folder}/ratings.csv", 2)
+                assert catalogue.ratings.window().equals(expected.ratings.window())
+                assert catalogue.movies.equals(expected.movies)
+        (state / file).write_bytes(whole)
+    assert cache.read("")

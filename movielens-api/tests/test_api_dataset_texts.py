@@ -1,10 +1,14 @@
 """Datasets as people save them: every text loads with the right values, or is refused with its line. All invented."""
 
 import io
+import random
+import shutil
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from api_testing import damaged
 
 from movielens_api import datasets
 from movielens_api.datasets import ratings_file
@@ -34,7 +38,7 @@ def write(folder: Path, files: dict[str, str | bytes]) -> str:
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        path.write_bytes(as_bytes(content))
     return str(folder)
 
 
@@ -81,6 +85,10 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
     "upper case": {"RATINGS.CSV": RATINGS, "Movies.Csv": MOVIES},
     "ml-10m": {**DAT},
     "ml-1m": latin1({**DAT}),
+    "ml-10m on Windows": {name: "\ufeff" + text.replace("\n", "\r\n") for name, text in DAT.items()},
+    "ml-10m with CR": {name: text.replace("\n", "\r") for name, text in DAT.items()},
+    "ml-10m in UTF-16": {name: text.encode("utf-16") for name, text in DAT.items()},
+    "ml-100k on Windows": {name: "\ufeff" + text.replace("\n", "\r\n") for name, text in HUNDRED_K.items()},
     "ml-100k": latin1({**HUNDRED_K}),
     "ml-100k in UTF-8": {**HUNDRED_K},
     "nested": nested({**CSV}, "ml-25m/"),
@@ -143,6 +151,8 @@ TEXTS: dict[str, str | bytes] = {
     "semicolons": separated(RATINGS, ";"),
     "decimal commas": separated(RATINGS, ";").replace(".", ","),
     "tabs": separated(RATINGS, "\t"),
+    "tabs and decimal commas in UTF-16": separated(RATINGS, "\t").replace(".", ",").encode("utf-16"),
+    "a column of other dates": with_column(RATINGS, 0, "exported", *["2020-01-01 00:00:00"] * 3),
     "bars": separated(RATINGS, "|"),
     "sep=": "sep=;\n" + separated(RATINGS, ";"),
     "sep= with commas": "sep=,\r\n" + RATINGS.replace("\n", "\r\n"),
@@ -359,7 +369,26 @@ def test_a_folder_that_is_called_like_a_download(place: Path, monkeypatch: pytes
     said: list[str] = []
     with pytest.raises(StartupError):
         datasets.load("ml-25m", Options(tmp_path / "data", downloads="http://127.0.0.1:1", tell=said.append))
-    assert said[0] == "ml-25m is downloaded; for what is here under this name, write --dataset ./ml-25m"
+    assert said[0] == "ml-25m is the name of a dataset: for what is here under this name, write ./ml-25m"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_files_damaged_at_many_places(place: Path, options: Options, seed: int) -> None:
+    chance = random.Random(seed)
+    everything = [*LAYOUTS.values()]
+    everything += [{**CSV, "ratings.csv": text} for text in TEXTS.values()]
+    everything += [{**CSV, "movies.csv": text} for text in MOVIE_TEXTS.values()]
+    for _ in range(150):
+        shutil.rmtree(place, ignore_errors=True)
+        files = chance.choice(everything)
+        name = chance.choice(list(files))
+        dataset = write(place, {**files, name: damaged(as_bytes(files[name]), chance)})
+        with suppress(StartupError):
+            assert datasets.load(dataset, options).summary()
+
+
+def as_bytes(content: str | bytes) -> bytes:
+    return content if isinstance(content, bytes) else content.encode()
 
 
 @pytest.mark.parametrize("piece", [1, 30, 1 << 20])

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from api_testing import damaged
 
 from movielens_api import datasets
 from movielens_api.datasets.options import Options
@@ -132,19 +133,3 @@ def test_zips_damaged_at_many_places(folder: Path, target: Path, packing: int, s
         target.write_bytes(damaged(whole, chance))
         with suppress_named(str(target)):
             assert datasets.load(str(target)).ratings.window().equals(expected)
-
-
-def damaged(whole: bytes, chance: random.Random) -> bytes:
-    content, place = bytearray(whole), chance.randrange(len(whole))
-    kind = chance.randrange(5)
-    if kind == 0:
-        content[place] ^= 1 << chance.randrange(8)
-    elif kind == 1:
-        content[place : place + 4] = chance.choice([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f"])
-    elif kind == 2:
-        del content[place : place + chance.randrange(1, 50)]
-    elif kind == 3:
-        content[place:place] = chance.randbytes(chance.randrange(1, 50))
-    else:
-        del content[place:]
-    return bytes(content)

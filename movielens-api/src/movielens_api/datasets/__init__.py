@@ -31,6 +31,8 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
         DamagedDatasetError: a file does not hold what it should.
     """
     options = options or Options()
+    if dataset in NAMES and os.path.lexists(dataset):
+        options.tell(f"{dataset} is the name of a dataset: for what is here under this name, write ./{dataset}")
     if dataset == "sample":
         cache = BinaryCache(options.data_dir, "sample", sample.version())
         return _kept(cache, dataset, lambda: (sample.load(), None), options)[0]
@@ -55,8 +57,6 @@ def kept_as(dataset: str) -> str:
 def _source(dataset: str, options: Options) -> Source:
     path = Path(dataset)
     if dataset in named.MD5:
-        if os.path.lexists(path):
-            options.tell(f"{dataset} is downloaded; for what is here under this name, write --dataset ./{dataset}")
         return ZipSource(named.fetch(dataset, options))
     try:
         is_folder, is_file = path.is_dir(), path.is_file()

@@ -6,8 +6,10 @@ One folder for each state of a dataset: written beside, flushed, renamed; read o
 import json
 import os
 import shutil
+import zlib
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -43,14 +45,14 @@ class BinaryCache:
             name: what the catalogue is called in messages.
         """
         try:
-            manifest = json.loads((self._folder / MANIFEST).read_bytes())
+            manifest = _checked(self._folder / MANIFEST)
             if any(checksum(self._folder / file) != found for file, found in manifest["files"].items()):
                 return None
             frames = {file: pl.read_ipc(self._folder / file) for file in manifest["files"]}
             damaged = frames.get(DAMAGED)
             damage = None if damaged is None else Damage(manifest["place"], manifest["total"], damaged)
             return Catalogue(name, open_base(self._folder / RATINGS), frames[MOVIES]), damage
-        except (OSError, ValueError, KeyError, DamagedBaseError):
+        except (OSError, ValueError, KeyError, TypeError, DamagedBaseError):
             return None
 
     def write(self, catalogue: Catalogue, damage: Damage | None) -> None:
@@ -75,7 +77,8 @@ class BinaryCache:
                 "place": damage.place if damage else None,
                 "total": damage.total if damage else None,
             }
-            (beside / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+            text = json.dumps(manifest).encode()
+            (beside / MANIFEST).write_bytes(b"%08x " % zlib.crc32(text) + text)
             flush(beside / MANIFEST)
             self._forget()
             beside.rename(self._folder)
@@ -90,3 +93,11 @@ class BinaryCache:
             with suppress(OSError):
                 kept.rename(gone)
             shutil.rmtree(gone, ignore_errors=True)
+
+
+def _checked(manifest: Path) -> dict[str, Any]:
+    checksum, _, text = manifest.read_bytes().partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(text):
+        raise ValueError(f"{manifest} is not as it was written")
+    found: dict[str, Any] = json.loads(text)
+    return found

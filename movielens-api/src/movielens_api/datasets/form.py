@@ -54,11 +54,24 @@ def of_csv(lines: list[str], place: str, needed: tuple[str, ...]) -> Form:
     header = "".join(lines[1:2] if declared else lines[:1])[:LONGEST_HEADER]
     line = 2 if declared else 1
     for separator in (declared[1],) if declared else SEPARATORS:
-        columns = tuple(_name(field) for field in next(csv.reader([header], delimiter=separator), []))
+        columns = tuple(_name(field) for field in fields(header, separator))
         if all(columns.count(name) == 1 for name in needed):
             return Form(columns, separator, line + 1)
     quote = header[: damage.LONGEST_QUOTE]
     raise DamagedDatasetError(f"{place}, line {line}: expected the header {','.join(needed)}, found {quote!r}")
+
+
+def fields(row: str, separator: str) -> list[str]:
+    """Split a row of CSV by itself; one that is no such row is a single field.
+
+    Args:
+        row: the row, without its line end.
+        separator: what separates its fields.
+    """
+    try:
+        return next(csv.reader([row], delimiter=separator, strict=True), [])
+    except csv.Error:
+        return [row]
 
 
 def _name(field: str) -> str:

@@ -3,7 +3,6 @@
 The file is cut after line ends, so nothing in one line, such as a quote that never closes, can swallow the next.
 """
 
-import csv
 import io
 import re
 from collections.abc import Iterator
@@ -68,11 +67,22 @@ def recognize(head: bytes, place: str, separator: str | None = None) -> RatingsF
     encoding, mark = text.encoding(head)
     readable = head[mark:].decode(encoding, errors="replace")
     has_line_feeds = "\n" in readable or "\r" not in readable
-    lines = [line.removesuffix("\r") for line in readable.split("\n" if has_line_feeds else "\r", 3)]
+    lines = [line.removesuffix("\r") for line in readable.split("\n" if has_line_feeds else "\r")]
     rows = Form(COLUMNS, separator) if separator else form.of_csv(lines[:2], place, COLUMNS)
-    first = lines[rows.first_line - 1] if len(lines) >= rows.first_line else ""
     is_plain = encoding == "utf-8" and has_line_feeds and not (mark and rows.first_line == 1)
-    return RatingsForm(rows, is_plain, is_dated=bool(re.search(rf"[^0-9]{DATE_AND_TIME}", first, re.ASCII)))
+    return RatingsForm(rows, is_plain, is_dated=bool(separator is None and _is_dated(lines, rows)))
+
+
+def _is_dated(lines: list[str], rows: Form) -> bool:
+    """Tell whether the first timestamp that can be one is a date and a time."""
+    place = rows.columns.index("timestamp")
+    for line in lines[rows.first_line - 1 :]:
+        timestamp = "".join(form.fields(line, rows.separator)[place : place + 1]).strip()
+        if timestamp.isdecimal():
+            return False
+        if re.fullmatch(DATE_AND_TIME, timestamp):
+            return True
+    return False
 
 
 def read(
@@ -207,7 +217,7 @@ def _fields(rows: pl.Series, rows_form: Form) -> pl.Series:
     separator = rows_form.separator
     if rows_form.columns != COLUMNS and len(separator) == 1 and rows.str.contains('"', literal=True).any():
         # A column that is not needed may hold the separator.
-        return pl.Series([next(csv.reader([row], delimiter=separator), []) for row in rows], dtype=pl.List(pl.String))
+        return pl.Series([form.fields(row, separator) for row in rows], dtype=pl.List(pl.String))
     if len(separator) == 1:
         one = re.escape(separator)
         rows = rows.str.replace_all(rf'(^|{one})"([^"{one}]*)"', "$1$2")
@@ -221,8 +231,8 @@ def _cell(name: str, written: RatingsForm) -> pl.Expr:
         dated = cell.str.contains(f"^{DATE_AND_TIME}$")
         moment = cell.str.slice(0, 19).str.replace("T", " ").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
         cell = pl.when(dated).then(moment.dt.epoch("s").cast(pl.String)).otherwise(None).fill_null("")
-    if name == "rating" and written.rows.separator == ";":
-        # Where the comma separates decimals, spreadsheets separate columns by a semicolon.
+    if name == "rating" and written.rows.separator != ",":
+        # Where the comma separates decimals, spreadsheets separate columns by something else.
         cell = cell.str.replace(",", ".", literal=True)
     return cell.str.replace_all("[,\r]", "?").alias(name)
 

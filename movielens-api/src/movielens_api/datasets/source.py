@@ -85,9 +85,9 @@ class FolderSource:
         """Return the paths of the files at the top, or those in the folders there, with slashes."""
         with _readable(self.path):
             paths = sorted(self.path.iterdir())
-        if not nested:
-            return [path.name for path in paths if path.is_file()]
-        return [f"{path.name}/{name}" for path in paths if path.is_dir() for name in _files_in(path)]
+            if not nested:
+                return [path.name for path in paths if path.is_file()]
+            return [f"{path.name}/{name}" for path in paths if path.is_dir() for name in _files_in(path)]
 
     def state(self, names: list[str]) -> object:
         """Return what changes when these files do, for JSON."""
