@@ -94,7 +94,9 @@ def test_another_format_or_generator_is_not_read(
     datasets.load("synthetic:50", options)
     monkeypatch.setattr(binary_cache, "FORMAT", binary_cache.FORMAT + 1)
     datasets.load(str(folder), options)
-    assert unparsed == ["files", "synthetic", "synthetic", "files"]
+    monkeypatch.setattr(binary_cache, "__version__", "another")
+    datasets.load(str(folder), options)
+    assert unparsed == ["files", "synthetic", "synthetic", "files", "files"]
 
 
 FILES = ["movies.arrow", "damaged.arrow", "manifest.json", *(f"ratings/{name}.npy" for name in DTYPES),

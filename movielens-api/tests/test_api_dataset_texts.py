@@ -273,6 +273,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "full-width digits": ("ratings.csv", HEADER + "\uff11,\uff17,\uff14,\uff18\uff16\n", "none of 1 .*: line 2: expected userId"),
     "no whole numbers": ("ratings.csv", HEADER + "1.2,7,4.0,5\n", "none of 1 .*: line 2: expected userId"),
     "ratings a little off": ("ratings.csv", HEADER + "1,7,3.50000001,5\n", "none of 1 .*: line 2: expected rating"),
+    "zeros of a disk": ("ratings.csv", RATINGS + "\0" * 70_000, "line 5: expected a rating, found 70,000 bytes"),
     "half of a character": ("ratings.csv", RATINGS.encode("utf-16")[:-1], "line 4: expected text in UTF-16-LE"),
     "a comma without quotes": ("movies.csv", "movieId,title,genres\n8,A,Drama\n7,A, with comma,Drama\n", "line 3: expected 3 fields"),
     "a comma and no genres": ("movies.csv", "movieId,title,genres\n8,A,Drama\n7,A, with comma\n", "line 3: expected genres"),
@@ -302,6 +303,11 @@ def test_what_is_refused_with_its_line(place: Path, options: Options, name: str)
 
 
 OLD_REFUSED: dict[str, tuple[dict[str, str], str, str | bytes, str]] = {
+    "no ratings": (DAT, "ratings.dat", "", "is empty"),
+    "empty lines": (HUNDRED_K, "u.data", "\n\n", "is empty"),
+    "no movies": (DAT, "movies.dat", "", "is empty"),
+    "no items": (HUNDRED_K, "u.item", "", "is empty"),
+    "no genres": (HUNDRED_K, "u.genre", "", "is empty"),
     "commas": (DAT, "ratings.dat", "1,7,4.0,86400\n", "none of 1 .*: line 1: expected 4 fields, found 1"),
     "commas and colons": (DAT, "ratings.dat", "1::7,8::4.0::86400\n", "none of 1 .*: line 1: expected movieId"),
     "tabs and colons": (DAT, "ratings.dat", "1\t2::7::4.0::86400\n", "none of 1 .*: line 1: expected userId"),

@@ -96,7 +96,7 @@ def test_what_is_no_zip(target: Path) -> None:
 UNREADABLE = {
     "a password": (0x1, zipfile.ZIP_DEFLATED, "password required"),
     "Deflate64": (0, 9, "compression .* not supported|compression type 9 .deflate64"),
-    "Zstandard": (0, 93, "not supported|compression type 93"),
+    "Zstandard": (0, 93, ""),
     "no such method": (0, 99, "not supported|compression type 99"),
     "patched data": (0x20, zipfile.ZIP_DEFLATED, "patched data"),
     "strong encryption": (0x40, zipfile.ZIP_DEFLATED, "strong encryption"),

@@ -13,12 +13,12 @@ from typing import Any
 
 import polars as pl
 
+from movielens_api import __version__
 from movielens_api.base_files import DamagedBaseError, checksum, flush, open_base, write_base
 from movielens_api.catalogue import Catalogue
 from movielens_api.datasets.damage import Damage
 from movielens_api.datasets.naming import digest
 
-# Another number for other files, and for other rules of what they are parsed from.
 FORMAT = 3
 LENGTH_OF_KEY = 16
 MANIFEST, RATINGS, MOVIES, DAMAGED = "manifest.json", "ratings", "movies.arrow", "damaged.arrow"
@@ -36,7 +36,8 @@ class BinaryCache:
     def __init__(self, data_dir: Path, name: str, key: object) -> None:
         self._parent = data_dir / "cache"
         self._name = name
-        self._folder = self._parent / f"{name}-{digest(json.dumps([FORMAT, key]), LENGTH_OF_KEY)}"
+        # The version: another one may parse the same files by other rules.
+        self._folder = self._parent / f"{name}-{digest(json.dumps([FORMAT, __version__, key]), LENGTH_OF_KEY)}"
 
     def read(self, name: str) -> tuple[Catalogue, Damage | None] | None:
         """Return what is kept, or None if that is nothing or not as it was written.

@@ -62,7 +62,7 @@ def read_dat(text: str, place: str) -> pl.DataFrame:
         _expect_fields(fields, len(COLUMNS))
         return _movie(*fields)
 
-    return _frame(_split_rows(text, "::"), movie, place)
+    return _frame(_split_rows(text, "::", place), movie, place)
 
 
 def read_items(text: str, genres: list[str], place: str) -> pl.DataFrame:
@@ -85,7 +85,7 @@ def read_items(text: str, genres: list[str], place: str) -> pl.DataFrame:
         has = "|".join(genre for genre, flag in zip(genres, flags, strict=True) if flag == "1")
         return _number(fields[0]), _title(fields[1]), has or None
 
-    return _frame(_split_rows(text, "|"), movie, place)
+    return _frame(_split_rows(text, "|", place), movie, place)
 
 
 def read_genres(text: str, place: str) -> list[str]:
@@ -99,7 +99,7 @@ def read_genres(text: str, place: str) -> list[str]:
         DamagedDatasetError: it is not such a file.
     """
     genres: list[str] = []
-    for line, row, fields in _split_rows(text, "|"):
+    for line, row, fields in _split_rows(text, "|", place):
         if len(fields) != 2 or not fields[0] or fields[1].strip() != str(len(genres)):  # noqa: PLR2004 - a pair
             raise _damaged(place, line, f"a genre and the number {len(genres)}, separated by |", row)
         genres.append(fields[0])
@@ -125,7 +125,9 @@ def _csv_rows(text: str, found: form.Form, place: str) -> Iterator[tuple[int, st
             yield line, lines[line - 1], fields
 
 
-def _split_rows(text: str, separator: str) -> Iterator[tuple[int, str, Fields]]:
+def _split_rows(text: str, separator: str, place: str) -> Iterator[tuple[int, str, Fields]]:
+    if not text.strip("\n"):
+        raise DamagedDatasetError(f"{place} is empty")
     for line, row in enumerate(text.split("\n"), 1):
         if row:
             yield line, row, row.split(separator)

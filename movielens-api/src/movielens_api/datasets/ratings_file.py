@@ -15,10 +15,12 @@ from movielens_api.datasets.damage import Damage
 from movielens_api.datasets.form import Form
 from movielens_api.datasets.rules import Rule
 from movielens_api.datasets.source import Readable
+from movielens_api.errors import DamagedDatasetError
 from movielens_api.ratings_table import ORDER, SCHEMA
 
 PIECE = 1 << 25
 HEAD = 1 << 16
+LONGEST_ROW = 1 << 16
 COLUMNS = tuple(SCHEMA)
 YEAR_10000 = 253_402_300_800
 RULES = (
@@ -97,7 +99,8 @@ def read(
         piece: how many bytes to parse at once.
 
     Raises:
-        DamagedDatasetError: its text is not in its encoding.
+        DamagedDatasetError: its text is not in its encoding, it has a line that is no row, or it has neither a header
+            nor rows.
     """
     if not written.is_plain:
         # Such files are rare, so these are read as a whole.
@@ -110,11 +113,14 @@ def read(
     for content in _pieces(file, piece):
         rows = _parse_undamaged(content, written)
         if rows is None:
+            _refuse_long_rows(content, place, first_line + total)
             rows, bad = _parse_lines(content, written, first_line + total)
             damaged.append(bad)
             total += bad.height
         good.append(rows)
         total += rows.height
+    if not total and first_line == 1:
+        raise DamagedDatasetError(f"{place} is empty")
     return pl.concat(good, rechunk=True), Damage(place, total, pl.concat(damaged))
 
 
@@ -175,6 +181,15 @@ def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | Non
         return None
     undamaged = rows.height == lines and rows.select(~pl.any_horizontal(rule.broken for rule in RULES).any()).item()
     return _as_ratings(rows) if undamaged else None
+
+
+def _refuse_long_rows(content: bytes, place: str, first_line: int) -> None:
+    """Raise for a line that cannot be one row: a part of a disk that was never written, or rows without line ends."""
+    for line, row in enumerate(content.split(b"\n"), first_line):
+        if len(row) > LONGEST_ROW:
+            raise DamagedDatasetError(
+                f"{place}, line {line}: expected a rating, found {len(row):,} bytes that begin with {row[:20]!r}"
+            )
 
 
 def _unique(place: int, name: str) -> str:

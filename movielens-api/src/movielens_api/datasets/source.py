@@ -1,30 +1,12 @@
 """Where the files of a dataset are: in a folder or in a zip, at its top or in a folder there."""
 
-import lzma
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
 from movielens_api.errors import DamagedDatasetError, StartupError
-
-# What reading a damaged zip raises, beside the errors of the operating system.
-# RuntimeError: it wants a password. NotImplementedError, which is one: Python cannot unpack this method.
-UNPACKING = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    OverflowError,
-    MemoryError,
-    LookupError,
-)
 
 
 class Readable(Protocol):
@@ -187,11 +169,10 @@ def _with_slashes(member: zipfile.ZipInfo) -> str:
 def _unpacking(place: str) -> Iterator[None]:
     try:
         yield
-    except UNPACKING as error:
-        raise DamagedDatasetError(f"{place} cannot be unpacked: {_reason(error)}") from error
-    except OSError as error:
-        # bz2 reports damage as an error of the operating system that has no number.
-        if error.errno is not None:
+    # Only zipfile works in here. What it raises of a damaged zip depends on the place of the damage, on the method of
+    # compression and on the version of Python. bz2 raises an OSError without a number.
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
             raise StartupError(f"cannot read {place}: {error.strerror or error}") from error
         raise DamagedDatasetError(f"{place} cannot be unpacked: {_reason(error)}") from error
 
@@ -199,9 +180,10 @@ def _unpacking(place: str) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "it asks for more memory than there is"
-    if isinstance(error, NotImplementedError):
-        return f"{error} (pack it as an ordinary zip, or give --dataset the unpacked folder)"
     text = " ".join(str(error).split())
+    if isinstance(error, RuntimeError):
+        # It wants a password, or Python knows no such method of compression.
+        return f"{text} (unpack it with another program, and give --dataset the folder)"
     return text or "it ends too early"
 
 
