@@ -246,6 +246,26 @@ def test_titles_stay_what_they_are(place: Path, options: Options, title: str) ->
         assert catalogue.movies.rows() == [(7, title, None, "Film Noir|Sci-Fi")]
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        ("86400", "2005-04-02 23:53:47", "expected timestamp to be Unix seconds from 1970 to 9999"),
+        ("2005-04-02 23:53:47", "86400", "expected timestamp to be written YYYY-MM-DD hh:mm:ss, as in the rows before"),
+        ("2005-04-02 23:53:47", "2005-02-30 00:00:00", "expected timestamp to be written YYYY-MM-DD hh:mm:ss"),
+    ],
+)
+def test_the_first_timestamp_says_how_all_are_written(
+    place: Path, tmp_path: Path, first: str, second: str, reason: str
+) -> None:
+    said: list[str] = []
+    text = f"{HEADER}1,7,4.0,{first}\n1,8,4.0,{second}\n"
+    catalogue = datasets.load(
+        write(place, {**CSV, "ratings.csv": text}), Options(tmp_path / "d", 0.5, tell=said.append)
+    )
+    assert catalogue.ratings.window()["movieId"].to_list() == [7]
+    assert f"line 3: {reason}" in said[0]
+
+
 HEADER = "userId,movieId,rating,timestamp\n"
 REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "no header": ("ratings.csv", "1,7,4.0,86400\n", r"line 1: expected the header userId,movieId,rating,timestamp"),

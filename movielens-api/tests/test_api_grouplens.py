@@ -26,6 +26,7 @@ def test_a_folder(folder: Path) -> None:
         ("2001: A Space Odyssey (1968)", ("2001: A Space Odyssey", 1968)),
         ("1984 (1956)", ("1984", 1956)),
         ("Late (2015) ", ("Late", 2015)),
+        (" (1999)", (" (1999)", None)),
         ("Fawlty Towers (1975-1979)", ("Fawlty Towers (1975-1979)", None)),
         ("Big Bang Theory, The (2007-)", ("Big Bang Theory, The (2007-)", None)),
         ("Amélie", ("Amélie", None)),

@@ -12,7 +12,7 @@ from movielens_api.errors import DamagedDatasetError
 
 SEPARATORS = {layouts.DAT: "::", layouts.HUNDRED_K: "\t"}
 # As the sample was made: only a year of four digits at the very end counts, so "Stranger Things" has none.
-TITLE_AND_YEAR = r"^(?<title>.*) \((?<year>[0-9]{4})\)\s*$"
+TITLE_AND_YEAR = r"^(?<title>.*\S.*) \((?<year>[0-9]{4})\)\s*$"
 
 
 def load(source: Source, files: Files, name: str, max_damaged: float) -> tuple[Catalogue, Damage]:

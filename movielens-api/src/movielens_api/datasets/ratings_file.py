@@ -36,6 +36,8 @@ PARSED: dict[str, type[pl.DataType]] = {**SCHEMA, "rating": pl.Float64}
 # Kaggle's ml-20m has such timestamps; GroupLens' times are in UTC, and so are these.
 DATE_AND_TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-5][0-9](Z|\\+00:00)?"
 
+DATED = "expected timestamp to be written YYYY-MM-DD hh:mm:ss, as in the rows before"
+
 
 @dataclass(frozen=True)
 class RatingsForm:
@@ -151,7 +153,7 @@ def _pieces(file: Readable, size: int) -> Iterator[bytes]:
     while content := file.read(size):
         content = held + (content if content.endswith(b"\n") else content + file.readline())
         kept = content
-        if content.endswith((b"\n\n", b"\n\r\n")) or not content.strip(b"\r\n"):
+        if content.endswith((b"\n\n", b"\n\r\n")) or content in {b"\n", b"\r\n"}:
             lines = content.rstrip(b"\r\n")
             end = content.find(b"\n", len(lines)) + 1 if lines else 0
             kept = content[:end]
@@ -218,7 +220,7 @@ def _parse_lines(content: bytes, written: RatingsForm, first_line: int) -> tuple
         "\n".join(["a,b,c,d", *joined]).encode(), new_columns=list(COLUMNS), schema_overrides=PARSED,
         quote_char=None, ignore_errors=True,
     )  # fmt: skip
-    parsed = pl.concat([whole.drop("fields"), values], how="horizontal").with_columns(reason=_reason())
+    parsed = pl.concat([whole.drop("fields"), values], how="horizontal").with_columns(reason=_reason(written))
     good = _as_ratings(parsed.filter(pl.col("reason").is_null()))
     wrong = parsed.filter(pl.col("reason").is_not_null()).select(list(damage.SCHEMA))
     torn = lines.filter(number != wanted).select(
@@ -252,6 +254,9 @@ def _cell(name: str, written: RatingsForm) -> pl.Expr:
     return cell.str.replace_all("[,\r]", "?").alias(name)
 
 
-def _reason() -> pl.Expr:
-    reasons = [pl.when(rule.broken).then(pl.lit(rule.reason)) for rule in RULES]
+def _reason(written: RatingsForm) -> pl.Expr:
+    reasons = [
+        pl.when(rule.broken).then(pl.lit(DATED if written.is_dated and rule.column == "timestamp" else rule.reason))
+        for rule in RULES
+    ]
     return pl.coalesce(reasons)
