@@ -293,7 +293,10 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "full-width digits": ("ratings.csv", HEADER + "\uff11,\uff17,\uff14,\uff18\uff16\n", "none of 1 .*: line 2: expected userId"),
     "no whole numbers": ("ratings.csv", HEADER + "1.2,7,4.0,5\n", "none of 1 .*: line 2: expected userId"),
     "ratings a little off": ("ratings.csv", HEADER + "1,7,3.50000001,5\n", "none of 1 .*: line 2: expected rating"),
-    "zeros of a disk": ("ratings.csv", RATINGS + "\0" * 70_000, "line 5: expected a rating, found 70,000 bytes"),
+    "zeros of a disk": ("ratings.csv", RATINGS + "\0" * 70_000, "line 5: expected one rating, found 70,000 bytes"),
+    "two kinds of line ends": (
+        "ratings.csv", RATINGS + RATINGS.partition("\n")[2].replace("\n", "\r"), "line 5: expected one rating, found 42"
+    ),
     "half of a character": ("ratings.csv", RATINGS.encode("utf-16")[:-1], "line 4: expected text in UTF-16-LE"),
     "a comma without quotes": ("movies.csv", "movieId,title,genres\n8,A,Drama\n7,A, with comma,Drama\n", "line 3: expected 3 fields"),
     "a comma and no genres": ("movies.csv", "movieId,title,genres\n8,A,Drama\n7,A, with comma\n", "line 3: expected genres"),

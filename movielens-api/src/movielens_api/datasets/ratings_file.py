@@ -21,6 +21,7 @@ from movielens_api.ratings_table import ORDER, SCHEMA
 PIECE = 1 << 25
 HEAD = 1 << 16
 LONGEST_ROW = 1 << 16
+QUOTED = 40
 COLUMNS = tuple(SCHEMA)
 YEAR_10000 = 253_402_300_800
 RULES = (
@@ -115,7 +116,7 @@ def read(
     for content in _pieces(file, piece):
         rows = _parse_undamaged(content, written)
         if rows is None:
-            _refuse_long_rows(content, place, first_line + total)
+            _refuse_other_line_ends(content, place, written.rows, first_line + total)
             rows, bad = _parse_lines(content, written, first_line + total)
             damaged.append(bad)
             total += bad.height
@@ -185,13 +186,24 @@ def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | Non
     return _as_ratings(rows) if undamaged else None
 
 
-def _refuse_long_rows(content: bytes, place: str, first_line: int) -> None:
-    """Raise for a line that cannot be one row: a part of a disk that was never written, or rows without line ends."""
-    for line, row in enumerate(content.split(b"\n"), first_line):
-        if len(row) > LONGEST_ROW:
+def _refuse_other_line_ends(content: bytes, place: str, rows: Form, first_line: int) -> None:
+    """Raise for a line that hides rows: counted as one damaged row, it would hide how many are lost."""
+    lines = content.split(b"\n")
+    if content.count(b"\r") == content.count(b"\r\n") and max(map(len, lines)) <= LONGEST_ROW:
+        return
+    for line, row in enumerate(lines, first_line):
+        if len(row) > LONGEST_ROW or _holds_rows(row, rows):
             raise DamagedDatasetError(
-                f"{place}, line {line}: expected a rating, found {len(row):,} bytes that begin with {row[:20]!r}"
+                f"{place}, line {line}: expected one rating, found {len(row):,} bytes without a line feed that begin "
+                f"with {row[:QUOTED]!r}"
             )
+
+
+def _holds_rows(line: bytes, rows: Form) -> bool:
+    """Tell whether a carriage return separates rows in a line, which other lines of the file have line feeds for."""
+    parts = line.removesuffix(b"\r").split(b"\r")
+    separator = rows.separator.encode()
+    return len(parts) > 1 and all(part.count(separator) == len(rows.columns) - 1 for part in parts)
 
 
 def _unique(place: int, name: str) -> str:
