@@ -177,9 +177,11 @@ def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | Non
     # A field that is missing at the end of a row would be null, which is right in a column that is not needed.
     if len(columns) > len(COLUMNS) and content.count(separator.encode()) != lines * (len(columns) - 1):
         return None
+    # A quote that swallows line ends shows in the number of rows.
+    quote = '"' if b'"' in content else None
     schema = {_unique(place, name): PARSED.get(name, pl.String) for place, name in enumerate(columns)}
     try:
-        rows = pl.read_csv(content, has_header=False, schema=schema, separator=separator, quote_char=None)
+        rows = pl.read_csv(content, has_header=False, schema=schema, separator=separator, quote_char=quote)
     except pl.exceptions.PolarsError:
         return None
     undamaged = rows.height == lines and rows.select(~pl.any_horizontal(rule.broken for rule in RULES).any()).item()
@@ -263,7 +265,7 @@ def _cell(name: str, written: RatingsForm) -> pl.Expr:
     if name == "rating" and written.rows.separator != ",":
         # Where the comma separates decimals, spreadsheets separate columns by something else.
         cell = cell.str.replace(",", ".", literal=True)
-    return cell.str.replace_all("[,\r]", "?").alias(name)
+    return cell.str.replace_all(",", "?", literal=True).alias(name)
 
 
 def _reason(written: RatingsForm) -> pl.Expr:
