@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_movielens.assets import uri_of
+from airflow_movielens.ratings.paths import local_path
 from airflow_movielens.ratings.schema import RATINGS
-from airflow_movielens.storage import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

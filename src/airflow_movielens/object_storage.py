@@ -10,10 +10,11 @@ from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, manifest_name
 from airflow_movielens.client.fetch.scratch import scratch_folder
-from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.paths import output_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,32 @@ if TYPE_CHECKING:
     from airflow_movielens.client.fetch import Checkpoints, Manifest
 
 log = logging.getLogger(__name__)
+
+
+_PACKAGES = {
+    **dict.fromkeys(("s3", "s3a", "s3n"), "apache-airflow-providers-amazon[s3fs]"),
+    **dict.fromkeys(("gs", "gcs"), "apache-airflow-providers-google"),
+    **dict.fromkeys(("abfs", "abfss", "adl", "az", "wasb", "wasbs"), "apache-airflow-providers-microsoft-azure"),
+}
+
+
+def object_at(url: str) -> ObjectStoragePath:
+    """Give the object at ``url``, whose file system is there.
+
+    Raises:
+        FatalError: No file system is installed for the scheme, or its connection cannot be used.
+    """
+    from airflow.sdk import ObjectStoragePath
+
+    scheme = url.partition("://")[0]
+    try:
+        target = ObjectStoragePath(url)
+        target.fs  # noqa: B018 - made at first use
+    except (ImportError, ValueError) as error:
+        package = _PACKAGES.get(scheme)
+        advice = f"install {package}" if package else "install the Airflow provider that has one"
+        raise FatalError(f"{url} needs a file system for {scheme}://: {advice} ({error})") from error
+    return target
 
 
 class ObjectCheckpoints:
@@ -105,13 +132,12 @@ class ObjectOutput:
         path: Its URL, as Airflow's ``ObjectStoragePath`` takes it; its ending tells the format.
 
     Raises:
-        ValueError: The ending is not a known one.
+        ValueError: It cannot be the path of an output.
     """
 
     def __init__(self, path: str) -> None:
-        FileFormat.of(path)
-        self.path = self.address = path
-        self.name = path.rpartition("/")[2]
+        self.path = self.address = output_text(path)
+        self.name = self.path.rpartition("/")[2]
 
     @contextmanager
     def folder(self, key: str) -> Iterator[ObjectFolder]:
@@ -133,9 +159,7 @@ class ObjectOutput:
         target.fs.pipe_file(manifest_object.path, manifest.to_json().encode())
 
     def _target(self) -> ObjectStoragePath:
-        from airflow.sdk import ObjectStoragePath
-
-        return ObjectStoragePath(self.path)
+        return object_at(self.path)
 
 
 def _remove(target: ObjectStoragePath) -> None:

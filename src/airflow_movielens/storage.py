@@ -2,75 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import contextmanager
-from glob import glob, has_magic
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
+from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.fetch import LocalOutput
-from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING
 from airflow_movielens.client.fetch.scratch import scratch_folder
-from airflow_movielens.object_storage import ObjectOutput
-from airflow_movielens.ratings.formats import FileFormat, expand_home
+from airflow_movielens.object_storage import ObjectOutput, object_at
+from airflow_movielens.ratings.paths import local_path, output_text
 from airflow_movielens.ratings.writing import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from os import PathLike
+    from pathlib import Path
 
     import polars as pl
 
     from airflow_movielens.client.fetch import Output
 
 
+def checked_output(path: str | PathLike[str]) -> str:
+    """Give the path or URL of a file to write as text, before anything is read or asked for.
+
+    Raises:
+        ValueError: It cannot be the path of an output; see `output_text`.
+        FatalError: Its object storage is not there.
+    """
+    text = output_text(path)
+    if local_path(text) is None:
+        object_at(text)
+    return text
+
+
 def write_output(rows: pl.LazyFrame, path: str) -> None:
     """Write rows to ``path``, whole or not at all; an object store sees one put.
 
     Raises:
-        ValueError: The ending is not that of a known file format.
+        ValueError: It cannot be the path of an output.
+        FatalError: Access is denied.
     """
-    local = local_path(path)
+    text = output_text(path)
+    local = local_path(text)
     if local is not None:
         write_table(rows, local)
         return
-    FileFormat.of(path)
-    from airflow.sdk import ObjectStoragePath
-
-    target = ObjectStoragePath(path)
+    target = object_at(text)
     with scratch_folder() as folder:
         written = folder / target.name
         write_table(rows, written)
-        target.fs.put_file(str(written), target.path)
+        with _named_errors(text, "written"):
+            target.fs.put_file(str(written), target.path)
 
 
-def output_of(path: str) -> Output:
-    """Make a path or URL an output of a fetch.
-
-    Raises:
-        ValueError: The ending is not that of a known file format.
-    """
-    local = local_path(path)
-    return ObjectOutput(path) if local is None else LocalOutput(local)
-
-
-def local_path(path: str) -> Path | None:
-    """Give the local path that ``path`` means; None for a URL of another scheme than ``file``."""
-    if "://" not in path:
-        return expand_home(path)
-    parts = urlsplit(path)
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
-
-
-Manifest = Mapping[str, Any]
-"""What `MovielensFetchRatingsOperator` returns; its ``path`` counts."""
-
-
-@contextmanager
-def local_inputs(paths: str | Manifest | Iterable[str | Manifest]) -> Iterator[list[Path]]:
-    """Give local copies of what `input_files` finds; see `local_copies`."""
-    with local_copies(input_files(paths)) as copies:
-        yield copies
+def output_of(path: str | PathLike[str]) -> Output:
+    """Make a path or URL an output of a fetch; errors as in `checked_output`."""
+    text = checked_output(path)
+    return ObjectOutput(text) if local_path(text) is None else LocalOutput(text)
 
 
 @contextmanager
@@ -79,67 +68,40 @@ def local_copies(files: Iterable[str]) -> Iterator[list[Path]]:
 
     Raises:
         FileNotFoundError: A remote file does not exist.
+        FatalError: Access is denied.
     """
     with scratch_folder() as folder:
-        yield [_fetched(file, folder / str(number)) for number, file in enumerate(files)]
-
-
-def input_files(paths: str | Manifest | Iterable[str | Manifest]) -> list[str]:
-    """Find the files that are meant.
-
-    Args:
-        paths: A path, a glob such as ``ratings/2000-11-*.parquet``, a manifest, or several of these. A glob does not
-            match hidden files, nor those of quarantined rows.
-
-    Raises:
-        FileNotFoundError: A glob matches nothing.
-    """
-    given = [paths] if isinstance(paths, str | Mapping) else paths
-    names = [str(item["path"] if isinstance(item, Mapping) else item) for item in given]
-    found = [file for name in names for file in (_matches(name) if _is_pattern(name) else [name])]
-    if not found:
-        raise FileNotFoundError("no input file is given")
-    return found
-
-
-def _is_pattern(name: str) -> bool:
-    """Whether ``name`` is a glob; a file whose very name has brackets is not."""
-    local = local_path(name)
-    return has_magic(name) and not (local is not None and local.is_file())
-
-
-def _matches(pattern: str) -> list[str]:
-    local = local_path(pattern)
-    # Not Path.glob: it would match hidden files too, and so half-written ones.
-    found = _remote_matches(pattern) if local is None else sorted(glob(str(local), recursive=True))  # noqa: PTH207
-    files = [file for file in found if not file.endswith(QUARANTINE_ENDING)]
-    if not files:
-        raise FileNotFoundError(f"no file matches {pattern}")
-    return files
-
-
-def _remote_matches(pattern: str) -> list[str]:
-    from airflow.sdk import ObjectStoragePath
-
-    root, _, rest = pattern.partition("://")
-    bucket, _, key = rest.partition("/")
-    found = ObjectStoragePath(f"{root}://{bucket}/").glob(key)
-    return sorted(str(file) for file in found if not _is_hidden(file.path, pattern))
-
-
-def _is_hidden(path: str, pattern: str) -> bool:
-    """Whether ``path`` has a part that begins with a dot, unless the pattern names that part itself."""
-    return any(part.startswith(".") for part in set(path.split("/")) - set(pattern.split("/")))
+        copies = {file: _fetched(file, folder / str(number)) for number, file in enumerate(files)}
+        try:
+            yield list(copies.values())
+        except Exception as error:
+            # Who reads the message knows the file by its URL, not by the name of a copy that is gone.
+            for file, copy in copies.items():
+                if copy.is_relative_to(folder):
+                    error.args = tuple(
+                        part.replace(str(copy), file) if isinstance(part, str) else part for part in error.args
+                    )
+            raise
 
 
 def _fetched(path: str, folder: Path) -> Path:
     local = local_path(path)
     if local is not None:
         return local
-    from airflow.sdk import ObjectStoragePath
-
-    source = ObjectStoragePath(path)
+    source = object_at(path)
     copy = folder / PurePosixPath(source.path).name
     folder.mkdir()
-    source.fs.get_file(source.path, str(copy))
+    with _named_errors(path, "read"):
+        source.fs.get_file(source.path, str(copy))
     return copy
+
+
+@contextmanager
+def _named_errors(url: str, verb: str) -> Iterator[None]:
+    """Name the URL in errors of object storage, which often name only a key, or nothing."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {url}, or no such bucket") from None
+    except PermissionError as error:
+        raise FatalError(f"{url} cannot be {verb}: {error}") from error

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from airflow_movielens.cli.api import add_api_options, api_settings
@@ -49,7 +51,9 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
     from airflow_movielens.client.fetch import fetch_ratings
     from airflow_movielens.storage import output_of
 
-    window, output = _window(options.start_date, options.end_date), output_of(options.output_path)
+    window = _window(options.start_date, options.end_date)
+    with redirect_stdout(sys.stderr):  # Airflow logs to what is stdout when object storage first needs it
+        output = output_of(options.output_path)
     client = MovielensClient(**vars(api_settings(options)))
     _set_logging(debug=options.debug, quiet=options.quiet)
 
@@ -61,7 +65,7 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
             latest = progress
             show(progress)
 
-        with client, shown_progress(quiet=options.quiet, plain=options.debug) as show:
+        with redirect_stdout(sys.stderr), client, shown_progress(quiet=options.quiet, plain=options.debug) as show:
             manifest = fetch_ratings(client, window, output, on_bad_rows=options.on_bad_rows, progress=report)
         resumed_rows = latest.resumed_rows if latest else 0
         print(*_result(manifest, window, resumed_rows, time.monotonic() - begun), sep="\n")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
 from airflow_movielens.arguments import whole_number
-from airflow_movielens.ratings.formats import FileFormat
 
 if TYPE_CHECKING:
     import argparse
@@ -42,36 +42,41 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def prepare(options: argparse.Namespace) -> Callable[[], None]:
     """Check what was typed; give what ranks."""
+    from airflow_movielens.inputs import input_files
     from airflow_movielens.ranking import rank_large, ranking_method
+    from airflow_movielens.storage import checked_output, local_copies, write_output
 
-    FileFormat.of(options.output_path)
     min_ratings = whole_number("--min-ratings", options.min_ratings)
     method = ranking_method(options.method)
+    with redirect_stdout(sys.stderr):  # Airflow logs to what is stdout when object storage first needs it
+        output = checked_output(options.output_path)
+        files = input_files(options.input_path, output=output)
+        movies_files = input_files(options.movies_path, output=output) if options.movies_path else []
 
     def run() -> None:
         from airflow_movielens.ratings.reading import scan_files
         from airflow_movielens.ratings.schema import RATINGS
-        from airflow_movielens.storage import local_inputs, write_output
 
-        with local_inputs(options.input_path) as paths:
-            ranking = rank_large(scan_files(paths, RATINGS), min_ratings, method)
-        if options.movies_path:
-            ranking = _titled(ranking, options.movies_path)
-        write_output(ranking.lazy(), options.output_path)
+        with redirect_stdout(sys.stderr):
+            with local_copies(files) as paths:
+                ranking = rank_large(scan_files(paths, RATINGS), min_ratings, method)
+            if movies_files:
+                ranking = _titled(ranking, movies_files)
+            write_output(ranking.lazy(), output)
         if sys.stdout.isatty():
             _show_top(ranking)
-        print(f"{len(ranking):,} movies of {len(paths):,} files ranked in {options.output_path}")
+        print(f"{len(ranking):,} movies of {len(files):,} files ranked in {output}")
 
     return run
 
 
-def _titled(ranking: pl.DataFrame, movies_path: str) -> pl.DataFrame:
+def _titled(ranking: pl.DataFrame, movies_files: list[str]) -> pl.DataFrame:
     from airflow_movielens.ranking import add_titles
     from airflow_movielens.ratings.reading import scan_files
     from airflow_movielens.ratings.schema import MOVIES
-    from airflow_movielens.storage import local_inputs
+    from airflow_movielens.storage import local_copies
 
-    with local_inputs(movies_path) as paths:
+    with local_copies(movies_files) as paths:
         return add_titles(ranking.lazy(), scan_files(paths, MOVIES, ["movieId", "title"])).collect()
 
 

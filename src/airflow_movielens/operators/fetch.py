@@ -15,6 +15,7 @@ from airflow_movielens.openlineage import LineageMixin
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
+    from os import PathLike
 
     from airflow.sdk import Context
 
@@ -53,7 +54,7 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
     def __init__(
         self,
         *,
-        output_path: str,
+        output_path: str | PathLike[str],
         conn_id: str = "movielens_default",
         start_date: str | date | None = None,
         end_date: str | date | None = None,
@@ -98,7 +99,7 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
                 table_of_api(manifest.source, RATINGS, manifest.rows, window=window, version=manifest.snapshot)
             ]
             self._outputs = files_of_fetch(manifest)
-            self.log.info("Wrote %d ratings of %s to %s", manifest.rows, window, self.output_path)
+            self.log.info("Wrote %d ratings of %s to %s", manifest.rows, window, output.path)
             return manifest.to_dict()
 
     def _number(self, name: str) -> int | None:

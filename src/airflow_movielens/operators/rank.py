@@ -13,12 +13,13 @@ from airflow_movielens.openlineage import LineageMixin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from os import PathLike
 
     import polars as pl
     from airflow.sdk import Context
 
+    from airflow_movielens.inputs import InputPath
     from airflow_movielens.lineage import Dataset
-    from airflow_movielens.storage import Manifest
 
 
 class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
@@ -28,8 +29,9 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
     both falling, then movieId. Returns a small manifest: ``path``, ``rows`` and ``files`` (how many were read).
 
     Args:
-        input_path: Ratings: a path or glob, local or URL; what a fetch returned (``fetch.output``); or a list of these.
-        output_path: The file to write; its ending tells the format.
+        input_path: Ratings: a path, a glob or a folder of part files, local or URL; what a fetch returned
+            (``fetch.output``); or a list of these.
+        output_path: The file to write, which must not be an input; its ending tells the format.
         conn_id: The Airflow connection of an API to take titles from, if ``movies_path`` gives none.
         movies_path: A file with movieId and title, such as GroupLens' ``movies.csv``.
         min_ratings: Movies rated by fewer distinct users are left out; at least 1.
@@ -43,10 +45,10 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
     def __init__(
         self,
         *,
-        input_path: str | Manifest | Iterable[str | Manifest],
-        output_path: str,
+        input_path: InputPath | Iterable[InputPath],
+        output_path: str | PathLike[str],
         conn_id: str | None = None,
-        movies_path: str | None = None,
+        movies_path: str | PathLike[str] | None = None,
         min_ratings: int = 3,
         method: str = "mean",
         **kwargs: Any,
@@ -61,39 +63,39 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Rank, write, and return the manifest."""
+        from airflow_movielens.inputs import input_files
         from airflow_movielens.lineage import Dataset, columns_of
         from airflow_movielens.ranking import add_titles, rank_large, ranking_method
-        from airflow_movielens.ratings.formats import FileFormat
         from airflow_movielens.ratings.reading import scan_files
         from airflow_movielens.ratings.schema import RATINGS
-        from airflow_movielens.storage import input_files, local_copies, write_output
+        from airflow_movielens.storage import checked_output, local_copies, write_output
 
         with clear_failures():
-            FileFormat.of(self.output_path)
+            output = checked_output(self.output_path)
             method = ranking_method(self.method)
             min_ratings = whole_number("min_ratings", self.min_ratings)
-            files = input_files(self.input_path)
+            files = input_files(self.input_path, output=output)
+            movies_files = input_files(self.movies_path, output=output) if self.movies_path else []
             with local_copies(files) as paths:
                 ranking = rank_large(scan_files(paths, RATINGS), min_ratings, method)
-            movies, sources = self._movies()
+            movies, sources = self._movies(movies_files)
             titled = ranking.lazy() if movies is None else add_titles(ranking.lazy(), movies.lazy())
-            write_output(titled, self.output_path)
+            write_output(titled, output)
             self._inputs = [*(Dataset(file, columns_of(RATINGS.polars_schema())) for file in files), *sources]
-            self._outputs = [Dataset(self.output_path, columns_of(titled.collect_schema()), len(ranking))]
-            self.log.info("Ranked %d movies of %d files into %s", len(ranking), len(files), self.output_path)
-            return {"path": self.output_path, "rows": len(ranking), "files": len(files)}
+            self._outputs = [Dataset(output, columns_of(titled.collect_schema()), len(ranking))]
+            self.log.info("Ranked %d movies of %d files into %s", len(ranking), len(files), output)
+            return {"path": output, "rows": len(ranking), "files": len(files)}
 
-    def _movies(self) -> tuple[pl.DataFrame | None, list[Dataset]]:
+    def _movies(self, files: list[str]) -> tuple[pl.DataFrame | None, list[Dataset]]:
         """Movies with their titles, and where they are from."""
         from airflow_movielens.hooks import MovielensHook
         from airflow_movielens.lineage import Dataset, columns_of, table_of_api
         from airflow_movielens.operators.titles import movies_of_api
         from airflow_movielens.ratings.reading import scan_files
         from airflow_movielens.ratings.schema import MOVIES
-        from airflow_movielens.storage import input_files, local_copies
+        from airflow_movielens.storage import local_copies
 
-        if self.movies_path:
-            files = input_files(self.movies_path)
+        if files:
             with local_copies(files) as paths:
                 movies = scan_files(paths, MOVIES, ["movieId", "title"]).collect()
             return movies, [Dataset(file, columns_of(movies.schema)) for file in files]

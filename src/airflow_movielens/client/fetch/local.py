@@ -9,11 +9,12 @@ from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME, FileCheck
 from airflow_movielens.client.fetch.claims import claimed_folder
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, manifest_name
 from airflow_movielens.ratings.durable import flush_to_disk, move_into_place, write_whole
-from airflow_movielens.ratings.formats import FileFormat, expand_home
 from airflow_movielens.ratings.locks import one_at_a_time
+from airflow_movielens.ratings.paths import local_path, output_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from os import PathLike
     from pathlib import Path
 
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
@@ -60,15 +61,15 @@ class LocalOutput:
         path: The file; its ending tells the format.
 
     Raises:
-        ValueError: The ending is not a known one, or there is a folder of that name.
+        ValueError: It cannot be the path of an output (see `output_text`), or is a URL of object storage.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        FileFormat.of(str(path))
-        self.path = str(path)
-        self._file = expand_home(path).absolute()
-        if self._file.is_dir():
-            raise ValueError(f"{path} is a folder: give the path of a file")
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = output_text(path)
+        local = local_path(self.path)
+        if local is None:
+            raise ValueError(f"{self.path} is not a local file: give a path of this machine")
+        self._file = local.absolute()
 
     @property
     def address(self) -> str:

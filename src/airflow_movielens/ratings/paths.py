@@ -1,0 +1,98 @@
+"""Paths and URLs of files as users give them: which file is meant, or why none can be."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from airflow_movielens.ratings.formats import FileFormat, expand_home
+
+_WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
+_STORES = {"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "hdfs", "http", "https"}
+_RESERVED_NAME = re.compile(r"\.partial-.*|\..*\.manifest\.json|.*\.quarantine\.ndjson", re.DOTALL)
+
+
+def path_text(path: object) -> str:
+    """Give a path or URL as text; the scheme of a URL in lower case.
+
+    Args:
+        path: A string, any ``os.PathLike``, or Airflow's ``ObjectStoragePath``.
+
+    Raises:
+        ValueError: It is none of these, or does not say clearly which file is meant.
+    """
+    # ObjectStoragePath is no os.PathLike, or one that forgets its connection.
+    text = str(path) if hasattr(path, "protocol") else path
+    text = os.fspath(text) if isinstance(text, os.PathLike) else text
+    if not isinstance(text, str):
+        raise ValueError(f"{path!r} is not a path: give a string, a Path or an ObjectStoragePath")
+    if not text.strip() or "\0" in text:
+        raise ValueError(f"{text!r} is not a path: it is empty or has a null character")
+    return _with_clear_scheme(text)
+
+
+def _with_clear_scheme(text: str) -> str:
+    match = _WITH_SCHEME.match(text)
+    scheme, rest = (match[1].lower(), match[2]) if match else ("", text)
+    if len(scheme) == 1 or text.startswith("\\\\"):
+        raise ValueError(f"{text!r} looks like a Windows path: give a POSIX path or a URL")
+    if scheme in ("file", "local"):
+        return _file_url(text, rest)
+    if scheme and rest.startswith("//"):
+        return _store_url(text, scheme, rest)
+    if scheme in _STORES or (scheme and rest.startswith("/")):
+        raise ValueError(
+            f"{text!r} looks like a URL without its two slashes: write {scheme}://… in a string, not a Path"
+        )
+    if "://" in text:
+        raise ValueError(f"{text!r} is neither a path nor a URL, which begins with a scheme such as s3://")
+    if text.startswith("~") and "/" in text and str(expand_home(text)).startswith("~"):
+        raise ValueError(f"{text!r} begins with the home folder of a user who is not known: give the whole path")
+    return text
+
+
+def _file_url(text: str, rest: str) -> str:
+    place, slash, path = rest[2:].partition("/") if rest.startswith("//") else ("", rest[:1], rest[1:])
+    if slash != "/" or place not in ("", "localhost") or path.startswith("~"):
+        raise ValueError(f"{text!r} does not name an absolute path: write file:///folder/file, or the path alone")
+    return f"file:///{path}"
+
+
+def _store_url(text: str, scheme: str, rest: str) -> str:
+    place, _, _ = rest[2:].partition("/")
+    if not place.rpartition("@")[2] and scheme in _STORES:
+        raise ValueError(f"{text!r} names no bucket: write {scheme}://bucket/key")
+    return f"{scheme}:{rest}"
+
+
+def local_path(path: object) -> Path | None:
+    """Give the local path that is meant; None for a URL of another scheme than ``file``.
+
+    Raises:
+        ValueError: See `path_text`.
+    """
+    text = path_text(path)
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return expand_home(text)
+    return Path(unquote(rest)) if scheme == "file" else None
+
+
+def output_text(path: object) -> str:
+    """Give the path of a file to write as text; see `path_text`.
+
+    Raises:
+        ValueError: It is not a path, its ending is not that of a known format, it is a folder, or its name is one that
+            the package gives to files that lie beside its outputs.
+    """
+    text = path_text(path)
+    FileFormat.of(text)
+    name = text.rpartition("/")[2]
+    local = local_path(text)
+    if name in ("", ".", "..") or (local is not None and local.is_dir()):
+        raise ValueError(f"{text} is a folder: give the path of a file")
+    if _RESERVED_NAME.fullmatch(name):
+        raise ValueError(f"{text} has a name that is kept for manifests, quarantined rows and unfinished files")
+    return text

@@ -1,0 +1,203 @@
+"""Which files are read and written: on this machine and in a bucket, here a folder that only Airflow knows as one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.exceptions import AirflowFailException
+from airflow.sdk import ObjectStoragePath
+from airflow.sdk.io import attach
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+from unit.scripted_server import ratings
+
+from airflow_movielens.cli import main
+from airflow_movielens.inputs import input_files
+from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
+
+STORE = DirFileSystem("/", LocalFileSystem(auto_mkdir=True))
+ROWS = "userId,movieId,rating,timestamp\n" + "".join(
+    f"{row['userId']},{row['movieId']},{row['rating']},{row['timestamp']}\n" for row in ratings(20)
+)
+
+
+@pytest.fixture(params=["", "gs://bucket/", "gs://conn@bucket/"], ids=["local", "bucket", "bucket of a connection"])
+def place(request, tmp_path, monkeypatch):
+    """A folder, by the beginning of the paths in it; it is the working directory too."""
+    STORE.path = str(tmp_path)
+    attach(protocol="gs", fs=STORE)
+    attach(protocol="gs", conn_id="conn", fs=STORE)
+    (tmp_path / "bucket").mkdir()
+    monkeypatch.chdir(tmp_path / "bucket")
+    return request.param
+
+
+def put(*names, content=ROWS):
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(content)
+
+
+def rank(**arguments):
+    return MovielensRankMoviesOperator(task_id="rank", **{"min_ratings": 1} | arguments).execute({})
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("*.csv", ["a.csv", "b.csv", "spark.csv/part-0.csv"]),
+        ("*", ["a.csv", "b.csv", "hive/day=1/x.csv", "spark.csv/part-0.csv"]),
+        ("**/*.csv", ["a.csv", "b.csv", "folder/c.csv", "hive/day=1/x.csv", "spark.csv/part-0.csv"]),
+        ("spark.csv", ["spark.csv/part-0.csv"]),
+        ("spark.csv/", ["spark.csv/part-0.csv"]),
+        (["a.csv", "*.csv", "a.csv"], ["a.csv", "b.csv", "spark.csv/part-0.csv"]),
+        ("hive", ["hive/day=1/x.csv"]),
+    ],
+)
+def test_globs_and_folders_find_rows_only(place, given, found):
+    put("a.csv", "b.csv", "folder/c.csv", "spark.csv/part-0.csv", "hive/day=1/x.csv")
+    put("_SUCCESS", ".a.csv.crc", ".a.csv.manifest.json", "a.csv.quarantine.ndjson", "spark.csv/_SUCCESS", content="")
+    put("spark.csv/.part-0.csv.crc", "spark.csv/_temporary/part-1.csv", ".partial-b.csv", content="")
+    one = isinstance(given, str)
+    files = input_files(place + given if one else [place + name for name in given])
+    assert sorted(files) == sorted(place + name for name in found)
+
+
+@pytest.mark.parametrize("name", ["a[1].csv", "a*.csv", "a?.csv"])
+def test_what_is_known_exactly_is_no_pattern(place, name):
+    put(name, "a1.csv", "ab.csv")
+    assert input_files(place + name) == [place + name]
+    assert input_files({"path": place + name}) == [place + name]
+    assert rank(input_path={"path": place + name}, output_path=f"{place}a2.csv")["files"] == 1
+    assert Path("a1.csv").read_text() == Path(name).read_text() == ROWS
+    Path(name).unlink()
+    with pytest.raises(AirflowFailException, match="there is no file"):
+        rank(input_path={"path": place + name}, output_path=f"{place}out.csv")
+
+
+def test_a_folder_of_other_things_and_an_empty_one_are_refused(place):
+    put("folder/a.csv")
+    put("empty.csv/_SUCCESS")
+    with pytest.raises(ValueError, match="is a folder: give its files"):
+        input_files(f"{place}folder")
+    with pytest.raises(FileNotFoundError, match=r"no file of rows in the folder"):
+        input_files(f"{place}empty.csv")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output"),
+    [
+        ("a.csv", "a.csv"),
+        (["b.csv", "a.csv"], "a.csv"),
+        ({"path": "a.csv"}, "a.csv"),
+        ("*.csv", "a.csv"),
+        ("*.csv", "new.csv"),
+        ("**", "folder/new.csv"),
+        ("spark.csv", "spark.csv/part-0.csv"),
+        ("spark.csv", "spark.csv/ranking.csv"),
+    ],
+)
+def test_an_output_is_never_an_input(place, inputs, output, capsys):
+    put("a.csv", "b.csv", "spark.csv/part-0.csv")
+    before = sorted(Path().rglob("*"))
+
+    def at_place(item):
+        return {"path": place + item["path"]} if isinstance(item, dict) else place + item
+
+    given = [at_place(item) for item in inputs] if isinstance(inputs, list) else at_place(inputs)
+    with pytest.raises(AirflowFailException, match=r"the output .*write"):
+        rank(input_path=given, output_path=place + output)
+    if isinstance(inputs, str):
+        assert main(["rank", "--input-path", given, "--output-path", place + output]) == 2
+        assert "the output" in capsys.readouterr().err
+    put("r.ndjson")
+    with pytest.raises(AirflowFailException, match=r"the output .*write"):
+        rank(input_path=f"{place}r.ndjson", movies_path=f"{place}a.csv", output_path=f"{place}a.csv")
+    Path("r.ndjson").unlink()
+    assert sorted(Path().rglob("*")) == before
+    assert Path("a.csv").read_text() == ROWS
+
+
+@pytest.mark.parametrize(
+    "form", ["./a.csv", "//{cwd}/a.csv", "file://{cwd}/a.csv", "x/../a.csv", "soft.csv", "hard.csv"]
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_input_by_another_name_is_still_an_input(tmp_path, monkeypatch, form, swapped):
+    monkeypatch.chdir(tmp_path)
+    put("a.csv")
+    Path("x").mkdir()
+    Path("soft.csv").symlink_to("a.csv")
+    os.link("a.csv", "hard.csv")
+    names = ["a.csv", form.format(cwd=tmp_path)]
+    first, second = reversed(names) if swapped else names
+    with pytest.raises(AirflowFailException, match="is also an input"):
+        rank(input_path=first, output_path=second)
+    assert Path("a.csv").read_text() == ROWS
+
+
+def test_objects_that_are_paths_are_paths(place):
+    put("a.csv", "b.csv")
+    make = ObjectStoragePath if place else Path
+    for given in (make(f"{place}a.csv"), [make(f"{place}a.csv"), f"{place}b.csv"], {"path": make(f"{place}a.csv")}):
+        assert rank(input_path=given, output_path=make(f"{place}out.ndjson"))["path"] == f"{place}out.ndjson"
+
+
+def test_a_missing_object_is_named_by_its_url(place):
+    with pytest.raises(AirflowFailException, match=rf"there is no file {place}nowhere\.csv"):
+        rank(input_path=f"{place}nowhere.csv", output_path="out.csv")
+
+
+def test_a_damaged_object_is_named_by_its_url(place):
+    put("a.csv", content="userId,movieId\n1,2\n")
+    with pytest.raises(AirflowFailException) as caught:
+        rank(input_path=f"{place}a.csv", output_path="out.csv")
+    assert f"{place}a.csv" in str(caught.value)
+    assert not place or str(caught.value).count("/a.csv") == 1
+
+
+def test_a_store_whose_provider_is_missing_is_named_with_its_package(capsys):
+    url = "abfs://bucket/a.csv"
+    words = r"abfs://.*install apache-airflow-providers-microsoft-azure"
+    with pytest.raises(AirflowFailException, match=words):
+        MovielensFetchRatingsOperator(task_id="fetch", output_path=url, conn_id="none").execute({})
+    with pytest.raises(AirflowFailException, match=words):
+        rank(input_path="nowhere.csv", output_path=url)
+    with pytest.raises(AirflowFailException, match=words):
+        rank(input_path=url, output_path="a.csv")
+    capsys.readouterr()
+    assert main(["rank", "--input-path", url, "--output-path", "a.csv"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "install apache-airflow-providers-microsoft-azure" in said.err
+
+
+def test_only_results_are_on_stdout(tmp_path):
+    put(str(tmp_path / "bucket" / "a.csv"))
+    code = f"""
+import sys
+from airflow_movielens.cli import main
+def attach_store():
+    import logging, structlog
+    from airflow.sdk.io import attach
+    from integration.test_inputs import STORE
+    class Noisy(type(STORE)):
+        def isfile(self, path):
+            structlog.get_logger("airflow").warning("noise of structlog")
+            logging.getLogger("airflow").warning("noise of logging")
+            return super().isfile(path)
+    attach(protocol="gs", fs=Noisy({str(tmp_path)!r}, STORE.fs))
+from airflow_movielens import object_storage
+made = object_storage.object_at
+object_storage.object_at = lambda url: (attach_store(), made(url))[1]
+from airflow_movielens import inputs, storage
+inputs.object_at = storage.object_at = object_storage.object_at
+sys.exit(main(["rank", "--input-path", "gs://bucket/a.csv", "--output-path", "gs://bucket/k.ndjson"]))
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert "of 1 files ranked in gs://bucket/k.ndjson" in done.stdout
+    assert "noise of structlog" in done.stderr
