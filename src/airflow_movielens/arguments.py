@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from airflow_movielens.client import FatalError
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def paths_as_text(value: Any) -> Any:
+    """Give paths as text, inside lists and dicts too, because Airflow fills templates only in text."""
+    if isinstance(value, PurePath):
+        # Where ObjectStoragePath is a PurePath, it would lose its connection; Airflow fills its templates.
+        return value if hasattr(value, "protocol") else str(value)
+    if type(value) in (list, tuple):
+        return type(value)(paths_as_text(item) for item in value)
+    if type(value) is dict:
+        return {key: paths_as_text(item) for key, item in value.items()}
+    return value
 
 
 def whole_number(name: str, value: Any) -> int:

@@ -144,6 +144,18 @@ def test_objects_that_are_paths_are_paths(place):
         assert rank(input_path=given, output_path=make(f"{place}out.ndjson"))["path"] == f"{place}out.ndjson"
 
 
+def test_templates_are_filled_in_paths_too(place):
+    make = ObjectStoragePath if place else Path
+    path = make(f"{place}{{{{ day }}}}.csv")
+    operator = MovielensRankMoviesOperator(
+        task_id="rank", input_path=[path, {"path": path}], output_path=path, movies_path=path
+    )
+    operator.render_template_fields({"day": "20"})
+    meant = [*operator.input_path, operator.output_path, operator.movies_path]
+    named = [str(item["path"] if isinstance(item, dict) else item) for item in meant]
+    assert named == [f"{place}20.csv"] * 4
+
+
 def test_a_missing_object_is_named_by_its_url(place):
     with pytest.raises(AirflowFailException, match=rf"there is no file {place}nowhere\.csv"):
         rank(input_path=f"{place}nowhere.csv", output_path="out.csv")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
-from airflow_movielens.arguments import whole_number
+from airflow_movielens.arguments import paths_as_text, whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.openlineage import LineageMixin
@@ -64,7 +64,7 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.output_path = output_path
+        self.output_path = paths_as_text(output_path)
         self.conn_id = conn_id
         self._start_date = start_date
         self._end_date = end_date

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_movielens.arguments import whole_number
+from airflow_movielens.arguments import paths_as_text, whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.openlineage import LineageMixin
@@ -54,10 +54,10 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.input_path = input_path
-        self.output_path = output_path
+        self.input_path = paths_as_text(input_path)
+        self.output_path = paths_as_text(output_path)
         self.conn_id = conn_id
-        self.movies_path = movies_path
+        self.movies_path = paths_as_text(movies_path)
         self.min_ratings = min_ratings
         self.method = method
 
