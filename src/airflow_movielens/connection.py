@@ -32,6 +32,7 @@ EXTRA_FIELDS: Mapping[str, Callable[[str, Any], Any]] = {
     "client_certificate": text,
     "client_key": text,
     "api_token": text,
+    "time_zone": text,
 }
 """The fields of a connection's extra, and how each is read; `ClientSettings` says what they mean."""
 

@@ -49,6 +49,9 @@ FIELDS = {
         "Client key", "PEM file, on the worker, with its key, unless the same file holds it.", "string"
     ),
     "api_token": _field("Bearer token", "Sent instead of user and password.", "string", format="password"),
+    "time_zone": _field(
+        "Time zone", "In which the API cuts days, such as Asia/Seoul; empty for UTC. Windows stay UTC days.", "string"
+    ),
 }
 """The fields beyond Airflow's own, in the order of the form; they are kept in the connection's extra."""
 

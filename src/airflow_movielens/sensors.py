@@ -81,7 +81,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
         wanted = whole_number("min_ratings", self.min_ratings)
         try:
             with MovielensHook(self.conn_id) as hook:
-                count = hook.client.count_ratings(window.start, window.end)
+                count = hook.client.count_ratings(window.start, window.end, enough=wanted)
         except RetryableError as error:
             self.log.warning("The API cannot be asked now, waiting on: %s", error)
             return False

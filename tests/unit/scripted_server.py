@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -90,8 +91,21 @@ def ratings(count: int) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (row["timestamp"], row["userId"], row["movieId"]))
 
 
+def _lies_in(row: Any, query: dict[str, str]) -> bool:
+    timestamp = row.get("timestamp") if isinstance(row, dict) else None
+    if not isinstance(timestamp, int):
+        return True
+    start, end = (query.get(name) for name in ("start_date", "end_date"))
+    return (not start or midnight(start) <= timestamp) and (not end or timestamp < midnight(end))
+
+
+def midnight(day: str) -> int:
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
+
+
 def page_of(rows: list[dict[str, Any]], query: dict[str, str], **changes: Any) -> Answer:
     """The page that a correct server answers, with ``changes`` to its envelope (None removes a key)."""
+    rows = [row for row in rows if _lies_in(row, query)]
     offset, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
     envelope = {"result": rows[offset : offset + limit], "offset": offset, "limit": limit, "total": len(rows)} | changes
     return Answer({name: value for name, value in envelope.items() if value is not None})

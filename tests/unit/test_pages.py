@@ -7,7 +7,7 @@ from unit.decoding_cases import ALWAYS, RATINGS, URL, answer, arrow, compact, en
 
 from airflow_movielens.client.decoding import read_page, read_total
 from airflow_movielens.client.decoding.formats import ARROW, NDJSON
-from airflow_movielens.client.errors import BadAnswerError, BadRowsError, FatalError
+from airflow_movielens.client.errors import BadAnswerError, BadRowsError, DataError, FatalError
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import MOVIES, USERS
 
@@ -63,11 +63,8 @@ def test_the_total_is_in_the_envelope_or_the_header(total, header, expected):
     assert read_total(sent) == expected
 
 
-@pytest.mark.parametrize(
-    ("total", "header"), [(b"7", "8"), (b"7", "seven"), (b"null", "-1"), (b'"7"', "7"), (b"7", "")]
-)
-def test_totals_that_are_no_count_or_disagree_are_a_bad_answer(total, header):
-    sent = answer(b'{"result":[],"total":%b}' % total, X_Total_Count=header)
+def test_totals_that_disagree_are_a_bad_answer():
+    sent = answer(b'{"result":[],"total":7}', X_Total_Count="8")
     for read in (lambda: read_page(sent, RATINGS, ALWAYS), lambda: read_total(sent)):
         with pytest.raises(BadAnswerError, match=r"total|X-Total-Count"):
             read()
@@ -152,12 +149,13 @@ def bad_rows(rows, window=ALWAYS):
 
 
 def test_all_bad_rows_are_put_aside_as_they_were_sent():
-    rows = [None, *ROWS[:3], ROWS[3] | {"rating": "4", "more": [1]}, {"userId": 1}, *ROWS[4:], float("1e3"), ROWS[5]]
+    last = ROWS[-1]
+    rows = [None, *ROWS[:3], ROWS[3] | {"rating": "4", "more": [1]}, {"userId": 1}, *ROWS[4:], float("1e3"), last]
     read = bad_rows(rows)
     assert [bad.number for bad in read.bad] == [0, 4, 5, 14, 15]
-    assert [bad.row for bad in read.bad] == [None, rows[4], {"userId": 1}, 1000.0, ROWS[5]]
+    assert [bad.row for bad in read.bad] == [None, rows[4], {"userId": 1}, 1000.0, last]
     assert read.good.to_dicts() == ROWS[:3] + ROWS[4:]
-    assert (read.first, read.last) == ((None,), tuple(ROWS[5].values()))
+    assert (read.first, read.last) == ((None,), tuple(last.values()))
 
 
 def test_a_bad_row_does_not_make_the_next_one_disordered():
@@ -165,12 +163,49 @@ def test_a_bad_row_does_not_make_the_next_one_disordered():
     assert [bad.number for bad in bad_rows([*ROWS[:2], high, *ROWS[3:]]).bad] == [2]
 
 
-def test_rows_outside_the_window_are_bad():
+@pytest.mark.parametrize("quarantine", [True, False])
+@pytest.mark.parametrize(
+    ("timestamp", "advice"),
+    [
+        (DAY - 1, "do not seem to be UTC days: set time_zone"),
+        (2 * DAY, "do not seem to be UTC days: set time_zone"),
+        (DAY * 1000, "not Unix seconds"),
+        (-5 * DAY, "passes over start_date and end_date"),
+    ],
+)
+def test_a_row_outside_the_window_is_a_fault_of_the_whole_answer(timestamp, advice, quarantine):
     window = Window.of("1970-01-02", "1970-01-03")
-    times = [DAY - 1, DAY, 2 * DAY - 1, 2 * DAY]
-    read = bad_rows([ROWS[0] | {"timestamp": time} for time in times], window)
-    assert [bad.number for bad in read.bad] == [0, 3]
-    assert str(read.bad[0]) == "row 0, column 'timestamp': 86399 lies outside the window [1970-01-02, 1970-01-03)"
+    for rest in ({}, {"rating": "bad as well"}):
+        rows = [ROWS[0], ROWS[1] | {"timestamp": timestamp} | rest]
+        with pytest.raises(DataError, match=rf"row 1.*{timestamp} lies outside .*1970-01-02.*{advice}"):
+            read_page(answer(envelope(json.dumps(rows).encode())), RATINGS, window, quarantine=quarantine)
+        with pytest.raises(DataError, match=rf"row 1.*{timestamp} lies outside .*1970-01-02.*{advice}"):
+            read_page(answer(ndjson(rows), NDJSON), RATINGS, window, quarantine=quarantine)
+
+
+def test_rows_out_of_order_and_rows_of_another_kind_are_never_put_aside():
+    disordered = answer(envelope(json.dumps([ROWS[2], ROWS[1]]).encode()))
+    with pytest.raises(BadRowsError, match="expected rising order"):
+        read_page(disordered, RATINGS, ALWAYS, quarantine=True)
+    lacking = [{name: value for name, value in row.items() if name != "rating"} for row in ROWS]
+    with pytest.raises(DataError, match="rows of the API's answer lack 'rating'"):
+        read_page(answer(envelope(json.dumps(lacking).encode())), RATINGS, ALWAYS, quarantine=True)
+
+
+@pytest.mark.parametrize("total", [b'"3"', b"3.0", b"-1", b"true", b"[3]", b"1e2"])
+def test_a_total_that_is_no_count_is_a_data_error_at_once(total):
+    sent = answer(b'{"result":[],"total":%b}' % total)
+    for read in (lambda: read_page(sent, RATINGS, ALWAYS), lambda: read_total(sent)):
+        with pytest.raises(DataError, match="total"):
+            read()
+
+
+@pytest.mark.parametrize("header", ["seven", "-1", "", "3.0", "9" * 5000])
+def test_a_total_count_header_that_is_no_count_is_a_data_error_at_once(header):
+    sent = answer(b'{"result":[],"total":null}', X_Total_Count=header)
+    for read in (lambda: read_page(sent, RATINGS, ALWAYS), lambda: read_total(sent)):
+        with pytest.raises(DataError, match="X-Total-Count"):
+            read()
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1e999", '"\\ud800"', '{"a": [1e999]}', "[]"])

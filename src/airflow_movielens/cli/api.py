@@ -60,6 +60,9 @@ def add_api_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="what to ask for (default: auto, the best it speaks)",
     )
+    how.add_argument(
+        "--time-zone", metavar="NAME", help="in which the API cuts days, such as Asia/Seoul (default: UTC)"
+    )
     tls = parser.add_argument_group("TLS")
     tls.add_argument(
         "--ca-file", metavar="FILE", help="PEM file with the authorities to trust instead of the usual ones"
@@ -90,6 +93,7 @@ def api_settings(options: argparse.Namespace) -> ClientSettings:
         ca_file=options.ca_file,
         client_certificate=options.client_certificate,
         client_key=options.client_key,
+        time_zone=options.time_zone,
     )
 
 

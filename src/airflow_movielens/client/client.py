@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from copy import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
+from airflow_movielens.client.counting import first_accepted, parts
 from airflow_movielens.client.decoding import ACCEPT, accept_of, read_total
-from airflow_movielens.client.errors import BadAnswerError
+from airflow_movielens.client.errors import DataError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.http.transport import Transport
 from airflow_movielens.client.pagination.congestion import CongestionWindow
+from airflow_movielens.client.pagination.proof import proven, some_good
 from airflow_movielens.client.pagination.reading import read_on, read_window
 from airflow_movielens.client.pagination.source import Source
+from airflow_movielens.client.server_days import ServerCalendar
 from airflow_movielens.client.settings import ClientSettings, checked_page_size
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
     from datetime import date
 
     import polars as pl
@@ -60,6 +64,8 @@ class MovielensClient:
         self._transport = Transport(self.settings)
         self.session: Session = self._transport.session
         self._congestion = CongestionWindow(self.settings.concurrency)
+        zone = self.settings.time_zone
+        self._calendar = None if zone is None else ServerCalendar(zone)
 
     def get_ratings(
         self,
@@ -79,7 +85,8 @@ class MovielensClient:
 
         Raises:
             MovielensError: See its subclasses. `RatingsChangedError` may come after rows were yielded: those are a
-                mix of two states of the data and must be thrown away.
+                mix of two states of the data and must be thrown away. So may `DataError`: that the server's days are
+                UTC days is proven at the end.
         """
         for frame in self.get_rating_frames(start_date, end_date, batch_size):
             yield from frame.iter_rows(named=True)
@@ -122,13 +129,19 @@ class MovielensClient:
 
         Raises:
             RatingsChangedError: The data changed meanwhile, or since the bookmark: throw away what came before.
+            DataError: Rows break the contract, or the server's days are not the days that were asked for.
             MovielensError: See its other subclasses.
         """
         window = Window.of(start_date, end_date)
         # Where a stretch stopped, the next one goes on in the same format.
         accept = accept_of(bookmark.media_type) if bookmark else ACCEPT[self.settings.data_format]
-        source = self._source(RATINGS, window, batch_size, accept, quarantine=on_bad_rows == "quarantine")
-        return _aborting(source, read_window(source) if bookmark is None else read_on(source, bookmark))
+        asked = window if self._calendar is None else self._calendar.covering(window)
+        source = self._source(RATINGS, asked, batch_size, accept, quarantine=on_bad_rows == "quarantine")
+        batches = read_window(source) if bookmark is None else read_on(source, bookmark)
+        batches = some_good(proven(batches, source, window), window)
+        if asked != window:
+            batches = (batch.between(*window.timestamps()) for batch in batches)
+        return _aborting(source, batches)
 
     async def aget_rating_frames(
         self,
@@ -167,28 +180,36 @@ class MovielensClient:
         for frame in self._frames(USERS, batch_size):
             yield from frame.iter_rows(named=True)
 
-    def count_ratings(self, start_date: str | date | None = None, end_date: str | date | None = None) -> int:
-        """Count the ratings of a window with one request for no rows.
+    def count_ratings(
+        self, start_date: str | date | None = None, end_date: str | date | None = None, *, enough: int | None = None
+    ) -> int:
+        """Count the ratings of a window: with one request for no rows, if the server names its total.
+
+        Rows are read where the server cannot count: at the edges of a window if ``time_zone`` is set, and all of them
+        if it names no total.
+
+        Args:
+            start_date: As for `get_ratings`.
+            end_date: As for `get_ratings`.
+            enough: Where rows are read, stop at so many; None to count them all.
 
         Raises:
-            MovielensError: See its subclasses; `DataError` if the server does not announce a total.
+            MovielensError: See its subclasses; `DataError` if the server names no total for a window with an open side:
+                that may be all its ratings.
         """
-        query = urlencode({**Window.of(start_date, end_date).query(), "offset": 0, "limit": 0})
+        window = Window.of(start_date, end_date)
+        if self._calendar is None:
+            return self._count(window, window, enough)
+        inside, edges = parts(window, self._calendar)
+        count = 0 if inside is None else self._count(inside, window, enough)
+        return sum((self._count_read(edge, window, enough) for edge in edges), start=count)
 
-        def count() -> int:
-            answer = self._transport.get(f"{self.settings.base_url}/{RATINGS.name}?{query}", ACCEPT["json"])
-            with self._transport.hiding_secrets():
-                total = read_total(answer)
-            if total is None:
-                raise BadAnswerError('the API\'s answer has no "total", so ratings cannot be counted', answer.exchange)
-            return total
-
-        return with_retries(count, self.settings.retries, self._transport.pace)
-
-    async def acount_ratings(self, start_date: str | date | None = None, end_date: str | date | None = None) -> int:
+    async def acount_ratings(
+        self, start_date: str | date | None = None, end_date: str | date | None = None, *, enough: int | None = None
+    ) -> int:
         """Count as `count_ratings` does, without blocking the event loop."""
         with self._abortable() as client:
-            return await asyncio.to_thread(client.count_ratings, start_date, end_date)
+            return await asyncio.to_thread(client.count_ratings, start_date, end_date, enough=enough)
 
     def close(self) -> None:
         """Close the connections; what is still under way is cut off."""
@@ -209,6 +230,36 @@ class MovielensClient:
             yield client
         finally:
             client._transport.abort()
+
+    def _count(self, days: Window, window: Window, enough: int | None) -> int:
+        total = first_accepted(partial(self._total, days), self.settings.page_size)
+        if total is not None:
+            return total
+        if enough is None and (days.start is None or days.end is None):
+            raise DataError(
+                'the API\'s answer has no "total", so ratings of a window with an open side are not counted'
+            )
+        return self._count_read(days, window, enough)
+
+    def _total(self, days: Window, limit: int) -> int | None:
+        query = urlencode({**days.query(), "offset": 0, "limit": limit})
+
+        def ask() -> int | None:
+            answer = self._transport.get(f"{self.settings.base_url}/{RATINGS.name}?{query}", ACCEPT["json"])
+            with self._transport.hiding_secrets():
+                return read_total(answer)
+
+        return with_retries(ask, self.settings.retries, self._transport.pace)
+
+    def _count_read(self, days: Window, window: Window, enough: int | None) -> int:
+        source = self._source(RATINGS, days, None, ACCEPT["json"], quarantine=True)
+        count = 0
+        with closing(_aborting(source, read_window(source))) as batches:
+            for batch in batches:
+                count += len(batch.between(*window.timestamps()).rows.good)
+                if enough is not None and count >= enough:
+                    break
+        return count
 
     def _frames(self, table: Table, batch_size: int | None) -> Iterator[pl.DataFrame]:
         source = self._source(table, Window(), batch_size, ACCEPT["json"])
@@ -232,7 +283,7 @@ class MovielensClient:
         )
 
 
-def _aborting(source: Source, batches: Iterator[Batch]) -> Iterator[Batch]:
+def _aborting(source: Source, batches: Iterator[Batch]) -> Generator[Batch, None, None]:
     """Pass batches on; when they are no longer wanted, cut off what is under way for them."""
     try:
         yield from batches

@@ -35,6 +35,13 @@ class BadRow:
     problem: str
     row: Any
 
+    def may_be_between(self, start: int | None, end: int | None) -> bool:
+        """Whether its timestamp lies from one Unix second to before another, or cannot be read."""
+        timestamp = self.row.get("timestamp") if isinstance(self.row, dict) else None
+        if type(timestamp) is not int:
+            return True
+        return (start is None or start <= timestamp) and (end is None or timestamp < end)
+
     def __str__(self) -> str:
         return (
             f"row {self.number}, column {self.column!r}: {self.problem}"
@@ -162,3 +169,18 @@ class Batch:
     rows: Rows
     bookmark: Bookmark
     is_last: bool = False
+
+    def between(self, start: int | None, end: int | None) -> Batch:
+        """The batch with only the rows from one Unix second to before another; bad rows without a readable one stay.
+
+        The bookmark still counts all rows.
+        """
+        import polars as pl
+
+        within = pl.lit(value=True)
+        if start is not None:
+            within &= pl.col("timestamp") >= start
+        if end is not None:
+            within &= pl.col("timestamp") < end
+        bad = tuple(row for row in self.rows.bad if row.may_be_between(start, end))
+        return replace(self, rows=replace(self.rows, good=self.rows.good.filter(within), bad=bad))

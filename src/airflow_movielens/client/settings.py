@@ -43,6 +43,8 @@ class ClientSettings:
         ca_file: PEM file with the certificates of authorities to trust instead of the usual ones; None for those.
         client_certificate: PEM file with a certificate to show to the server, and its chain; None for none.
         client_key: PEM file with its key; None if it is in the same file.
+        time_zone: IANA name of the time zone in which the server cuts days, such as ``Asia/Seoul``; None for UTC, as
+            the contract has it. Windows are UTC days all the same.
 
     Raises:
         FatalError: A value is out of range, or the URL is unusable.
@@ -64,6 +66,7 @@ class ClientSettings:
     ca_file: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+    time_zone: str | None = None
 
     def __post_init__(self) -> None:
         _split(self.base_url)

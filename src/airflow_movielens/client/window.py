@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 from airflow_movielens.client.errors import FatalError
 
+_DAY_AND_CLOCK_CHANGE = 26 * 3600
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -69,11 +70,32 @@ class Window:
 
     def timestamps(self) -> tuple[int | None, int | None]:
         """The window's bounds in Unix seconds: first inside, first beyond; None where open."""
-        return _midnight(self.start), _midnight(self.end)
+        start = None if self.start is None else midnight(self.start)
+        return start, None if self.end is None else midnight(self.end)
+
+    def misses(self, timestamp: int) -> str:
+        """Say what an answer is that has a row of this timestamp, which lies outside, and what to do."""
+        found = f"timestamp {timestamp} lies outside the window {self}"
+        start, end = self.timestamps()
+        if any(bound is not None and abs(timestamp - bound) <= _DAY_AND_CLOCK_CHANGE for bound in (start, end)):
+            return (
+                f"{found}. The server's days do not seem to be UTC days: set time_zone to the time zone of its days, "
+                "such as Europe/Berlin"
+            )
+        return f"{found}: the server passes over start_date and end_date, or its timestamps are not Unix seconds"
 
     def __str__(self) -> str:
         return f"[{self.start or '…'}, {self.end or '…'})"
 
 
-def _midnight(day: date | None) -> int | None:
-    return None if day is None else int(datetime.combine(day, time(), tzinfo=UTC).timestamp())
+def midnight(day: date) -> int:
+    """The Unix second at which a UTC day begins."""
+    return int(datetime.combine(day, time(), tzinfo=UTC).timestamp())
+
+
+def shifted(day: date, days: int) -> date | None:
+    """A day so many days later, or earlier if negative; None if the calendar (years 1 to 9999) does not have it."""
+    try:
+        return day + timedelta(days)
+    except OverflowError:
+        return None

@@ -1,11 +1,15 @@
-"""Rows of one answer against the contract: values, order, window. Bad ones are named, or put aside."""
+"""Rows of one answer against the contract: values, order, window. Bad ones are named, or put aside.
+
+What is wrong with the answer as a whole is never put aside: rows outside the window, rows out of order, rows that all
+lack a column.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.client.errors import BadRowsError
+from airflow_movielens.client.errors import BadRowsError, DataError
 from airflow_movielens.client.rows import BadRow, Rows
 from airflow_movielens.ratings.validation import find_problem, frame_of_columns, frame_of_objects, is_rising
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
 
+_FEWEST_ROWS_OF_A_KIND = 2
 _ROWS_SIFTED_AT_ONCE = 10_000
 """As Python objects, rows take up some twenty times the memory that they take up as columns."""
 
@@ -47,7 +52,9 @@ class RowChecker:
         """Check parsed JSON values.
 
         Raises:
-            BadRowsError: For the first row that breaks the contract, unless bad rows are put aside.
+            DataError: A row lies outside the window, or all of them lack the same column.
+            BadRowsError: For the first row that is out of order, or breaks the contract otherwise unless such rows are
+                put aside.
         """
         frame = frame_of_objects(rows, self._table)
         return self._sift(rows) if frame is None or not self._follows(frame) else self._take(frame)
@@ -56,7 +63,7 @@ class RowChecker:
         """Check rows that came as columns: at least those of the table, in any order and of any dtypes.
 
         Raises:
-            BadRowsError: As `check_objects`.
+            MovielensError: As `check_objects`.
         """
         if (rows := self.check_if_good(sent)) is not None:
             return rows
@@ -91,10 +98,14 @@ class RowChecker:
 
     def _sift(self, rows: Sequence[Any]) -> Rows:
         good, bad = [], []
+        self._refuse_missing_column(rows)
         for number, row in enumerate(rows, self._count):
-            if problem := self._problem(row):
+            self._refuse_outside(row, number)
+            if problem := find_problem(row, self._table) or self._repetition(row):
                 bad.append(BadRow(self._exchange.url, number, *problem, _as_json(row)))
                 self._raise_unless_put_aside(bad)
+            elif problem := self._disorder(row):
+                raise self._error([BadRow(self._exchange.url, number, *problem, _as_json(row))])
             else:
                 good.append(row)
                 self._last = self._key(row)
@@ -106,18 +117,36 @@ class RowChecker:
 
     def _raise_unless_put_aside(self, bad: list[BadRow]) -> None:
         if not self._quarantine:
-            raise BadRowsError(f"bad {self._table.name} from the API: {bad[0]}", self._exchange, bad)
+            raise self._error(bad)
 
-    def _problem(self, row: Any) -> tuple[str, str] | None:
-        if problem := find_problem(row, self._table):
-            return problem
-        if not self._lies_inside(row):
-            return "timestamp", f"{row['timestamp']} lies outside the window {self._window}"
+    def _error(self, bad: list[BadRow]) -> BadRowsError:
+        return BadRowsError(f"bad {self._table.name} from the API: {bad[0]}", self._exchange, bad)
+
+    def _refuse_missing_column(self, rows: Sequence[Any]) -> None:
+        if not self._quarantine or len(rows) < _FEWEST_ROWS_OF_A_KIND:
+            return
+        for name in self._table.column_names:
+            if all(isinstance(row, dict) and name not in row for row in rows):
+                message = f"all {len(rows)} rows of the API's answer lack {name!r}: these are no {self._table.name}"
+                raise DataError(message, self._exchange)
+
+    def _refuse_outside(self, row: Any, number: int) -> None:
+        # Whatever else is wrong with the row: that it was sent says that the answer is of another window.
+        if isinstance(row, dict) and type(row.get("timestamp")) is int and not self._lies_inside(row):
+            raise DataError(
+                f"row {number} of the API's answer: {self._window.misses(row['timestamp'])}", self._exchange
+            )
+
+    def _repetition(self, row: dict[str, Any]) -> tuple[str, str] | None:
+        if self._key(row) != self._last:
+            return None
+        return "", f"({', '.join(self._table.key)}) = {self._last} is the same row again, expected rising order"
+
+    def _disorder(self, row: dict[str, Any]) -> tuple[str, str] | None:
         key = self._key(row)
         if self._last is None or self._last < key:
             return None
-        what = "is the same row again" if key == self._last else f"comes after {self._last}"
-        return "", f"({', '.join(self._table.key)}) = {key} {what}, expected rising order"
+        return "", f"({', '.join(self._table.key)}) = {key} comes after {self._last}, expected rising order"
 
     def _lies_inside(self, row: dict[str, Any]) -> bool:
         if "timestamp" not in self._table.key:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_movielens.client.decoding.json_text import parse
 from airflow_movielens.client.decoding.trouble import readable_as
 from airflow_movielens.client.decoding.uniform import read_uniform
-from airflow_movielens.client.errors import BadAnswerError
+from airflow_movielens.client.errors import BadAnswerError, DataError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,8 +22,9 @@ def read_envelope(body: bytes, exchange: Exchange, table: Table, checker: RowChe
     """Read the rows and the total out of an envelope, its keys in any order.
 
     Raises:
-        BadAnswerError: It is no envelope, or its total is no count.
+        BadAnswerError: It is no envelope.
         BadRowsError: A row breaks the contract.
+        DataError: Its total is no count.
     """
     if (uniform := _read_uniform(body, table)) is not None:
         envelope, columns = uniform
@@ -34,14 +35,16 @@ def read_envelope(body: bytes, exchange: Exchange, table: Table, checker: RowChe
         envelope = parse(body)
         if not isinstance(envelope, dict) or not isinstance(envelope.get("result"), list):
             raise BadAnswerError('the API\'s answer has no list "result"', exchange)
-        return checker.check_objects(envelope["result"]), _total(envelope, exchange)
+        total = _total(envelope, exchange)
+        return checker.check_objects(envelope["result"]), total
 
 
 def read_envelope_total(body: bytes, exchange: Exchange) -> int | None:
     """Read nothing but the total; None if there is none.
 
     Raises:
-        BadAnswerError: It is no envelope, or its total is no count.
+        BadAnswerError: It is no envelope.
+        DataError: Its total is no count.
     """
     with readable_as("JSON", exchange):
         envelope = parse(body)
@@ -68,4 +71,5 @@ def _total(envelope: dict[str, Any], exchange: Exchange) -> int | None:
     total = envelope.get("total")
     if total is None or (type(total) is int and total >= 0):
         return total
-    raise BadAnswerError(f'the API\'s answer has the "total" {total!r}, expected a whole number', exchange)
+    message = f'the API\'s answer has the "total" {total!r}, expected a whole number of at least 0, or null for none'
+    raise DataError(message, exchange)

@@ -8,7 +8,7 @@ from airflow_movielens.client.decoding.checking import RowChecker, join
 from airflow_movielens.client.decoding.envelope import read_envelope, read_envelope_total
 from airflow_movielens.client.decoding.formats import is_json, stream_decoder
 from airflow_movielens.client.decoding.links import find_link, find_section_template
-from airflow_movielens.client.errors import BadAnswerError
+from airflow_movielens.client.errors import BadAnswerError, DataError
 from airflow_movielens.client.rows import Page, Rows
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_movielens.ratings.schema import Table
 
 _QUOTED = 200
+_MOST_DIGITS = 18
 
 
 def read_page(answer: Answer, table: Table, window: Window, *, quarantine: bool = False) -> Page:
@@ -34,6 +35,7 @@ def read_page(answer: Answer, table: Table, window: Window, *, quarantine: bool 
     Raises:
         BadAnswerError: It is no page, or names two totals.
         BadRowsError: A row breaks the contract.
+        DataError: It is of another window, or its total is no count.
         FatalError: It links to another host.
     """
     rows, total = _read_rows(answer, table, window, quarantine=quarantine)
@@ -53,7 +55,8 @@ def read_total(answer: Answer) -> int | None:
     """Read how many rows the whole window has; None if the server does not say.
 
     Raises:
-        BadAnswerError: The answer is no page, its total no count, or it names two.
+        BadAnswerError: The answer is no page, or names two totals.
+        DataError: Its total is no count.
     """
     total = read_envelope_total(answer.body, answer.exchange) if is_json(answer.media_type) else None
     return _agreed(total, answer.headers, answer.exchange)
@@ -81,8 +84,9 @@ def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -
     text = headers.get("X-Total-Count")
     if text is None:
         return total
-    if not (text.isascii() and text.isdecimal()):
-        raise BadAnswerError(f"the API's answer has the X-Total-Count {text!r}, expected a whole number", exchange)
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        message = f"the API's answer has the X-Total-Count {text[:_QUOTED]!r}, expected a whole number of at least 0"
+        raise DataError(message, exchange)
     if total not in {None, int(text)}:
         raise BadAnswerError(f'the API\'s answer has the "total" {total} and the X-Total-Count {text}', exchange)
     return int(text)

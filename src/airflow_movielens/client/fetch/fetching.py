@@ -121,7 +121,7 @@ def _read(
 def _key(settings: ClientSettings, window: Window, page_size: int, on_bad_rows: OnBadRows, output: Output) -> str:
     # Another user may be shown other ratings. A token says nothing here: it may be another one every hour.
     asked = [settings.base_url, settings.user, "ratings", str(window), page_size, settings.data_format, on_bad_rows]
-    same = [LAYOUT, *asked, output.address]
+    same = [LAYOUT, *asked, settings.time_zone, output.address]
     return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:16]
 
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from airflow_movielens.client.pagination.source import Source
     from airflow_movielens.client.rows import Bookmark, Page
 
-_NOTHING_THERE = {404, 416}
-"""What some servers answer instead of an empty page behind the end."""
+_NOTHING_THERE = {400, 404, 416, 422}
+"""What some servers answer instead of an empty page after the end; they answered all requests before it."""
 
 
 class OffsetPages:
@@ -59,7 +59,7 @@ class OffsetPages:
                 if at.total is not None and at.count > at.total:
                     check_complete(at.count, at.total, self._source.table, page.exchange)
                 yield Batch(new, at)
-                if page.rows.count < at.page_size and at.count != at.total:
+                if page.rows.count != at.page_size and at.count != at.total:
                     at = replace(at, page_size=max(page.rows.count, MIN_PAGE_SIZE))
                     break
 
@@ -70,17 +70,19 @@ class OffsetPages:
             # The last page asks for what lies behind the end, and so proves it.
             last = max(at.total - 1, begin)
             offsets = chain(takewhile(lambda offset: offset < last, offsets), [last])
-        return self._source.together(partial(self._source.page, offset, at.page_size) for offset in offsets)
+        # Pages may come shorter, but a server may also refuse to be asked for so few.
+        limit = self._source.page_size
+        return self._source.together(partial(self._source.page, offset, limit) for offset in offsets)
 
     def _check_end(self, at: Bookmark, page: Page) -> None:
         check_complete(at.count, at.total, self._source.table, page.exchange)
         # A limit clamped to one row looks like the end, too; and a total may be that of the page.
         if at.total is None or at.count == 1:
-            self._check_nothing_at(at.count, at.page_size)
+            self._check_nothing_at(at.count)
 
-    def _check_nothing_at(self, offset: int, limit: int) -> None:
+    def _check_nothing_at(self, offset: int) -> None:
         try:
-            behind = self._source.page(offset, limit)
+            behind = self._source.page(offset, self._source.page_size)
         except FatalError as error:
             if error.exchange and error.exchange.status in _NOTHING_THERE:
                 return

@@ -1,0 +1,50 @@
+"""Counting the ratings of a window, of servers that do not all count themselves."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from airflow_movielens.client.errors import FatalError
+from airflow_movielens.client.settings import MIN_PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_movielens.client.server_days import ServerCalendar
+    from airflow_movielens.client.window import Window
+
+_LIMIT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+
+
+def first_accepted(ask: Callable[[int], int | None], page_size: int) -> int | None:
+    """Ask for the total with no rows; if the server refuses such a limit, with few rows, then with a page of them.
+
+    Args:
+        ask: Asks with a limit.
+        page_size: The largest limit to try.
+
+    Raises:
+        FatalError: The server refuses each of them, or the request for another reason.
+    """
+    for limit in (0, MIN_PAGE_SIZE):
+        try:
+            return ask(limit)
+        except FatalError as error:
+            if error.exchange is None or error.exchange.status not in _LIMIT_REFUSED:
+                raise
+    return ask(page_size)
+
+
+def parts(window: Window, calendar: ServerCalendar) -> tuple[Window | None, list[Window]]:
+    """Cut the days of a server that cover a window.
+
+    Returns:
+        The days that surely lie inside the window, which the server can count; None if there are none. And the days at
+        its edges, whose rows must be read.
+    """
+    covering, inside = calendar.covering(window), calendar.inside(window)
+    if inside is None:
+        return None, [covering]
+    edges = (covering.start, inside.start), (inside.end, covering.end)
+    return inside, [calendar.days(start, end) for start, end in edges if start != end]
