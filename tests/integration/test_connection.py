@@ -52,6 +52,7 @@ READ = [
     ("client_key", "/etc/me.key", "client_key", "/etc/me.key"),
     ("api_token", "t0ken", "token", "t0ken"),
     ("api_token", 12345, "token", "12345"),
+    ("time_zone", "Asia/Seoul", "time_zone", "Asia/Seoul"),
 ]
 
 

@@ -228,7 +228,7 @@ def test_the_calendar_covers_what_mktime_makes_of_midnights():
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TZ", zone)
             time.tzset()
-            for number in range(6000):
+            for number in range(0, 6000, 3):
                 day = date(2000, 1, 1) + timedelta(number)
                 window = Window(day, day + timedelta(1))
                 asked = calendar.covering(window)

@@ -176,7 +176,7 @@ def test_a_bad_row_does_not_make_the_next_one_disordered():
 def test_a_row_outside_the_window_is_a_fault_of_the_whole_answer(timestamp, advice, quarantine):
     window = Window.of("1970-01-02", "1970-01-03")
     for rest in ({}, {"rating": "bad as well"}):
-        rows = [ROWS[0], ROWS[1] | {"timestamp": timestamp} | rest]
+        rows = [ROWS[0] | {"timestamp": DAY}, ROWS[1] | {"timestamp": timestamp} | rest]
         with pytest.raises(DataError, match=rf"row 1.*{timestamp} lies outside .*1970-01-02.*{advice}"):
             read_page(answer(envelope(json.dumps(rows).encode())), RATINGS, window, quarantine=quarantine)
         with pytest.raises(DataError, match=rf"row 1.*{timestamp} lies outside .*1970-01-02.*{advice}"):
