@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
@@ -72,7 +73,7 @@ class State:
 
 
 def _seconds(day: str) -> int:
-    return DAY * (DAYS.index(day) + 1)
+    return DAY * (date.fromisoformat(day) - date(1970, 1, 1)).days
 
 
 Fault = tuple[str, int]
@@ -86,9 +87,10 @@ _STATUS = ((503, None), (429, "0"), (500, None), (429, None), (503, "0"), (502, 
 BREAKAGES: tuple[Row, ...] = (
     {"rating": 7.0},
     {"rating": 3.7},
-    {"timestamp": 0},
-    {"timestamp": 40 * DAY},
+    {"rating": 0.0},
+    {"rating": 5.5},
     {"userId": "1"},
+    {"timestamp": "0"},
     {"rating": None},
     {"movieId": 2**40},
     {"userId": None, "movieId": None, "rating": None, "timestamp": None},
