@@ -39,12 +39,15 @@ EXTRA_FIELDS: Mapping[str, Callable[[str, Any], Any]] = {
 _SETTINGS = {"api_token": "token"}
 """Settings that are called otherwise than their field."""
 
+_SCHEMES = {"http", "https"}
+_CONNECTION_TYPES = {"movielens", "generic", ""} | _SCHEMES
+
 
 def client_from_connection(connection: Connection, retries: int = 3, concurrency: int | None = None) -> MovielensClient:
     """Make the client of an Airflow connection.
 
     Args:
-        connection: Its host may be a bare host (default ``localhost``, port 5000) or a full URL; its extra may hold
+        connection: Its host may be a bare host (default ``localhost``) or a full URL; its extra may hold
             `EXTRA_FIELDS`, where null or an empty text means the default.
         retries: How often a failed request is tried again.
         concurrency: How many requests may be under way at once; None for what the connection says.
@@ -52,14 +55,14 @@ def client_from_connection(connection: Connection, retries: int = 3, concurrency
     Raises:
         FatalError: The connection is unusable; the message names it and the field.
     """
-    from airflow_movielens.client import MovielensClient, build_base_url
+    from airflow_movielens.client import MovielensClient
 
     try:
         settings = _from_extra(_read_extra(connection))
         if concurrency is not None:
             settings["concurrency"] = whole_number("concurrency", concurrency)
         return MovielensClient(
-            base_url=build_base_url(_part(connection, "host"), _part(connection, "schema"), connection.port),
+            base_url=_base_url(connection),
             user=_part(connection, "login"),
             password=_part(connection, "password"),
             retries=retries,
@@ -109,6 +112,24 @@ def refuse_unreadable(conn_id: str, not_found: Exception) -> None:
             "conn_type, host, port (a number), schema, login, password (text) and extra (an object) only; as a URI, "
             "signs such as / @ : % in login, password and host must be percent-encoded"
         ) from not_found
+
+
+def _base_url(connection: Connection) -> str:
+    from airflow_movielens.client import build_base_url
+
+    kind = (connection.conn_type or "").strip().lower()
+    host, schema = _part(connection, "host"), _part(connection, "schema")
+    if kind not in _CONNECTION_TYPES:
+        raise FatalError(f"its type is {kind!r}: give movielens, http or https")
+    if kind not in _SCHEMES:
+        return build_base_url(host, schema, connection.port)
+    if (schema or kind).strip().lower() in _SCHEMES:
+        # Airflow's own way to say https is http://host/https.
+        scheme, prefix = (kind if kind == "https" else schema or kind), ""
+    else:
+        # Airflow takes the path of a URI for the schema.
+        scheme, prefix = kind, f"/{(schema or '').strip('/')}"
+    return build_base_url(host, scheme, connection.port) + prefix
 
 
 def _part(connection: Connection, name: str) -> str | None:

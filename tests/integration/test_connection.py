@@ -23,7 +23,7 @@ def settings_of(**extra):
         ({"host": "api", "schema": "https", "port": 443}, "https://api:443"),
         ({"host": "https://api.example.com/v1"}, "https://api.example.com/v1"),
         ({"host": "https://api.example.com/v1", "schema": "", "port": 8443}, "https://api.example.com:8443/v1"),
-        ({"host": "api", "schema": "HTTPS"}, "https://api:5000"),
+        ({"host": "api", "schema": "HTTPS"}, "https://api:443"),
     ],
 )
 def test_host_schema_and_port_become_an_address(parts, base_url):
@@ -142,3 +142,27 @@ def test_a_token_is_masked_in_logs_however_the_connection_was_read():
 
     assert settings_of(api_token="s3aled-envelope").token == "s3aled-envelope"
     assert mask_logs(None, "info", {"event": "It is s3aled-envelope"})["event"] == "It is ***"
+
+
+@pytest.mark.parametrize(
+    ("kind", "host", "schema", "port", "url"),
+    [
+        ("https", "api", "", None, "https://api:443"),
+        ("https", "api", "v1/x", 8443, "https://api:8443/v1/x"),
+        ("https", "api", "http", None, "https://api:443"),
+        ("http", "api", "https", None, "https://api:443"),
+        ("http", "api", "v1", None, "http://api:5000/v1"),
+        ("movielens", "api", "https", None, "https://api:443"),
+    ],
+)
+def test_the_type_of_a_connection_may_be_its_scheme(kind, host, schema, port, url):
+    given = Connection(conn_id="c", conn_type=kind, host=host, schema=schema, port=port)
+    assert client_from_connection(given).settings.base_url == url
+
+
+@pytest.mark.parametrize(("kind", "host"), [("ftp", "api"), ("movielens+https", "api"), ("https", "http://api")])
+def test_a_type_or_host_that_is_not_as_safe_as_it_says_is_refused(kind, host):
+    given = Connection(conn_id="c", conn_type=kind, host=host, login="me", password="hunter2")
+    with pytest.raises(FatalError, match="connection 'c'") as caught:
+        client_from_connection(given)
+    assert "hunter2" not in str(caught.value)

@@ -9,6 +9,7 @@ from airflow_movielens.client import ClientSettings, FatalError, build_base_url
         (None, None, None, "http://localhost:5000"),
         ("api", None, None, "http://api:5000"),
         ("api", "https", 443, "https://api:443"),
+        ("api", "HTTPS", None, "https://api:443"),
         ("api:8080", None, None, "http://api:8080"),
         ("api/v1/", None, 80, "http://api:80/v1"),
         ("https://api.example.com", None, None, "https://api.example.com"),
@@ -28,6 +29,7 @@ def test_parts_make_a_base_url(host, schema, port, url):
     [
         ("ftp://api", None, "not an http or https URL"),
         ("api", "ftp", "schema is 'ftp': give http or https"),
+        ("http://api", "https", "host 'http://api' says http, but schema says https"),
         ("http://", None, "not an http or https URL"),
         ("http://api:notaport", None, "unusable"),
         ("http://api:99999", None, "unusable"),

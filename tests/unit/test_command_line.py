@@ -20,6 +20,7 @@ from airflow_movielens.cli import main
 from airflow_movielens.cli.api import add_api_options, api_settings
 from airflow_movielens.cli.progress import shown_progress
 from airflow_movielens.client import ClientSettings
+from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.fetch import stretches
 from airflow_movielens.client.fetch.progress import Progress
 from airflow_movielens.ranking import rank_movies_by_rating
@@ -407,3 +408,28 @@ def test_a_fetch_that_was_killed_while_it_wrote_the_file_says_that_all_came_earl
         assert fetch(server, tmp_path / "r.csv", "--batch-size", "10") == 0
         assert len(server.requests) == asked
     assert "100 of them came in an earlier attempt" in capsys.readouterr().out
+
+
+def _base_url(monkeypatch, options=(), **environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    parser = argparse.ArgumentParser()
+    add_api_options(parser)
+    return api_settings(parser.parse_args(options)).base_url
+
+
+@pytest.mark.parametrize(
+    ("options", "host", "url"),
+    [
+        (["--port", "8080"], "api", "http://api:8080"),
+        (["--host", "http://api"], "other", "http://api"),
+        ([], "http://api:9000", "http://api:9000"),
+    ],
+)
+def test_the_port_that_kubernetes_sets_is_not_read_if_another_is_known(monkeypatch, options, host, url):
+    assert _base_url(monkeypatch, options, MOVIELENS_PORT="tcp://10.0.0.1:5000", MOVIELENS_HOST=host) == url
+
+
+def test_the_port_that_kubernetes_sets_is_explained(monkeypatch):
+    with pytest.raises(FatalError, match="Kubernetes sets it so for a service called movielens: give --port"):
+        _base_url(monkeypatch, MOVIELENS_PORT="tcp://10.0.0.1:5000", MOVIELENS_HOST="api")

@@ -101,11 +101,24 @@ def _base_url(options: argparse.Namespace) -> str:
     if options.host:
         # Not with the schema and port of the environment: those belong to the host there.
         return build_base_url(options.host, options.schema, options.port)
-    port = os.environ.get("MOVIELENS_PORT")
-    if port and not port.isdecimal():
-        raise FatalError(f"MOVIELENS_PORT is {port!r}: give a port number")
     schema = options.schema or os.environ.get("MOVIELENS_SCHEMA")
-    return build_base_url(os.environ.get("MOVIELENS_HOST"), schema, options.port or (int(port) if port else None))
+    host = os.environ.get("MOVIELENS_HOST")
+    port = options.port
+    if port is None and "://" not in (host or ""):
+        port = _port_of_environment()
+    return build_base_url(host, schema, port)
+
+
+def _port_of_environment() -> int | None:
+    port = os.environ.get("MOVIELENS_PORT")
+    if port and not (port.isascii() and port.isdecimal()):
+        why = (
+            ". Kubernetes sets it so for a service called movielens: give --port, or a full URL as --host"
+            if "://" in port
+            else ": give a port number"
+        )
+        raise FatalError(f"MOVIELENS_PORT is {port!r}{why}")
+    return int(port) if port else None
 
 
 def _credentials(user: str | None) -> tuple[str | None, str | None, str | None]:

@@ -109,8 +109,9 @@ def build_base_url(host: str | None = None, schema: str | None = None, port: int
 
     Args:
         host: A bare host (default ``localhost``), or a full URL with scheme, port and path prefix.
-        schema: ``http`` (default) or ``https``; a scheme inside ``host`` comes first.
-        port: Default 5000; a port inside ``host`` comes first, and a full URL without one means its scheme's own.
+        schema: ``http`` (default) or ``https``; a scheme inside ``host`` comes first, but never turns https into http.
+        port: Default 5000 for http and 443 for https; a port inside ``host`` comes first, and a full URL without one
+            means its scheme's own.
 
     Raises:
         FatalError: The message names the part that is unusable. Credentials inside ``host`` are refused.
@@ -126,8 +127,11 @@ def build_base_url(host: str | None = None, schema: str | None = None, port: int
         parts = _split(text if is_url else f"{scheme}://{_bracketed(text)}")
     except FatalError as error:
         raise FatalError(f"host: {error}") from None
+    if scheme == "https" and parts.scheme == "http":
+        raise FatalError(f"host {text!r} says http, but schema says https: make both https")
     if parts.port is None and (port or not is_url):
-        parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{port or 5000}")
+        default = 443 if parts.scheme == "https" else 5000
+        parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{port or default}")
     return parts._replace(path=parts.path.rstrip("/")).geturl()
 
 
