@@ -54,7 +54,7 @@ def create_asset(
     Args:
         host: A bare host (default ``localhost``), or a full URL.
         schema: ``http`` (default) or ``https``.
-        port: Default 5000.
+        port: Default 5000 for http and 443 for https.
         resource: One of `RESOURCES`.
         **kwargs: Arguments of Airflow's ``Asset``: ``name`` (default: the URI), ``watchers``, ``extra``, …
 

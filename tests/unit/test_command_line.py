@@ -430,6 +430,10 @@ def test_the_port_that_kubernetes_sets_is_not_read_if_another_is_known(monkeypat
     assert _base_url(monkeypatch, options, MOVIELENS_PORT="tcp://10.0.0.1:5000", MOVIELENS_HOST=host) == url
 
 
+def test_a_port_in_the_environment_completes_a_full_url(monkeypatch):
+    assert _base_url(monkeypatch, MOVIELENS_PORT="9000", MOVIELENS_HOST="http://api") == "http://api:9000"
+
+
 def test_the_port_that_kubernetes_sets_is_explained(monkeypatch):
     with pytest.raises(FatalError, match="Kubernetes sets it so for a service called movielens: give --port"):
         _base_url(monkeypatch, MOVIELENS_PORT="tcp://10.0.0.1:5000", MOVIELENS_HOST="api")

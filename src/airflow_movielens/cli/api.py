@@ -25,7 +25,7 @@ def add_api_options(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("the API", "A password or token comes from the environment only, or a prompt.")
     where.add_argument("--host", help="bare host or full URL (default: MOVIELENS_HOST, else localhost)")
     where.add_argument("--schema", choices=["http", "https"], help="default: MOVIELENS_SCHEMA, else http")
-    where.add_argument("--port", type=int, help="default: MOVIELENS_PORT, else 5000")
+    where.add_argument("--port", type=int, help="default: MOVIELENS_PORT, otherwise 5000, or 443 for https")
     where.add_argument(
         "--user", help="default: MOVIELENS_USER; its password is MOVIELENS_PASSWORD. Or MOVIELENS_TOKEN, a bearer token"
     )
@@ -104,13 +104,15 @@ def _base_url(options: argparse.Namespace) -> str:
     schema = options.schema or os.environ.get("MOVIELENS_SCHEMA")
     host = os.environ.get("MOVIELENS_HOST")
     port = options.port
-    if port is None and "://" not in (host or ""):
-        port = _port_of_environment()
+    if port is None:
+        port = _port_of_environment(is_needed="://" not in (host or ""))
     return build_base_url(host, schema, port)
 
 
-def _port_of_environment() -> int | None:
+def _port_of_environment(*, is_needed: bool) -> int | None:
     port = os.environ.get("MOVIELENS_PORT")
+    if port and "://" in port and not is_needed:
+        return None
     if port and not (port.isascii() and port.isdecimal()):
         why = (
             ". Kubernetes sets it so for a service called movielens: give --port, or a full URL as --host"
