@@ -166,7 +166,8 @@ def test_the_batch_size_is_the_limit_of_a_request(connection, tmp_path):
     with serve(lambda _, query, __: page_of(ratings(40), query)) as server:
         connection(host=server.base_url)
         fetch(tmp_path / "r.csv", start_date="1970-01-02", end_date="1970-01-03", batch_size="7")
-        assert {query["limit"] for _, query, _ in server.requests} == {"7"}
+        asked = [query for _, query, _ in server.requests]
+        assert {query["limit"] for query in asked if query["start_date"] == "1970-01-02"} == {"7"}
 
 
 def test_a_passing_fault_is_left_to_airflows_retries(connection, tmp_path):
