@@ -36,5 +36,8 @@ class MovielensRetryPolicy(ExceptionRetryPolicy):
         if not isinstance(exception, RetryableError) or exception.retry_after is None:
             return decision
         seconds = min(exception.retry_after, LONGEST_DELAY.total_seconds())
+        own_delay = context["task"].retry_delay if context and "task" in context else timedelta(0)
+        if seconds <= own_delay.total_seconds():
+            return decision
         reason = f"the API asks for {seconds:,.0f} s without requests"
         return replace(decision, retry_delay=timedelta(seconds=seconds), reason=reason)

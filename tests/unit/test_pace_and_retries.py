@@ -176,6 +176,12 @@ def test_a_wait_that_the_server_asks_for_holds_for_the_whole_client(sleeps):
     assert 39.9 <= wait <= 41  # and up to a second of jitter
 
 
+@pytest.mark.parametrize("asked", [0.0, 0.5])
+def test_a_short_wait_that_the_server_asks_for_never_shortens_the_back_off(asked, sleeps):
+    assert with_retries(Failing(*[busy(429, asked)] * 3), 3, Pace()) == "done"
+    assert all(floor <= wait <= floor + 1 for floor, wait in zip([1, 2, 4], sleeps, strict=True))
+
+
 def test_too_long_a_wait_is_not_waited_for(sleeps):
     call = Failing(busy(429, 3600.0))
     with pytest.raises(RetryableError, match=r"asks to wait 3,600 s") as caught:
@@ -198,6 +204,10 @@ NOW = datetime.now(UTC).replace(microsecond=0)
     [
         ({"Retry-After": " 7 "}, 7.0),
         ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "0.5"}, 0.5),
+        ({"Retry-After": "1.25 "}, 1.25),
+        ({"Retry-After": "1e3"}, None),
+        ({"Retry-After": "٣"}, None),
         ({"Retry-After": "9" * 400}, float("inf")),
         ({"Retry-After": "-1"}, None),
         ({"Retry-After": "soon"}, None),

@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
     [
         (RetryableError("503"), "retry", None),
         (RetryableError("429", retry_after=7.5), "retry", timedelta(seconds=7.5)),
-        (RetryableError("429", retry_after=0.0), "retry", timedelta(0)),
+        (RetryableError("429", retry_after=0.0), "retry", None),
         (RetryableError("429", retry_after=1e300), "retry", DAY),
         (RetryableError("429", retry_after=float("inf")), "retry", DAY),
         (RatingsChangedError("410"), "retry", None),
@@ -32,6 +32,16 @@ DAY = timedelta(days=1)
 def test_decides_by_the_type_of_the_error(error, action, delay):
     decision = movielens_retry_policy().evaluate(error, 1, 3)
     assert (decision.action.value, decision.retry_delay) == (action, delay)
+
+
+@pytest.mark.airflow("3.3")
+@pytest.mark.parametrize(("asked", "delay"), [(60, None), (300, None), (301, timedelta(seconds=301))])
+def test_a_retry_comes_no_sooner_than_the_tasks_own_delay(asked, delay):
+    from airflow.sdk import BaseOperator
+
+    context = {"task": BaseOperator(task_id="t", retry_delay=timedelta(minutes=5))}
+    decision = movielens_retry_policy().evaluate(RetryableError("429", retry_after=asked), 1, 3, context)
+    assert (decision.action.value, decision.retry_delay) == ("retry", delay)
 
 
 @pytest.mark.airflow("3.3")

@@ -10,6 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from airflow_movielens.client.errors import FatalError
 
+DEFAULT_PORT = 5000
+"""For http; https has its own."""
 DEFAULT_PAGE_SIZE = 1000
 DEFAULT_CONCURRENCY = 16
 DataFormat = Literal["auto", "arrow", "ndjson", "json"]
@@ -130,7 +132,7 @@ def build_base_url(host: str | None = None, schema: str | None = None, port: int
     if scheme == "https" and parts.scheme == "http":
         raise FatalError(f"host {text!r} says http, but schema says https: make both https")
     if parts.port is None and (port or not is_url):
-        default = 443 if parts.scheme == "https" else 5000
+        default = 443 if parts.scheme == "https" else DEFAULT_PORT
         parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{port or default}")
     return parts._replace(path=parts.path.rstrip("/")).geturl()
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urldefrag, urljoin, urlsplit
 
 from airflow_movielens.client.errors import Exchange, FatalError
+from airflow_movielens.client.http.origins import ForeignOriginError, join_on_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from urllib.parse import SplitResult
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _LINK = re.compile(rf"[\s,]*(?:<([^>]*)>|{_QUOTED})")
 _PARAMETER = re.compile(rf"\s*;\s*([^\s=;,\"]+)(?:\s*=\s*(?:{_QUOTED}|([^\s;,\"]*)))?")
 _SECTION = "{&offset,limit}"
-_PORTS = {"http": 80, "https": 443}
 
 
 def find_link(header: str, relation: str, base: str, exchange: Exchange) -> str | None:
@@ -32,7 +30,7 @@ def find_link(header: str, relation: str, base: str, exchange: Exchange) -> str 
         The target's whole URL; None if there is no such link.
 
     Raises:
-        FatalError: It leads to another host, port or scheme, where the credentials must not go.
+        FatalError: It leads to another origin (see `join_on_origin`), where the credentials must not go.
     """
     targets = (target for target, relations in _links(header) if relation in relations)
     target = next(targets, None)
@@ -78,17 +76,8 @@ def _unescaped(quoted: str) -> str:
 
 def _resolve(target: str, base: str, exchange: Exchange) -> str:
     try:
-        url = urldefrag(urljoin(base, target.strip())).url
-        parts = urlsplit(url)
-        leads_away = _origin(parts) != _origin(urlsplit(base)) or "@" in parts.netloc
+        return join_on_origin(base, target.strip())
+    except ForeignOriginError as error:
+        raise FatalError(f"the API links to {error}", exchange) from None
     except ValueError as error:
         raise FatalError(f"the API links to an address that cannot be read ({error})", exchange) from error
-    if leads_away:
-        raise FatalError(
-            f"the API links to another host, {parts.scheme}://{parts.hostname}: set that as the host", exchange
-        )
-    return url
-
-
-def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from itertools import count
 from threading import Event, Lock
 from time import monotonic
 
@@ -18,6 +19,7 @@ class Pace:
 
     def __init__(self, requests_per_second: float | None = None) -> None:
         self._schedule = _Schedule(1 / requests_per_second if requests_per_second else 0.0)
+        self._refusals = count()
         self._aborted = Event()
         self._branches: weakref.WeakSet[Pace] = weakref.WeakSet()
 
@@ -45,6 +47,10 @@ class Pace:
     def pause(self, seconds: float) -> None:
         """Let no request of the client begin for so long."""
         self._schedule.pause(seconds)
+
+    def is_first_refusal(self) -> bool:
+        """Whether this is the first call: a rate limit that refuses a request every few seconds is one warning."""
+        return next(self._refusals) == 0
 
     def sleep(self, seconds: float) -> None:
         """Wait so long, or until `abort`.

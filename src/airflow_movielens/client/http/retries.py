@@ -42,8 +42,8 @@ def with_retries(
 ) -> _T:
     """Run ``call``; on a `RetryableError` wait and run it again.
 
-    The wait is exponential back-off with jitter. ``Retry-After``, and as much jitter, comes before it and holds for all
-    requests of the client.
+    The wait is exponential back-off with jitter. A longer ``Retry-After``, with as much jitter, replaces it; a
+    ``Retry-After`` of any length holds for all requests of the client.
 
     Args:
         call: Sends a request.
@@ -73,15 +73,18 @@ def with_retries(
 
 
 def _wait(error: RetryableError, attempt: int, pace: Pace) -> None:
-    if error.retry_after is None:
-        seconds = back_off(attempt)
-        log.warning("Attempt %d failed, next one in %.1f s: %s", attempt, seconds, error)
-        pace.sleep(seconds)
-    else:
-        log.warning(
-            "Attempt %d failed, the API asks for %.0f s without requests: %s", attempt, error.retry_after, error
-        )
-        pace.pause(error.retry_after + jitter())
+    own = back_off(attempt)
+    asked = 0.0 if error.retry_after is None else error.retry_after + jitter()
+    log.log(_log_level(error, pace), "Attempt %d failed, retrying in %.1f s: %s", attempt, max(own, asked), error)
+    if error.retry_after is not None:
+        pace.pause(asked)
+    if asked < own:
+        pace.sleep(own)
+
+
+def _log_level(error: RetryableError, pace: Pace) -> int:
+    is_rate_limit = error.exchange is not None and error.exchange.status == HTTPStatus.TOO_MANY_REQUESTS
+    return logging.DEBUG if is_rate_limit and not pace.is_first_refusal() else logging.WARNING
 
 
 def back_off(attempt: int) -> float:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import Exchange, FatalError
-from airflow_movielens.client.http.redirects import MOST_REDIRECTS, is_same_origin, redirect_target
+from airflow_movielens.client.http.origins import is_same_origin
+from airflow_movielens.client.http.redirects import MOST_REDIRECTS, redirect_target
 from airflow_movielens.client.http.secrets import Secrets
 from airflow_movielens.client.http.session import build_session
 from airflow_movielens.client.http.troubles import explained
@@ -75,7 +76,11 @@ class Sender:
                 return response, Exchange("GET", exchange.url, response.status), url
             response.drain_conn()
             url = target
-        raise FatalError("the API redirects in a circle", exchange)
+        raise FatalError(
+            "the API redirects in a circle; behind a proxy, it may not know that it is reached by https "
+            "(X-Forwarded-Proto)",
+            exchange,
+        )
 
     def close(self) -> None:
         """Close the connections; those of requests under way when they end."""

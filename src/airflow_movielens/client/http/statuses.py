@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.errors import Exchange
 
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+"""Servers send fractions too, although the RFC knows none."""
 _RETRYABLE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _CHANGED = {HTTPStatus.CONFLICT, HTTPStatus.GONE}
-_UNANSWERED = "the API does not answer this request"
+_REFUSED = "the API refuses this request"
 _FATAL: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the API refuses the credentials: check user and password (or token)",
     HTTPStatus.FORBIDDEN: "the API refuses the credentials: check user and password (or token)",
@@ -40,7 +43,7 @@ def error_of_status(status: int, headers: Mapping[str, str], exchange: Exchange)
         return RatingsChangedError("the snapshot is gone", exchange)
     if status in _RETRYABLE or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return RetryableError("the API is busy or broken", exchange, retry_after(headers))
-    return FatalError(_FATAL.get(status, _UNANSWERED), exchange)
+    return FatalError(_FATAL.get(status, _REFUSED), exchange)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -49,7 +52,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     A date is compared with the answer's own ``Date``, so that a clock that is wrong does no harm.
     """
     value = headers.get("Retry-After", "").strip()
-    if value.isdecimal():
+    if _SECONDS.fullmatch(value):
         return float(value)
     until = _date(value)
     return None if until is None else max((until - (_date(headers.get("Date", "")) or _now())).total_seconds(), 0.0)

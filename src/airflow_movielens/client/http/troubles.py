@@ -5,11 +5,13 @@ from __future__ import annotations
 import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import AbortedError, BadAnswerError, FatalError, MovielensError, RetryableError
 from airflow_movielens.client.http.bodies import TooLargeError
 from airflow_movielens.client.http.codings import CodingError
 from airflow_movielens.client.http.tls import hopeless_tls_problem
+from airflow_movielens.client.settings import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,19 +66,24 @@ def error_of_trouble(error: Exception, exchange: Exchange) -> MovielensError:
         return FatalError(problem, exchange)
     if isinstance(error, exceptions.ProxyError):
         return _proxy_trouble(cause, exchange)
-    return RetryableError(_network_problem(error, cause), exchange)
+    return RetryableError(_network_problem(error, cause, exchange), exchange)
 
 
-def _network_problem(error: Exception, cause: BaseException) -> str:
+def _network_problem(error: Exception, cause: BaseException, exchange: Exchange) -> str:
     from urllib3 import exceptions
 
     if isinstance(cause, ssl.SSLError):
         return f"no secure connection to the API ({cause})"
     if isinstance(error, exceptions.NewConnectionError):
-        return f"no connection to the API: is it running, are host and port right? ({cause})"
+        return f"no connection to the API: is it running, are host and port right?{_assumed_port(exchange)} ({cause})"
     if isinstance(error, exceptions.TimeoutError):
         return "the API did not answer in time"
     return f"the API's answer broke off ({cause})"
+
+
+def _assumed_port(exchange: Exchange) -> str:
+    is_default = urlsplit(exchange.url).port == DEFAULT_PORT
+    return f" Port {DEFAULT_PORT} is assumed where neither the host nor the port field gives one" if is_default else ""
 
 
 def _proxy_trouble(cause: BaseException, exchange: Exchange) -> MovielensError:

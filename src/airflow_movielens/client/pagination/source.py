@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urljoin
 
 from airflow_movielens.client.decoding import read_page, stream_decoder
-from airflow_movielens.client.errors import BadAnswerError, BadRowsError, RetryableError
+from airflow_movielens.client.errors import BadAnswerError, BadRowsError, FatalError, RetryableError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.pagination.checks import check_same_stream
 from airflow_movielens.client.pagination.in_flight import in_order
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
 
+_REFUSED_PAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _T = TypeVar("_T")
 _DECODING = BoundedSemaphore(os.cpu_count() or 1)
 """More pages at once take more memory, not less time."""
@@ -56,9 +58,19 @@ class Source:
     quarantine: bool = False
 
     def page(self, offset: int, limit: int) -> Page:
-        """Get a page of the window by offset and limit."""
+        """Get a page of the window by offset and limit.
+
+        Raises:
+            MovielensError: See its subclasses.
+        """
         query = {**self.window.query(), "offset": offset, "limit": limit}
-        return self.page_at(f"{self.base_url}/{self.table.name}?{urlencode(query)}")
+        try:
+            return self.page_at(f"{self.base_url}/{self.table.name}?{urlencode(query)}")
+        except FatalError as error:
+            if error.exchange is None or error.exchange.status not in _REFUSED_PAGE:
+                raise
+            advice = "if the page size is too large for it, lower page_size (connection) or batch_size (argument)"
+            raise FatalError(f"{error.args[0]} for limit={limit}; {advice}", error.exchange) from error
 
     def section(self, at: Bookmark, offset: int) -> Page:
         """Get a page of the snapshot that a bookmark is of."""

@@ -1,0 +1,77 @@
+"""The origin of a URL (RFC 6454): scheme, host and port. Credentials are only sent to the API's own origin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class ForeignOriginError(ValueError):
+    """A URL leads to an origin other than the API's; the message says what differs and what to do."""
+
+
+class _Origin(NamedTuple):
+    scheme: str
+    host: str
+    port: int | None
+
+    @classmethod
+    def of(cls, parts: SplitResult) -> _Origin:
+        host = (parts.hostname or "").removesuffix(".")
+        return cls(parts.scheme, host, parts.port or _DEFAULT_PORTS.get(parts.scheme))
+
+    def __str__(self) -> str:
+        port = "" if self.port in {None, _DEFAULT_PORTS.get(self.scheme)} else f":{self.port}"
+        return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}{port}"
+
+
+def is_same_origin(url: str, other: str) -> bool:
+    """Whether two URLs have the same scheme, host and port.
+
+    Raises:
+        ValueError: One is not a URL.
+    """
+    return _Origin.of(urlsplit(url)) == _Origin.of(urlsplit(other))
+
+
+def join_on_origin(base: str, target: str) -> str:
+    """Resolve a link or redirect that an API sent, on the origin of the URL that was asked.
+
+    An API behind a proxy that terminates TLS may not know that it is reached by https: it writes ``http`` and a port of
+    its own into its URLs. On the same host, such a URL is taken as https, at the port of ``base``.
+
+    Args:
+        base: The URL that was asked.
+        target: The URL that the API sent, absolute or relative.
+
+    Returns:
+        The absolute URL, without credentials and fragment.
+
+    Raises:
+        ForeignOriginError: It leads to another origin.
+        ValueError: It is not a URL.
+    """
+    ours, parts = urlsplit(base), urlsplit(urljoin(base, target))
+    here, there = _Origin.of(ours), _Origin.of(parts)
+    is_downgrade = here.host == there.host and (here.scheme, there.scheme) == ("https", "http")
+    if here != there and not is_downgrade:
+        raise ForeignOriginError(_refusal(here, there))
+    return parts._replace(scheme=ours.scheme, netloc=ours.netloc, fragment="").geturl()
+
+
+def _refusal(here: _Origin, there: _Origin) -> str:
+    if here.host == there.host and (here.scheme, there.scheme) == ("http", "https"):
+        return f"{there}: set the schema to https, or {there} as the API's address"
+    differing = [name for name in _Origin._fields if getattr(here, name) != getattr(there, name)]
+    verb = "differs" if len(differing) == 1 else "differ"
+    message = (
+        f"{there}, whose {' and '.join(differing)} {verb} from {here}, so no credentials were sent there. An API "
+        "behind a proxy must honor X-Forwarded-Proto and X-Forwarded-Host, or send relative URLs"
+    )
+    is_less_safe = (here.scheme, there.scheme) == ("https", "http")
+    return message if is_less_safe else f"{message}. If you trust {there}, set it as the API's address"

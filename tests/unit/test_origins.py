@@ -1,0 +1,58 @@
+"""Where links and redirects may lead: the API's own origin, and nowhere else."""
+
+import pytest
+
+from airflow_movielens.client.http.origins import ForeignOriginError, is_same_origin, join_on_origin
+
+
+@pytest.mark.parametrize(
+    ("base", "target", "joined"),
+    [
+        ("http://h:5000/v1/ratings", "?cursor=a", "http://h:5000/v1/ratings?cursor=a"),
+        ("http://h:5000/v1/ratings", "/x#top", "http://h:5000/x"),
+        ("http://h/ratings", "http://H.:80/x", "http://h/x"),
+        ("https://h/ratings", "https://h:443/x", "https://h/x"),
+        ("http://h/ratings", "http://user:pw@h/x", "http://h/x"),
+        ("http://[::1]:5000/ratings", "//[::1]:5000/x", "http://[::1]:5000/x"),
+        # A proxy terminates TLS, and the API does not know of it.
+        ("https://h/ratings", "http://h/x?p=2", "https://h/x?p=2"),
+        ("https://h:8443/ratings", "http://h/x", "https://h:8443/x"),
+        ("https://h/ratings", "http://h:5000/x", "https://h/x"),
+    ],
+)
+def test_stays_on_the_origin(base, target, joined):
+    assert join_on_origin(base, target) == joined
+    assert is_same_origin(joined, base)
+
+
+@pytest.mark.parametrize(
+    ("base", "target", "words"),
+    [
+        ("http://h:5000/r", "https://h/x", "https://h: set the schema to https, or https://h as the API's address"),
+        ("http://h:5000/r", "http://h/x", "http://h, whose port differs from http://h:5000"),
+        ("https://h:8443/r", "https://h/x", "https://h, whose port differs from https://h:8443"),
+        ("http://h/r", "//evil/x", "http://evil, whose host differs from http://h"),
+        ("https://h/r", "http://evil:81/x", "http://evil:81, whose scheme and host and port differ from https://h"),
+        ("http://h/r", "http://h@evil/x", "http://evil, whose host differs"),
+        ("http://h/r", "ftp://h/x", "ftp://h, whose scheme and port differ"),
+        ("http://h/r", "http://[::1]:80/x", "http://[::1], whose host differs"),
+    ],
+)
+def test_says_what_differs(base, target, words):
+    with pytest.raises(ForeignOriginError) as caught:
+        join_on_origin(base, target)
+    assert str(caught.value).startswith(words)
+
+
+def test_never_advises_to_leave_https():
+    with pytest.raises(ForeignOriginError, match="X-Forwarded-Proto") as caught:
+        join_on_origin("https://h/r", "http://other/x")
+    assert "If you trust" not in str(caught.value)
+    with pytest.raises(ForeignOriginError, match="If you trust https://other, set it"):
+        join_on_origin("https://h/r", "https://other/x")
+
+
+@pytest.mark.parametrize("target", ["http://[bad", "http://h:port/x", "http://h:99999/"])
+def test_what_is_not_a_url(target):
+    with pytest.raises(ValueError, match="Invalid|Port|port"):
+        join_on_origin("http://h/r", target)
