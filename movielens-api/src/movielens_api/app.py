@@ -23,6 +23,8 @@ from movielens_api.rate_limits.layer import RateLimit
 from movielens_api.rate_limits.slots import Slots
 from movielens_api.read_route import DirectRoute, document_head
 from movielens_api.routes import docs, health, landing, metrics, movies, posting, ratings, users
+from movielens_api.server.ambiguity import Unambiguous
+from movielens_api.server.http10 import WholeForHttp10
 from movielens_api.server.limits import Limits, RequestLimits
 from movielens_api.store import Store
 
@@ -53,12 +55,13 @@ class Api(FastAPI):
         self._limits = limits
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Put the layers around the routes, outermost first: observation, limits, FastAPI's own."""
+        """Put the layers around the routes, outermost first: observation, HTTP/1.0, ambiguity, limits, FastAPI."""
         # The address asked most is found first; it is no other's prefix.
         self.router.routes.sort(key=lambda route: not isinstance(route, DirectRoute))
         paths = {path for route in self.router.routes if "{" not in (path := getattr(route, "path", "{"))}
         limited = RequestLimits(super().build_middleware_stack(), self._limits)
-        return Observation(limited, self._counts, self._access_log, paths)
+        checked = WholeForHttp10(Unambiguous(limited))
+        return Observation(checked, self._counts, self._access_log, paths)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""

@@ -1,0 +1,113 @@
+"""What a request says twice, and what the version of HTTP in a request allows: over raw sockets."""
+
+import gzip
+import json
+import re
+import socket
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from api_testing import Serving
+
+from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
+from movielens_api.datasets import synthetic
+
+AUTHORIZATION = "Authorization: Basic bW92aWVsZW5zOm1vdmllbGVucw=="
+HTTP11 = ("Host: x", "Connection: close")
+Ask = Callable[..., tuple[str, dict[str, str], bytes]]
+
+
+@pytest.fixture(scope="module")
+def ask(serving: Serving) -> Iterator[Ask]:
+    """Send a request line and headers; return status line, headers and the bytes of the body as they come."""
+    with serving(create_app(synthetic.load(20_000), DEFAULT)) as api:
+        address = urlsplit(api.url)
+
+        def ask(line: str, *headers: str, body: str = "") -> tuple[str, dict[str, str], bytes]:
+            with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+                connection.sendall("\r\n".join([line, AUTHORIZATION, *headers, "", body]).encode())
+                received = b"".join(iter(lambda: connection.recv(65536), b""))
+            head, _, sent = received.partition(b"\r\n\r\n")
+            status, *lines = head.decode().split("\r\n")
+            return status, dict(line.lower().split(": ", 1) for line in lines), sent
+
+        yield ask
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/ratings?limit=1&limit=2", ["limit"]),
+        ("/ratings?limit=1&limit=1", ["limit"]),
+        ("/ratings?start_date=2000-01-01&limit=0&st%61rt_date=2001-01-01", ["start_date"]),
+        ("/ratings?cursor=a&offset=&offset=&cursor=b", ["cursor", "offset"]),
+        ("/movies?offset=1&offset=2", ["offset"]),
+        ("/users?limit=1&limit=", ["limit"]),
+    ],
+)
+def test_a_parameter_that_is_given_twice_is_named(ask: Ask, path: str, names: list[str]) -> None:
+    status, headers, body = ask(f"GET {path} HTTP/1.1", *HTTP11)
+    assert " 422 " in status
+    assert headers["content-type"] == "application/problem+json"
+    assert [error["parameter"] for error in json.loads(body)["errors"]] == names
+    assert "Given more than once" in json.loads(body)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "detail"),
+    [
+        ("GET", ["Host: x", "Host: x"], "Host: given more than once"),
+        ("GET", [], "Host: missing"),
+        ("GET", ["Host: x", "Authorization: Bearer t"], "Authorization: given more than once"),
+        ("POST", ["Host: x", "Idempotency-Key: a", "idempotency-key: b"], "Idempotency-Key: given more than once"),
+        ("POST", ["Host: x", "Content-Type: text/csv", "Content-Type: application/json"], "Content-Type: given more"),
+    ],
+)
+def test_a_header_that_is_given_twice_is_named(ask: Ask, method: str, headers: list[str], detail: str) -> None:
+    status, _, body = ask(f"{method} /ratings HTTP/1.1", "Connection: close", *headers)
+    assert " 400 " in status
+    assert json.loads(body)["detail"].startswith(detail)
+
+
+def test_headers_that_are_lists_may_come_in_several_lines(ask: Ask) -> None:
+    status, headers, _ = ask("GET /ratings?limit=1 HTTP/1.1", *HTTP11, "Accept: text/csv;q=0.1", "Accept: */*;q=0.01")
+    assert " 200 " in status
+    assert headers["content-type"].startswith("text/csv")
+
+
+def chunks(body: bytes) -> bytes:
+    whole = b""
+    while True:
+        size, _, body = body.partition(b"\r\n")
+        length = int(size, 16)
+        if not length:
+            assert body == b"\r\n"
+            return whole
+        whole, body = whole + body[:length], body[length + 2 :]
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+@pytest.mark.parametrize("media_type", ["application/x-ndjson", "text/csv", "application/vnd.apache.arrow.stream"])
+@pytest.mark.parametrize("query", ["", "limit=1", "limit=0", "limit=5000", "end_date=1970-01-02"])
+def test_each_version_gets_the_same_rows_in_its_own_way(ask: Ask, query: str, media_type: str, coding: str) -> None:
+    wanted = (f"Accept: {media_type}", f"Accept-Encoding: {coding}")
+    status, headers, new = ask(f"GET /ratings?{query} HTTP/1.1", *HTTP11, *wanted)
+    assert " 200 " in status
+    if "transfer-encoding" in headers:
+        new = chunks(new)
+    status, headers, old = ask(f"GET /ratings?{query} HTTP/1.0", *wanted)
+    assert " 200 " in status
+    assert "transfer-encoding" not in headers
+    assert int(headers["content-length"]) == len(old)
+    if headers.get("content-encoding") == "gzip":
+        old, new = gzip.decompress(old), gzip.decompress(new)
+    assert old == new
+    assert not ask(f"HEAD /ratings?{query} HTTP/1.0", *wanted)[2]
+
+
+def test_http_1_0_is_not_answered_with_chunks_whatever_the_size(ask: Ask) -> None:
+    _, headers, body = ask("GET /ratings HTTP/1.0", "Accept: application/x-ndjson")
+    assert len(body) == int(headers["content-length"])
+    assert len(re.findall(rb"\n", body)) == 20_000
