@@ -78,17 +78,17 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("r.csv", "userId,movieId,rating\n1,2,3.5\n", "lacks the columns timestamp of ratings"),
-        ("r.csv", "userId,movieId,rating,timestamp\n1,x,3.5,4\n", "cannot be read as ratings in csv"),
-        ("r.csv", "userId,movieId,rating,timestamp\n1,,3.5,4\n", "without a value in movieId"),
-        ("r.ndjson", '{"userId":1,"movieId":2,"rating":3.5}\n', "without a value in timestamp"),
-        ("r.ndjson", '{"userId":1,"mov', "cannot be read as ratings in ndjson"),
-        ("r.json", '[{"userId":1,', "cannot be read as ratings in json"),
+        ("r.csv", "userId,movieId,rating\n1,2,3.5\n", "line 1: the header lacks the columns timestamp"),
+        ("r.csv", "userId,movieId,rating,timestamp\n1,x,3.5,4\n", "line 2: movieId: found 'x'"),
+        ("r.csv", "userId,movieId,rating,timestamp\n1,,3.5,4\n", "line 2: movieId: found ''"),
+        ("r.ndjson", '{"userId":1,"movieId":2,"rating":3.5}\n', "line 1 lacks the columns timestamp"),
+        ("r.ndjson", '{"userId":1,"mov', "line 1: is not a JSON object"),
+        ("r.json", '[{"userId":1,', "row 1 is cut or not JSON"),
         ("r.json.gz", "not gzip", "cannot be read as ratings in json"),
         ("r.parquet", "not parquet", "cannot be read as ratings in parquet"),
-        ("r.csv", "userId,movieId,rating,timestamp\n1,2,99,4\n", r"rating is not 0\.5 to 5\.0"),
-        ("r.csv", "userId,movieId,rating,timestamp\n1,2,NaN,4\n", r"rating is not 0\.5 to 5\.0"),
-        ("r.csv", "", "cannot be read as ratings in csv"),
+        ("r.csv", "userId,movieId,rating,timestamp\n1,2,99,4\n", r"rating: found 99.0, expected 0\.5 to 5\.0"),
+        ("r.csv", "userId,movieId,rating,timestamp\n1,2,NaN,4\n", r"rating: found 'NaN', expected 0\.5 to 5\.0"),
+        ("r.csv", "", "line 1: found no header"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, name, content, message):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_movielens.ranking.rank import RANKING_ORDER, rank_movies_by_rating
+from airflow_movielens.ranking.rank import RANKING_ORDER, rank_checked
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 2_000_000
 
 
-def rank_large(
-    ratings: pl.LazyFrame, min_ratings: int = 3, method: RankingMethod = rank_movies_by_rating
-) -> pl.DataFrame:
+def rank_large(ratings: pl.LazyFrame, min_ratings: int = 3, method: RankingMethod = rank_checked) -> pl.DataFrame:
     """Rank movies with memory bounded by the number of movies, not of ratings.
 
     A movie's ratings are needed together, other movies' are not: so movies are dealt into parts of about two million

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from airflow_movielens.ratings.schema import RATINGS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import narwhals as nw
     import polars as pl
     from narwhals.typing import IntoFrameT
+
+    from airflow_movielens.ratings.schema import Column
 
 _COLUMNS = ("userId", "movieId", "rating", "timestamp")
 
@@ -35,8 +39,16 @@ def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFram
         avg_rating, then num_ratings, both falling, then movieId rising, so that equal input gives equal output.
 
     Raises:
-        ValueError: ``min_ratings`` is below 1, or a column is missing.
+        ValueError: ``min_ratings`` is below 1, a column is missing, or a value is missing or wrong.
     """
+    import narwhals as nw
+
+    _check_values(nw.from_native(cast("Any", ratings)))
+    return rank_checked(ratings, min_ratings)
+
+
+def rank_checked(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFrameT:
+    """Rank as `rank_movies_by_rating`, ratings whose values were checked before."""
     import narwhals as nw
 
     if min_ratings < 1:
@@ -57,6 +69,37 @@ def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFram
     return cast("IntoFrameT", nw.maybe_reset_index(ranking).to_native())
 
 
+def _check_values(frame: nw.LazyFrame[Any]) -> None:
+    """Check what ranking reads, as files are checked; a lazy dataframe is computed once for it."""
+    import narwhals as nw
+
+    schema = frame.collect_schema()
+    columns = [column for column in RATINGS.columns if column.name in schema]
+    for column in columns:
+        dtype = schema[column.name]
+        is_number = dtype.is_integer() or (float in column.types and dtype.is_float())
+        if not is_number and not (column.name == "timestamp" and isinstance(dtype, nw.Datetime)):
+            raise ValueError(f"the ratings have a column {column.name} of {dtype}, expected {column.expects}")
+    wrong = [_is_wrong(column, schema[column.name]).any().alias(column.name) for column in columns]
+    if not wrong:
+        return
+    found = frame.lazy().select(*wrong).collect(backend="polars").row(0)
+    for column, is_found in zip(columns, found, strict=True):
+        if is_found:
+            raise ValueError(f"the ratings have a {column.name} that is not {column.expects}")
+
+
+def _is_wrong(column: Column, dtype: nw.dtypes.DType) -> nw.Expr:
+    import narwhals as nw
+
+    values = nw.col(column.name)
+    if column.values is not None:
+        return ~values.is_in(sorted(column.values)) | values.is_null()
+    if column.limits is None or isinstance(dtype, nw.Datetime):
+        return values.is_null()
+    return ~values.is_between(*column.limits) | values.is_null()
+
+
 def _latest(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     return frame.select(*_COLUMNS).unique(["userId", "movieId"], keep="last", order_by=["timestamp", "rating"])
 
@@ -72,4 +115,4 @@ def ranking_method(name: str) -> RankingMethod:
     return _METHODS[name]
 
 
-_METHODS: dict[str, RankingMethod] = {"mean": rank_movies_by_rating}
+_METHODS: dict[str, RankingMethod] = {"mean": rank_checked}

@@ -1,20 +1,24 @@
-"""Tables out of files, lazily."""
+"""Tables out of files, lazily: every value as it is in the file, or an error that names the first wrong one."""
 
 from __future__ import annotations
 
-import gzip
-from glob import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.ratings.csv_rows import read_csv, scan_csv
 from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.json_rows import read_json, read_ndjson, scan_ndjson
+from airflow_movielens.ratings.names import find_columns
+from airflow_movielens.ratings.validation import checked_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import polars as pl
 
     from airflow_movielens.ratings.schema import Table
+
+_ROWS_AT_ONCE = 262_144
 
 
 def scan_files(paths: Iterable[Path], table: Table, columns: Sequence[str] | None = None) -> pl.LazyFrame:
@@ -31,56 +35,84 @@ def scan_files(paths: Iterable[Path], table: Table, columns: Sequence[str] | Non
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: An ending is not a known one, a file cannot be read as this table, lacks a column, or has a row
-            with a missing or wrong value; the message names the file.
+            with a missing or wrong value; the message names the file, and the line or row.
     """
     import polars as pl
 
-    dtypes = table.polars_schema()
-    schema = pl.Schema({name: dtypes[name] for name in columns or table.column_names})
-    return pl.concat([_scan_checked(path, table, schema) for path in paths])
+    wanted = table.with_columns(columns) if columns else table
+    return pl.concat([_scan_checked(path, wanted) for path in paths])
 
 
-def _scan_checked(path: Path, table: Table, schema: pl.Schema) -> pl.LazyFrame:
+def _scan_checked(path: Path, table: Table) -> pl.LazyFrame:
     import polars as pl
 
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     source = FileFormat.of(path.name)
     try:
-        rows = _scan(path, source, schema)
-        missing = [name for name in schema if name not in rows.collect_schema()]
-        if missing:
-            raise ValueError(f"{path} lacks the columns {', '.join(missing)} of {table.name}")
-        rows = rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
-        _check_values(rows, path, table, schema)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as {table.name} in {source.kind}: {error}") from error
-    return rows
+        return _scan(path, source, table)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        said = str(error).partition("\n")[0]
+        raise ValueError(f"{path} cannot be read as {table.name} in {source.kind}: {said}") from error
+    except ValueError as error:
+        separator = ", " if str(error).startswith(("line ", "row ")) else ": "
+        raise ValueError(f"{path}{separator}{error}") from error
 
 
-def _check_values(rows: pl.LazyFrame, path: Path, table: Table, schema: pl.Schema) -> None:
-    import polars as pl
-
-    required = [column.name for column in table.columns if column.name in schema and type(None) not in column.types]
-    closed = {column.name: list(column.values) for column in table.columns if column.name in schema and column.values}
-    checks = [pl.col(required).null_count()]
-    checks += [(~pl.col(name).is_in(values)).sum().alias(f"wrong {name}") for name, values in closed.items()]
-    found = rows.select(checks).collect(engine="streaming").row(0, named=True)
-    if absent := [name for name in required if found[name]]:
-        raise ValueError(f"{path} has {table.name} without a value in {', '.join(absent)}")
-    for column in table.columns:
-        if found.get(f"wrong {column.name}"):
-            raise ValueError(f"{path} has {table.name} whose {column.name} is not {column.expects}")
-
-
-def _scan(path: Path, source: FileFormat, schema: pl.Schema) -> pl.LazyFrame:
+def _scan(path: Path, source: FileFormat, table: Table) -> pl.LazyFrame:
     import polars as pl
 
     if source.kind == "parquet":
-        return pl.scan_parquet(path, glob=False)
-    if source.kind == "csv":
-        return pl.scan_csv(path, glob=False, schema_overrides=schema, infer_schema=False)
-    if source.kind == "ndjson":
-        return pl.scan_ndjson(escape(str(path)), schema=schema)
-    content = gzip.decompress(path.read_bytes()) if source.compression == "gzip" else path.read_bytes()
-    return pl.read_json(content, schema=schema).lazy()
+        return _scan_parquet(path, table)
+    if source.kind == "json":
+        return pl.concat([table.empty(), *read_json(path, source.compression, table)]).lazy()
+    return _scan_text(path, source, table)
+
+
+def _scan_text(path: Path, source: FileFormat, table: Table) -> pl.LazyFrame:
+    import polars as pl
+    from polars.io.plugins import register_io_source
+
+    read = {"csv": read_csv, "ndjson": read_ndjson}[source.kind]
+
+    def batches(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        left = rows
+        for whole in read(path, source.compression, table):
+            frame = whole if left is None else whole.head(left)
+            left = None if left is None else left - len(frame)
+            frame = frame if predicate is None else frame.filter(predicate)
+            yield frame if columns is None else frame.select(columns)
+            if left == 0:
+                return
+
+    odd: list[int] = []
+    for _ in read(path, source.compression, table, odd):
+        pass  # to check it
+    scan = {"csv": scan_csv, "ndjson": scan_ndjson}[source.kind]
+    if not odd and (scanned := scan(path, source.compression, table)) is not None:
+        return scanned.cast(dict(table.polars_schema()))
+    return register_io_source(batches, schema=pl.Schema(table.polars_schema()))
+
+
+def _scan_parquet(path: Path, table: Table) -> pl.LazyFrame:
+    import polars as pl
+
+    scanned = pl.scan_parquet(path, glob=False)
+    found = find_columns(scanned.collect_schema(), table.column_names)
+    rows = scanned.select(pl.col(given).alias(name) for name, given in found.items())
+    number = 0
+    for batch in rows.collect_batches(chunk_size=_ROWS_AT_ONCE, maintain_order=True):
+        checked_columns(batch, table, lambda place, start=number + 1: f"row {start + place}")
+        number += len(batch)
+    dtypes: dict[str, Any] = dict(rows.collect_schema())
+    exact = (_as_seconds(name, dtypes[name]) for name in found)
+    # What was checked is exact; a column without rows may have any dtype.
+    return rows.select(exact).cast(dict(table.polars_schema())) if number else table.empty().lazy()
+
+
+def _as_seconds(name: str, dtype: Any) -> pl.Expr:
+    import polars as pl
+
+    return pl.col(name).dt.epoch("s") if isinstance(dtype, pl.Datetime) else pl.col(name)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 _INT32_LIMITS = (-(2**31), 2**31 - 1)
-_INT64_LIMITS = (-(2**63), 2**63 - 1)
+# What begins later is not in seconds: milliseconds of 1978 are seconds of the year 10000.
+_SECONDS_LIMITS = (0, 253_402_300_799)
 _STARS = frozenset(step / 2 for step in range(1, 11))
 
 
@@ -67,6 +68,11 @@ class Table:
         """The names of the columns, in the order of files."""
         return [column.name for column in self.columns]
 
+    def with_columns(self, names: Sequence[str]) -> Table:
+        """The table with only the columns of these names, in this order."""
+        columns = {column.name: column for column in self.columns}
+        return Table(self.name, tuple(columns[name] for name in names), self.key)
+
     def polars_schema(self) -> pl.Schema:
         """The columns and their Polars dtypes."""
         import polars as pl
@@ -91,7 +97,7 @@ RATINGS = Table(
         _identifier("userId"),
         _identifier("movieId"),
         Column("rating", "Float32", "0.5 to 5.0 in steps of 0.5", frozenset({int, float}), values=_STARS),
-        Column("timestamp", "Int64", "whole Unix seconds", frozenset({int}), limits=_INT64_LIMITS),
+        Column("timestamp", "Int64", "whole Unix seconds from 1970 to 9999", frozenset({int}), limits=_SECONDS_LIMITS),
     ),
     key=("timestamp", "userId", "movieId"),
 )

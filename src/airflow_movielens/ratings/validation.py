@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import polars as pl
 
@@ -70,7 +70,14 @@ def _exactly(values: pl.Series, column: Column) -> pl.Series | None:
         return None
     # What does not fit becomes null.
     exact = values.cast(getattr(pl, column.dtype), strict=False)
+    if column.limits is not None and not _are_all_within(exact, column.limits):
+        return None
     return exact if exact.null_count() == values.null_count() else None
+
+
+def _are_all_within(values: pl.Series, limits: tuple[int, int]) -> bool:
+    least, most = cast("int | None", values.min()), cast("int | None", values.max())
+    return least is None or most is None or (limits[0] <= least and most <= limits[1])
 
 
 def _are_all_in(values: pl.Series, allowed: frozenset[float]) -> bool:
@@ -85,6 +92,67 @@ def _are_all_in(values: pl.Series, allowed: frozenset[float]) -> bool:
     if whole.null_count() or not (whole.cast(steps.dtype) == steps).all():
         return False
     return steps.is_empty() or (cast("int", whole.min()) >= 1 and cast("int", whole.max()) <= len(allowed))
+
+
+def checked_objects(rows: Sequence[Any], table: Table, place_of: Callable[[int], str]) -> pl.DataFrame:
+    """Build a dataframe of ``table`` from Python objects; further keys are dropped.
+
+    Args:
+        rows: The objects.
+        table: What they are.
+        place_of: Names the place of the row of this number, from 0, in messages.
+
+    Raises:
+        ValueError: A row is no object, lacks a column or has a wrong value; the message names the first one.
+    """
+    frame = frame_of_objects(rows, table)
+    if frame is None:
+        raise ValueError(_first_problem(rows, rows, table, place_of))
+    return frame
+
+
+def checked_columns(sent: pl.DataFrame, table: Table, place_of: Callable[[int], str]) -> pl.DataFrame:
+    """Bring columns of any dtypes to the table's; dates with times become Unix seconds, UTC if they name no zone.
+
+    Args:
+        sent: A dataframe with at least the table's columns.
+        table: What its rows are.
+        place_of: Names the place of the row of this number, from 0, in messages.
+
+    Raises:
+        ValueError: A value is missing, wrong, or would change; the message names the first one.
+    """
+    import polars as pl
+
+    seconds = sent.with_columns(
+        _whole_seconds(name) for name, dtype in sent.schema.items() if isinstance(dtype, pl.Datetime)
+    )
+    frame = frame_of_columns(seconds, table)
+    if frame is None:
+        rows = seconds.to_dicts()
+        frame = frame_of_objects(rows, table)
+        if frame is None:
+            raise ValueError(_first_problem(rows, sent.iter_rows(named=True), table, place_of))
+    return frame
+
+
+def _whole_seconds(name: str) -> pl.Expr:
+    import polars as pl
+
+    moment = pl.col(name)
+    whole = moment.dt.epoch("s")
+    return pl.when(moment == moment.dt.truncate("1s")).then(whole).alias(name)
+
+
+def _first_problem(rows: Iterable[Any], originals: Iterable[Any], table: Table, place_of: Callable[[int], str]) -> str:
+    for number, (row, original) in enumerate(zip(rows, originals, strict=True)):
+        if problem := find_problem(row, table):
+            name, words = problem
+            column = next((column for column in table.columns if column.name == name), None)
+            if column is not None and isinstance(original, dict) and name in original and row[name] != original[name]:
+                words = f"found {shown(original[name])}, expected {column.expects}"
+            return f"{place_of(number)}: {name}: {words}" if name else f"{place_of(number)} {words}"
+    raise AssertionError("rows without a problem make a dataframe")
 
 
 def is_rising(frame: pl.DataFrame, key: Sequence[str]) -> bool:

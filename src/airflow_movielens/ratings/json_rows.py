@@ -1,0 +1,212 @@
+"""Rows out of JSON and NDJSON files: exact, or refused with the row or the line.
+
+Text without any oddity is parsed as columns; any other one object by object, which also names what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from glob import escape
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow_movielens.ratings.names import find_columns
+from airflow_movielens.ratings.text import is_plain, text_blocks, whole_text
+from airflow_movielens.ratings.validation import checked_objects, frame_of_columns, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import polars as pl
+
+    from airflow_movielens.ratings.formats import Compression
+    from airflow_movielens.ratings.schema import Table
+
+_BLANK = re.compile(r"[ \t\r\n]*")
+_BETWEEN = re.compile(rb"\}[ \t]*,[ \t]*\{")
+_ROWS_AT_ONCE = 50_000
+
+
+def read_ndjson(
+    path: Path, compression: Compression, table: Table, odd: list[int] | None = None
+) -> Iterator[pl.DataFrame]:
+    """Read a file with a JSON object on each line piece by piece; empty lines are passed over.
+
+    Args:
+        path: The file.
+        compression: Of the whole file.
+        table: What the rows are; further keys are dropped.
+        odd: Gets the first line of each block that Polars does not read by itself as it is read here.
+
+    Raises:
+        ValueError: The file is not such a text, or has a wrong row; the message names the line.
+        OSError: It cannot be read.
+    """
+    names: dict[str, str] = {}
+    for first_line, block in text_blocks(path, compression):
+        if not (lines := block.strip()):
+            continue
+        if not names:
+            head = _parse_line(lines.partition(b"\n")[0].decode(), f"line {first_line}")
+            names = _names(head, f"line {first_line}", table)
+        frame = _as_columns(lines, names, table)
+        if frame is None and odd is not None:
+            odd.append(first_line)
+        yield _line_by_line(block, first_line, names, table) if frame is None else frame
+
+
+def scan_ndjson(path: Path, compression: Compression, table: Table) -> pl.LazyFrame | None:
+    """Scan a file of which `read_ndjson` has found no block odd; None if Polars does not read it by itself."""
+    import polars as pl
+
+    head = next(text_blocks(path, compression), (1, b""))[1].strip()
+    if not head or not is_plain(path, compression):
+        return None
+    names = _names(_parse_line(head.partition(b"\n")[0].decode(), "line 1"), "line 1", table)
+    rows = pl.scan_ndjson(escape(str(path)), schema=_schema(names, table))
+    return rows.select(pl.col(given).alias(name) for name, given in names.items())
+
+
+def _schema(names: Mapping[str, str], table: Table) -> pl.Schema:
+    import polars as pl
+
+    dtypes = {column.name: "Float64" if column.dtype == "Float32" else column.dtype for column in table.columns}
+    return pl.Schema({given: getattr(pl, dtypes[name]) for name, given in names.items()})
+
+
+def read_json(path: Path, compression: Compression, table: Table) -> Iterator[pl.DataFrame]:
+    """Read a file with one JSON array of objects, at once.
+
+    Raises:
+        ValueError: The file is not such a text, or has a wrong row; the message names the row, from 1.
+        OSError: It cannot be read.
+    """
+    text = whole_text(path, compression).strip()
+    if not text.startswith(b"["):
+        raise ValueError(_no_array(text.decode()))
+    if not text[1:].removesuffix(b"]").strip() and text.endswith(b"]"):
+        return
+    names: dict[str, str] = {}
+    elements = _elements(text.decode())
+    number = 0
+    while rows := list(islice(elements, _ROWS_AT_ONCE if names else 1)):
+        if not names:
+            names = _names(rows[0], "row 1", table)
+            objects = _BETWEEN.sub(b"}\n{", text[1:-1].translate(None, b"\r\n"))
+            if text.endswith(b"]") and (frame := _as_columns(objects.strip(), names, table)) is not None:
+                yield frame
+                return
+        start = number + 1
+        yield checked_objects(
+            [_renamed(row, names) for row in rows], table, lambda place, start=start: f"row {start + place}"
+        )
+        number += len(rows)
+
+
+def _as_columns(lines: bytes, names: Mapping[str, str], table: Table) -> pl.DataFrame | None:
+    """Parse lines of which none is odd; None if there may be one, or if the table has text."""
+    import polars as pl
+
+    if any(str in column.types for column in table.columns):
+        return None
+    schema = _schema(names, table)
+    try:
+        rows = pl.read_ndjson(lines, schema=schema)
+    except pl.exceptions.PolarsError:
+        return None
+    # A key that an object has twice.
+    if any(lines.count(json.dumps(given).encode()) != len(rows) for given in schema):
+        return None
+    return frame_of_columns(rows.select(pl.col(given).alias(name) for name, given in names.items()), table)
+
+
+def _line_by_line(block: bytes, first_line: int, names: Mapping[str, str], table: Table) -> pl.DataFrame:
+    rows, places = [], []
+    for number, line in enumerate(block.decode().split("\n"), first_line):
+        if line.strip():
+            places.append(f"line {number}")
+            rows.append(_renamed(_parse_line(line, places[-1]), names))
+    return checked_objects(rows, table, places.__getitem__)
+
+
+def _parse_line(line: str, place: str) -> Any:
+    try:
+        return _decoder().decode(line)
+    except (ValueError, RecursionError) as error:
+        hint = ": a JSON array belongs into a file that ends in .json" if line.startswith("[") else ""
+        raise ValueError(f"{place}: is not a JSON object ({_first_line(error)}){hint}") from error
+
+
+def _names(row: Any, place: str, table: Table) -> dict[str, str]:
+    if isinstance(row, list) and place.startswith("line"):
+        raise ValueError(f"{place} is a JSON array: it belongs into a file that ends in .json")
+    if not isinstance(row, dict):
+        raise ValueError(f"{place} is {shown(row)}, expected an object")
+    try:
+        return find_columns(row, table.column_names)
+    except ValueError as error:
+        raise ValueError(f"{place} {error}") from error
+
+
+def _renamed(row: Any, names: Mapping[str, str]) -> Any:
+    return {name: row[given] for name, given in names.items() if given in row} if isinstance(row, dict) else row
+
+
+def _elements(text: str) -> Iterator[Any]:
+    """The values in a JSON array, one after the other."""
+    decoder = _decoder()
+    place, number = _after_blanks(text, 1), 1
+    while True:
+        try:
+            value, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"row {number} is cut or not JSON ({_first_line(error)})") from error
+        yield value
+        place, number = _after_blanks(text, place), number + 1
+        if text[place : place + 1] != ",":
+            break
+        place = _after_blanks(text, place + 1)
+    if text[place:] != "]":
+        raise ValueError(
+            f"after row {number - 1} found {shown(text[place : place + 40])}, expected the end of the array"
+        )
+
+
+def _after_blanks(text: str, place: int) -> int:
+    found = _BLANK.match(text, place)
+    return found.end() if found else place
+
+
+def _no_array(text: str) -> str:
+    expected = "expected one array of objects, [{…}, …]"
+    try:
+        value, end = _decoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return f"row 1: found {shown(text[:40])}, {expected}"
+    if text[end:].strip():
+        return f"found {shown(text[:40])}, {expected}: one object a line belongs into a file that ends in .ndjson"
+    if isinstance(value, dict) and "result" in value:
+        return f"it is one page of an API's answer, {expected}: fetch all pages with `movielens fetch`"
+    return f"found {shown(text[:40])}, {expected}"
+
+
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"an object has the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
+    return found
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
