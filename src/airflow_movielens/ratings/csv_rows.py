@@ -222,7 +222,9 @@ def _line_by_line(lines: _Lines, form: _Form, table: Table) -> tuple[pl.DataFram
     size = lines.block.count(b"\n")
     first = next(source, "")
     reader = csv.reader(chain([first], source), delimiter=form.separator, strict=True)
-    rows, places, dated = [], [], False
+    rows: list[dict[str, Any]] = []
+    places: list[str] = []
+    dated = False
     while lines.number < start + size or not rows:
         place = f"line {start + reader.line_num + 1}"
         try:

@@ -98,10 +98,8 @@ def read_json(path: Path, compression: Compression, table: Table) -> Iterator[pl
             if text.endswith(b"]") and (frame := _as_columns(objects.strip(), names, table)) is not None:
                 yield frame
                 return
-        start = number + 1
-        yield checked_objects(
-            [_renamed(row, names) for row in rows], table, lambda place, start=start: f"row {start + place}"
-        )
+        places = [f"row {place}" for place in range(number + 1, number + 1 + len(rows))]
+        yield checked_objects([_renamed(row, names) for row in rows], table, places.__getitem__)
         number += len(rows)
 
 

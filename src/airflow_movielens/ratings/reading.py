@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ratings.csv_rows import read_csv, scan_csv
@@ -92,7 +93,7 @@ def _scan_text(path: Path, source: FileFormat, table: Table) -> pl.LazyFrame:
         pass  # to check it
     scan = {"csv": scan_csv, "ndjson": scan_ndjson}[source.kind]
     if not odd and (scanned := scan(path, source.compression, table)) is not None:
-        return scanned.cast(dict(table.polars_schema()))
+        return scanned.cast(table.polars_schema())
     return register_io_source(batches, schema=pl.Schema(table.polars_schema()))
 
 
@@ -104,12 +105,16 @@ def _scan_parquet(path: Path, table: Table) -> pl.LazyFrame:
     rows = scanned.select(pl.col(given).alias(name) for name, given in found.items())
     number = 0
     for batch in rows.collect_batches(chunk_size=_ROWS_AT_ONCE, maintain_order=True):
-        checked_columns(batch, table, lambda place, start=number + 1: f"row {start + place}")
+        checked_columns(batch, table, partial(_place, number + 1))
         number += len(batch)
     dtypes: dict[str, Any] = dict(rows.collect_schema())
     exact = (_as_seconds(name, dtypes[name]) for name in found)
     # What was checked is exact; a column without rows may have any dtype.
-    return rows.select(exact).cast(dict(table.polars_schema())) if number else table.empty().lazy()
+    return rows.select(exact).cast(table.polars_schema()) if number else table.empty().lazy()
+
+
+def _place(first: int, number: int) -> str:
+    return f"row {first + number}"
 
 
 def _as_seconds(name: str, dtype: Any) -> pl.Expr:
