@@ -35,7 +35,7 @@ OTHERS = {"__main__", "cli", "client", "ranking", "ratings"}
 # `retry_policy` imports it only where Airflow has what it is made of.
 NEEDS_3_3 = "airflow_movielens.retry_rules"
 # What a Dag file imports, so that the dag processor imports it each time it parses the file.
-IN_DAG_FILES = {"assets", "hooks", "operators", "retry_policy", "sensors", "triggers"}
+IN_DAG_FILES = {"assets", "book", "hooks", "operators", "retry_policy", "sensors", "triggers"}
 # What tasks need when they run.
 ONLY_IN_TASKS = {
     "airflow_movielens.client.client",

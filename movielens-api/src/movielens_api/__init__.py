@@ -1,3 +1,3 @@
 """A ratings REST API on real MovieLens data."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
