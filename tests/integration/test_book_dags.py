@@ -80,7 +80,7 @@ def test_the_first_dag_gives_the_days_and_the_ranking_of_the_book(run_day, airfl
     assert [(movie, count) for movie, _, count in ranking] == [(movie, count) for movie, _, count in expected]
     assert [mean for _, mean, _ in ranking] == pytest.approx([mean for _, mean, _ in expected])
     if book[0] == "UTC":
-        assert (len(ranking), len(rank_as_elsewhere(day, 2))) == (12, 72)
+        assert (len(ranking), len(rank_as_elsewhere(day, 2))) == (4, 58)
 
 
 @pytest.mark.usefixtures("connect")
