@@ -122,7 +122,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
     def _window(self, context: Context) -> Window:
         from airflow_movielens.window import resolve_window
 
-        return resolve_window(context, self._start_date, self._end_date)
+        return resolve_window(context, self._start_date, self._end_date, self)
 
     def _wait_in_triggerer(self, context: Context, deadline: float) -> NoReturn:
         from airflow_movielens.triggers.ratings import LAST_LOOK, MovielensRatingsTrigger

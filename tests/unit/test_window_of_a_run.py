@@ -1,13 +1,16 @@
 """DESIGN's table of windows, row by row."""
 
 import logging
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
+import pendulum
 import pytest
+from airflow.sdk import DAG, TaskGroup
 
 from airflow_movielens.client import FatalError
+from airflow_movielens.operators import MovielensFetchRatingsOperator
 from airflow_movielens.window import resolve_window
 
 NEW_YORK, TOKYO, BERLIN = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/Berlin")
@@ -76,17 +79,51 @@ def test_given_days_come_first():
         assert (window.start, window.end) == (date(2015, 1, 2), date(2015, 1, 5))
 
 
-@pytest.mark.parametrize("moment", [datetime(2019, 1, 1), datetime(2019, 1, 1, tzinfo=timezone(timedelta(hours=1)))])
-def test_a_datetime_is_not_the_window_but_perhaps_the_dags_own(moment, caplog):
+OWN = {
+    "default_args of the Dag": ({"default_args": {"start_date": datetime(2019, 1, 1)}}, {}),
+    "of a Dag in Tokyo": ({"default_args": {"start_date": datetime(2019, 1, 1, tzinfo=TOKYO)}}, {}),
+    "naive, in a Dag in Tokyo": (
+        {"start_date": datetime(2018, 1, 1, tzinfo=TOKYO), "default_args": {"start_date": datetime(2019, 1, 1)}}, {}),
+    "both": ({"default_args": {"start_date": utc(2019, 1, 1, 7), "end_date": utc(2029, 1, 1)}}, {}),
+    "default_args of a task group": ({}, {"start_date": datetime(2019, 1, 1), "end_date": datetime(2029, 1, 1, 5)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("is_mapped", [False, True])
+@pytest.mark.parametrize(("dag_options", "group_args"), OWN.values(), ids=OWN.keys())
+def test_the_dags_own_dates_are_not_the_window(dag_options, group_args, is_mapped, caplog):
+    with DAG("d", schedule=None, **dag_options), TaskGroup("outer", default_args=group_args), TaskGroup("inner"):
+        if is_mapped:
+            mapped = MovielensFetchRatingsOperator.partial(task_id="t").expand(output_path=["-"])
+            task = mapped.unmap({"output_path": "-"})
+        else:
+            task = MovielensFetchRatingsOperator(task_id="t", output_path="-")
+    run = RUNS["data interval of a day"][0] | {"task": task}
     with caplog.at_level(logging.WARNING):
-        window = resolve_window(RUNS["data interval of a day"][0], moment, None)
-    assert str(window) == "[2026-11-21, 2026-11-22)"
-    (warning,) = caplog.messages
-    assert "Ignoring start_date=2019-01-01" in warning
-    assert "pass 'YYYY-MM-DD' or a date" in warning
-    resolve_window(RUNS["data interval of a day"][0], moment, moment)
-    (_, warning) = caplog.messages
-    assert f"Ignoring start_date={moment} and end_date={moment}, " in warning
+        assert str(resolve_window(run, task._start_date, task._end_date)) == "[2026-11-21, 2026-11-22)"
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (datetime(2015, 1, 2), datetime(2015, 1, 5)),
+        (datetime(2015, 1, 2, 9, tzinfo=TOKYO), utc(2015, 1, 5)),
+        (pendulum.datetime(2015, 1, 2), pendulum.datetime(2015, 1, 5)),
+        ("2015-01-02T00:00:00+00:00", " 2015-01-05 00:00:00+00:00 "),
+        (utc(2015, 1, 2), "2015-01-05"),
+    ],
+)
+def test_any_other_datetime_is_its_utc_day(start, end):
+    with DAG("d", schedule=None, default_args={"start_date": utc(2014, 1, 1)}):
+        task = MovielensFetchRatingsOperator(task_id="t", output_path="-")
+    for run in ({}, context(task=task)):
+        assert str(resolve_window(run, start, end)) == "[2015-01-02, 2015-01-05)"
+
+
+def test_a_context_without_a_run_tells_no_window():
+    with pytest.raises(FatalError, match=r"the context has no run .*give start_date and end_date"):
+        resolve_window({}, None, None)
 
 
 @pytest.mark.parametrize(
@@ -94,18 +131,21 @@ def test_a_datetime_is_not_the_window_but_perhaps_the_dags_own(moment, caplog):
     [
         ("2015-01-02", None, "only one bound is given"),
         (None, "2015-01-02", "only one bound is given"),
-        (datetime(2019, 1, 1), "2015-01-02", "only one bound is given"),
+        (datetime(2019, 1, 1), None, "only one bound is given"),
         ("2015-01-02", "2015-01-02", "has no length .*CronDataIntervalTimetable"),
         ("2015-01-03", "2015-01-02", "is reversed .*CronDataIntervalTimetable"),
         ("2015-02-30", "2015-03-01", "start_date '2015-02-30' is not a day"),
         ("2015-02-01", "soon", "end_date 'soon' is not a day"),
         ("", "2015-02-01", "start_date '' is not a day"),
-        (
-            "2015-02-01T00:00:00+00:00",
-            "2015-03-01",
-            "start_date '2015-02-01T00:00:00[+]00:00' is not a day",
-        ),  # {{ ts }}
-        ("2015-02-01", "2015-03-01 ", "end_date '2015-03-01 ' is not a day"),
+        ("2015-02-01T05:00:00+00:00", "2015-03-01", "start_date 2015-02-01T05.* is not a midnight in UTC.*YYYY-MM-DD"),
+        (utc(2015, 2, 1, 5), "2015-03-01", "is not a midnight in UTC"),
+        (datetime(2015, 2, 1, tzinfo=TOKYO), "2015-03-01", "is not a midnight in UTC"),
+        (datetime(1, 1, 1, tzinfo=TOKYO), "2015-03-01", "outside the calendar"),
+        ("20150201", "2015-03-01", "start_date '20150201' is not a day"),
+        ("2015-2-1", "2015-03-01", "start_date '2015-2-1' is not a day"),
+        ("\u0662\u0660\u0661\u0665-\u0660\u0662-\u0660\u0661", "2015-03-01", "is not a day"),
+        (20150201, "2015-03-01", "start_date 20150201 is not a day"),
+        ("None", "2015-03-01", "start_date 'None' is not a day"),
     ],
 )
 def test_a_bad_window_is_refused(start, end, message):

@@ -9,14 +9,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from airflow_movielens.client.errors import FatalError
 
 _DAY_AND_CLOCK_CHANGE = 26 * 3600
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_MOMENT = re.compile(_DAY.pattern + r"[T ]\d{2}:\d{2}\S*(?:Z|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 def parse_day(value: str | date, name: str = "date") -> date:
     """Read a whole UTC day.
 
     Args:
-        value: ``YYYY-MM-DD``, a ``date``, or a ``datetime`` that is a midnight in UTC (no time zone means UTC).
+        value: ``YYYY-MM-DD``, a ``date``, or a midnight in UTC as a ``datetime`` or an ISO string such as
+            ``2024-01-01T00:00:00+00:00``, which needs its offset. A ``datetime`` without a time zone is in UTC. Spaces
+            around a string are ignored.
         name: What the value is called in the error message.
 
     Raises:
@@ -26,18 +29,28 @@ def parse_day(value: str | date, name: str = "date") -> date:
         return _day_of_midnight(value, name)
     if isinstance(value, date):
         return value
+    text = value.strip() if isinstance(value, str) else ""
     try:
-        if _DAY.fullmatch(value):
-            return date.fromisoformat(value)
-    except (TypeError, ValueError):
-        pass
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+        moment = datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
+    except ValueError:
+        moment = None
+    if moment is not None:
+        return _day_of_midnight(moment, name)
     raise FatalError(f"{name} {value!r} is not a day: give an existing day as YYYY-MM-DD")
 
 
 def _day_of_midnight(value: datetime, name: str) -> date:
-    moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise FatalError(f"{name} {value.isoformat()} is not a day: its UTC day is outside the calendar") from None
     if moment.timetz() != time(tzinfo=UTC):
-        raise FatalError(f"{name} {value.isoformat()} is not a midnight in UTC: windows are whole UTC days")
+        raise FatalError(
+            f"{name} {value.isoformat()} is not a midnight in UTC: windows are whole UTC days, "
+            "give the day as YYYY-MM-DD"
+        )
     return moment.date()
 
 

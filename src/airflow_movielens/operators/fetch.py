@@ -84,7 +84,7 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
 
         with clear_failures(), MovielensHook(self.conn_id, concurrency=self._number("concurrency")) as hook:
             output = output_of(self.output_path)
-            window = resolve_window(context, self._start_date, self._end_date)
+            window = resolve_window(context, self._start_date, self._end_date, self)
             self.log.info("Fetching the ratings of %s from %s", window, hook.get_conn().base_url)
             manifest = fetch_ratings(
                 hook.client,

@@ -73,7 +73,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, BaseOperator):
             method = ranking_method(self.method)
             min_ratings = whole_number("min_ratings", self.min_ratings)
             top_n = whole_number("top_n", self.top_n)
-            window = resolve_window(context, self._start_date, self._end_date)
+            window = resolve_window(context, self._start_date, self._end_date, self)
             with fetched_rows(hook.client, window, LogProgress(log)) as ratings:
                 rows = ratings.select(pl.len()).collect().item()
                 top = rank_large(ratings, min_ratings, method).head(top_n)
