@@ -73,3 +73,14 @@ def text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise FatalError(f"{name} is no text but {type(value).__name__}: give it in quotes")
     return value
+
+
+def connection_id(value: Any) -> str:
+    """Read the id of an Airflow connection.
+
+    Raises:
+        FatalError: It is not text, or empty.
+    """
+    if not isinstance(value, str) or not value.strip():
+        raise FatalError(f"conn_id is {value!r}: give the id of an Airflow connection, such as 'movielens_default'")
+    return value

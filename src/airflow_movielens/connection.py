@@ -7,7 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.arguments import number, text, truth, whole_number
+from airflow_movielens.arguments import connection_id, number, text, truth, whole_number
 from airflow_movielens.client import FatalError
 
 if TYPE_CHECKING:
@@ -76,13 +76,15 @@ async def aclient_of(conn_id: str) -> MovielensClient:
     """Make the client of an Airflow connection without blocking the event loop; each request is sent once.
 
     Raises:
-        FatalError: The connection is unusable, or the environment holds one that Airflow cannot read.
+        FatalError: ``conn_id`` is not text, the connection is unusable, or the environment holds one that Airflow
+            cannot read.
         AirflowNotFoundException: There is none.
     """
     from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
     from airflow.sdk import BaseHook, Connection
     from asgiref.sync import sync_to_async
 
+    connection_id(conn_id)
     # Before 3.3.2 the asynchronous form hides the password from logs by a call that may deadlock the triggerer.
     is_safe = hasattr(Connection, "aextra_dejson")
     get_connection = BaseHook.aget_connection if is_safe else sync_to_async(BaseHook.get_connection)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_WRONG_PATHS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+
 
 class StoppableMixin:
     """Ends a task at once when Airflow asks it to; nothing half written is left, only what a retry goes on from."""
@@ -52,14 +54,20 @@ def explained_skips() -> Iterator[None]:
 def clear_failures() -> Iterator[None]:
     """End a task with one clear message; fail it without further retries where these cannot help.
 
-    What cannot be mended by trying again (`FatalError`, `DataError`, a bad value, a missing file) fails for good;
-    `RetryableError` goes through, so that the task's retries apply.
+    What a retry cannot fix fails for good: `FatalError`, `DataError`, a bad value, a missing connection, a path that is
+    missing, forbidden or not what it should be. `RetryableError` passes through, so that the task's retries apply; so
+    does every other error, with its type and traceback in the log.
     """
+    from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
+
     try:
         yield
     except RetryableError as error:
         # The chain of causes below it is long and says nothing more.
         raise error from None
-    except (FatalError, DataError, ValueError, FileNotFoundError) as error:
+    except AirflowNotFoundException as error:
+        advice = "create it, or set AIRFLOW_CONN_ and its id in capitals in the environment"
+        raise airflow_exceptions().AirflowFailException(f"{error}: {advice}") from None
+    except (FatalError, DataError, ValueError, *_WRONG_PATHS) as error:
         log.debug("Where it happened", exc_info=error)
         raise airflow_exceptions().AirflowFailException(str(error)) from None

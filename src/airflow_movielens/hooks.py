@@ -8,6 +8,7 @@ from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-def
 from airflow.sdk import BaseHook
 
 from airflow_movielens import connection_form
+from airflow_movielens.arguments import connection_id
 from airflow_movielens.connection import client_from_connection, refuse_unreadable
 from airflow_movielens.connection_check import check
 from airflow_movielens.hook_lineage import collect_input
@@ -68,9 +69,10 @@ class MovielensHook(BaseHook):
         """Get a connection from Airflow.
 
         Raises:
-            FatalError: The environment holds one that Airflow cannot read.
+            FatalError: ``conn_id`` is not text, or the environment holds a connection that Airflow cannot read.
             AirflowNotFoundException: There is none.
         """
+        connection_id(conn_id)
         try:
             return super().get_connection(conn_id)
         except AirflowNotFoundException as error:

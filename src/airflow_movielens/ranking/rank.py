@@ -110,7 +110,7 @@ def ranking_method(name: str) -> RankingMethod:
     Raises:
         ValueError: There is no such method.
     """
-    if name not in _METHODS:
+    if not isinstance(name, str) or name not in _METHODS:
         raise ValueError(f"there is no ranking method {name!r}: use one of {', '.join(_METHODS)}")
     return _METHODS[name]
 
