@@ -29,7 +29,8 @@ def test_a_retry_goes_on_from_the_checkpoint(airflow, run_day, connection, monke
     with serve(script) as server:
         connection(host=server.base_url, extra='{"concurrency": 1}')
         run = run_day("breaks_off")
-        offsets = [int(query["offset"]) for _, query, _ in server.requests]
+        # The proof of the window asks for single rows of the days beside it.
+        offsets = [int(query["offset"]) for _, query, _ in server.requests if query["limit"] != "1"]
     assert run.state == "success", run.log
     assert "Resuming the ratings of [1970-01-02, 1970-01-03)" in run.log
     assert min(offsets[16:]) > 0

@@ -85,7 +85,9 @@ def check_right(store, server, tmp_path):
 def test_a_killed_fetch_goes_on_behind_what_is_durable(killed, store, server, tmp_path):
     durable = json.loads((killed / "checkpoint.json").read_bytes())["rows"]
     fetch(server.base_url)
-    assert min(int(query["offset"]) for _, query, _ in server.requests) == durable - 1 > 0
+    # The proof of the window asks for single rows of the days beside it.
+    offsets = [int(query["offset"]) for _, query, _ in server.requests if query["limit"] != "1"]
+    assert min(offsets) == durable - 1 > 0
     check_right(store, server, tmp_path)
 
 

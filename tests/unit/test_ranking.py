@@ -94,3 +94,9 @@ def test_a_movie_with_two_titles_is_ranked_once():
     movies = pl.LazyFrame({"movieId": [10, 10], "title": ["Ten", "Dix"]})
     titled = add_titles(rank_movies_by_rating(as_polars()).lazy(), movies).collect()
     assert titled.filter(pl.col("movieId") == 10)["title"].to_list() == ["Ten"]
+
+
+def test_no_ratings_are_an_empty_ranking_whatever_their_dtypes():
+    columns = ["userId", "movieId", "rating", "timestamp"]
+    for empty in (pd.DataFrame([], columns=columns), pd.DataFrame([], columns=columns, dtype="str")):
+        assert rank_movies_by_rating(empty).empty

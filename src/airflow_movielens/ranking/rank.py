@@ -73,6 +73,8 @@ def _check_values(frame: nw.LazyFrame[Any]) -> None:
     """Check what ranking reads, as files are checked; a lazy dataframe is computed once for it."""
     import narwhals as nw
 
+    if not frame.lazy().select(nw.len()).collect(backend="polars").item():
+        return  # whatever its dtypes: pandas has none for columns without a value
     schema = frame.collect_schema()
     columns = [column for column in RATINGS.columns if column.name in schema]
     for column in columns:
