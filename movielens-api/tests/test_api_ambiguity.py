@@ -71,6 +71,21 @@ def test_a_header_that_is_given_twice_is_named(ask: Ask, method: str, headers: l
     assert json.loads(body)["detail"].startswith(detail)
 
 
+def test_half_a_surrogate_pair_is_quoted(ask: Ask) -> None:
+    body = r'[{"\ud800": 1}]'
+    headers = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+    status, _, answered = ask("POST /ratings HTTP/1.1", *HTTP11, *headers, body=body)
+    assert " 422 " in status
+    assert json.loads(answered)["status"] == 422
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0", "0.9"])
+def test_only_http_1_1_gets_chunks(ask: Ask, version: str) -> None:
+    _, headers, body = ask(f"GET /ratings HTTP/{version}", "Host: x", "Accept: text/csv", "Connection: close")
+    assert "transfer-encoding" not in headers
+    assert int(headers["content-length"]) == len(body)
+
+
 def test_headers_that_are_lists_may_come_in_several_lines(ask: Ask) -> None:
     status, headers, _ = ask("GET /ratings?limit=1 HTTP/1.1", *HTTP11, "Accept: text/csv;q=0.1", "Accept: */*;q=0.01")
     assert " 200 " in status

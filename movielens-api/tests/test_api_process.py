@@ -25,6 +25,31 @@ def test_start_says_what_is_served_and_where(launch: Launch, folder: Path) -> No
     assert requests.get(url + "/healthz", timeout=10).json() == {"status": "ok"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "redirections", "status", "said"),
+    [
+        ("users add ann --role read", "<&-", 2, "there is no terminal to ask for a password"),
+        ("users add ann --role read --password-stdin", "<&-", 2, "password"),
+        ("users add ann --role read --generate", ">/dev/full", 1, "No space left on device"),
+        ("users list", ">/dev/full", 1, "No space left on device"),
+        ("users list", ">&-", 0, ""),
+        ("users list", "<&- >&- 2>&-", 0, ""),
+        ("users remove nobody", "2>/dev/full", 2, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(
+    tmp_path: Path, arguments: str, redirections: str, status: int, said: str
+) -> None:
+    command = f"{sys.executable} -m movielens_api {arguments} --data-dir {tmp_path} {redirections}"
+    ended = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == status, ended.stderr
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+    # A password that nobody was told is not stored.
+    assert not (tmp_path / "users.json").exists()
+
+
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_stops_when_asked(launch: Launch, folder: Path, stop: signal.Signals) -> None:
     process = launch("serve", "--dataset", str(folder), "--port", "0")

@@ -97,7 +97,13 @@ def test_damaged_data_has_a_status_of_its_own(refused: Refused, folder: Path) ->
     assert "line 2: expected rating to be 0.5 to 5.0" in message
 
 
-@pytest.mark.parametrize("port", ["-1", "65536", "http", ""])
+@pytest.mark.parametrize("host", ["", "\udcff", "a\0b"])
+def test_a_host_that_cannot_be(refused: Refused, folder: Path, host: str) -> None:
+    message = refused("--dataset", str(folder), f"--host={host}", *OWN)
+    assert "host" in message or "not an address" in message
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http", "", "1_0", "+5", " 5", "٣"])
 def test_what_is_no_port(capsys: pytest.CaptureFixture[str], port: str) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["serve", f"--port={port}"])

@@ -387,6 +387,22 @@ assert main(["rank", "--input-path", {ratings_path!r}, "--output-path", {ranking
     assert "airflow" not in loaded
 
 
+@pytest.mark.parametrize(
+    ("redirections", "status", "said"),
+    [(">/dev/full", 1, "No space left on device"), (">&-", 0, ""), ("<&- >&- 2>&-", 0, ""), ("2>/dev/full", 0, "")],
+)
+def test_streams_that_are_closed_or_full(tmp_path, redirections, status, said):
+    (tmp_path / "r.csv").write_text("userId,movieId,rating,timestamp\n1,2,4.5,974678400\n")
+    files = f"--input-path {tmp_path}/r.csv --output-path {tmp_path}/ranking.csv --min-ratings 1"
+    command = f"{' '.join(COMMAND)} rank {files} {redirections}"
+    ended = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == status, ended.stderr
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+    assert (tmp_path / "ranking.csv").exists()
+
+
 def test_the_version_is_said(capsys):
     with pytest.raises(SystemExit):
         main(["--version"])

@@ -56,6 +56,15 @@ def test_an_answer_carries_body_type_headers_and_exchange(transport):
     assert server.requests[0][2]["Accept"] == JSON
 
 
+@pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints\r\nLink: </x>; rel=preload"])
+def test_interim_responses_are_skipped(transport, interim):
+    def speak(connection):
+        while request_head(connection):
+            connection.sendall(f"HTTP/1.1 {interim}\r\n\r\n".encode() * 2 + ok(b"1", "Content-Length: 1"))
+
+    assert answer_to(transport, speak).body == b"1"
+
+
 def test_connections_are_used_again(transport):
     clients = set()
 

@@ -1,5 +1,6 @@
 """Errors in one shape: `application/problem+json` (RFC 9457)."""
 
+import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -85,7 +86,9 @@ def respond(
         instance=quote(path),
         errors=list(errors) or None,
     )
-    return Response(problem.model_dump_json(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE)
+    # Escaped, because a message may quote half a surrogate pair, which UTF-8 cannot hold.
+    content = json.dumps(problem.model_dump(exclude_none=True), separators=(",", ":"))
+    return Response(content, status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def failed(scope: Scope) -> Response:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from airflow_movielens import __version__
 from airflow_movielens.cli import fetch, rank
-from airflow_movielens.cli.ending import checking_usage, let_ctrl_c_end_waits, run_to_an_end
+from airflow_movielens.cli.ending import checking_usage, let_ctrl_c_end_waits, open_missing_streams, run_to_an_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status; see `airflow_movielens.cli.ending.Ending`.
     """
+    open_missing_streams()
     arguments = _parser().parse_args(argv)
 
     def run() -> None:
@@ -34,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             prepared = arguments.prepare(arguments)
         let_ctrl_c_end_waits()
         prepared()
+        sys.stdout.flush()
 
     return run_to_an_end(run, f"movielens {arguments.command}", arguments.when_stopped, debug=arguments.debug)
 

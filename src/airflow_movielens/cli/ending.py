@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -66,10 +67,23 @@ def run_to_an_end(run: Callable[[], None], name: str, when_stopped: str, *, debu
     return Ending.DONE
 
 
+def open_missing_streams() -> None:
+    """Make streams that the caller closed read as empty, and swallow what is written to them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
+
+
 def _say(name: str, words: str, *, debug: bool) -> None:
-    if debug:
-        traceback.print_exc()
-    print(f"{name}: {' '.join(words.split())}", file=sys.stderr)
+    with suppress(OSError):
+        if debug:
+            traceback.print_exc()
+        print(f"{name}: {' '.join(words.split())}", file=sys.stderr, flush=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # It would be tried again at exit, which would end in another message and status.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _words(error: Exception) -> str:

@@ -21,7 +21,7 @@ def path_text(path: object) -> str:
         path: A string, any ``os.PathLike``, or Airflow's ``ObjectStoragePath``.
 
     Raises:
-        ValueError: It is none of these, or does not say clearly which file is meant.
+        ValueError: It is not a path, or does not say clearly which file is meant.
     """
     # ObjectStoragePath is no os.PathLike, or one that forgets its connection.
     text = str(path) if hasattr(path, "protocol") else path

@@ -1,8 +1,10 @@
 """The command `movielens-api`: one module per subcommand, each with `add_to` (its arguments) and `run`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from movielens_api import __version__
 from movielens_api.cli import serve, tokens, users
@@ -18,17 +20,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; by default those of this process.
 
     Returns:
-        The exit status: 0 stopped as asked, 1 damaged data, 2 a setting to mend, 75 a download to try again later.
+        The exit status: 0 stopped as asked, 1 damaged data or output that cannot be written, 2 a setting to fix, 75 a
+        download to try again later.
     """
+    _open_missing_streams()
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
     except StartupError as error:
-        print(f"movielens-api: {error}", file=sys.stderr)
-        return error.exit_code
+        return _failed(str(error), error.exit_code)
+    except OSError as error:
+        # Such as a full disk, or a reader of this command's output that has gone.
+        return _failed(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _open_missing_streams() -> None:
+    """Make streams that the caller closed read as empty, and swallow what is written to them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
+
+
+def _failed(message: str, status: int) -> int:
+    with suppress(OSError):
+        print(f"movielens-api: {message}", file=sys.stderr, flush=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # It would be tried again at exit, which would end in another message and status.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

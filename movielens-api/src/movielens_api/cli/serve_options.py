@@ -103,8 +103,15 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _digits(text: str) -> int:
+    """Read what int() reads, but no other digits, signs, spaces and underscores."""
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
 def _workers(text: str) -> int:
-    number = int(text)
+    number = _digits(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
     if number > 1 and os.name != "posix":
@@ -113,14 +120,14 @@ def _workers(text: str) -> int:
 
 
 def _port(text: str) -> int:
-    port = int(text)
+    port = _digits(text)
     if not 0 <= port <= 65535:  # noqa: PLR2004 - the highest port there is
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
     return port
 
 
 def _rate(text: str) -> int:
-    rate = int(text)
+    rate = _digits(text)
     if not 1 <= rate <= 1_000_000:  # noqa: PLR2004 - far beyond what one computer answers
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000000")
     return rate

@@ -33,11 +33,11 @@ def _add(arguments: argparse.Namespace) -> None:
     file.current().check_new(name)  # before anybody types a password
     password = new_password(arguments)
     stored = passwords.store(password)
+    _tell(arguments, password)
     changed = file.edit(lambda users: users.add(name, arguments.role, stored))
     say(f"Added {name} ({arguments.role}).")
     if len(changed.users) == 1:
         say("With the first user, movielens/movielens is out.")
-    _tell(arguments, password)
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -63,9 +63,9 @@ def _password(arguments: argparse.Namespace) -> None:
     file.current().named(name)
     password = new_password(arguments)
     stored = passwords.store(password)
+    _tell(arguments, password)
     file.edit(lambda users: users.change(name, password=stored))
     say(f"Changed the password of {name}.")
-    _tell(arguments, password)
 
 
 def _role(arguments: argparse.Namespace) -> None:
@@ -75,6 +75,7 @@ def _role(arguments: argparse.Namespace) -> None:
 
 
 def _tell(arguments: argparse.Namespace, password: str) -> None:
+    """Print a generated password; before it is stored, because it is lost if nobody can be told."""
     if arguments.generate:
         say("The password, shown only now:")
-        print(password)
+        print(password, flush=True)

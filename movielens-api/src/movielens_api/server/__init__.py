@@ -31,6 +31,8 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         StartupError: the port is taken or not allowed, or the host is not ours.
     """
+    if not host:
+        raise StartupError("the host is empty: give an address of this computer, or 0.0.0.0 for all of them")
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         if os.name == "posix":
@@ -40,6 +42,9 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise _taken(host, port, error) from error
+    except (TypeError, ValueError) as error:  # what cannot be a name, such as one with a NUL
+        bound.close()
+        raise StartupError(f"{host!r} is not an address or name of a computer") from error
     return bound
 
 
@@ -75,6 +80,7 @@ def config(
         app,
         http=cast(Any, partial(connection, limits)),
         ws="none",
+        workers=1,  # otherwise uvicorn reads WEB_CONCURRENCY; our own workers are processes that run this
         ssl_context_factory=(lambda *_: tls) if tls else None,
         timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=limits.finish_seconds,

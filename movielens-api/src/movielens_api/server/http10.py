@@ -1,4 +1,4 @@
-"""Responses to HTTP/1.0: without chunks, which it does not know, and with a length, so that a cut one shows."""
+"""Responses to HTTP/1.0: without chunks, which only 1.1 knows, and with a length, so that a cut one shows."""
 
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
@@ -24,7 +24,7 @@ class WholeForHttp10:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer in the way that the client's version of HTTP allows."""
-        if scope["type"] != "http" or scope["http_version"] != "1.0" or scope["method"] == "HEAD":
+        if scope["type"] != "http" or scope["http_version"] == "1.1" or scope["method"] == "HEAD":
             await self.app(scope, receive, send)
             return
         with SpooledTemporaryFile(MEMORY_BYTES) as body:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from errno import EINPROGRESS
-from http.client import HTTPResponse, IncompleteRead
+from http.client import HTTPResponse, IncompleteRead, parse_headers
 from typing import TYPE_CHECKING, Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from airflow_movielens.client.http.deadlines import UnderWay
 
 
+_INTERIM = range(102, 200)
+
+
 class _CarefulResponse(HTTPResponse):
+    def _read_status(self) -> tuple[str, int, str]:
+        # Python's HTTP skips 100 only. Others, such as 103 Early Hints, come before the response too (RFC 9110, 15.2).
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        while status in _INTERIM:
+            parse_headers(self.fp)
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, status, reason
+
     def _safe_read(self, amt: int) -> bytes:
         # Else a chunk that says it has -1 bytes is read to the end of the connection, into memory.
         if amt < 0:
