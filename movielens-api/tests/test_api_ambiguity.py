@@ -13,7 +13,9 @@ from api_testing import Serving
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
 from movielens_api.datasets import synthetic
+from movielens_api.formats import ROWS_PER_CHUNK
 
+ROWS = ROWS_PER_CHUNK + 1  # more are streamed
 AUTHORIZATION = "Authorization: Basic bW92aWVsZW5zOm1vdmllbGVucw=="
 HTTP11 = ("Host: x", "Connection: close")
 Ask = Callable[..., tuple[str, dict[str, str], bytes]]
@@ -22,7 +24,7 @@ Ask = Callable[..., tuple[str, dict[str, str], bytes]]
 @pytest.fixture(scope="module")
 def ask(serving: Serving) -> Iterator[Ask]:
     """Send a request line and headers; return status line, headers and the bytes of the body as they come."""
-    with serving(create_app(synthetic.load(20_000), DEFAULT)) as api:
+    with serving(create_app(synthetic.load(ROWS), DEFAULT)) as api:
         address = urlsplit(api.url)
 
         def ask(line: str, *headers: str, body: str = "") -> tuple[str, dict[str, str], bytes]:
@@ -125,4 +127,4 @@ def test_each_version_gets_the_same_rows_in_its_own_way(ask: Ask, query: str, me
 def test_http_1_0_is_not_answered_with_chunks_whatever_the_size(ask: Ask) -> None:
     _, headers, body = ask("GET /ratings HTTP/1.0", "Accept: application/x-ndjson")
     assert len(body) == int(headers["content-length"])
-    assert len(re.findall(rb"\n", body)) == 20_000
+    assert len(re.findall(rb"\n", body)) == ROWS
