@@ -15,8 +15,8 @@ def movielens_retry_policy() -> RetryPolicy | None:
     """Make a retry policy that goes by our errors, for ``@task(retry_policy=…)`` or a Dag's ``default_args``.
 
     `FatalError` and `DataError` fail the task at once. `RetryableError`, and so `RatingsChangedError`, is tried again
-    as often as the task's ``retries`` say: after the time that the API asked for by ``Retry-After`` (a day at most),
-    else after the task's own ``retry_delay``. Any other error is the task's own affair.
+    as often as the task's ``retries`` say: after the task's own ``retry_delay``, or after the time that the API asked
+    for by ``Retry-After`` (a day at most) if that is longer. Any other error is left to Airflow.
 
     Our operators need no policy to fail at once; with this one, a retry of theirs obeys ``Retry-After``, too.
 

@@ -184,7 +184,6 @@ def test_a_task_with_the_policy_fails_at_once_or_comes_again_when_the_api_wants_
     with hostile_server.serving(tmp_path, "429-seconds") as busy:
         connect("busy", host=busy.base_url, port=None, login=hostile_server.USER, password=hostile_server.PASSWORD)
         run_id = start(running_stack, "workers_retries")
-        # Would the task's own delay hold, an hour would pass.
         assert ended(running_stack, "workers_retries", run_id) == "failed"
     tasks = {found["task_id"]: found for found in running_stack.airflow.tasks("workers_retries", run_id)}
     assert {name: (found["state"], found["try_number"]) for name, found in tasks.items()} == {

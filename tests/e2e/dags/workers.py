@@ -55,7 +55,7 @@ with DAG(
     "workers_retries",
     start_date=BEGINNING,
     schedule=None,
-    default_args={"retries": 2, "retry_delay": timedelta(hours=1), "retry_policy": movielens_retry_policy()},
+    default_args={"retries": 2, "retry_delay": timedelta(0), "retry_policy": movielens_retry_policy()},
 ):
 
     @task
