@@ -96,16 +96,23 @@ def test_the_button_says_why_not(airflow, running_stack, changes, said):
     assert PASSWORD not in tried["message"]
 
 
+def tested_by_worker(running_stack, airflow, parts):
+    ticket = {"Airflow-Connection-Test-Token": airflow("POST", "/enqueue-test", json=parts)["token"]}
+
+    def ask():
+        return airflow("GET", "/enqueue-test", headers=ticket)
+
+    running_stack.stack.watch.until("the worker's test", lambda: ask()["state"] in {"success", "failed"})
+    return ask()
+
+
 @pytest.mark.parametrize(("token", "state"), [(TOKEN, "success"), ("hunter3-token", "failed")])
 def test_a_worker_can_be_asked(airflow, running_stack, ratings_api, token, state):
     parts = body(f"on_a_worker_{state}", ratings_api.base_url, extra=json.dumps({"api_token": token}))
-    ticket = {"Airflow-Connection-Test-Token": airflow("POST", "/enqueue-test", json=parts)["token"]}
-
-    def tested():
-        return airflow("GET", "/enqueue-test", headers=ticket)
-
-    running_stack.stack.watch.until("the worker's test", lambda: tested()["state"] in {"success", "failed"})
-    ended = tested()
+    ended = tested_by_worker(running_stack, airflow, parts)
+    # A worker may read a test's connection once. On a slow machine its client times out, tries again, and is refused.
+    while ended["result_message"] == "Connection test failed unexpectedly: ServerResponseError":
+        ended = tested_by_worker(running_stack, airflow, parts)
     assert ended["state"] == state, ended
     said = {"success": "it holds 7 ratings.", "failed": "the API refuses the credentials"}[state]
     assert said in ended["result_message"]
