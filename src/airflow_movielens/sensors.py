@@ -11,6 +11,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.client import FatalError, RetryableError
 from airflow_movielens.failures import airflow_exceptions, clear_failures, explained_skips
+from airflow_movielens.window import WindowMixin, resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client import Window
 
 
-class MovielensRatingsSensor(BaseSensorOperator):
+class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
     """Waits until a window has at least ``min_ratings`` ratings.
 
     When ``timeout`` passes first, the task fails, or is skipped with ``soft_fail=True``. An outage of the API is waited
@@ -53,8 +54,8 @@ class MovielensRatingsSensor(BaseSensorOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id
-        self._start_date = start_date
-        self._end_date = end_date
+        self._start_date = self._given_bound("start_date", start_date, kwargs["default_args"])
+        self._end_date = self._given_bound("end_date", end_date, kwargs["default_args"])
         self.min_ratings = min_ratings
         self.deferrable = _deferrable_by_default() if deferrable is None else deferrable
 
@@ -120,9 +121,7 @@ class MovielensRatingsSensor(BaseSensorOperator):
             raise (RetryableError if event["retry"] else FatalError)(event["message"])
 
     def _window(self, context: Context) -> Window:
-        from airflow_movielens.window import resolve_window
-
-        return resolve_window(context, self._start_date, self._end_date, self)
+        return resolve_window(context, self._start_date, self._end_date)
 
     def _wait_in_triggerer(self, context: Context, deadline: float) -> NoReturn:
         from airflow_movielens.triggers.ratings import LAST_LOOK, MovielensRatingsTrigger

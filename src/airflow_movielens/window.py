@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_movielens.client import FatalError, Window, parse_day
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, Context
-    from airflow.sdk.definitions.mappedoperator import MappedOperator
+    from collections.abc import Mapping
+
+    from airflow.sdk import Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
 log = logging.getLogger(__name__)
 
@@ -28,20 +30,43 @@ _MEND = (
 )
 
 
-def resolve_window(
-    context: Context,
-    start_date: str | date | None,
-    end_date: str | date | None,
-    task: BaseOperator | MappedOperator | None = None,
-) -> Window:
+class WindowMixin:
+    """For operators whose arguments ``start_date`` and ``end_date`` are the bounds of a window.
+
+    Airflow has arguments of the same names, the task's own dates. It fills both from ``default_args``, and passes the
+    task's own dates on when it makes a task of a mapped one.
+    """
+
+    @classmethod
+    def partial(cls, **arguments: Any) -> OperatorPartial:
+        """Begin a mapped task; see BaseOperator.
+
+        Raises:
+            FatalError: A bound is given here, where Airflow takes it for the task's own date.
+        """
+        given = [name for name in ("start_date", "end_date") if arguments.get(name) is not None]
+        if given:
+            raise FatalError(
+                f"{' and '.join(given)} given to partial(), where Airflow takes them for the task's own dates: give "
+                "the bounds of the window to expand_kwargs()"
+            )
+        return super().partial(**arguments)  # type: ignore[misc,no-any-return]
+
+    def _given_bound(self: Any, name: str, value: Any, default_args: Mapping[str, Any]) -> Any:
+        """A bound as its author gave it; None if it is the very object that Airflow passes of its own accord."""
+        dag = self.get_dag()
+        known = None if dag is None else dag.task_dict.get(self.task_id)
+        own = [default_args.get(name), None if known is self else getattr(known, name, None)]
+        return None if any(value is date for date in own) else value
+
+
+def resolve_window(context: Context, start_date: str | date | None, end_date: str | date | None) -> Window:
     """Tell which days a run is about.
 
     Args:
         context: Airflow's context of the running task.
-        start_date: First day (``YYYY-MM-DD``, a date or a midnight in UTC), or None to derive it from the run. A
-            ``datetime`` that is the Dag's or the task's own start date is ignored: ``default_args`` pass it here.
+        start_date: First day (``YYYY-MM-DD``, a date or a midnight in UTC), or None to derive it from the run.
         end_date: First day no longer wanted, likewise.
-        task: The running task; None to take it from the context.
 
     Returns:
         A window of at least one day.
@@ -50,48 +75,16 @@ def resolve_window(
         FatalError: Only one bound is given, one is no day, they are equal or reversed, or neither the bounds nor the
             context tell the days.
     """
-    task = task or context.get("task")
-    start = _given_day(task, "start_date", start_date)
-    end = _given_day(task, "end_date", end_date)
+    start = None if start_date is None else parse_day(start_date, "start_date")
+    end = None if end_date is None else parse_day(end_date, "end_date")
     if start is None and end is None:
         return _window_of_run(context)
     if start is None or end is None:
-        raise FatalError(
-            f"only one bound is given (start_date={start}, end_date={end}): give both or none. "
-            "A datetime that is the Dag's own start or end date does not count: give that day as YYYY-MM-DD"
-        )
+        raise FatalError(f"only one bound is given (start_date={start}, end_date={end}): give both or none")
     if start >= end:
         what = "has no length" if start == end else "is reversed"
         raise FatalError(f"the window {what} (start_date={start}, end_date={end}): {_MEND}")
     return Window(start, end)
-
-
-def _given_day(task: BaseOperator | MappedOperator | None, name: str, value: str | date | None) -> date | None:
-    if value is None or (isinstance(value, datetime) and _aware(value) in _own_dates(task, name)):
-        return None
-    return parse_day(value, name)
-
-
-def _own_dates(task: BaseOperator | MappedOperator | None, name: str) -> list[datetime]:
-    """The dates of this name that a task's Dag, its task groups and the task itself have, as Airflow injects them."""
-    if task is None:
-        return []
-    dates: list[Any] = [getattr(task, name, None)]
-    dag = task.get_dag()
-    if dag is not None:
-        dates += [getattr(dag, name, None), (dag.default_args or {}).get(name)]
-    group = task.task_group
-    while group is not None:
-        dates.append((group.default_args or {}).get(name))
-        group = group.parent_group
-    return [_aware(moment) for moment in dates if isinstance(moment, datetime)]
-
-
-def _aware(moment: datetime) -> datetime:
-    from airflow.sdk import timezone
-
-    # A time zone is missing in the default_args of a task group: Airflow means its default time zone then.
-    return timezone.convert_to_utc(moment) if moment.tzinfo is None else moment
 
 
 def _window_of_run(context: Context) -> Window:

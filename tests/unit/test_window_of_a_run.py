@@ -5,12 +5,14 @@ from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pendulum
 import pytest
 from airflow.sdk import DAG, TaskGroup
 
+from airflow_movielens.book import MovielensSensorAsync
 from airflow_movielens.client import FatalError
-from airflow_movielens.operators import MovielensFetchRatingsOperator
+from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensPopularityOperator
 from airflow_movielens.window import resolve_window
 
 NEW_YORK, TOKYO, BERLIN = ZoneInfo("America/New_York"), ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/Berlin")
@@ -80,28 +82,64 @@ def test_given_days_come_first():
 
 
 OWN = {
-    "default_args of the Dag": ({"default_args": {"start_date": datetime(2019, 1, 1)}}, {}),
-    "of a Dag in Tokyo": ({"default_args": {"start_date": datetime(2019, 1, 1, tzinfo=TOKYO)}}, {}),
+    "default_args of the Dag": ({"default_args": {"start_date": datetime(2019, 1, 1)}}, {}, {}),
+    "of a Dag in Tokyo": ({"default_args": {"start_date": datetime(2019, 1, 1, tzinfo=TOKYO)}}, {}, {}),
     "naive, in a Dag in Tokyo": (
-        {"start_date": datetime(2018, 1, 1, tzinfo=TOKYO), "default_args": {"start_date": datetime(2019, 1, 1)}}, {}),
-    "both": ({"default_args": {"start_date": utc(2019, 1, 1, 7), "end_date": utc(2029, 1, 1)}}, {}),
-    "default_args of a task group": ({}, {"start_date": datetime(2019, 1, 1), "end_date": datetime(2029, 1, 1, 5)}),
+        {"start_date": datetime(2018, 1, 1, tzinfo=TOKYO), "default_args": {"start_date": datetime(2019, 1, 1)}}, {}, {}),
+    "text": ({"default_args": {"start_date": "2019-01-01", "end_date": "2029-01-01"}}, {}, {}),
+    "both": ({"default_args": {"start_date": utc(2019, 1, 1, 7), "end_date": utc(2029, 1, 1)}}, {}, {}),
+    "default_args of a task group": ({}, {"start_date": datetime(2019, 1, 1), "end_date": datetime(2029, 1, 1, 5)}, {}),
+    "default_args of the task": ({}, {}, {"start_date": datetime(2019, 1, 1), "end_date": utc(2029, 1, 1)}),
+    "one of them": ({}, {}, {"end_date": pendulum.datetime(2029, 1, 1)}),
+    # Airflow takes the Dag's dates for the task's, but passes on what the default_args hold.
+    "outside the Dag's dates": (
+        {"start_date": utc(2020, 1, 1), "end_date": utc(2028, 1, 1)}, {},
+        {"start_date": datetime(2019, 1, 1), "end_date": datetime(2029, 1, 1)}),
+    "in all three": (
+        {"default_args": {"start_date": utc(2020, 1, 1)}}, {"start_date": utc(2019, 1, 1)},
+        {"start_date": utc(2018, 1, 1), "end_date": utc(2029, 1, 1)}),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("is_mapped", [False, True])
-@pytest.mark.parametrize(("dag_options", "group_args"), OWN.values(), ids=OWN.keys())
-def test_the_dags_own_dates_are_not_the_window(dag_options, group_args, is_mapped, caplog):
+@pytest.mark.parametrize(("dag_options", "group_args", "task_args"), OWN.values(), ids=OWN.keys())
+@pytest.mark.parametrize("operator", [MovielensFetchRatingsOperator, MovielensSensorAsync])
+def test_the_dates_in_default_args_are_not_the_window(operator, dag_options, group_args, task_args, is_mapped, caplog):
+    own = {"default_args": task_args, "conn_id": "movielens"}
+    options = {"output_path": "-"} if operator is MovielensFetchRatingsOperator else {"min_ratings": 2}
     with DAG("d", schedule=None, **dag_options), TaskGroup("outer", default_args=group_args), TaskGroup("inner"):
         if is_mapped:
-            mapped = MovielensFetchRatingsOperator.partial(task_id="t").expand(output_path=["-"])
-            task = mapped.unmap({"output_path": "-"})
+            mapped = operator.partial(task_id="t", **own).expand(**{name: [value] for name, value in options.items()})
+            task = mapped.unmap(options)
         else:
-            task = MovielensFetchRatingsOperator(task_id="t", output_path="-")
+            task = operator(task_id="t", **own, **options)
     run = RUNS["data interval of a day"][0] | {"task": task}
     with caplog.at_level(logging.WARNING):
         assert str(resolve_window(run, task._start_date, task._end_date)) == "[2026-11-21, 2026-11-22)"
     assert not caplog.messages
+
+
+SAME = {"start_date": utc(2015, 1, 2), "end_date": utc(2015, 1, 5)}
+
+
+@pytest.mark.parametrize("dag_options", [SAME, {"default_args": SAME}], ids=["the Dag's", "its default_args"])
+@pytest.mark.parametrize("is_mapped", [False, True])
+def test_a_bound_that_equals_the_dags_own_date_counts(dag_options, is_mapped):
+    given = {"start_date": datetime(2015, 1, 2), "end_date": datetime(2015, 1, 5)}
+    with DAG("d", schedule=None, **dag_options):
+        if is_mapped:
+            options = {**given, "output_path": "-"}
+            task = MovielensFetchRatingsOperator.partial(task_id="t").expand_kwargs([options]).unmap(options)
+        else:
+            task = MovielensFetchRatingsOperator(task_id="t", output_path="-", **given)
+    assert str(resolve_window(context(), task._start_date, task._end_date)) == "[2015-01-02, 2015-01-05)"
+
+
+@pytest.mark.parametrize("operator", [MovielensFetchRatingsOperator, MovielensPopularityOperator, MovielensSensorAsync])
+@pytest.mark.parametrize("bound", [datetime(2015, 1, 2), "2015-01-02"])
+def test_a_bound_is_not_given_to_partial(operator, bound):
+    with DAG("d", schedule=None), pytest.raises(FatalError, match=r"end_date given to partial\(\).*expand_kwargs"):
+        operator.partial(task_id="t", start_date=None, end_date=bound)
 
 
 @pytest.mark.parametrize(
@@ -109,16 +147,14 @@ def test_the_dags_own_dates_are_not_the_window(dag_options, group_args, is_mappe
     [
         (datetime(2015, 1, 2), datetime(2015, 1, 5)),
         (datetime(2015, 1, 2, 9, tzinfo=TOKYO), utc(2015, 1, 5)),
-        (pendulum.datetime(2015, 1, 2), pendulum.datetime(2015, 1, 5)),
+        (pendulum.datetime(2015, 1, 2), pendulum.date(2015, 1, 5)),
+        (pd.Timestamp("2015-01-02"), pd.Timestamp("2015-01-05T01:00", tz="Europe/Berlin")),
         ("2015-01-02T00:00:00+00:00", " 2015-01-05 00:00:00+00:00 "),
         (utc(2015, 1, 2), "2015-01-05"),
     ],
 )
-def test_any_other_datetime_is_its_utc_day(start, end):
-    with DAG("d", schedule=None, default_args={"start_date": utc(2014, 1, 1)}):
-        task = MovielensFetchRatingsOperator(task_id="t", output_path="-")
-    for run in ({}, context(task=task)):
-        assert str(resolve_window(run, start, end)) == "[2015-01-02, 2015-01-05)"
+def test_a_midnight_is_its_utc_day(start, end):
+    assert str(resolve_window({}, start, end)) == "[2015-01-02, 2015-01-05)"
 
 
 def test_a_context_without_a_run_tells_no_window():
@@ -144,6 +180,10 @@ def test_a_context_without_a_run_tells_no_window():
         ("20150201", "2015-03-01", "start_date '20150201' is not a day"),
         ("2015-2-1", "2015-03-01", "start_date '2015-2-1' is not a day"),
         ("\u0662\u0660\u0661\u0665-\u0660\u0662-\u0660\u0661", "2015-03-01", "is not a day"),
+        ("2015-02-01T00:00:00", "2015-03-01", "start_date '2015-02-01T00:00:00' is not a day.*YYYY-MM-DD"),
+        (pd.NaT, "2015-03-01", "start_date NaT is not a day"),
+        (pd.Timestamp("2015-02-01T00:00:00.000000001"), "2015-03-01", "is not a midnight in UTC"),
+        (pd.Period("2015-02-01"), "2015-03-01", r"start_date Period\('2015-02-01', 'D'\) is not a day"),
         (20150201, "2015-03-01", "start_date 20150201 is not a day"),
         ("None", "2015-03-01", "start_date 'None' is not a day"),
     ],

@@ -44,9 +44,13 @@ def parse_day(value: str | date, name: str = "date") -> date:
 def _day_of_midnight(value: datetime, name: str) -> date:
     try:
         moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        clock = moment.timetz()
     except OverflowError:
         raise FatalError(f"{name} {value.isoformat()} is not a day: its UTC day is outside the calendar") from None
-    if moment.timetz() != time(tzinfo=UTC):
+    except ValueError:  # pandas.NaT
+        raise FatalError(f"{name} {value} is not a day: give an existing day as YYYY-MM-DD") from None
+    # A pandas.Timestamp may have nanoseconds.
+    if clock != time(tzinfo=UTC) or getattr(moment, "nanosecond", 0):
         raise FatalError(
             f"{name} {value.isoformat()} is not a midnight in UTC: windows are whole UTC days, "
             "give the day as YYYY-MM-DD"

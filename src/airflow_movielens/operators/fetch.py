@@ -11,6 +11,7 @@ from airflow_movielens.arguments import paths_as_text, whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.openlineage import LineageMixin
+from airflow_movielens.window import WindowMixin, resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
+class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, WindowMixin, BaseOperator):
     """Fetches the ratings of a window into a file, exactly: one state of the server's data, whole or not at all.
 
     A retry goes on where a killed try stopped. Returns the small manifest that also lies beside the file, never rows.
@@ -66,8 +67,8 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
         super().__init__(**kwargs)
         self.output_path = paths_as_text(output_path)
         self.conn_id = conn_id
-        self._start_date = start_date
-        self._end_date = end_date
+        self._start_date = self._given_bound("start_date", start_date, kwargs["default_args"])
+        self._end_date = self._given_bound("end_date", end_date, kwargs["default_args"])
         self.batch_size = batch_size
         self.concurrency = concurrency
         self.on_bad_rows = on_bad_rows
@@ -80,11 +81,10 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, BaseOperator):
         from airflow_movielens.ratings.schema import RATINGS
         from airflow_movielens.storage import output_of
         from airflow_movielens.task_state import checkpoints_of
-        from airflow_movielens.window import resolve_window
 
         with clear_failures(), MovielensHook(self.conn_id, concurrency=self._number("concurrency")) as hook:
             output = output_of(self.output_path)
-            window = resolve_window(context, self._start_date, self._end_date, self)
+            window = resolve_window(context, self._start_date, self._end_date)
             self.log.info("Fetching the ratings of %s from %s", window, hook.get_conn().base_url)
             manifest = fetch_ratings(
                 hook.client,

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_movielens.arguments import whole_number
 from airflow_movielens.failures import StoppableMixin, clear_failures
 from airflow_movielens.openlineage import LineageMixin
+from airflow_movielens.window import WindowMixin, resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class MovielensPopularityOperator(LineageMixin, StoppableMixin, BaseOperator):
+class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, BaseOperator):
     """Fetches a window and ranks it in one task, with memory bounded by the number of movies.
 
     Returns the top movies: ``[{"movieId", "title", "avg_rating", "num_ratings"}, …]``; ``title`` is None where the
@@ -51,8 +52,8 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id
-        self._start_date = start_date
-        self._end_date = end_date
+        self._start_date = self._given_bound("start_date", start_date, kwargs["default_args"])
+        self._end_date = self._given_bound("end_date", end_date, kwargs["default_args"])
         self.min_ratings = min_ratings
         self.top_n = top_n
         self.method = method
@@ -67,13 +68,12 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, BaseOperator):
         from airflow_movielens.operators.titles import movies_of_api
         from airflow_movielens.ranking import add_titles, rank_large, ranking_method
         from airflow_movielens.ratings.schema import MOVIES, RATINGS
-        from airflow_movielens.window import resolve_window
 
         with clear_failures(), MovielensHook(self.conn_id) as hook:
             method = ranking_method(self.method)
             min_ratings = whole_number("min_ratings", self.min_ratings)
             top_n = whole_number("top_n", self.top_n)
-            window = resolve_window(context, self._start_date, self._end_date, self)
+            window = resolve_window(context, self._start_date, self._end_date)
             with fetched_rows(hook.client, window, LogProgress(log)) as ratings:
                 rows = ratings.select(pl.len()).collect().item()
                 top = rank_large(ratings, min_ratings, method).head(top_n)
