@@ -21,12 +21,21 @@ DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 
 def _get_session():
     import requests
 
-    schema = os.environ.get("MOVIELENS_SCHEMA", "http")
-    host = os.environ.get("MOVIELENS_HOST", "localhost")
-    port = os.environ.get("MOVIELENS_PORT", "5000")
     session = requests.Session()
     session.auth = (os.environ["MOVIELENS_USER"], os.environ["MOVIELENS_PASSWORD"])
-    return session, f"{schema}://{host}:{port}"
+    return session, _get_base_url()
+
+
+def _get_base_url():
+    host = os.environ.get("MOVIELENS_HOST", "localhost")
+    if "://" in host:
+        return host.rstrip("/")
+    schema = os.environ.get("MOVIELENS_SCHEMA", "http")
+    port = os.environ.get("MOVIELENS_PORT", "443" if schema == "https" else "5000")
+    if not port.isdecimal():
+        # Kubernetes sets it to tcp://… for a service called movielens.
+        raise ValueError(f"MOVIELENS_PORT is {port!r}: give a port number, or a full URL as MOVIELENS_HOST")
+    return f"{schema}://{host}:{port}"
 
 
 def _get_with_pagination(endpoint, params, batch_size=100):

@@ -28,7 +28,8 @@ DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 
 RATINGS = f"{DATA_DIR}/06_partitioned/ratings"
 RANKINGS = f"{DATA_DIR}/06_partitioned/rankings"
 TRAILING = f"{DATA_DIR}/06_partitioned/trailing"
-API = {"host": os.environ.get("MOVIELENS_HOST"), "port": int(os.environ.get("MOVIELENS_PORT", "5000"))}
+PORT = os.environ.get("MOVIELENS_PORT", "")  # Kubernetes sets it to tcp://… for a service called movielens
+API = {"host": os.environ.get("MOVIELENS_HOST"), "port": int(PORT) if PORT.isdecimal() else None}
 POLL_INTERVAL = float(os.environ.get("MOVIELENS_POLL_INTERVAL", "60"))
 DAYS = 30
 PATIENCE = timedelta(hours=1)

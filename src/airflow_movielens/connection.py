@@ -121,17 +121,19 @@ def _base_url(connection: Connection) -> str:
 
     kind = (connection.conn_type or "").strip().lower()
     host, schema = _part(connection, "host"), _part(connection, "schema")
+    # Airflow's UI sends 0 where no port is given.
+    port = connection.port or None
     if kind not in _CONNECTION_TYPES:
         raise FatalError(f"its type is {kind!r}: give movielens, http or https")
     if kind not in _SCHEMES:
-        return build_base_url(host, schema, connection.port)
+        return build_base_url(host, schema, port)
     if (schema or kind).strip().lower() in _SCHEMES:
         # Airflow's own way to say https is http://host/https.
         scheme, prefix = (kind if kind == "https" else schema or kind), ""
     else:
         # Airflow takes the path of a URI for the schema.
         scheme, prefix = kind, f"/{(schema or '').strip('/')}"
-    return build_base_url(host, scheme, connection.port) + prefix
+    return build_base_url(host, scheme, port) + prefix
 
 
 def _part(connection: Connection, name: str) -> str | None:

@@ -21,6 +21,7 @@ def settings_of(**extra):
     [
         ({}, "http://localhost:5000"),
         ({"host": "api", "schema": "https", "port": 443}, "https://api:443"),
+        ({"host": "api", "schema": "https", "port": 0}, "https://api:443"),
         ({"host": "https://api.example.com/v1"}, "https://api.example.com/v1"),
         ({"host": "https://api.example.com/v1", "schema": "", "port": 8443}, "https://api.example.com:8443/v1"),
         ({"host": "api", "schema": "HTTPS"}, "https://api:443"),

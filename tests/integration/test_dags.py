@@ -1,13 +1,16 @@
 """The Dags of `dags/`, run on Airflow over real days."""
 
 import json
+import runpy
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
 from unit.counting_server import serve_counts
 
+DAGS = Path(__file__).parents[2] / "dags"
 FIVE = ["01_python", "02_hook", "03_operator", "04_sensor", "05_pipeline"]
 DAY = 86_400
 NOV_15_2000 = 974_246_400
@@ -265,3 +268,15 @@ def test_airflows_own_setting_decides_whether_a_sensor_is_deferred(monkeypatch):
 
 def test_the_sensor_waits_for_enough_ratings(run_day):
     assert run_day("sensor_min_ratings", "2000-11-21").tasks == {"wait_1475": "success", "wait_1476": "skipped"}
+
+
+def test_the_variables_of_a_kubernetes_service_stop_no_dag(monkeypatch):
+    monkeypatch.delenv("MOVIELENS_HOST", raising=False)
+    for name, value in {"PORT": "tcp://10.0.0.1:80", "SERVICE_HOST": "10.0.0.1", "SERVICE_PORT": "80"}.items():
+        monkeypatch.setenv(f"MOVIELENS_{name}", value)
+    dags = {file.stem: runpy.run_path(str(file)) for file in DAGS.glob("*.py")}
+    get_base_url = dags["01_python"]["_get_base_url"]
+    with pytest.raises(ValueError, match="MOVIELENS_PORT is 'tcp://10.0.0.1:80': give a port number, or a full URL"):
+        get_base_url()
+    monkeypatch.setenv("MOVIELENS_HOST", "https://api.example.com/v1/")
+    assert get_base_url() == "https://api.example.com/v1"

@@ -41,6 +41,12 @@ def test_an_unusable_address_is_refused(host, schema, why):
         build_base_url(host, schema)
 
 
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_that_is_none_is_refused(port):
+    with pytest.raises(FatalError, match=f"port is {port}: give one from 1 to 65535"):
+        build_base_url("api", "http", port)
+
+
 def test_credentials_in_the_address_are_refused_and_not_repeated():
     with pytest.raises(FatalError, match="must not hold credentials") as caught:
         build_base_url("http://user:hunter2@api")

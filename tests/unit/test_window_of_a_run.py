@@ -102,9 +102,10 @@ OWN = {
 
 
 @pytest.mark.parametrize("is_mapped", [False, True])
-@pytest.mark.parametrize(("dag_options", "group_args", "task_args"), OWN.values(), ids=OWN.keys())
+@pytest.mark.parametrize("dates", OWN.values(), ids=OWN.keys())
 @pytest.mark.parametrize("operator", [MovielensFetchRatingsOperator, MovielensSensorAsync])
-def test_the_dates_in_default_args_are_not_the_window(operator, dag_options, group_args, task_args, is_mapped, caplog):
+def test_the_dates_in_default_args_are_not_the_window(operator, dates, is_mapped, caplog):
+    dag_options, group_args, task_args = dates
     own = {"default_args": task_args, "conn_id": "movielens"}
     options = {"output_path": "-"} if operator is MovielensFetchRatingsOperator else {"min_ratings": 2}
     with DAG("d", schedule=None, **dag_options), TaskGroup("outer", default_args=group_args), TaskGroup("inner"):

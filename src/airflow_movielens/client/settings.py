@@ -123,7 +123,7 @@ def build_base_url(host: str | None = None, schema: str | None = None, port: int
     scheme = (schema or "http").strip().lower()
     if scheme not in {"http", "https"}:
         raise FatalError(f"schema is {schema!r}: give http or https; a path prefix belongs to the host")
-    if port is not None and not 0 <= port <= MAX_PORT:
+    if port is not None and not 1 <= port <= MAX_PORT:
         raise FatalError(f"port is {port!r}: give one from 1 to {MAX_PORT}")
     try:
         parts = _split(text if is_url else f"{scheme}://{_bracketed(text)}")
