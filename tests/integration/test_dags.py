@@ -276,7 +276,9 @@ def test_the_variables_of_a_kubernetes_service_stop_no_dag(monkeypatch):
         monkeypatch.setenv(f"MOVIELENS_{name}", value)
     dags = {file.stem: runpy.run_path(str(file)) for file in DAGS.glob("*.py")}
     get_base_url = dags["01_python"]["_get_base_url"]
-    with pytest.raises(ValueError, match=r"MOVIELENS_PORT is 'tcp://10\.0\.0\.1:80': give a port number, or a full URL"):
+    with pytest.raises(
+        ValueError, match=r"MOVIELENS_PORT is 'tcp://10\.0\.0\.1:80': give a port number, or a full URL"
+    ):
         get_base_url()
     monkeypatch.setenv("MOVIELENS_HOST", "https://api.example.com/v1/")
     assert get_base_url() == "https://api.example.com/v1"
