@@ -50,7 +50,7 @@ def _day_of_midnight(value: datetime, name: str) -> date:
     except ValueError:  # pandas.NaT
         raise FatalError(f"{name} {value} is not a day: give an existing day as YYYY-MM-DD") from None
     # A pandas.Timestamp may have nanoseconds.
-    if clock != time(tzinfo=UTC) or getattr(moment, "nanosecond", 0):
+    if clock != time(tzinfo=UTC) or getattr(moment, "nanosecond", 0) != 0:
         raise FatalError(
             f"{name} {value.isoformat()} is not a midnight in UTC: windows are whole UTC days, "
             "give the day as YYYY-MM-DD"
