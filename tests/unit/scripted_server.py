@@ -17,12 +17,13 @@ MOST_REQUESTS = 1000
 
 @dataclass
 class Answer:
-    """One HTTP answer; a dict or list as body is sent as JSON."""
+    """One HTTP answer; a dict or list as body is sent as JSON. One that is close-delimited is of HTTP/1.0."""
 
     body: Any
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
+    is_close_delimited: bool = False
 
     def encoded(self) -> bytes:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
@@ -55,14 +56,16 @@ def serve(script: Script) -> Iterator[ScriptedServer]:
             # A client that never stops asking must fail its test, not hang it.
             answer = script(path, dict(parse_qsl(query)), number) if number < MOST_REQUESTS else Answer({}, 400)
             body = answer.encoded()
+            self.protocol_version = "HTTP/1.0" if answer.is_close_delimited else "HTTP/1.1"
             self.send_response(answer.status)
             for name, value in {"Content-Type": "application/json", **answer.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            if not answer.is_close_delimited:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body[: answer.cut_after])
             self.wfile.flush()
-            self.close_connection = answer.cut_after is not None
+            self.close_connection = answer.cut_after is not None or answer.is_close_delimited
 
         def log_message(self, *args: object) -> None:
             """Say nothing."""

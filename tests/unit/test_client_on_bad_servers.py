@@ -1,17 +1,21 @@
 """Servers that misbehave: correct data, or a clear error of the right type."""
 
 import base64
+import json
 import socket
+from datetime import date
 
 import pytest
 import requests
 from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, FatalError, MovielensClient, RatingsChangedError, RetryableError, Window
+from airflow_movielens.client.decoding.formats import JSON, NDJSON
 from airflow_movielens.client.fetch import fetched_rows
 from airflow_movielens.client.fetch.reading import ATTEMPTS
 
 ROWS = ratings(100)
+DAY_2 = Window(date(1970, 1, 2), date(1970, 1, 3))
 
 
 def read(server, **settings):
@@ -19,8 +23,8 @@ def read(server, **settings):
         return list(client.get_ratings())
 
 
-def fetched(server, window=None):
-    with MovielensClient(server.base_url, page_size=10) as client:
+def fetched(server, window=None, **settings):
+    with MovielensClient(server.base_url, page_size=10, **settings) as client:
         with fetched_rows(client, window or Window()) as rows:
             return rows.collect().to_dicts()
 
@@ -393,3 +397,47 @@ def test_a_text_that_is_no_unicode_is_a_data_error():
     with serve(lambda _, query, __: page_of([movie], query)) as server, MovielensClient(server.base_url) as client:
         with pytest.raises(DataError, match="not valid Unicode"):
             list(client.get_movies())
+
+
+def http10(rows, query, accept, formats, *, has_total):
+    """A page of a server of HTTP/1.0 that has these formats and sends no Content-Length."""
+    page = page_of(rows, query)
+    media_type = next((name for name in formats if name in accept), formats[0])
+    body = page.encoded()
+    if media_type == NDJSON:
+        body = b"".join(json.dumps(row).encode() + b"\n" for row in page.body["result"])
+    elif not has_total:
+        body = json.dumps({"result": page.body["result"]}).encode()
+    headers = {"Content-Type": media_type} | ({"X-Total-Count": str(page.body["total"])} if has_total else {})
+    return Answer(body, headers=headers, is_close_delimited=True)
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 100])
+@pytest.mark.parametrize(
+    ("formats", "has_total"),
+    [([JSON], True), ([JSON], False), ([NDJSON], True), ([NDJSON, JSON], True), ([NDJSON, JSON], False)],
+)
+def test_a_server_of_http_1_0_without_content_length_loses_nothing(formats, has_total, count):
+    def script(_, query, number):
+        accept = server.requests[number][2]["Accept"]
+        return http10(ROWS[:count], query, accept, formats, has_total=has_total)
+
+    with serve(script) as server:
+        assert fetched(server, DAY_2) == ROWS[:count]
+
+
+@pytest.mark.parametrize("count", [0, 100])
+def test_an_empty_page_that_may_have_been_cut_is_no_proof_of_the_end(count):
+    with serve(lambda _, query, __: http10(ROWS[:count], query, "", [NDJSON], has_total=False)) as server:
+        with pytest.raises(DataError, match="may have been cut: the API must send Content-Length, X-Total-Count, or"):
+            fetched(server, DAY_2, retries=0)
+
+
+def test_a_day_beside_the_window_that_is_counted_but_not_shown_proves_nothing():
+    def script(_, query, __):
+        is_beside = query["start_date"] != "1970-01-02"
+        return page_of(ROWS, query, **({"result": [], "total": 3} if is_beside else {}))
+
+    with serve(script) as server:
+        with pytest.raises(RatingsChangedError, match=r"counts 3 ratings of .* but shows none at row 0"):
+            fetched(server, DAY_2, retries=0)

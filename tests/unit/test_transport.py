@@ -111,6 +111,9 @@ CUT = {
     "between chunks": ok(b"3\r\nabc\r\n", "Transfer-Encoding: chunked"),
     "no chunk size": ok(b"nonsense\r\n", "Transfer-Encoding: chunked"),
     "head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "head before its empty line": b"HTTP/1.0 200 OK\r\nContent-Type: application/x-ndjson\r\n",
+    "status line": b"HTTP/1.0 200 OK",
+    "head of an interim response": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n",
     "nothing": b"",
 }
 

@@ -21,6 +21,8 @@ class Answer:
         headers: All headers; names are looked up whatever their case.
         exchange: Where it came from, for error messages.
         url: The URL that answered, which its links are relative to; nothing is hidden in it, so it is not shown.
+        is_close_delimited: Whether only the end of the connection ended the body (RFC 9112, section 6.3), so that a cut
+            is not seen.
     """
 
     body: bytes
@@ -28,6 +30,7 @@ class Answer:
     headers: Mapping[str, str]
     exchange: Exchange
     url: str = field(repr=False)
+    is_close_delimited: bool = False
 
 
 class StreamedAnswer(Protocol):

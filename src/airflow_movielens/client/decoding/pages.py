@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_movielens.client.decoding.checking import RowChecker, join
 from airflow_movielens.client.decoding.envelope import read_envelope, read_envelope_total
-from airflow_movielens.client.decoding.formats import is_json, stream_decoder
+from airflow_movielens.client.decoding.formats import can_be_streamed, is_json, stream_decoder
 from airflow_movielens.client.decoding.links import find_link, find_section_template
 from airflow_movielens.client.errors import BadAnswerError, DataError
 from airflow_movielens.client.rows import Page, Rows
@@ -38,6 +38,12 @@ def read_page(answer: Answer, table: Table, window: Window, *, quarantine: bool 
         DataError: It is of another window, or its total is no count.
         FatalError: It links to another host.
     """
+    if may_be_cut(answer):
+        message = (
+            "the API's answer is empty and ends with the connection, so that it may have been cut: the API must send "
+            "Content-Length, X-Total-Count, or JSON"
+        )
+        raise BadAnswerError(message, answer.exchange)
     rows, total = _read_rows(answer, table, window, quarantine=quarantine)
     headers, exchange = answer.headers, answer.exchange
     return Page(
@@ -49,6 +55,15 @@ def read_page(answer: Answer, table: Table, window: Window, *, quarantine: bool 
         answer.media_type,
         exchange,
     )
+
+
+def may_be_cut(answer: Answer) -> bool:
+    """Whether an answer seems to be an empty page, but may as well have been cut before its first row.
+
+    JSON and Arrow have an end of their own; NDJSON has none.
+    """
+    is_told = not answer.is_close_delimited or "X-Total-Count" in answer.headers
+    return not is_told and not answer.body.strip() and can_be_streamed(answer.media_type)
 
 
 def read_total(answer: Answer) -> int | None:

@@ -85,17 +85,6 @@ def _said(text: str) -> str:
 
 
 def _sent(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
-    ends_with_connection = response.length_remaining is None and not response.chunked
-    is_empty = True
-    for chunk in _arriving(response, size):
-        is_empty = False
-        yield chunk
-    if ends_with_connection and is_empty:
-        # Python's HTTP takes headers that were cut for complete ones.
-        raise ConnectionError("not a byte arrived behind the headers")
-
-
-def _arriving(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
     if response.chunked:
         return response.stream(size, decode_content=False)
     # Not more than is there already: what came before a break is not lost.

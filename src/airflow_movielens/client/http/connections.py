@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from errno import EINPROGRESS
-from http.client import HTTPResponse, IncompleteRead, parse_headers
-from typing import TYPE_CHECKING, Any
+from http.client import HTTPResponse, IncompleteRead, RemoteDisconnected, parse_headers
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -22,7 +22,28 @@ if TYPE_CHECKING:
 _INTERIM = range(102, 200)
 
 
+class _Head:
+    """The lines before a body. Python's HTTP takes headers that were cut for complete ones."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readline(self, limit: int) -> bytes:
+        line = self._file.readline(limit)
+        if not line.endswith(b"\n") and len(line) < limit:
+            raise RemoteDisconnected("the connection was closed before the end of the headers")
+        return line
+
+
 class _CarefulResponse(HTTPResponse):
+    def begin(self) -> None:
+        file = self.fp
+        self.fp = _Head(file)  # type: ignore[assignment]
+        try:
+            super().begin()
+        finally:
+            self.fp = file
+
     def _read_status(self) -> tuple[str, int, str]:
         # Python's HTTP skips 100 only. Others, such as 103 Early Hints, come before the response too (RFC 9110, 15.2).
         version, status, reason = super()._read_status()  # type: ignore[misc]

@@ -147,8 +147,11 @@ class _Arriving:
 
     def whole(self) -> Answer:
         with explained(self.exchange, self.request):
-            body = read_body(self._response)
-        return Answer(body, self.media_type, self.headers, self.exchange, self._url)
+            response = self._response
+            # A content coding such as gzip has an end of its own.
+            has_end = response.length_remaining is not None or response.chunked or "Content-Encoding" in self.headers
+            body = read_body(response)
+        return Answer(body, self.media_type, self.headers, self.exchange, self._url, not has_end)
 
     def chunks(self) -> Iterator[bytes]:
         """See `StreamedAnswer.chunks`."""

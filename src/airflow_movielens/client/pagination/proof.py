@@ -118,6 +118,9 @@ def _first_page(source: Source, offset: int) -> Page | None:
                 raise
             refusal = error
         else:
+            if not page.rows.count and page.total is not None and page.total > offset:
+                message = f"the API counts {page.total} ratings of {source.window} but shows none at row {offset}"
+                raise RatingsChangedError(message, page.exchange)
             if any(bad.column == "timestamp" or not bad.column for bad in page.rows.bad):
                 _log_unproven(source.window, f"a row there is bad: {page.rows.bad[0]}")
             return page

@@ -10,7 +10,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urljoin
 
-from airflow_movielens.client.decoding import read_page, stream_decoder
+from airflow_movielens.client.decoding import JSON, may_be_cut, read_page, stream_decoder
 from airflow_movielens.client.errors import BadAnswerError, BadRowsError, FatalError, RetryableError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.pagination.checks import check_same_stream
@@ -85,6 +85,8 @@ class Source:
 
         def once(*, quarantine: bool = False) -> Page:
             answer = self.transport.get(url, self.accept)
+            if may_be_cut(answer):
+                answer = self.transport.get(url, JSON)
             self.congestion.on_success()
             with _DECODING:
                 return read_page(answer, self.table, self.window, quarantine=quarantine)
