@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 from datetime import date
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -441,3 +442,18 @@ def test_a_day_beside_the_window_that_is_counted_but_not_shown_proves_nothing():
     with serve(script) as server:
         with pytest.raises(RatingsChangedError, match=r"counts 3 ratings of .* but shows none at row 0"):
             fetched(server, DAY_2, retries=0)
+
+
+@pytest.mark.parametrize("form", ["/ratings?{}", "http://127.0.0.1:{port}/ratings?{}", "/api/v1/ratings?{}", "?{}"])
+def test_a_link_that_lacks_the_prefix_of_a_proxy_is_followed(form):
+    def script(path, query, _):
+        if path != "/api/v1/ratings":
+            return Answer({"detail": "no such path"}, 404)
+        page = page_of(ROWS, query, total=None)
+        end = int(query["offset"]) + len(page.body["result"])
+        link = form.format(urlencode(query | {"offset": end}), port=server.base_url.rpartition(":")[2])
+        page.headers = {"Link": f'<{link}>; rel="next"'} if end < len(ROWS) else {}
+        return page
+
+    with serve(script) as server, MovielensClient(f"{server.base_url}/api/v1", page_size=10) as client:
+        assert list(client.get_ratings()) == ROWS

@@ -14,6 +14,8 @@ from airflow_movielens.client.http.origins import ForeignOriginError, is_same_or
         ("https://h/ratings", "https://h:443/x", "https://h/x"),
         ("http://h/ratings", "http://user:pw@h/x", "http://h/x"),
         ("http://[::1]:5000/ratings", "//[::1]:5000/x", "http://[::1]:5000/x"),
+        ("http://[::1]/ratings", "http://[0:0::1]:80/x", "http://[::1]/x"),
+        ("http://b\u00fccher.example/ratings", "http://xn--bcher-kva.example/x", "http://b\u00fccher.example/x"),
         # A proxy terminates TLS, and the API does not know of it.
         ("https://h/ratings", "http://h/x?p=2", "https://h/x?p=2"),
         ("https://h:8443/ratings", "http://h/x", "https://h:8443/x"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import Exchange, FatalError
 from airflow_movielens.client.http.origins import ForeignOriginError, join_on_origin
@@ -27,7 +28,8 @@ def find_link(header: str, relation: str, base: str, exchange: Exchange) -> str 
         exchange: That request, for error messages.
 
     Returns:
-        The target's whole URL; None if there is no such link.
+        The target's whole URL; None if there is no such link. A target that is ``base`` but for the beginning of the
+        path lacks a prefix that a proxy took off: it is put back.
 
     Raises:
         FatalError: It leads to another origin (see `join_on_origin`), where the credentials must not go.
@@ -74,9 +76,15 @@ def _unescaped(quoted: str) -> str:
     return re.sub(r"\\(.)", r"\1", quoted)
 
 
+def _with_prefix(url: str, base: str) -> str:
+    """Put back the path prefix that a proxy took off the request, so that the API does not know of it."""
+    parts, asked = urlsplit(url), urlsplit(base).path
+    return parts._replace(path=asked).geturl() if asked.endswith(parts.path) else url
+
+
 def _resolve(target: str, base: str, exchange: Exchange) -> str:
     try:
-        return join_on_origin(base, target.strip())
+        return _with_prefix(join_on_origin(base, target.strip()), base)
     except ForeignOriginError as error:
         raise FatalError(f"the API links to {error}", exchange) from None
     except ValueError as error:

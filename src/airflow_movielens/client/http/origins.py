@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -22,12 +23,23 @@ class _Origin(NamedTuple):
 
     @classmethod
     def of(cls, parts: SplitResult) -> _Origin:
-        host = (parts.hostname or "").removesuffix(".")
-        return cls(parts.scheme, host, parts.port or _DEFAULT_PORTS.get(parts.scheme))
+        return cls(parts.scheme, _one_spelling(parts.hostname or ""), parts.port or _DEFAULT_PORTS.get(parts.scheme))
 
     def __str__(self) -> str:
         port = "" if self.port in {None, _DEFAULT_PORTS.get(self.scheme)} else f":{self.port}"
         return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}{port}"
+
+
+def _one_spelling(host: str) -> str:
+    """A host as its shortest IPv6 address or its ASCII name, without the dot at its end."""
+    try:
+        return ip_address(host).compressed
+    except ValueError:
+        pass
+    try:
+        return host.removesuffix(".").encode("idna").decode()
+    except UnicodeError:
+        return host
 
 
 def is_same_origin(url: str, other: str) -> bool:
