@@ -6,7 +6,10 @@ from pathlib import PurePath
 from typing import Any
 
 from airflow_movielens.client import FatalError
+from airflow_movielens.ratings.validation import shown
 
+_LARGEST = 2**63 - 1
+_MOST_DIGITS = 100
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -23,16 +26,17 @@ def paths_as_text(value: Any) -> Any:
 
 
 def whole_number(name: str, value: Any) -> int:
-    """Read a whole number of at least 1.
+    """Read a whole number of at least 1, at most what fits into 64 bits.
 
     Raises:
-        FatalError: It is none.
+        FatalError: It is not such a number.
     """
-    if isinstance(value, str) and value.strip().isdecimal():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise FatalError(f"{name} is {value!r}: give a whole number of at least 1")
-    return value
+    read = value
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) <= _MOST_DIGITS:
+        read = int(value)
+    if isinstance(read, bool) or not isinstance(read, int) or not 1 <= read <= _LARGEST:
+        raise FatalError(f"{name} is {shown(value)}: give a whole number of at least 1, below 2^63")
+    return read
 
 
 def number(name: str, value: Any) -> float:
@@ -46,7 +50,7 @@ def number(name: str, value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         read = 0.0
     if not 0 < read < float("inf"):
-        raise FatalError(f"{name} is {value!r}: give a number above 0")
+        raise FatalError(f"{name} is {shown(value)}: give a number above 0")
     return read
 
 
@@ -58,7 +62,7 @@ def truth(name: str, value: Any) -> bool:
     """
     read = value if isinstance(value, bool) else _TRUTHS.get(str(value).strip().lower())
     if read is None:
-        raise FatalError(f"{name} is {value!r}: give true or false")
+        raise FatalError(f"{name} is {shown(value)}: give true or false")
     return read
 
 
@@ -82,5 +86,6 @@ def connection_id(value: Any) -> str:
         FatalError: It is not text, or empty.
     """
     if not isinstance(value, str) or not value.strip():
-        raise FatalError(f"conn_id is {value!r}: give the id of an Airflow connection, such as 'movielens_default'")
+        wrong = shown(value)
+        raise FatalError(f"conn_id is {wrong}: give the id of an Airflow connection, such as 'movielens_default'")
     return value

@@ -34,6 +34,8 @@ def test_parts_make_a_base_url(host, schema, port, url):
         ("http://api:notaport", None, "unusable"),
         ("http://api:99999", None, "unusable"),
         ("http://api?x=1", None, "must end before"),
+        ("a\nb", None, "it has a space or a control character"),
+        ("http://a\udcff", None, "it has a space or a control character"),
     ],
 )
 def test_an_unusable_address_is_refused(host, schema, why):
@@ -64,6 +66,8 @@ def test_credentials_in_the_address_are_refused_and_not_repeated():
         {"retries": None},
         {"concurrency": "4"},
         {"concurrency": 0},
+        {"concurrency": 1_001},
+        {"page_size": 2**63},
         {"read_timeout": "10"},
         {"total_timeout": None},
         {"requests_per_second": 0},

@@ -171,7 +171,9 @@ USAGE = {
 
 @pytest.mark.parametrize(("options", "words"), USAGE.values(), ids=USAGE.keys())
 def test_what_was_typed_wrongly_is_said_before_anything_is_asked(options, words, environment, capsys):
-    assert main(["fetch", *WINDOW, "--output-path", "r.csv", *options]) == 2
+    typed = [*WINDOW, "--output-path", "r.csv", *options]
+    last = dict(zip(typed[::2], typed[1::2], strict=True))
+    assert main(["fetch", *(f"{option}={value}" for option, value in last.items())]) == 2
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
 from airflow_movielens import __version__
 from airflow_movielens.cli import fetch, rank
-from airflow_movielens.cli.ending import checking_usage, let_ctrl_c_end_waits, open_missing_streams, run_to_an_end
+from airflow_movielens.cli.ending import checking_usage, let_ctrl_c_end_waits, prepare_streams, run_to_an_end
+from airflow_movielens.cli.parser import Parser
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 DESCRIPTION = "Pull ratings from a MovieLens-style REST API exactly, and rank movies."
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status; see `airflow_movielens.cli.ending.Ending`.
     """
-    open_missing_streams()
+    prepare_streams()
     arguments = _parser().parse_args(argv)
 
     def run() -> None:
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="movielens", description=DESCRIPTION)
+    parser = Parser(prog="movielens", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for command in (fetch, rank):

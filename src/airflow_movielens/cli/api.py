@@ -6,6 +6,7 @@ import os
 import sys
 from getpass import getpass
 from typing import TYPE_CHECKING, get_args
+from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.settings import (
@@ -15,9 +16,12 @@ from airflow_movielens.client.settings import (
     DataFormat,
     build_base_url,
 )
+from airflow_movielens.ratings.validation import shown
 
 if TYPE_CHECKING:
     import argparse
+
+_DIGITS_OF_PORT = 5
 
 
 def add_api_options(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +102,16 @@ def api_settings(options: argparse.Namespace) -> ClientSettings:
 
 
 def _base_url(options: argparse.Namespace) -> str:
+    url = _url_of_parts(options)
+    parts = urlsplit(url)
+    if options.port is not None and options.port != parts.port:
+        raise FatalError(f"--port is {shown(options.port)}, but the host says {url}: make both the same")
+    if options.schema and options.schema != parts.scheme:
+        raise FatalError(f"--schema is {options.schema}, but the host says {url}: make both the same")
+    return url
+
+
+def _url_of_parts(options: argparse.Namespace) -> str:
     if options.host:
         # Not with the schema and port of the environment: those belong to the host there.
         return build_base_url(options.host, options.schema, options.port)
@@ -113,13 +127,13 @@ def _port_of_environment(*, is_needed: bool) -> int | None:
     port = os.environ.get("MOVIELENS_PORT")
     if port and "://" in port and not is_needed:
         return None
-    if port and not (port.isascii() and port.isdecimal()):
+    if port and not (port.isascii() and port.isdecimal() and len(port) <= _DIGITS_OF_PORT):
         why = (
             ". Kubernetes sets it so for a service called movielens: give --port, or a full URL as --host"
             if "://" in port
             else ": give a port number"
         )
-        raise FatalError(f"MOVIELENS_PORT is {port!r}{why}")
+        raise FatalError(f"MOVIELENS_PORT is {shown(port)}{why}")
     return int(port) if port else None
 
 

@@ -8,6 +8,7 @@ import sys
 import traceback
 from contextlib import contextmanager, suppress
 from enum import IntEnum
+from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import FatalError, MovielensError, RetryableError
@@ -61,17 +62,21 @@ def run_to_an_end(run: Callable[[], None], name: str, when_stopped: str, *, debu
     except UsageError as error:
         _say(name, str(error), debug=debug)
         return Ending.USAGE
-    except Exception as error:  # noqa: BLE001 - whatever it is, its user gets a line and not a traceback
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of Polars is no Exception), one line says it
         _say(name, _words(error), debug=debug)
         return Ending.TRY_LATER if isinstance(error, RetryableError) else Ending.FAILED
     return Ending.DONE
 
 
-def open_missing_streams() -> None:
-    """Make streams that the caller closed read as empty, and swallow what is written to them."""
+def prepare_streams() -> None:
+    """Open the streams that the caller closed on the null device; escape what the encoding of stdout does not have."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _say(name: str, words: str, *, debug: bool) -> None:
@@ -86,7 +91,7 @@ def _say(name: str, words: str, *, debug: bool) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _words(error: Exception) -> str:
+def _words(error: BaseException) -> str:
     is_ours = isinstance(error, MovielensError | ValueError | OSError)
     return str(error) if is_ours else f"{type(error).__name__}: {error}"
 

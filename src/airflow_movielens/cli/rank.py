@@ -21,7 +21,14 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add the subcommand."""
     summary = "rank the movies in files of ratings"
     parser = commands.add_parser("rank", help=summary, description=f"{summary.capitalize()}.")
-    parser.add_argument("--input-path", required=True, nargs="+", metavar="PATH", help="files, URLs or globs of either")
+    parser.add_argument(
+        "--input-path",
+        required=True,
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help="files, URLs or globs of either",
+    )
     parser.add_argument(
         "--output-path", required=True, metavar="PATH", help="file or URL; .csv, .json, .ndjson, .parquet"
     )

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.window import Window, midnight, shifted
+from airflow_movielens.ratings.validation import shown
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -35,8 +36,8 @@ def find_zone(name: str) -> tzinfo:
     except (KeyError, ValueError, OSError, TypeError, AttributeError):
         pass
     if not available_timezones():
-        raise FatalError(f"time_zone {name!r} cannot be used: this machine has no time zones, install tzdata")
-    raise FatalError(f"time_zone is {name!r}: give an IANA name such as Europe/Berlin or Asia/Seoul")
+        raise FatalError(f"time_zone {shown(name)} cannot be used: this machine has no time zones, install tzdata")
+    raise FatalError(f"time_zone is {shown(name)}: give an IANA name such as Europe/Berlin or Asia/Seoul")
 
 
 @dataclass(frozen=True)

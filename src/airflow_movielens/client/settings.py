@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_movielens.client.errors import FatalError
+from airflow_movielens.ratings.validation import shown
 
 DEFAULT_PORT = 5000
 """For http; https has its own."""
@@ -18,7 +19,9 @@ DataFormat = Literal["auto", "arrow", "ndjson", "json"]
 MIN_PAGE_SIZE = 2
 """Pages overlap by one row, so a page must hold two to make progress."""
 MAX_PORT = 65_535
-
+MAX_NUMBER = 2**63 - 1
+MAX_CONCURRENCY = 1000
+"""Each may hold a connection, and a connection a file descriptor; systems allow about 1,000 of those."""
 
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -33,7 +36,7 @@ class ClientSettings:
         password: Its password. Never shown.
         token: Bearer token, sent instead of user and password. Never shown.
         page_size: Rows asked for in one request, at least 1.
-        concurrency: How many requests may be under way at once, at least 1. Fewer are while the server is in trouble.
+        concurrency: How many requests may be in flight at once, 1 to 1,000; fewer while the server is in trouble.
         requests_per_second: How many requests may be begun in a second; None for any number.
         retries: How often a failed request is tried again, at least 0.
         connect_timeout: Seconds to wait for a connection.
@@ -76,15 +79,32 @@ class ClientSettings:
         if self.token is not None and not _TOKEN.fullmatch(self.token):
             # Without its value: this message goes into logs.
             raise FatalError("the token must be printable ASCII without spaces or line ends: was it pasted with one?")
+        _check_credentials(self.user, self.password)
         for name, least in {"retries": 0, "concurrency": 1}.items():
             if not _is_whole(value := getattr(self, name), least):
-                raise FatalError(f"{name} is {value!r}: give a whole number of at least {least}")
+                raise FatalError(f"{name} is {shown(value)}: give a whole number of at least {least}")
+        if self.concurrency > MAX_CONCURRENCY:
+            raise FatalError(f"concurrency is {shown(self.concurrency)}: give at most {MAX_CONCURRENCY}")
         for name in ("connect_timeout", "read_timeout", "total_timeout", "requests_per_second"):
             value = getattr(self, name)
             if not _is_above_0(value) and (name, value) != ("requests_per_second", None):
-                raise FatalError(f"{name} is {value!r}: give a number above 0")
+                raise FatalError(f"{name} is {shown(value)}: give a number above 0")
         if self.data_format not in get_args(DataFormat):
-            raise FatalError(f"data_format is {self.data_format!r}: give one of {', '.join(get_args(DataFormat))}")
+            raise FatalError(f"data_format is {shown(self.data_format)}: give one of {', '.join(get_args(DataFormat))}")
+
+
+def _check_credentials(user: str | None, password: str | None) -> None:
+    # Without their values: this message goes into logs.
+    for name, value in {"user": user, "password": password}.items():
+        if not (value is None or isinstance(value, str)):
+            raise FatalError(f"{name} is a {type(value).__name__}: give text")
+        if value is not None and not _is_unicode(value):
+            raise FatalError(f"{name} has a character that is not Unicode text: give it in UTF-8")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no lone surrogates, as which Python passes on what is not UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def checked_page_size(page_size: int) -> int:
@@ -94,12 +114,12 @@ def checked_page_size(page_size: int) -> int:
         FatalError: It is not a whole number of at least 1.
     """
     if not _is_whole(page_size, 1):
-        raise FatalError(f"page size (batch_size) is {page_size!r}: give a whole number of at least 1")
+        raise FatalError(f"page size (batch_size) is {shown(page_size)}: give a whole number of at least 1")
     return max(page_size, MIN_PAGE_SIZE)
 
 
 def _is_whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= MAX_NUMBER
 
 
 def _is_above_0(value: object) -> bool:
@@ -124,7 +144,7 @@ def build_base_url(host: str | None = None, schema: str | None = None, port: int
     if scheme not in {"http", "https"}:
         raise FatalError(f"schema is {schema!r}: give http or https; a path prefix belongs to the host")
     if port is not None and not 1 <= port <= MAX_PORT:
-        raise FatalError(f"port is {port!r}: give one from 1 to {MAX_PORT}")
+        raise FatalError(f"port is {shown(port)}: give one from 1 to {MAX_PORT}")
     try:
         parts = _split(text if is_url else f"{scheme}://{_bracketed(text)}")
     except FatalError as error:
@@ -143,6 +163,9 @@ def _bracketed(host: str) -> str:
 
 
 def _split(url: str) -> SplitResult:
+    # `urlsplit` drops line ends and tabs: another host would be asked.
+    if not isinstance(url, str) or not url.isprintable() or " " in url:
+        raise FatalError(f"the API's address {shown(url)} is not a URL: it has a space or a control character")
     try:
         parts = urlsplit(url)
         port_is_readable = parts.port is None or parts.port > 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from airflow_movielens.client.errors import FatalError
+from airflow_movielens.ratings.validation import shown
 
 _DAY_AND_CLOCK_CHANGE = 26 * 3600
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -38,7 +39,7 @@ def parse_day(value: str | date, name: str = "date") -> date:
         moment = None
     if moment is not None:
         return _day_of_midnight(moment, name)
-    raise FatalError(f"{name} {value!r} is not a day: give an existing day as YYYY-MM-DD")
+    raise FatalError(f"{name} {shown(value)} is not a day: give an existing day as YYYY-MM-DD")
 
 
 def _day_of_midnight(value: datetime, name: str) -> date:

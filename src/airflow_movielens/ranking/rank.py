@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from airflow_movielens.ratings.schema import RATINGS
+from airflow_movielens.ratings.validation import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +114,7 @@ def ranking_method(name: str) -> RankingMethod:
         ValueError: There is no such method.
     """
     if not isinstance(name, str) or name not in _METHODS:
-        raise ValueError(f"there is no ranking method {name!r}: use one of {', '.join(_METHODS)}")
+        raise ValueError(f"there is no ranking method {shown(name)}: use one of {', '.join(_METHODS)}")
     return _METHODS[name]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from airflow_movielens.ratings.formats import FileFormat, expand_home
+from airflow_movielens.ratings.validation import shown
 
 _WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _STORES = {"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "hdfs", "http", "https"}
@@ -27,9 +28,11 @@ def path_text(path: object) -> str:
     text = str(path) if hasattr(path, "protocol") else path
     text = os.fspath(text) if isinstance(text, os.PathLike) else text
     if not isinstance(text, str):
-        raise ValueError(f"{path!r} is not a path: give a string, a Path or an ObjectStoragePath")
+        raise ValueError(f"{shown(path)} is not a path: give a string, a Path or an ObjectStoragePath")
     if not text.strip() or "\0" in text:
         raise ValueError(f"{text!r} is not a path: it is empty or has a null character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"{text!r} has bytes that are not UTF-8: rename the file or folder, or set PYTHONUTF8=1")
     return _with_clear_scheme(text)
 
 
@@ -48,9 +51,15 @@ def _with_clear_scheme(text: str) -> str:
         )
     if "://" in text:
         raise ValueError(f"{text!r} is neither a path nor a URL, which begins with a scheme such as s3://")
-    if text.startswith("~") and "/" in text and str(expand_home(text)).startswith("~"):
+    if text.startswith("~") and "/" in text and not _is_home_known(text):
         raise ValueError(f"{text!r} begins with the home folder of a user who is not known: give the whole path")
     return text
+
+
+def _is_home_known(text: str) -> bool:
+    # An empty HOME would make the root of the file system of it.
+    is_own = text.startswith("~/")
+    return expand_home(text).is_absolute() and not (is_own and os.environ.get("HOME") == "")
 
 
 def _file_url(text: str, rest: str) -> str:
@@ -76,8 +85,16 @@ def local_path(path: object) -> Path | None:
     text = path_text(path)
     scheme, separator, rest = text.partition("://")
     if not separator:
-        return expand_home(text)
+        return _from_current_folder(expand_home(text))
     return Path(unquote(rest)) if scheme == "file" else None
+
+
+def _from_current_folder(path: Path) -> Path:
+    try:
+        path.is_absolute() or os.getcwd()  # noqa: PTH109 - only whether there is one
+    except FileNotFoundError:
+        raise ValueError(f"{path} is relative to the current folder, which is gone: give an absolute path") from None
+    return path
 
 
 def output_text(path: object) -> str:

@@ -22,6 +22,7 @@ from airflow_movielens.client.fetch.store import StretchStore
 from airflow_movielens.client.pagination.in_flight import begin, result_of
 from airflow_movielens.client.settings import checked_page_size
 from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.validation import shown
 from airflow_movielens.ratings.writing import write_rows
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def fetch_ratings(
         OSError: The output cannot be written.
     """
     if on_bad_rows not in ("fail", "quarantine"):
-        raise FatalError(f"on_bad_rows is {on_bad_rows!r}: give 'fail' or 'quarantine'")
+        raise FatalError(f"on_bad_rows is {shown(on_bad_rows)}: give 'fail' or 'quarantine'")
     page_size = checked_page_size(client.settings.page_size if batch_size is None else batch_size)
     key = _key(client.settings, window, page_size, on_bad_rows, output)
     read = partial(_read, client, window, page_size, on_bad_rows)

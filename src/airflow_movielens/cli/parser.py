@@ -1,0 +1,29 @@
+"""The parser of the command line: what is typed is used, or is an error."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose options take one value that is not empty; `argparse` keeps the last of several."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register("action", None, _StoreOnce)
+
+
+class _StoreOnce(argparse.Action):
+    _typed: Any = None
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        # An unset variable of a shell gives '' ; argparse itself makes an empty list of '--' before Python 3.13.
+        if values in ("", []):
+            parser.error(f"argument {option}: expected a value, found an empty one")
+        if self._typed not in (None, values):
+            parser.error(f"argument {option}: given twice, as {self._typed!r} and as {values!r}")
+        self._typed = values
+        setattr(namespace, self.dest, values)

@@ -1,0 +1,139 @@
+"""Options that cannot be used: a usage error in one sentence, never a traceback, and nothing is set aside."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from airflow_movielens.cli import main
+
+FETCH = {
+    "--start-date": "2000-11-20",
+    "--end-date": "2000-11-21",
+    "--output-path": "out.csv",
+    "--host": "127.0.0.1",
+    "--port": "1",
+    "--retries": "0",
+}
+FURTHER = ["--on-bad-rows", "--schema", "--user", "--batch-size", "--concurrency", "--requests-per-second", "--format"]
+FILES = ["--time-zone", "--ca-file", "--client-certificate", "--client-key"]
+RANK = {"--input-path": "in.csv", "--output-path": "out.csv"}
+VALUES = [
+    "",
+    " ",
+    "--",
+    "-1",
+    "0",
+    "nan",
+    "1e400",
+    "9" * 5_000,
+    "1" * 400,
+    "a\nb",
+    "a\0b",
+    "\udcff",
+    "é",
+    "/",
+    "none.csv",
+]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MOVIELENS_PASSWORD", "hunter2")
+    (tmp_path / "in.csv").write_text("userId,movieId,rating,timestamp\n1,2,4.5,974678400\n")
+    return tmp_path
+
+
+def run(command, options):
+    """Return the exit status, as a process would have it."""
+    try:
+        return int(main([command, *(f"{option}={value}" for option, value in options.items())]))
+    except SystemExit as ended:
+        return ended.code
+
+
+@pytest.mark.parametrize(
+    ("command", "right", "option"),
+    [("fetch", FETCH, option) for option in [*FETCH, *FURTHER, *FILES]]
+    + [("rank", RANK, option) for option in [*RANK, "--movies-path", "--min-ratings", "--method"]],
+)
+def test_values_of_every_kind(command, right, option, capsys):
+    for value in VALUES:
+        status = run(command, right | {option: value})
+        said = capsys.readouterr().err
+        assert status in (0, 1, 2, 75), value
+        last = said.strip().rpartition("\n")[2]
+        assert not said or last.startswith(f"movielens {command}: "), said
+        for word in ("Traceback", "Error:", "hunter2", "codec"):
+            assert word not in said, said
+
+
+TWICE = {
+    "an option": (["--host", "a"], "--host: given twice, as '127.0.0.1' and as 'a'"),
+    "a port": (["--host=http://127.0.0.1:9"], "--port is 1, but the host says http://127.0.0.1:9"),
+    "no port": (["--port=0"], "port is 0: give one from 1 to 65535"),
+    "a schema": (["--host=https://127.0.0.1:1", "--schema=http"], "--schema is http, but the host says https"),
+    "an empty variable": (["--user="], "--user: expected a value, found an empty one"),
+    "a mere --": (["--user=--"], "--user: expected a value, found an empty one"),
+}
+
+
+@pytest.mark.parametrize("case", TWICE)
+def test_what_is_said_twice_or_left_empty_is_refused(case, capsys):
+    options, words = TWICE[case]
+    kept = FETCH if case == "an option" else {key: value for key, value in FETCH.items() if key not in options[0]}
+    typed = [f"{option}={value}" for option, value in kept.items()] + options
+    try:
+        status = main(["fetch", *typed])
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 2
+    assert words in capsys.readouterr().err
+
+
+def test_input_paths_may_be_given_one_by_one(folder, capsys):
+    (folder / "more.csv").write_text("userId,movieId,rating,timestamp\n1,3,4.5,974678400\n")
+    files = ["--input-path", "in.csv", "--input-path", "more.csv", "--output-path", "out.csv", "--min-ratings", "1"]
+    assert main(["rank", *files]) == 0
+    assert capsys.readouterr().out == "2 movies of 2 files ranked in out.csv\n"
+
+
+ODD = {
+    "HOME": "",
+    "TMPDIR": "/nowhere",
+    "PATH": "/nowhere",
+    "AIRFLOW_HOME": "/dev/null/x",
+    "COLUMNS": "abc",
+    "TERM": "",
+    "LC_ALL": "xx",
+    "TZ": "No/Where",
+    "PYTHONIOENCODING": "ascii",
+}
+
+
+@pytest.mark.parametrize("variables", [{}, ODD])
+def test_without_what_a_desktop_has(variables):
+    command = [sys.executable, "-m", "airflow_movielens", "rank", "--input-path", "in.csv", "--output-path", "é.csv"]
+    ended = subprocess.run(command, env=variables, check=False, capture_output=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.startswith(b"0 movies of 1 files ranked in ")
+
+
+def test_a_current_folder_that_is_gone_is_named(folder, monkeypatch, capsys):
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    try:
+        assert run("rank", RANK) == 2
+    finally:
+        os.chdir(folder)
+    assert "out.csv is relative to the current folder, which is gone" in capsys.readouterr().err
+
+
+def test_an_empty_home_is_not_the_root_of_the_file_system(monkeypatch, capsys):
+    monkeypatch.setenv("HOME", "")
+    assert run("rank", RANK | {"--output-path": "~/out.csv"}) == 2
+    assert "the home folder of a user who is not known" in capsys.readouterr().err
