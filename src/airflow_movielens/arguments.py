@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Any
 
 from airflow_movielens.client import FatalError
-from airflow_movielens.ratings.validation import shown
+from airflow_movielens.messages import shown
 
 _LARGEST = 2**63 - 1
 _MOST_DIGITS = 100

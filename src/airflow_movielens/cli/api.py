@@ -16,7 +16,7 @@ from airflow_movielens.client.settings import (
     DataFormat,
     build_base_url,
 )
-from airflow_movielens.ratings.validation import shown
+from airflow_movielens.messages import shown
 
 if TYPE_CHECKING:
     import argparse

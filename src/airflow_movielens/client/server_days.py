@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.window import Window, midnight, shifted
-from airflow_movielens.ratings.validation import shown
+from airflow_movielens.messages import shown
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from airflow_movielens.client.errors import FatalError
-from airflow_movielens.ratings.validation import shown
+from airflow_movielens.messages import shown
 
 _DAY_AND_CLOCK_CHANGE = 26 * 3600
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

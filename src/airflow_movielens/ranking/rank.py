@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from airflow_movielens.messages import shown
 from airflow_movielens.ratings.schema import RATINGS
-from airflow_movielens.ratings.validation import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,10 @@ from glob import escape
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.messages import shown
 from airflow_movielens.ratings.names import find_columns
 from airflow_movielens.ratings.text import is_plain, text_blocks, whole_text
-from airflow_movielens.ratings.validation import checked_objects, frame_of_columns, shown
+from airflow_movielens.ratings.validation import checked_objects, frame_of_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

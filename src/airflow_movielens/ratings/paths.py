@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from airflow_movielens.messages import shown
 from airflow_movielens.ratings.formats import FileFormat, expand_home
-from airflow_movielens.ratings.validation import shown
 
 _WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _STORES = {"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "hdfs", "http", "https"}

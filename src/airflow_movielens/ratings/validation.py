@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from airflow_movielens.messages import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     import polars as pl
 
     from airflow_movielens.ratings.schema import Column, Table
-
-_SHOWN = 80
 
 
 def frame_of_objects(rows: Sequence[Any], table: Table) -> pl.DataFrame | None:
@@ -205,12 +205,3 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def shown(value: object) -> str:
-    """Show a value in a message, shortened and in one line."""
-    try:
-        text = " ".join(repr(value).split("\n"))
-    except Exception:  # noqa: BLE001 - such as the limit on digits; an error message must not end in another error
-        text = f"a value of type {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -21,8 +21,8 @@ from airflow_movielens.client.fetch.scratch import scratch_folder
 from airflow_movielens.client.fetch.store import StretchStore
 from airflow_movielens.client.pagination.in_flight import begin, result_of
 from airflow_movielens.client.settings import checked_page_size
+from airflow_movielens.messages import shown
 from airflow_movielens.ratings.formats import FileFormat
-from airflow_movielens.ratings.validation import shown
 from airflow_movielens.ratings.writing import write_rows
 
 if TYPE_CHECKING:
