@@ -65,12 +65,97 @@ def test_a_parameter_that_is_given_twice_is_named(ask: Ask, path: str, names: li
         ("GET", ["Host: x", "Authorization: Bearer t"], "Authorization: given more than once"),
         ("POST", ["Host: x", "Idempotency-Key: a", "idempotency-key: b"], "Idempotency-Key: given more than once"),
         ("POST", ["Host: x", "Content-Type: text/csv", "Content-Type: application/json"], "Content-Type: given more"),
+        *(
+            ("GET", [f"Host: {host}"], "Host: missing, empty or not")
+            for host in (
+                "",
+                " ",
+                "a b",
+                "a/b",
+                "me@a",
+                "me:secret@a",
+                "[::1",
+                "a:b",
+                ":80",
+                "a?b",
+                "http://a",
+                "é",
+                "a%2",
+                '"a"',
+            )
+        ),
     ],
 )
 def test_a_header_that_is_given_twice_is_named(ask: Ask, method: str, headers: list[str], detail: str) -> None:
     status, _, body = ask(f"{method} /ratings HTTP/1.1", "Connection: close", *headers)
     assert " 400 " in status
     assert json.loads(body)["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize("host", ["x", "x:", "x_y.z:80", "127.0.0.1:5000", "[::1]:80", "[fe80::1%25eth0]", "a%20b"])
+def test_hosts_as_there_may_be(ask: Ask, host: str) -> None:
+    assert " 200 " in ask("GET /healthz HTTP/1.1", f"Host: {host}", "Connection: close")[0]
+
+
+def test_http_1_0_needs_no_host_but_no_wrong_one(ask: Ask) -> None:
+    assert " 200 " in ask("GET /healthz HTTP/1.0")[0]
+    assert " 400 " in ask("GET /healthz HTTP/1.0", "Host: a b")[0]
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://other:81/", 200),
+        ("HTTPS://other:81/", 200),
+        ("http://other:81/?limit=1", 200),
+        ("http://me:secret@other:81/", 400),
+        ("ftp://other:81/", 400),
+        ("/#other:81", 400),
+        ("http://other:81/#a", 400),
+        ("*", 404),
+    ],
+)
+def test_the_host_of_a_target_is_the_one_that_counts(ask: Ask, target: str, status: int) -> None:
+    line, _, page = ask(f"GET {target} HTTP/1.1", *HTTP11)
+    assert f" {status} " in line
+    assert (b"http://other:81/ratings" in page) is (status == 200)
+    assert b"secret" not in page
+
+
+CHUNKED = "2\r\n[]\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("version", "codings", "status"),
+    [
+        ("1.1", ["chunked"], 201),
+        ("1.1", ["CHUNKED "], 201),
+        ("1.1", ["gzip, chunked"], 501),
+        ("1.1", ["identity", "chunked"], 501),
+        ("1.1", ["chunked", "chunked"], 400),
+        ("1.1", ["chunked, identity"], 400),
+        ("1.1", ["identity"], 400),
+        ("1.0", ["chunked"], 400),
+        ("2.0", ["chunked"], 400),
+        ("0.9", ["chunked"], 400),
+    ],
+)
+def test_transfer_codings_are_chunked_alone_in_http_1_1_alone(
+    ask: Ask, version: str, codings: list[str], status: int
+) -> None:
+    headers = ("Host: x", "Content-Type: application/json", *(f"Transfer-Encoding: {coding}" for coding in codings))
+    close = () if status > 201 else ("Connection: close",)
+    line, _, body = ask(f"POST /ratings HTTP/{version}", *headers, *close, body=CHUNKED)
+    assert f" {status} " in line
+    assert b"HTTP/1.1 " not in body  # nothing that follows is taken for a request
+
+
+@pytest.mark.parametrize(("version", "status"), [("1.1", 100), ("1.0", 201), ("2.0", 201)])
+def test_only_http_1_1_is_told_to_continue(ask: Ask, version: str, status: int) -> None:
+    headers = ("Content-Type: application/json", "Content-Length: 2", "Expect: 100-continue")
+    line, _, body = ask(f"POST /ratings HTTP/{version}", *HTTP11, *headers, body="[]")
+    assert f" {status} " in line
+    assert (b" 201 " in body) is (status == 100)
 
 
 def test_half_a_surrogate_pair_is_quoted(ask: Ask) -> None:

@@ -32,6 +32,11 @@ def test_these_are_all_routes(api: Api) -> None:
     assert documented == set(ROUTES) - {"/", "/openapi.json", "/docs"}
 
 
+@pytest.mark.parametrize("path", sorted({*ROUTES} - {*PROTECTED}))
+def test_what_is_open_to_everyone_ignores_parameters(api: Api, path: str) -> None:
+    assert Api(api.url, auth=None).get(f"{path}?_=1&_=2&limit=x").status_code == 200
+
+
 @pytest.mark.parametrize("path", PROTECTED)
 def test_401(api: Api, path: str) -> None:
     answer = Api(api.url, auth=None).get(path)

@@ -131,6 +131,20 @@ OFFERED = ("application/json", NDJSON, CSV, ARROW, PARQUET)
         ("csv", None),
         (";;,=", None),
         (",,text/csv,", CSV),
+        # RFC 9110, 12.4.2: weight = OWS ";" OWS "q=" qvalue
+        *(
+            (f"text/csv{weight}", None)
+            for weight in (";q = 1", ";q =1", ";q= 1", ";q", ';q="1"', ";q=.5", ";q=1;q=0.5")
+        ),
+        *(
+            (f"text/csv{weight}", CSV)
+            for weight in ("\t;\tq=1", " ; Q=1.000", ";q=1.", ";q=0.001", ";quality=0", ";;q=1")
+        ),
+        ("text/csv, text/csv;q=0", None),
+        ("text/csv;q=0, text/csv", None),
+        ('text/csv;a="x,y";q=0, */*;q=0.1', "application/json"),
+        ('text/csv;a="\\";q=0"', CSV),
+        ('text/csv;a="not ended;q=0', None),
     ],
 )
 def test_the_choice_of_a_format(accept: str, chosen: str | None) -> None:
@@ -153,6 +167,9 @@ def test_the_choice_of_a_format(accept: str, chosen: str | None) -> None:
         ("*;q=0", "identity"),
         ("identity;q=0", "identity"),
         ("identity;q=0, gzip;q=0.001", "gzip"),
+        ("gzip;q = 0", "identity"),
+        ("gzip, gzip;q=0", "identity"),
+        ("gzip;q=0, gzip", "identity"),
     ],
 )
 def test_the_choice_of_a_coding(accept: str, chosen: str) -> None:

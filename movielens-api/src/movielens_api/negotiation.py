@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-QUALITY = re.compile(r"(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
+QUALITY = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
+NAMED_QUALITY = re.compile(r"q\s*(=|$)")
+QUOTED = re.compile(r'"(\\.|[^"\\])*"')
 # A coding or format that nobody mentions is worse than any that somebody does.
 UNMENTIONED = 0.0001
 
@@ -54,13 +56,19 @@ def _media_quality(offer: str, wanted: dict[str, float]) -> float:
 
 
 def _qualities(header: str) -> dict[str, float]:
-    return dict(_quality(element) for element in header.lower().split(",") if element.strip())
+    qualities: dict[str, float] = {}
+    # No quoted text matters here, and commas and semicolons in it separate nothing.
+    for element in QUOTED.sub('""', header.lower()).split(","):
+        name, *parameters = (part.strip() for part in element.split(";"))
+        # Of one that is named twice, what rules it out counts, in whatever order they come.
+        qualities[name] = min(_quality(parameters), qualities.get(name, 1.0))
+    return qualities
 
 
-def _quality(element: str) -> tuple[str, float]:
-    name, *parameters = (part.strip() for part in element.split(";"))
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            # What is no quality is not welcome: better a clear 406 than a guess.
-            return name, float(parameter[2:]) if QUALITY.fullmatch(parameter[2:]) else 0.0
-    return name, 1.0
+def _quality(parameters: list[str]) -> float:
+    given = [parameter for parameter in parameters if NAMED_QUALITY.match(parameter)]
+    if not given:
+        return 1.0
+    # What is no quality, or is given twice, is not welcome: better a clear 406 than a guess.
+    quality = QUALITY.fullmatch(given[0])
+    return float(quality[1]) if quality and len(given) == 1 else 0.0

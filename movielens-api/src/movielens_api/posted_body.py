@@ -15,7 +15,7 @@ def media_type(request: Request) -> str:
     Raises:
         HTTPException: 415, it is something else, or compressed.
     """
-    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    coding = request.headers.get("content-encoding", "").strip().lower() or "identity"
     if coding != "identity":
         raise HTTPException(415, f"Send ratings as they are, not as {coding}.", headers={"Accept-Encoding": "identity"})
     name, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))

@@ -1,6 +1,7 @@
 """Posted ratings, read strictly and as a whole: every row is plainly right, or nothing is taken."""
 
 import json
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -104,6 +105,8 @@ def _explained(body: bytes, lines: list[bytes] | None) -> ValueError:
 
 
 def _decode(text: bytes, place: str) -> Any:
+    if text.startswith(BOM_UTF8):
+        raise NotJsonError(f"{place}it begins with a byte order mark; send it without")
     try:
         return _DECODER.decode(text.decode())
     except json.JSONDecodeError as error:

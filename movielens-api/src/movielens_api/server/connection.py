@@ -8,6 +8,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from movielens_api import problems
+from movielens_api.server.ambiguity import TARGET
 from movielens_api.server.joined import JoinedWriting
 from movielens_api.server.limits import CROWDED, Limits
 
@@ -96,6 +97,9 @@ class Connection(HttpToolsProtocol):
         """Begin to answer."""
         self._stage = Stage.BODY
         self._unparsed_bytes = 0
+        cast(dict[str, Any], self.scope)[TARGET] = self.url
+        # HTTP/1.0 has no interim responses.
+        self.expect_100_continue = self.expect_100_continue and self.parser.get_http_version() == "1.1"
         super().on_headers_complete()
         if self.scope["method"] != "HEAD":
             self.cycle.transport = cast(Transport, JoinedWriting(self.transport))
