@@ -11,15 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from unit.model_server import Reply, serve
 
-from airflow_movielens.client import DataError, FatalError, MovielensClient, Window
-from airflow_movielens.client.fetch import fetched_rows
+from airflow_movielens.client import DataError, FatalError, MovielensClient, MovielensError, RatingsChangedError, Window
 from airflow_movielens.client.server_days import ServerCalendar
 
 HOUR = 3600
 ZONES = [
-    "UTC", "Asia/Seoul", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Asia/Kathmandu", "Europe/London",
-    "Pacific/Kiritimati", "Pacific/Niue", "Pacific/Apia", "America/Sao_Paulo", "Asia/Beirut", "America/Havana",
-    "Africa/Cairo", "Pacific/Chatham",
+    "UTC", "Asia/Seoul", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Asia/Kathmandu",
+    "Pacific/Kiritimati", "Pacific/Niue", "America/Sao_Paulo", "America/Havana", "Pacific/Chatham",
 ]  # fmt: skip
 FIRST, LAST = date(2004, 10, 28), date(2004, 11, 9)
 GAP = {date(2004, 11, 5), date(2004, 11, 6)}
@@ -64,14 +62,16 @@ class Days:
 
     def __init__(self):
         self.zone, self.fold, self.rows, self.total, self.least_limit = ZoneInfo("UTC"), 0, ROWS, True, 0
+        self.change_query, self.change_page = dict, list
 
     def answer(self, query, _):
+        query = self.change_query(query)
         start, end = (self._moment(query.get(name)) for name in ("start_date", "end_date"))
         rows = [row for row in self.rows if (start is None or row["timestamp"] >= start) and (end is None or row["timestamp"] < end)]  # fmt: skip
         offset, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
         if limit < self.least_limit:
             return Reply(b'{"detail": "limit is too small"}', 422)
-        page = {"result": rows[offset : offset + limit], "offset": offset, "limit": limit}
+        page = {"result": self.change_page(rows[offset : offset + limit]), "offset": offset, "limit": limit}
         page |= {"total": len(rows)} if self.total else {}
         return Reply(json.dumps(page).encode(), headers={"Content-Type": "application/json"})
 
@@ -100,17 +100,19 @@ def expected(window, rows=ROWS):
     return [row for row in rows if (start or -(10**12)) <= row["timestamp"] < (end or 10**12)]
 
 
-def fetch(server, window, **settings):
-    settings = {"page_size": 100, "retries": 0} | settings
-    with MovielensClient(server.base_url, **settings) as client, fetched_rows(client, window) as rows:
-        return rows.collect().to_dicts()
+def fetch(server, window, on_bad_rows="fail", **settings):
+    settings = {"page_size": 1000, "retries": 0} | settings
+    with MovielensClient(server.base_url, **settings) as client:
+        batches = client.read_batches(window.start, window.end, on_bad_rows=on_bad_rows)
+        return [row for batch in batches for row in batch.rows.good.to_dicts()]
 
 
 @pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS.keys())
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_window_is_right_or_refused_and_right_with_the_time_zone(server, zone, window):
     server.days.zone = ZoneInfo(zone)
-    for server.days.fold in (0, 1):
+    # Where clocks are changed at midnight, a server may take either moment.
+    for server.days.fold in (0, 1) if zone in {"America/Sao_Paulo", "America/Havana"} else (0,):
         assert fetch(server, window, time_zone=zone) == expected(window)
         try:
             assert fetch(server, window) == expected(window)
@@ -144,10 +146,16 @@ def test_one_rating_on_the_wrong_day_is_enough_to_see_it(server, hours):
                 fetch(server, window)
 
 
-def test_the_proof_takes_three_requests_at_most_and_none_at_an_open_side(server):
-    for window, most in [(WINDOWS["in the middle"], 3), (WINDOWS["from a day on"], 2), (WINDOWS["everything"], 0)]:
+def test_a_window_of_more_than_all_days_is_right_in_pages_whatever_the_days(server):
+    for zone in ZONES:
+        server.days.zone = ZoneInfo(zone)
+        assert fetch(server, Window(FIRST - timedelta(9), LAST + timedelta(9)), page_size=40) == ROWS
+
+
+def test_the_proof_takes_few_requests(server):
+    for name, most in {"in the middle": 3, "from a day on": 3, "up to a day": 2, "everything": 0, "the gap": 4}.items():
         before = len(server.requests)
-        fetch(server, window, page_size=1000)
+        fetch(server, WINDOWS[name])
         read = [query for query in server.requests[before:] if query["limit"] == "1"]
         assert len(read) == most
 
@@ -158,6 +166,73 @@ def test_quarantine_does_not_hide_other_days(server):
         for window in (WINDOWS["in the middle"], WINDOWS["first day"], WINDOWS["all"]):
             with pytest.raises(DataError, match="set time_zone"):
                 list(client.read_batches(window.start, window.end, on_bad_rows="quarantine"))
+
+
+def next_day(query, name="end_date"):
+    return {name: str(date.fromisoformat(query[name]) + timedelta(1))} if name in query else {}
+
+
+def at_most(days):
+    """A server that answers so many days at once."""
+
+    def change(query):
+        start = query.get("start_date")
+        last = start and str(date.fromisoformat(start) + timedelta(days))
+        return query | ({"end_date": min(last, query.get("end_date", last))} if last else {})
+
+    return change
+
+
+def sent(**changes):
+    return {"change_page": lambda rows: [row | {name: change(row[name]) for name, change in changes.items()} for row in rows]}  # fmt: skip
+
+
+ODD = {
+    "end_date is the last day": {"change_query": lambda query: query | next_day(query)},
+    "start_date is the day before": {"change_query": lambda query: query | next_day(query, "start_date")},
+    "start_date is passed over": {"change_query": lambda query: {k: v for k, v in query.items() if k != "start_date"}},
+    "end_date is passed over": {"change_query": lambda query: {k: v for k, v in query.items() if k != "end_date"}},
+    "both are": {"change_query": lambda query: {k: v for k, v in query.items() if not k.endswith("_date")}},
+    "one day at once": {"change_query": at_most(1)},
+    "five days at once": {"change_query": at_most(5)},
+    "by user": {"rows": sorted(ROWS, key=lambda row: (row["userId"], row["timestamp"]))},
+    "falling": {"rows": ROWS[::-1]},
+    "falling in a page": {"change_page": lambda rows: rows[::-1]},
+    "a row twice at the border of pages": {"change_page": lambda rows: rows[:1] + rows},
+    "milliseconds": sent(timestamp=lambda seconds: 1000 * seconds),
+    "floats": sent(timestamp=float, userId=float, movieId=float),
+    "fractions": sent(timestamp=lambda seconds: seconds + 0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("days", ODD.values(), ids=ODD.keys())
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/New_York"])
+def test_an_odd_server_gives_the_right_rows_or_is_refused(server, zone, days):
+    vars(server.days).update(days, zone=ZoneInfo(zone))
+    refused = 0
+    for name in ("first day", "last day", "in the middle", "before the gap", "all"):
+        for on_bad_rows in ("fail", "quarantine"):
+            try:
+                rows = fetch(server, WINDOWS[name], on_bad_rows, page_size=40, time_zone=zone)
+                assert rows == expected(WINDOWS[name])
+            except MovielensError:
+                refused += 1
+    assert refused
+
+
+def test_ratings_that_come_meanwhile_do_not_look_as_if_they_were_left_out(server):
+    server.days.rows = early = [row for row in ROWS if row["timestamp"] < seconds(date(2004, 11, 3))]
+
+    def arriving(query):
+        if query.get("start_date") == "2004-11-03":
+            server.days.rows = ROWS
+        return query
+
+    server.days.change_query = arriving
+    with MovielensClient(server.base_url, retries=0) as client:
+        with pytest.raises(RatingsChangedError, match=r"the data changed .* on \[2004-11-03, 2004-11-06\)"):
+            list(client.read_batches("2004-10-28", "2004-11-05"))
+    assert server.days.rows != early
 
 
 def test_a_bad_row_beside_the_window_is_no_fault_of_the_window(server):

@@ -56,6 +56,10 @@ class ServerDays(Window):
         """See `Window`."""
         return self.bounds
 
+    @property
+    def _time_zone(self) -> tzinfo:
+        return find_zone(self.time_zone)
+
     def misses(self, timestamp: int) -> str:
         """See `Window`."""
         return (

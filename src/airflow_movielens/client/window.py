@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import FatalError
 from airflow_movielens.messages import shown
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
 
 _DAY_AND_CLOCK_CHANGE = 26 * 3600
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -91,14 +95,29 @@ class Window:
         start = None if self.start is None else midnight(self.start)
         return start, None if self.end is None else midnight(self.end)
 
+    def day_of(self, timestamp: int) -> date | None:
+        """The day of a Unix second; None if the calendar does not have it."""
+        try:
+            return datetime.fromtimestamp(timestamp, self._time_zone).date()
+        except (ValueError, OverflowError, OSError):
+            return None
+
+    @property
+    def _time_zone(self) -> tzinfo:
+        return UTC
+
     def misses(self, timestamp: int) -> str:
         """Say what an answer is that has a row of this timestamp, which lies outside, and what to do."""
         found = f"timestamp {timestamp} lies outside the window {self}"
         start, end = self.timestamps()
         if any(bound is not None and abs(timestamp - bound) <= _DAY_AND_CLOCK_CHANGE for bound in (start, end)):
+            is_after = end is not None and timestamp >= end
+            also = (
+                ". Or the server takes end_date for the last day; it must be the day after the last" if is_after else ""
+            )
             return (
                 f"{found}. The server's days do not seem to be UTC days: set time_zone to the time zone of its days, "
-                "such as Europe/Berlin"
+                f"such as Europe/Berlin{also}"
             )
         return f"{found}: the server passes over start_date and end_date, or its timestamps are not Unix seconds"
 

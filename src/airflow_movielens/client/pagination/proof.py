@@ -1,14 +1,19 @@
-"""Proof that a server's days are the days that were asked for.
+"""Proof that a server's days are the days that were asked for, and that it answers all of them.
 
 Rows outside the window show a server that cuts days in another time zone; but at the edges of the data there are none,
 and rows are missing all the same. Those lie in the server's day before the window, at its end, or in its day after the
 window, at its beginning: rows are in order, and no time zone is a day away from UTC. So two rows prove the window.
+
+A server may also answer fewer days than it was asked for: not the first one, the first one only, or as many as it
+allows. So the day before is asked for together with the days before the first row that came, and the day after with
+those after the last one.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -16,45 +21,30 @@ from airflow_movielens.client.errors import DataError, FatalError, RatingsChange
 from airflow_movielens.client.window import Window, shifted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import date
 
     from airflow_movielens.client.pagination.source import Source
-    from airflow_movielens.client.rows import Batch, Page
+    from airflow_movielens.client.rows import Batch, Page, RowKey
 
 log = logging.getLogger(__name__)
 
 _CHANGES_TOLERATED = 3
+_DAY = timedelta(days=1)
 _NOTHING_THERE = {HTTPStatus.NOT_FOUND, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
 _LIMIT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
-@dataclass(frozen=True)
-class _Edge(Window):
-    """A day of the server beside a window, whose rows must lie before or after a moment.
-
-    Attributes:
-        bounds: First Unix second allowed, and first beyond; None where open.
-        window: The window.
-    """
-
-    bounds: tuple[int | None, int | None] = (None, None)
-    window: Window = field(default_factory=Window)
+class _AnyMoments(Window):
+    """Days of a server whose rows may lie at any moment: which, is what the proof is about."""
 
     def timestamps(self) -> tuple[int | None, int | None]:
         """See `Window`."""
-        return self.bounds
-
-    def misses(self, timestamp: int) -> str:
-        """See `Window`."""
-        return (
-            f"timestamp {timestamp} lies in the window {self.window}, but the server has it on {super().__str__()}. "
-            "Its days do not seem to be the days that were asked for: set time_zone to the time zone of its days, such "
-            "as Europe/Berlin"
-        )
+        return None, None
 
 
 def proven(batches: Iterator[Batch], source: Source, window: Window) -> Iterator[Batch]:
-    """Pass the batches of a window on; before the last one, prove that the server holds no more rows of the window.
+    """Pass the batches of a window on; before the first and the last one, prove that no row is missing at that end.
 
     A server that names its snapshot is a `movielens-api` or built after it, whose days are UTC days by contract.
 
@@ -69,40 +59,135 @@ def proven(batches: Iterator[Batch], source: Source, window: Window) -> Iterator
     """
     for batch in batches:
         is_by_contract = batch.bookmark.snapshot is not None and type(source.window) is Window
-        if batch.is_last and not is_by_contract and window.start != window.end:
-            _prove_end(source, window)
-            _prove_start(source, window)
+        # Equal bounds: no days are wanted, or all.
+        if not is_by_contract and window.start != window.end:
+            proof = _Proof(source, window, batch)
+            if batch.bookmark.count == batch.rows.count:
+                proof.prove_start()
+            if batch.is_last:
+                proof.prove_end()
         yield batch
 
 
-def _prove_end(source: Source, window: Window) -> None:
-    asked = source.window.end
-    if asked is None:
-        return
-    edge = _Edge(asked, shifted(asked, 1), (window.timestamps()[1], None), window)
-    _first_page(replace(source, window=edge, quarantine=True), 0)
+@dataclass(frozen=True)
+class _Proof:
+    """The proof of a window at the batch that has its first or its last row.
 
+    Attributes:
+        source: Where the batch comes from.
+        window: The UTC days wanted.
+        batch: The batch; the only one if it has no rows.
+    """
 
-def _prove_start(source: Source, window: Window) -> None:
-    asked = source.window.start
-    before = asked and shifted(asked, -1)
-    if before is None:
-        return
-    edge = _Edge(before, asked, (None, window.timestamps()[0]), window)
-    beside = replace(source, window=edge, quarantine=True)
-    for _ in range(_CHANGES_TOLERATED):
-        first = _first_page(beside, 0)
-        if first is None or not first.rows.count:
+    source: Source
+    window: Window
+    batch: Batch
+
+    def prove_start(self) -> None:
+        """Look at the last row before the first one that came."""
+        days = self._days_before()
+        if days is None:
             return
-        if first.total is None:
-            _log_unproven(edge, "the API names no total")
-            return
-        if first.rows.count >= first.total:
-            return
-        last = _first_page(beside, first.total - 1)
-        if last is None or (last.rows.count == 1 and last.total == first.total):
-            return
-    raise RatingsChangedError(f"the ratings of {before} keep changing, so that {window} cannot be proven")
+        for _ in range(_CHANGES_TOLERATED):
+            first = self._row_of(days, 0, has_come=self._has_come_at_start)
+            if first is None or not first.rows.count:
+                return
+            if first.total is None:
+                _log_unproven(days, "the API names no total")
+                return
+            if first.rows.count >= first.total:
+                return
+            last = self._row_of(days, first.total - 1, has_come=self._has_come_at_start)
+            if last is None or (last.rows.count == 1 and last.total == first.total):
+                return
+        raise RatingsChangedError(f"the ratings of {days} keep changing, so that {self.window} cannot be proven")
+
+    def prove_end(self) -> None:
+        """Look at the first row after the last one that came."""
+        for days in self._days_after():
+            self._row_of(days, 0, has_come=self._has_come_at_end)
+
+    def _days_before(self) -> Window | None:
+        """The server's day before the window, and those up to the first row; of a window without rows, half of it."""
+        asked = self.source.window
+        before = asked.start and shifted(asked.start, -1)
+        is_empty = not self.batch.bookmark.count
+        until = self._middle() if is_empty else (self._day_of(self.batch.rows.first) or asked.start)
+        is_lost = asked.start is not None and before is None
+        return None if is_lost or (before is None and (is_empty or until is None)) else _AnyMoments(before, until)
+
+    def _days_after(self) -> list[Window]:
+        """The server's day after the window, and those from the last row on; of a window without rows, half of it."""
+        asked = self.source.window
+        beyond = asked.end and shifted(asked.end, 1)
+        if not self.batch.bookmark.count:
+            middle = self._middle()
+            if middle is None or asked.end is None:
+                return [] if asked.end is None else [_AnyMoments(None, beyond)]
+            # Once more without the first day of that half, for a server that answers the first day only.
+            begins = [middle - _DAY, middle] if middle < asked.end else [middle - _DAY]
+            return [_AnyMoments(begin, beyond) for begin in begins]
+        day = self._day_of(self.batch.bookmark.last)
+        after = asked.end if day is None else shifted(day, 1)
+        return [] if after is None else [_AnyMoments(min(after, asked.end or after), beyond)]
+
+    def _middle(self) -> date | None:
+        asked = self.source.window
+        return asked.start and asked.end and asked.end - (asked.end - asked.start) // (2 * _DAY) * _DAY
+
+    def _row_of(self, days: Window, offset: int, has_come: Callable[[int], bool]) -> Page | None:
+        """The row at an offset, as `_first_page` gives it.
+
+        Raises:
+            DataError: It belongs into the window, but has not come.
+            RatingsChangedError: It has come meanwhile.
+        """
+        page = _first_page(replace(self.source, window=days, quarantine=True), offset)
+        timestamp = None if page is None else self._timestamp(page.rows.first)
+        if page is None or timestamp is None or not self._is_wanted(timestamp) or has_come(timestamp):
+            return page
+        found = f"timestamp {timestamp} lies in the window {self.window}, but the server has it on {days}"
+        if self._has_changed():
+            raise RatingsChangedError(f"the data changed while it was read: {found}", page.exchange)
+        raise DataError(
+            f"{found}, and not in its answer to the window. Its days do not seem to be the days that were asked for: "
+            "set time_zone to the time zone of its days, such as Europe/Berlin. Or it does not answer all days from "
+            "start_date until before end_date",
+            page.exchange,
+        )
+
+    def _is_wanted(self, timestamp: int) -> bool:
+        start, end = self.window.timestamps()
+        return (start is None or start <= timestamp) and (end is None or timestamp < end)
+
+    def _has_come_at_start(self, timestamp: int) -> bool:
+        first = self._timestamp(self.batch.rows.first)
+        return first is not None and first <= timestamp
+
+    def _has_come_at_end(self, timestamp: int) -> bool:
+        last = self._timestamp(self.batch.bookmark.last)
+        return last is not None and timestamp <= last
+
+    def _has_changed(self) -> bool:
+        """Whether the answer to the window has other rows at its ends by now."""
+        at = self.batch.bookmark
+        asked = replace(self.source, quarantine=True)
+        if at.count == self.batch.rows.count:
+            first = _first_page(asked, 0)
+            if first is not None and first.rows.first != self.batch.rows.first:
+                return True
+        if not self.batch.is_last:
+            return False
+        after = _first_page(asked, at.count)
+        return after is not None and after.rows.count > 0
+
+    def _day_of(self, row: RowKey | None) -> date | None:
+        timestamp = self._timestamp(row)
+        return None if timestamp is None else self.source.window.day_of(timestamp)
+
+    def _timestamp(self, row: RowKey | None) -> int | None:
+        sent = dict(zip(self.source.table.column_names, row or (), strict=False))
+        return sent["timestamp"] if type(sent.get("timestamp")) is int else None
 
 
 def _first_page(source: Source, offset: int) -> Page | None:
