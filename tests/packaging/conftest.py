@@ -10,9 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import pytest
@@ -20,8 +21,14 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.conftest import Api
+
+    RunDag = Callable[["Shell", Api], None]
+
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = Path(__file__).parent / "inside"
+# 20 November 2000, and the moment at which Airflow runs it.
+DAY_AT, RUN_AT = 974_678_400, "2000-11-21"
 TOOLS = Path(sys.executable).parent
 # How this machine reaches its packages; nothing of what surrounds the tests (VIRTUAL_ENV, PYTHON*, AIRFLOW*, TWINE_*).
 KEPT = re.compile(
@@ -55,9 +62,25 @@ class Shell:
             pytest.fail(f"$ {command}\nends with {done.returncode}, not {exit_code}:\n{done.stdout}{done.stderr}")
         return done.stdout if exit_code == 0 else done.stdout + done.stderr
 
+    @contextmanager
+    def serving(self, api: Api, dataset: str = "sample") -> Iterator[Api]:
+        """Run the environment's own server, with the user of another API."""
+        log = self.folder / "server.log"
+        command = [self.programs / "movielens-api", "serve", "--port", "0", "--dataset", dataset]
+        own = {name: str(self.folder / name) for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME")}
+        environment = self._environment() | own | {"API_USER": api.user, "API_PASSWORD": api.password}
+        with log.open("w") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as server:
+            try:
+                while not (found := re.search(r"Listening on (\S+)", log.read_text())):
+                    assert server.poll() is None, log.read_text()
+                    time.sleep(0.1)
+                yield replace(api, base_url=found[1])
+            finally:
+                server.terminate()
+
     def distributions(self) -> dict[str, str]:
         """Names and versions of all that is installed."""
-        listed = json.loads(self.run("python -m pip list --format json"))
+        listed = json.loads(self.run(f"'{TOOLS / 'uv'}' pip list --python python --format json"))
         return {re.sub(r"[-_.]+", "-", each["name"]).lower(): each["version"] for each in listed}
 
     def installed_files(self, distribution: str) -> set[str]:
@@ -98,11 +121,31 @@ def inside() -> Path:
 
 
 @pytest.fixture(scope="session")
-def constraints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tools() -> Path:
+    """Where the programs are that the repository itself is worked on with."""
+    return TOOLS
+
+
+@pytest.fixture(scope="session")
+def locked() -> list[str]:
+    """The requirements of the demo's lock, which is also the lock of whoever has Airflow already."""
+    lock = (ROOT / "requirements/demo.lock").read_text()
+    return [line.strip() for line in re.findall(r"^(\w\S+==[^\\\n]+)", lock, re.MULTILINE)]
+
+
+@pytest.fixture(scope="session")
+def constraints(tmp_path_factory: pytest.TempPathFactory, locked: list[str]) -> Path:
     """The locked versions, so that tomorrow's releases change nothing here."""
-    locked = (ROOT / "requirements/demo.lock").read_text()
     file = tmp_path_factory.mktemp("constraints") / "constraints.txt"
-    file.write_text("\n".join(re.findall(r"^(\w\S+==[^\\\n]+)", locked, re.MULTILINE)))
+    file.write_text("\n".join(locked))
+    return file
+
+
+@pytest.fixture(scope="session")
+def until_the_lock(constraints: Path, locked: list[str]) -> Path:
+    """All releases until the lock's, so that a resolver chooses; every FastAPI, for it chooses Airflow's version."""
+    file = constraints.with_name("until-the-lock.txt")
+    file.write_text("\n".join(line.replace("==", "<=", 1) for line in locked if not line.startswith("fastapi==")))
     return file
 
 
@@ -138,7 +181,7 @@ def new_user(tmp_path_factory: pytest.TempPathFactory, constraints: Path) -> Ite
         folder = tmp_path_factory.mktemp("user")
         environment = tmp_path_factory.mktemp("environment") / "venv"
         environments.append(environment)
-        Shell(folder, TOOLS, constraints).run(f"python -m venv '{environment}'")
+        Shell(folder, TOOLS, constraints).run(f"uv venv --quiet --seed '{environment}'")
         return Shell(folder, environment / "bin", constraints)
 
     yield make
@@ -148,16 +191,52 @@ def new_user(tmp_path_factory: pytest.TempPathFactory, constraints: Path) -> Ite
 
 
 @pytest.fixture(scope="session")
-def new_airflow_user(new_user: Callable[[], Shell]) -> Callable[[], Shell]:
-    """Make the shell of somebody who has Airflow, and of all other packages only those that Airflow itself needs."""
+def new_airflow_user(new_user: Callable[[], Shell], locked: list[str]) -> Callable[[], Shell]:
+    """Make the shell of somebody who has Airflow and what it needs, of which no constraint keeps pip from a change."""
 
     def make() -> Shell:
         user = new_user()
-        uv = f"'{TOOLS / 'uv'}' pip install --quiet --python '{user.programs / 'python'}'"
-        user.run(f"{uv} --constraints '{user.constraints}' apache-airflow")
-        return user
+        user.run(f"'{TOOLS / 'uv'}' pip install --quiet --python python -c '{user.constraints}' apache-airflow")
+        installed = user.distributions()
+        others = user.folder / "constraints-of-others.txt"
+        others.write_text("\n".join(line for line in locked if line.partition("==")[0] not in installed))
+        return replace(user, constraints=others)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def ratings_folder(tmp_path_factory: pytest.TempPathFactory, truth: Any) -> Path:
+    """The sample's ratings as files; some movies of the sample have no title."""
+    folder = tmp_path_factory.mktemp("ratings")
+    truth[["userId", "movieId", "rating", "timestamp"]].to_csv(folder / "ratings.csv", index=False)
+    movies = truth[["movieId"]].drop_duplicates().assign(title="Any", genres="Drama")
+    movies.to_csv(folder / "movies.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_dag(inside: Path, repository: Path, truth: Any) -> RunDag:
+    """Run a Dag that fetches and ranks a day of real ratings from an API, beside all example Dags."""
+    day = truth[(truth["timestamp"] >= DAY_AT) & (truth["timestamp"] < DAY_AT + 86_400)]
+    users = day.groupby("movieId")["userId"].nunique()
+
+    def run(user: Shell, api: Api) -> None:
+        shutil.copytree(repository / "dags", user.folder / "dags", dirs_exist_ok=True)
+        shutil.copy(inside / "a_dag.py", user.folder / "dags")
+        for name in ("ratings.json", "ranking.csv"):
+            (user.folder / name).unlink(missing_ok=True)
+        connection = {"conn_type": "movielens", "host": api.base_url, "login": api.user, "password": api.password}
+        script = f"python '{inside / 'run_dag.py'}' dags all_that_the_provider_offers {RUN_AT}"
+        found = json.loads(user.run(script, AIRFLOW_CONN_MOVIELENS=json.dumps(connection)).splitlines()[-1])
+        assert found["errors"] == {}
+        assert {"all_that_the_provider_offers", "03_operator", "04_sensor"} <= set(found["dags"])
+        assert found["tasks"] == dict.fromkeys(["wait", "fetch", "rank", "popularity", "count_ratings"], "success")
+        assert len(json.loads((user.folder / "ratings.json").read_text())) == len(day)
+        _, *ranking = (user.folder / "ranking.csv").read_text().splitlines()
+        assert {int(line.partition(",")[0]) for line in ranking} == set(users[users >= 3].index)
+
+    return run
 
 
 @pytest.fixture(scope="session")

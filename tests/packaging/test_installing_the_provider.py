@@ -1,21 +1,23 @@
-"""The three ways to install the provider, each into a fresh virtual environment that has Airflow."""
+"""The ways to install the provider into an environment that has Airflow, at the versions of the lock, and the book's package."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zipfile import ZipFile
 
 import pytest
 
 from airflow_movielens import __version__
 from airflow_movielens.provider import get_provider_info
+from movielens_api import __version__ as server_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.packaging.conftest import Index, Shell
+    from tests.conftest import Api
+    from tests.packaging.conftest import Index, RunDag, Shell
 
 # What Airflow does not bring by itself; a new name here means that a new dependency is wanted.
 BROUGHT = {"airflow-movielens", "narwhals", "polars", "polars-runtime-32"}
@@ -30,21 +32,50 @@ class Installed(NamedTuple):
     report: dict[str, Any]
 
 
+@pytest.fixture(scope="module")
+def airflow_user(new_airflow_user: Callable[[], Shell]) -> Shell:
+    return new_airflow_user()
+
+
+@pytest.fixture(scope="module")
+def book_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of the name and version of the book's package, with a module that ours has not."""
+    wheel = tmp_path_factory.mktemp("book") / "airflow_movielens-0.1.0-py3-none-any.whl"
+    info = "airflow_movielens-0.1.0.dist-info"
+    with ZipFile(wheel, "w") as archive:
+        archive.writestr("airflow_movielens/of_the_book.py", "")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: airflow-movielens\nVersion: 0.1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return wheel
+
+
 @pytest.fixture(scope="module", params=["folder", "git", "index"])
 def installed(
-    request: pytest.FixtureRequest, new_airflow_user: Callable[[], Shell], repository: Path, index: Index
-) -> Installed:
-    user = new_airflow_user()
-    before = user.distributions()
+    request: pytest.FixtureRequest, airflow_user: Shell, repository: Path, index: Index, book_package: Path
+) -> Iterator[Installed]:
+    user, before = airflow_user, airflow_user.distributions()
+    user.run(f"python -m pip install --no-index '{book_package}'")
     if request.param == "folder":
         user.run(f"git clone --quiet '{repository}' airflow-movielens")
     command = {
         "folder": "python -m pip install ./airflow-movielens",
         "git": f"python -m pip install git+{repository.as_uri()}",
-        "index": f"python -m pip install airflow_movielens --extra-index-url {index.simple}",
+        "index": f"python -m pip install --upgrade airflow_movielens --extra-index-url {index.simple}",
     }[request.param]
     user.run(command, PIP_REPORT="report.json")
-    return Installed(user, request.param, before, json.loads((user.folder / "report.json").read_text()))
+    yield Installed(user, request.param, before, json.loads((user.folder / "report.json").read_text()))
+    user.run(f"python -m pip uninstall --yes {' '.join(user.distributions().keys() - before.keys())}")
+
+
+def test_without_upgrade_pip_keeps_the_package_of_the_book(
+    airflow_user: Shell, index: Index, book_package: Path
+) -> None:
+    airflow_user.run(f"python -m pip install --no-index '{book_package}'")
+    said = airflow_user.run(f"python -m pip install airflow_movielens --extra-index-url {index.simple}")
+    assert "Requirement already satisfied: airflow_movielens" in said
+    assert airflow_user.distributions()["airflow-movielens"] == "0.1.0"
+    airflow_user.run("python -m pip uninstall --yes airflow-movielens")
 
 
 def test_it_comes_from_where_it_should(installed: Installed, index: Index, repository: Path) -> None:
@@ -62,8 +93,26 @@ def test_it_installs_the_files_of_its_package_and_nothing_else(installed: Instal
     expected = {str(file.relative_to(repository / "src")) for file in sources if file.is_file()}
     command = "../../../bin/movielens"
     assert installed.user.installed_files("airflow-movielens") == {*expected, command}
+    assert "No module named" in installed.user.run("python -c 'import airflow_movielens.of_the_book'", exit_code=1)
 
 
+def test_it_brings_its_command(installed: Installed) -> None:
+    assert installed.user.run("movielens --version").strip() == f"movielens {__version__}"
+
+
+def test_it_brings_what_it_declares_and_no_server(installed: Installed) -> None:
+    after = installed.user.distributions()
+    assert {name: after[name] for name in installed.before} == installed.before, "a package of Airflow was changed"
+    assert after.keys() - installed.before.keys() == BROUGHT
+    assert "No module named 'movielens_api'" in installed.user.run("python -c 'import movielens_api'", exit_code=1)
+    installed.user.run("python -m pip check")
+
+
+# From here on once: what is installed is the same, and each start of Airflow takes seconds.
+once = pytest.mark.parametrize("installed", ["folder"], indirect=True)
+
+
+@once
 def test_airflow_lists_the_provider(installed: Installed) -> None:
     providers = json.loads(installed.user.run("airflow providers list --output json"))
     named = {provider["package_name"]: provider for provider in providers}
@@ -73,28 +122,20 @@ def test_airflow_lists_the_provider(installed: Installed) -> None:
     assert named["airflow-movielens"]["description"] == get_provider_info()["description"].removesuffix(".")
 
 
-def test_airflow_imports_dags_that_use_it(installed: Installed, repository: Path, inside: Path) -> None:
-    dags = installed.user.folder / "dags"
-    shutil.copytree(repository / "dags", dags)
-    shutil.copy(inside / "a_dag.py", dags)
-    printed = installed.user.run(f"python '{inside / 'parse_dags.py'}' dags")
-    found = json.loads(printed.splitlines()[-1])
-    assert found["errors"] == {}
-    assert {"all_that_the_provider_offers", "03_operator", "04_sensor"} <= set(found["dags"])
+@once
+def test_airflow_runs_a_dag_with_it(installed: Installed, api: Api, run_dag: RunDag) -> None:
+    run_dag(installed.user, api)
 
 
-def test_it_brings_its_command(installed: Installed) -> None:
-    assert installed.user.run("movielens --version").strip() == f"movielens {__version__}"
-
-
-def test_what_pip_brought_is_enough_to_rank_ratings(installed: Installed, inside: Path) -> None:
-    printed = installed.user.run(f"python '{inside / 'rank_ratings.py'}'")
-    assert "movieId,avg_rating,num_ratings\n7,4.5,3\n" in printed
-
-
-def test_it_brings_what_it_declares_and_no_server(installed: Installed) -> None:
+@once
+def test_pip_adds_the_server_and_changes_nothing(
+    installed: Installed, api: Api, ratings_folder: Path, run_dag: RunDag
+) -> None:
+    before = installed.user.distributions()
+    installed.user.run("cd airflow-movielens && python -m pip install ./movielens-api")
     after = installed.user.distributions()
-    assert {name: after[name] for name in installed.before} == installed.before, "a package of Airflow was changed"
-    assert after.keys() - installed.before.keys() == BROUGHT
-    assert "No module named 'movielens_api'" in installed.user.run("python -c 'import movielens_api'", exit_code=1)
+    assert {name: after[name] for name in before} == before
+    assert after["movielens-api"] == server_version
     installed.user.run("python -m pip check")
+    with installed.user.serving(api, dataset=str(ratings_folder)) as its_own:
+        run_dag(installed.user, its_own)

@@ -9,21 +9,27 @@ import pytest
 from movielens_api import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.packaging.conftest import Index, Shell
 
 
-@pytest.fixture(scope="module", params=["folder", "index"])
-def user(request: pytest.FixtureRequest, new_user: Callable[[], Shell], repository: Path, index: Index) -> Shell:
+@pytest.fixture(scope="module")
+def empty(new_user: Callable[[], Shell], repository: Path) -> Shell:
     user = new_user()
-    if request.param == "folder":
-        user.run(f"git clone --quiet '{repository}' airflow-movielens")
-        user.run("cd airflow-movielens && python -m pip install ./movielens-api")
-    else:
-        user.run(f"python -m pip install movielens-api --extra-index-url {index.simple}")
+    user.run(f"git clone --quiet '{repository}' airflow-movielens")
     return user
+
+
+@pytest.fixture(scope="module", params=["folder", "index"])
+def user(request: pytest.FixtureRequest, empty: Shell, index: Index) -> Iterator[Shell]:
+    if request.param == "folder":
+        empty.run("cd airflow-movielens && python -m pip install ./movielens-api")
+    else:
+        empty.run(f"python -m pip install movielens-api --extra-index-url {index.simple}")
+    yield empty
+    empty.run(f"python -m pip uninstall --yes {' '.join(empty.distributions().keys() - {'pip'})}")
 
 
 def test_its_command_runs(user: Shell) -> None:
