@@ -23,8 +23,8 @@ def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("movielens_api.server.run", lambda *_: pytest.fail("the server started"))
 
     def run(*options: str, status: int = 2) -> str:
-        # The last of several ports counts.
-        assert main(["serve", "--port", "0", *options]) == status
+        port = [] if "--port" in options else ["--port", "0"]
+        assert main(["serve", *port, *options]) == status
         said = capsys.readouterr()
         assert said.out == ""
         assert said.err.startswith("movielens-api: ")
@@ -47,7 +47,7 @@ def test_a_user_with_a_colon(refused: Refused) -> None:
     assert "colon" in refused("--user", "a:b", "--password", "c")
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "example.org"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", " ", "192.0.2.1", "example.org"])
 @pytest.mark.parametrize("options", [[], ["--user", "me", "--password", "movielens"]])
 def test_the_default_password_stays_on_this_computer(refused: Refused, host: str, options: list[str]) -> None:
     assert "default password" in refused("--host", host, *options)
@@ -97,7 +97,7 @@ def test_damaged_data_has_a_status_of_its_own(refused: Refused, folder: Path) ->
     assert "line 2: expected rating to be 0.5 to 5.0" in message
 
 
-@pytest.mark.parametrize("host", ["", "\udcff", "a\0b"])
+@pytest.mark.parametrize("host", ["\udcff", "a\0b"])
 def test_a_host_that_cannot_be(refused: Refused, folder: Path, host: str) -> None:
     message = refused("--dataset", str(folder), f"--host={host}", *OWN)
     assert "host" in message or "not an address" in message

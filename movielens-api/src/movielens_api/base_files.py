@@ -47,7 +47,9 @@ def write_base(table: RatingsTable, folder: Path) -> None:
     beside.mkdir(parents=True)
     try:
         digest = _write_columns(table, beside)
-        table.users.write_ipc(beside / USERS)
+        # Polars takes no path that is not UTF-8; a file it takes.
+        with (beside / USERS).open("wb") as users:
+            table.users.write_ipc(users)
         files = {path.name: checksum(path) for path in sorted(beside.iterdir())}
         manifest = {"rows": len(table), "digest": digest.hex(), "files": files}
         (beside / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
@@ -74,7 +76,7 @@ def open_base(folder: Path) -> RatingsTable:
             if checksum(folder / name) != expected:
                 raise DamagedBaseError(f"{folder / name} is not as it was written")
         columns = {name: _map(folder, name) for name in DTYPES}
-        users = pl.read_ipc(folder / USERS)
+        users = pl.read_ipc((folder / USERS).read_bytes())
         return RatingsTable.of(SortedRun(columns, users), bytes.fromhex(manifest["digest"]))
     except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise DamagedBaseError(f"{folder} holds no ratings: {error}") from error

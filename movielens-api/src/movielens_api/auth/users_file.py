@@ -78,7 +78,7 @@ def read(path: Path) -> Users:
     except FileNotFoundError:
         return Users()
     except OSError as error:
-        raise DamagedUsersError(f"cannot read {path}: {error.strerror or error}") from error
+        raise DamagedUsersError(f"cannot read {path} (see --data-dir): {error.strerror or error}") from error
     except ValidationError as error:
         wrong = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, wrong["loc"])) or "the whole"

@@ -3,11 +3,14 @@
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 
 from movielens_api import __version__
 from movielens_api.cli import serve, tokens, users
+from movielens_api.cli.parser import Parser
 from movielens_api.errors import StartupError
 
 DESCRIPTION = "A ratings REST API on real MovieLens data."
@@ -20,10 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments; by default those of this process.
 
     Returns:
-        The exit status: 0 stopped as asked, 1 damaged data or output that cannot be written, 2 a setting to fix, 75 a
-        download to try again later.
+        The exit status: 0 stopped as asked, 1 damaged data, output that cannot be written or a bug, 2 a setting to
+        fix, 75 a download to try again later.
     """
-    _open_missing_streams()
+    _prepare_streams()
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
@@ -35,19 +38,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
     except KeyboardInterrupt:
         return 0
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of Polars is no Exception), one line says it
+        if arguments.debug:
+            traceback.print_exc()
+        return _failed(f"{type(error).__name__}: {error} (a bug: movielens-api --debug COMMAND shows where)", 1)
     return 0
 
 
-def _open_missing_streams() -> None:
-    """Make streams that the caller closed read as empty, and swallow what is written to them."""
+def _prepare_streams() -> None:
+    """Open the streams that the caller closed on the null device; escape what the encoding of stdout does not have."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _failed(message: str, status: int) -> int:
     with suppress(OSError):
-        print(f"movielens-api: {message}", file=sys.stderr, flush=True)
+        print(f"movielens-api: {' '.join(message.split())}", file=sys.stderr, flush=True)
     try:
         sys.stdout.flush()
     except OSError:
@@ -57,8 +68,9 @@ def _failed(message: str, status: int) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="movielens-api", description=DESCRIPTION)
+    parser = Parser(prog="movielens-api", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("--debug", action="store_true", help="a traceback with an unexpected error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (serve, users, tokens):
         command.add_to(commands)

@@ -12,10 +12,13 @@ def path(text: str) -> str:
     """Return the path that an option names, with `~` expanded: no shell does that in `--data-dir=~/data`.
 
     Raises:
-        argparse.ArgumentTypeError: the text is empty, a URL, or begins with a variable or an unknown user's home.
+        argparse.ArgumentTypeError: the text is empty, a URL or has a NUL; it begins with a variable or with the home of
+            a user who does not exist.
     """
     if not text.strip():
         raise argparse.ArgumentTypeError("the path is empty: leave the option out, or give a path")
+    if "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} has a NUL, which no path can have")
     if URL.match(text):
         raise argparse.ArgumentTypeError(f"{_without_password(text)!r} is a URL: give a path on this machine")
     if VARIABLE.match(text):

@@ -6,6 +6,7 @@ import re
 from datetime import date
 
 from movielens_api.cli import paths
+from movielens_api.cli.parser import digits, number
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -103,51 +104,47 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _digits(text: str) -> int:
-    """Read what int() reads, but no other digits, signs, spaces and underscores."""
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
-    return int(text)
-
-
 def _workers(text: str) -> int:
-    number = _digits(text)
-    if number < 1:
+    count = digits(text)
+    if count < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    if number > 1 and os.name != "posix":
+    if count > 1 and os.name != "posix":
         raise argparse.ArgumentTypeError("several workers need a POSIX system; this one can have 1")
-    return number
+    return count
 
 
 def _port(text: str) -> int:
-    port = _digits(text)
+    port = digits(text)
     if not 0 <= port <= 65535:  # noqa: PLR2004 - the highest port there is
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 65535")
     return port
 
 
 def _rate(text: str) -> int:
-    rate = _digits(text)
+    rate = digits(text)
     if not 1 <= rate <= 1_000_000:  # noqa: PLR2004 - far beyond what one computer answers
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000000")
     return rate
 
 
 def _speed(text: str) -> float:
-    speed = float(text)
+    speed = number(text)
     if not 0 < speed <= 1e9:  # noqa: PLR2004 - thirty years in a second
         raise argparse.ArgumentTypeError(f"{text} is not above 0 and up to 1000000000")
     return speed
 
 
 def _day(text: str) -> date:
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise argparse.ArgumentTypeError(f"{text} is not a day written YYYY-MM-DD")
-    return date.fromisoformat(text)
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a day of the calendar, as YYYY-MM-DD, found {text!r}") from None
 
 
 def _share(text: str) -> float:
-    share = float(text)
+    share = number(text)
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return share

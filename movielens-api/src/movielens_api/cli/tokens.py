@@ -4,6 +4,7 @@ import argparse
 from datetime import UTC, datetime, timedelta
 
 from movielens_api.cli.accounts import ROLES, command, say, show, users_file
+from movielens_api.cli.parser import digits
 
 DESCRIPTION = "Manage the tokens of users. A running server follows at once."
 MOST_DAYS = 36_500
@@ -54,7 +55,7 @@ def _day(moment: datetime | None) -> str:
 
 
 def _days(text: str) -> int:
-    days = int(text)
+    days = digits(text)
     if not 1 <= days <= MOST_DAYS:
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and {MOST_DAYS}")
     return days

@@ -49,7 +49,7 @@ class BinaryCache:
             manifest = _checked(self._folder / MANIFEST)
             if any(checksum(self._folder / file) != found for file, found in manifest["files"].items()):
                 return None
-            frames = {file: pl.read_ipc(self._folder / file) for file in manifest["files"]}
+            frames = {file: pl.read_ipc((self._folder / file).read_bytes()) for file in manifest["files"]}
             damaged = frames.get(DAMAGED)
             damage = None if damaged is None else Damage(manifest["place"], manifest["total"], damaged)
             return Catalogue(name, open_base(self._folder / RATINGS), frames[MOVIES]), damage
