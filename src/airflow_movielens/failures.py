@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WRONG_PATHS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError)
+_WRONG_PLACES = {errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS}
 
 
 class StoppableMixin:
@@ -54,20 +56,32 @@ def explained_skips() -> Iterator[None]:
 def clear_failures() -> Iterator[None]:
     """End a task with one clear message; fail it without further retries where these cannot help.
 
-    What a retry cannot fix fails for good: `FatalError`, `DataError`, a bad value, a missing connection, a path that is
-    missing, forbidden or not what it should be. `RetryableError` passes through, so that the task's retries apply; so
-    does every other error, with its type and traceback in the log.
+    `RetryableError` passes through, so that the task's retries apply; so does every other error, with its type and
+    traceback in the log.
     """
-    from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
-
     try:
         yield
     except RetryableError as error:
         # The chain of causes below it is long and says nothing more.
         raise error from None
-    except AirflowNotFoundException as error:
-        advice = "create it, or set AIRFLOW_CONN_ and its id in capitals in the environment"
-        raise airflow_exceptions().AirflowFailException(f"{error}: {advice}") from None
-    except (FatalError, DataError, ValueError, *_WRONG_PATHS) as error:
+    except Exception as error:
+        words = final_words(error)
+        if words is None:
+            raise
         log.debug("Where it happened", exc_info=error)
-        raise airflow_exceptions().AirflowFailException(str(error)) from None
+        raise airflow_exceptions().AirflowFailException(words) from None
+
+
+def final_words(error: Exception) -> str | None:
+    """Give the sentence of an error that a retry cannot fix; None for other errors.
+
+    Such are `FatalError`, `DataError`, a bad value, a missing connection, and a path that is missing, forbidden, too
+    long, on a read-only file system, or not what it should be.
+    """
+    from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
+
+    words = " ".join(str(error).splitlines())
+    if isinstance(error, AirflowNotFoundException):
+        return f"{words}: create it, or set AIRFLOW_CONN_ and its id in capitals in the environment"
+    is_wrong_path = isinstance(error, _WRONG_PATHS) or (isinstance(error, OSError) and error.errno in _WRONG_PLACES)
+    return words if is_wrong_path or isinstance(error, FatalError | DataError | ValueError) else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator
 
-from airflow_movielens.arguments import whole_number
+from airflow_movielens.arguments import truth, whole_number
 from airflow_movielens.client import FatalError, RetryableError
 from airflow_movielens.failures import airflow_exceptions, clear_failures, explained_skips
 from airflow_movielens.window import WindowMixin, resolve_window
@@ -61,12 +61,15 @@ class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait; see BaseSensorOperator."""
-        if self.deferrable:
-            # It looks once and then gives its slot back; below it is deferred instead of being started anew for that.
-            self.mode = "reschedule"
         began = time.time()
         # Around, not inside, `poke`: there `soft_fail` would turn a failure into a skip.
         with clear_failures(), explained_skips():
+            self.deferrable = truth("deferrable", self.deferrable)
+            if self.deferrable:
+                # It looks once and then gives its slot back; below it is deferred, not started again for that.
+                self.mode = "reschedule"
+            if self.reschedule and "ti" not in context:
+                raise FatalError("the context has no task instance, which waiting elsewhere needs: use mode='poke'")
             try:
                 return super().execute(context)
             except airflow_exceptions().AirflowRescheduleException:

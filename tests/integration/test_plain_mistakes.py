@@ -1,16 +1,25 @@
-"""An argument of a wrong type or value: the task succeeds, or fails for good with one sentence."""
+"""An argument of a wrong type or value, or a damaged file: the task succeeds, or fails for good with one sentence."""
 
+import errno
+
+import polars as pl
 import pytest
 from airflow.exceptions import AirflowFailException
 
+from airflow_movielens.client import DataError, FatalError, RetryableError
+from airflow_movielens.failures import clear_failures
 from airflow_movielens.operators import (
     MovielensFetchRatingsOperator,
     MovielensPopularityOperator,
     MovielensRankMoviesOperator,
 )
+from airflow_movielens.ratings.writing import write_table
+from airflow_movielens.sensors import MovielensRatingsSensor
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 WRONG = [None, True, -1, 0, 1.5, float("nan"), "", " ", "no such thing", [], ["mean"], {}, {"a": 1}, object(), b"x"]
+WRONG += ["None", 2**63, 10**5_000, "9" * 5_000, "\udcff.csv", "a\nb.csv", "a\0b", "/" + "d/" * 3_000 + "x.csv"]
+WRONG += [{"path": None}, [[]], {1}, lambda: 1, pl.DataFrame({"a": [1]}), NotImplementedError]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +54,11 @@ def test_popularity(name, api, tmp_path):
     check(name, MovielensPopularityOperator, DAY, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["conn_id", "start_date", "end_date", "min_ratings", "deferrable"])
+def test_waiting(name, api, tmp_path):
+    check(name, MovielensRatingsSensor, {**DAY, "timeout": 1}, tmp_path)
+
+
 def check(name, operator, right, folder):
     for value in WRONG:
         error = run(operator, **right | {name: value})
@@ -58,3 +72,62 @@ def test_says_what_to_do(api, tmp_path):
     assert "give the id of an Airflow connection" in str(run(MovielensFetchRatingsOperator, **right, conn_id=None))
     assert "create it, or set AIRFLOW_CONN_" in str(run(MovielensFetchRatingsOperator, **right, conn_id="nowhere"))
     assert "no ranking method ['mean']" in str(run(MovielensPopularityOperator, **DAY, method=["mean"]))
+
+
+@pytest.mark.parametrize("name", ["conn_id", "movies_path"])
+@pytest.mark.parametrize("value", ["", 0, False, [], {}])
+def test_titles_are_left_out_only_if_nobody_asks_for_them(name, value, ratings_file, tmp_path):
+    right = {"input_path": str(ratings_file), "output_path": str(tmp_path / "ranking.csv")}
+    assert type(run(MovielensRankMoviesOperator, **right | {name: value})) is AirflowFailException
+
+
+@pytest.mark.parametrize(("value", "is_deferred"), [("false", False), ("off", False), (0, False), ("true", True)])
+def test_deferrable_may_be_text(value, is_deferred, api):
+    error = run(MovielensRatingsSensor, **DAY, deferrable=value)
+    assert (error is not None) == is_deferred
+    if is_deferred:
+        assert str(error) == "the context has no task instance, which waiting elsewhere needs: use mode='poke'"
+
+
+ENDINGS = ["csv", "csv.gz", "csv.zst", "json", "json.gz", "ndjson", "ndjson.gz", "ndjson.zst", "parquet"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_that_is_damaged_anywhere(ending, tmp_path):
+    rows = {"userId": range(1, 41), "movieId": [7] * 40, "rating": [4.5] * 40, "timestamp": range(1000, 1040)}
+    file, ranking = tmp_path / f"r.{ending}", tmp_path / "ranking.csv"
+    write_table(pl.LazyFrame(rows), file)
+    whole = file.read_bytes()
+    places = {*range(4), *range(4, len(whole), len(whole) // 8 + 1), len(whole) - 9, len(whole) - 1}
+    for place in places:
+        for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :]):
+            file.write_bytes(damaged)
+            error = run(MovielensRankMoviesOperator, input_path=str(file), output_path=str(ranking), min_ratings=1)
+            assert error is None or type(error) is AirflowFailException, (place, error)
+            assert error is None or (str(file) in str(error) and "\n" not in str(error)), (place, error)
+
+
+def test_what_polars_refuses_and_python_reads_is_read(tmp_path, ratings_file):
+    rows = pl.read_csv(ratings_file).lazy()
+    file = tmp_path / "r.csv.gz"
+    write_table(rows, file)
+    whole = bytearray(file.read_bytes())
+    whole[3] |= 0x20  # a flag that is reserved
+    file.write_bytes(whole)
+    ranking = tmp_path / "ranking.csv"
+    assert run(MovielensRankMoviesOperator, input_path=str(file), output_path=str(ranking), min_ratings=1) is None
+    assert ranking.read_text() == "movieId,avg_rating,num_ratings\n2,4.5,1\n"
+
+
+FOR_GOOD = [FatalError("x"), DataError("x"), ValueError("x"), FileNotFoundError("x"), PermissionError("x")]
+FOR_GOOD += [OSError(number, "x") for number in (errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR)]
+NOT_FOR_GOOD = [RetryableError("x"), MemoryError("x"), TypeError("x"), KeyError("x"), ConnectionResetError("x")]
+NOT_FOR_GOOD += [OSError(number, "x") for number in (errno.ENOSPC, errno.EIO, errno.EMFILE, errno.EDQUOT)]
+
+
+@pytest.mark.parametrize("error", [*FOR_GOOD, *NOT_FOR_GOOD], ids=repr)
+def test_which_errors_airflow_retries(error):
+    expected = AirflowFailException if error in FOR_GOOD else type(error)
+    with pytest.raises(expected) as caught, clear_failures():
+        raise error
+    assert type(caught.value) is expected

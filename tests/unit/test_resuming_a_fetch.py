@@ -178,6 +178,10 @@ DAMAGES = {
     "the checkpoint is of another fetch": lambda folder: change_checkpoint(folder, key="another"),
     "the checkpoint is old": lambda folder: change_checkpoint(folder, saved_at=hours_from_now(-24.1)),
     "the checkpoint is of tomorrow": lambda folder: change_checkpoint(folder, saved_at=hours_from_now(24.1)),
+    "the checkpoint counts other rows": lambda folder: change_checkpoint(folder, rows=588),
+    "the bookmark is of another kind": lambda folder: (folder / "checkpoint.json").write_bytes(
+        (folder / "checkpoint.json").read_bytes().replace(b'"kind": "offset"', b'"kind": "offsft"')
+    ),
     "the checkpoint is of no time": lambda folder: change_checkpoint(folder, saved_at=None),
 }
 

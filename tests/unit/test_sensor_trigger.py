@@ -125,11 +125,18 @@ def test_a_wrong_password_ends_it_at_once_and_is_not_told(server):
 
 def test_a_missing_connection_ends_it(monkeypatch):
     payload = asyncio.run(first_event(waiting_for(conn_id="nowhere")))
-    assert payload == {
-        "status": "failed",
-        "message": "AirflowNotFoundException: The conn_id `nowhere` isn't defined",
-        "retry": True,
-    }
+    assert payload["message"].startswith("The conn_id `nowhere` isn't defined: create it, or set AIRFLOW_CONN_")
+    assert (payload["status"], payload["retry"]) == ("failed", False)
+
+
+WRONG = [True, 1.5, "", " ", [], {"a": 1}, object(), b"x", float("nan"), 10**5_000, "9" * 5_000, "a day", -1]
+
+
+@pytest.mark.parametrize("name", ["conn_id", "start_date", "end_date", "min_ratings", "poll_interval", "deadline"])
+def test_an_argument_of_a_wrong_type_or_value_is_told_in_its_event(name, server):
+    for value in WRONG:
+        payload = asyncio.run(first_event(waiting_for(**{"deadline": 1.0} | {name: value})))
+        assert (payload["status"], payload.get("retry", False)) in (("failed", False), ("timeout", False)), value
 
 
 def test_a_connection_that_airflow_cannot_read_is_not_called_undefined(monkeypatch):

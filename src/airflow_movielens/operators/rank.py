@@ -75,7 +75,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             method = ranking_method(self.method)
             min_ratings = whole_number("min_ratings", self.min_ratings)
             files = input_files(self.input_path, output=output)
-            movies_files = input_files(self.movies_path, output=output) if self.movies_path else []
+            movies_files = [] if self.movies_path is None else input_files(self.movies_path, output=output)
             with local_copies(files) as paths:
                 ranking = rank_large(scan_files(paths, RATINGS), min_ratings, method)
             movies, sources = self._movies(movies_files)
@@ -99,7 +99,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             with local_copies(files) as paths:
                 movies = scan_files(paths, MOVIES, ["movieId", "title"]).collect()
             return movies, [Dataset(file, columns_of(movies.schema)) for file in files]
-        if self.conn_id:
+        if self.conn_id is not None:
             with MovielensHook(self.conn_id) as hook:
                 movies = movies_of_api(hook).collect()
                 return movies, [table_of_api(hook.get_conn().base_url, MOVIES, len(movies))]

@@ -92,9 +92,20 @@ def _scan_text(path: Path, source: FileFormat, table: Table) -> pl.LazyFrame:
     for _ in read(path, source.compression, table, odd):
         pass  # to check it
     scan = {"csv": scan_csv, "ndjson": scan_ndjson}[source.kind]
-    if not odd and (scanned := scan(path, source.compression, table)) is not None:
+    if not odd and (scanned := scan(path, source.compression, table)) is not None and _is_readable(scanned):
         return scanned.cast(table.polars_schema())
     return register_io_source(batches, schema=pl.Schema(table.polars_schema()))
+
+
+def _is_readable(rows: pl.LazyFrame) -> bool:
+    """Whether Polars reads the first row: of what it decompresses, it refuses headers that Python takes."""
+    import polars as pl
+
+    try:
+        rows.head(1).collect()
+    except (pl.exceptions.PolarsError, OSError):
+        return False
+    return True
 
 
 def _scan_parquet(path: Path, table: Table) -> pl.LazyFrame:

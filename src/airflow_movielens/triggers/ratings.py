@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_movielens.client import DataError, FatalError, RetryableError
+from airflow_movielens.arguments import connection_id, number, whole_number
+from airflow_movielens.client import DataError, FatalError, RetryableError, Window
+from airflow_movielens.failures import final_words
 from airflow_movielens.triggers.shared_polls import Look, WindowPoll, joined
 
 if TYPE_CHECKING:
@@ -71,6 +73,12 @@ class MovielensRatingsTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire once."""
+        try:
+            self._check()
+        except FatalError as error:
+            # Not in the constructor: an error there would end the triggerer.
+            yield TriggerEvent({"status": "failed", "message": str(error), "retry": False})  # type: ignore[no-untyped-call]
+            return
         seconds = math.inf if self.deadline is None else self.deadline - time.time()
         try:
             async with asyncio.timeout(None if math.isinf(seconds) else seconds):
@@ -78,6 +86,14 @@ class MovielensRatingsTrigger(BaseTrigger):
         except TimeoutError:
             payload = await self._look_once_more()
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+    def _check(self) -> None:
+        connection_id(self.poll.conn_id)
+        Window.of(self.poll.start_date, self.poll.end_date)
+        self.poll = replace(self.poll, interval=number("poll_interval", self.poll.interval))
+        self.min_ratings = whole_number("min_ratings", self.min_ratings)
+        if self.deadline is not None:
+            self.deadline = number("deadline", self.deadline)
 
     async def _wait(self) -> dict[str, Any]:
         with joined(self.poll) as poll:
@@ -108,8 +124,6 @@ class MovielensRatingsTrigger(BaseTrigger):
         if self.silent_fail:
             self.log.error("Waiting on in spite of: %s", error)
             return None
-        return {"status": "failed", "message": _words(error), "retry": not isinstance(error, FatalError | DataError)}
-
-
-def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, FatalError | DataError) else f"{type(error).__name__}: {error}"
+        words = final_words(error)
+        message = f"{type(error).__name__}: {error}" if words is None else words
+        return {"status": "failed", "message": message, "retry": words is None}

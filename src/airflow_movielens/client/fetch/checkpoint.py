@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when a checkpoint or its files come to mean something else: those of other versions are not gone on from."""
 
 MAX_AGE = timedelta(hours=24)
@@ -94,7 +94,8 @@ class Checkpoint:
     def to_dict(self) -> dict[str, Any]:
         """The checkpoint in values that JSON knows."""
         saved_at = self.saved_at and self.saved_at.isoformat()
-        return {**asdict(self), "files": list(self.files), "saved_at": saved_at, "layout": LAYOUT}
+        values = {**asdict(self), "files": list(self.files), "saved_at": saved_at, "layout": LAYOUT}
+        return {**values, "seal": _seal(values)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Checkpoint:
@@ -105,13 +106,22 @@ class Checkpoint:
         """
         try:
             given = dict(values)
-            if given.pop("layout") != LAYOUT:
+            if given["layout"] != LAYOUT:
                 raise ValueError("the checkpoint is of another version of this package")
+            if given.pop("seal") != _seal(given):
+                raise ValueError("the checkpoint is not as it was written")
+            del given["layout"]
             bookmark = given["bookmark"] and Bookmark.from_dict(given["bookmark"])
             saved_at = datetime.fromisoformat(given["saved_at"]).astimezone(UTC)
             return cls(**{**given, "files": tuple(given["files"]), "bookmark": bookmark, "saved_at": saved_at})
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, OverflowError) as error:
             raise ValueError(f"the checkpoint cannot be read: {error!r}") from error
+
+
+def _seal(values: dict[str, Any]) -> int:
+    """The CRC-32 of a checkpoint, but for its age, which is judged by itself."""
+    sealed = {name: value for name, value in values.items() if name not in ("saved_at", "seal")}
+    return crc32(json.dumps(sealed, sort_keys=True).encode())
 
 
 def _checksum(path: Path, checksum: int) -> int:

@@ -76,7 +76,7 @@ def fetch_ratings(
         MovielensError: See its subclasses.
         OSError: The output cannot be written.
     """
-    if on_bad_rows not in ("fail", "quarantine"):
+    if not isinstance(on_bad_rows, str) or on_bad_rows not in ("fail", "quarantine"):
         raise FatalError(f"on_bad_rows is {shown(on_bad_rows)}: give 'fail' or 'quarantine'")
     page_size = checked_page_size(client.settings.page_size if batch_size is None else batch_size)
     key = _key(client.settings, window, page_size, on_bad_rows, output)
