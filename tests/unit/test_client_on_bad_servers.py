@@ -252,8 +252,13 @@ def test_retry_after_is_obeyed_and_a_little_longer_so_that_clients_do_not_keep_s
 
 
 def test_a_rate_limit_is_one_warning_for_a_whole_fetch(sleeps, caplog):
-    def script(_, query, number):
-        return Answer({}, 429, {"Retry-After": "0.5"}) if number % 2 else page_of(ROWS, query)
+    refused = set()
+
+    def script(_, query, __):
+        if query["offset"] in refused:
+            return page_of(ROWS, query)
+        refused.add(query["offset"])
+        return Answer({}, 429, {"Retry-After": "0.5"})
 
     with serve(script) as server:
         assert read(server) == ROWS
