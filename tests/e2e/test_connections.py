@@ -83,7 +83,7 @@ def test_the_button_passes(airflow, running_stack):
     [
         ({}, "the API refuses the credentials: check user and password (or token)"),
         ({"port": 9}, "No ratings API is reached with this host, port and schema (http or https): no connection"),
-        ({"schema": "https"}, "the API does not speak TLS at this address: is it http, or another port?"),
+        ({"schema": "https"}, "the API does not speak TLS at this address: check host and port"),
         ({"schema": "v1"}, "schema is 'v1': give http or https"),
         ({"extra": '{"page_size": "many"}'}, "page_size is 'many': give a whole number of at least 1"),
     ],

@@ -48,11 +48,11 @@ def test_the_button_says_that_it_works_and_what_is_there(connection, api):
     ("changes", "sentence"),
     [
         ({"password": "hunter2"}, "refuses the credentials"),
-        ({"login": None, "password": None}, "refuses the credentials"),
+        ({"login": None, "password": None}, "asks for credentials, and none were given"),
         ({"port": 9}, f"{NOT_REACHED}no connection to the API"),
         ({"host": "nowhere.invalid"}, f"{NOT_REACHED}no connection to the API"),
         ({"host": "ftp://nowhere"}, "not an http or https URL"),
-        ({"schema": "https"}, "the API does not speak TLS at this address: is it http, or another port?"),
+        ({"schema": "https"}, "the API does not speak TLS at this address: check host and port"),
         ({"schema": "v1"}, "schema is 'v1': give http or https"),
         ({"extra": json.dumps({"page_size": "many"})}, "page_size is 'many': give a whole number of at least 1"),
     ],

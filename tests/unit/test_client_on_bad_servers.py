@@ -16,6 +16,7 @@ from airflow_movielens.client.fetch import fetched_rows
 from airflow_movielens.client.fetch.reading import ATTEMPTS
 
 ROWS = ratings(100)
+LONG = ratings(1234)
 DAY_2 = Window(date(1970, 1, 2), date(1970, 1, 3))
 
 
@@ -264,6 +265,29 @@ def test_a_rate_limit_is_one_warning_for_a_whole_fetch(sleeps, caplog):
         assert read(server) == ROWS
     assert len(sleeps) > 1
     assert len([record for record in caplog.records if "answered 429" in record.message]) == 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize(
+    ("most", "words", "requests"),
+    [
+        (100, {"detail": "limit: at most 100"}, 2),
+        (500, {"detail": [{"loc": ["query", "limit"], "input": "1000", "ctx": {"le": 500}}]}, 2),
+        (100, "too many", 2),
+        (50, "at most 50 rows since 2019-11-20", 4),
+    ],
+)
+def test_a_page_size_that_is_refused_is_lowered(status, most, words, requests, caplog):
+    def script(_, query, __):
+        return page_of(LONG, query) if int(query["limit"]) <= most else Answer(words, status)
+
+    with serve(script) as server, MovielensClient(server.base_url) as client:
+        assert list(client.get_ratings()) == LONG
+        assert sum(int(query["limit"]) > most for _, query, _ in server.requests) <= requests - 1
+        assert f"The API refuses limit=1000: reading pages of {most} rows instead" in caplog.text
+        caplog.clear()
+        assert list(client.get_ratings()) == LONG
+        assert not caplog.records
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

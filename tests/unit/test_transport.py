@@ -3,9 +3,11 @@
 import base64
 import gzip
 import logging
+import re
 import socket
 import struct
 import zlib
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -209,6 +211,28 @@ def test_a_status_is_an_error_by_type(transport, status, error, how):
     with pytest.raises(error, match="the server's own words") as caught:
         answer_to(transport, says(answer), how)
     assert caught.value.exchange.status == status
+
+
+ERRORS = {error.__name__: error for error in (FatalError, RetryableError, RatingsChangedError)}
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
+STATUSES = re.findall(r"^\| (\d{3}) \| (.*?) ?\| `(\w+)` \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
+HINTS = ["The plain HTTP request was sent to HTTPS port", "Client sent an HTTP request to an HTTPS server", "You're speaking plain HTTP to an SSL-enabled server port"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "request_is", "error", "message"), STATUSES)
+def test_a_status_is_what_the_page_of_errors_says(transport, status, request_is, error, message):
+    login = {} if request_is == "without credentials" else {"user": "me", "password": "secret"}
+    for words in HINTS if "plain HTTP" in request_is else ["no"]:
+        with serve(lambda *_: Answer({"detail": words}, int(status))) as server:  # noqa: B023
+            with pytest.raises(ERRORS[error]) as caught:
+                transport(server.base_url, **login).get(f"{server.base_url}/ratings", JSON)
+        assert type(caught.value) is ERRORS[error]
+        assert caught.value.args[0] == message
+
+
+def test_what_does_not_speak_http_is_named(transport):
+    with pytest.raises(RetryableError, match=r"does not speak HTTP: check host and port\. Does it speak https\?"):
+        answer_to(transport, says(b"\x15\x03\x01\x00\x02\x02\x46"))
 
 
 def test_only_the_apis_own_host_is_asked(transport):

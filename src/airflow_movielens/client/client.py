@@ -15,6 +15,7 @@ from airflow_movielens.client.errors import DataError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.http.transport import Transport
 from airflow_movielens.client.pagination.congestion import CongestionWindow
+from airflow_movielens.client.pagination.page_limit import PageLimit
 from airflow_movielens.client.pagination.proof import proven, some_good
 from airflow_movielens.client.pagination.reading import read_on, read_window
 from airflow_movielens.client.pagination.source import Source
@@ -64,6 +65,7 @@ class MovielensClient:
         self._transport = Transport(self.settings)
         self.session: Session = self._transport.session
         self._congestion = CongestionWindow(self.settings.concurrency)
+        self._page_limit = PageLimit()
         zone = self.settings.time_zone
         self._calendar = None if zone is None else ServerCalendar(zone)
 
@@ -275,6 +277,7 @@ class MovielensClient:
             self.settings.base_url,
             self.settings.retries,
             self._congestion,
+            self._page_limit,
             table,
             window,
             page_size,

@@ -90,9 +90,9 @@ def _read_rows(answer: Answer, table: Table, window: Window, *, quarantine: bool
 
 def _unexpected(answer: Answer) -> BadAnswerError:
     start = " ".join(answer.body[:_QUOTED].decode(errors="replace").split())
-    return BadAnswerError(
-        f"the API's answer is {answer.media_type}, expected ratings data: it begins with {start!r}", answer.exchange
-    )
+    advice = " (is it a login page? check host, port and credentials)" if answer.media_type == "text/html" else ""
+    message = f"the API's answer is {answer.media_type}{advice}, expected ratings data: it begins with {start!r}"
+    return BadAnswerError(message, answer.exchange)
 
 
 def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -> int | None:

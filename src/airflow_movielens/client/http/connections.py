@@ -27,12 +27,17 @@ class _Head:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._is_http = False
 
     def readline(self, limit: int) -> bytes:
         line = self._file.readline(limit)
-        if not line.endswith(b"\n") and len(line) < limit:
+        self._is_http = self._is_http or line.startswith(b"HTTP/")
+        if (self._is_http or not line) and not line.endswith(b"\n") and len(line) < limit:
             raise RemoteDisconnected("the connection was closed before the end of the headers")
         return line
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class _CarefulResponse(HTTPResponse):
@@ -42,7 +47,7 @@ class _CarefulResponse(HTTPResponse):
         try:
             super().begin()
         finally:
-            self.fp = file
+            self.fp = self.fp and file
 
     def _read_status(self) -> tuple[str, int, str]:
         # Python's HTTP skips 100 only. Others, such as 103 Early Hints, come before the response too (RFC 9110, 15.2).

@@ -31,6 +31,7 @@ class Sender:
     Attributes:
         session: Whose connections, credentials, TLS and proxy are used.
         secrets: The credentials, to keep them out of messages.
+        has_credentials: Whether requests carry any for the API.
 
     Args:
         settings: How the API is reached.
@@ -49,6 +50,7 @@ class Sender:
         prepared, adapter, self._pool = _prepare(self.session, settings.base_url)
         self.secrets = Secrets(settings, select_proxy(settings.base_url, self.session.proxies))
         self._headers = {name: str(value) for name, value in prepared.headers.items()}
+        self.has_credentials = "Authorization" in self._headers
         self._asks_proxy = adapter.request_url(prepared, dict(self.session.proxies)).startswith("http")
 
     def send(self, url: str, accept: str, request: UnderWay) -> tuple[BaseHTTPResponse, Exchange, str]:

@@ -24,9 +24,13 @@ _CERTIFICATE_PROBLEMS = {
     62: "is for another host name",
     64: "is for another IP address",
 }
+_NO_TLS = (
+    "the API does not speak TLS at this address: check host and port. Without TLS (schema http), credentials would "
+    "travel unencrypted"
+)
 _HANDSHAKE_PROBLEMS = {
-    "WRONG_VERSION_NUMBER": "the API does not speak TLS at this address: is it http, or another port?",
-    "HTTP_REQUEST": "the API does not speak TLS at this address: is it http, or another port?",
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+    "HTTP_REQUEST": _NO_TLS,
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "the API asks for a client certificate: give client_certificate",
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "the API refuses the TLS connection: does it ask for a client certificate?",
     "TLSV1_ALERT_UNKNOWN_CA": "the API does not trust the client certificate",

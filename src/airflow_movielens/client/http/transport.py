@@ -126,7 +126,9 @@ class Transport:
                 if response.status != HTTPStatus.OK:
                     words = shortened(self._sender.secrets.hide(read_words(response)))
                     request.check(exchange)
-                    raise error_of_status(response.status, response.headers, exchange._replace(server_said=words))
+                    exchange = exchange._replace(server_said=words)
+                    has_credentials = self._sender.has_credentials
+                    raise error_of_status(response.status, response.headers, exchange, has_credentials=has_credentials)
                 yield _Arriving(response, exchange, request, url)
             finally:
                 # One that was read to its end has given its connection back before.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import contextmanager
+from http.client import BadStatusLine, RemoteDisconnected
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -78,6 +79,9 @@ def _network_problem(error: Exception, cause: BaseException, exchange: Exchange)
         return f"no connection to the API: is it running, are host and port right?{_assumed_port(exchange)} ({cause})"
     if isinstance(error, exceptions.TimeoutError):
         return "the API did not answer in time"
+    if isinstance(cause, BadStatusLine) and not isinstance(cause, RemoteDisconnected):
+        advice = " Does it speak https?" if exchange.url.startswith("http:") else ""
+        return f"what answers at this address does not speak HTTP: check host and port.{advice} ({cause!r})"
     return f"the API's answer broke off ({cause})"
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.http.transport import Transport
     from airflow_movielens.client.pagination.congestion import CongestionWindow
+    from airflow_movielens.client.pagination.page_limit import PageLimit
     from airflow_movielens.client.rows import Bookmark, Page, Rows
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
@@ -29,6 +30,10 @@ _REFUSED_PAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HT
 _T = TypeVar("_T")
 _DECODING = BoundedSemaphore(os.cpu_count() or 1)
 """More pages at once take more memory, not less time."""
+
+
+class _PageRefusedError(FatalError):
+    """The API refuses the request of a page, perhaps because of its size."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class Source:
         base_url: The API's address.
         retries: How often a failed request is tried again.
         congestion: How many may be under way; it is told how they go.
+        page_limit: How large pages may be; it is told what the API takes.
         table: What the rows are.
         window: Which days.
         page_size: Rows to ask for in one request.
@@ -51,6 +57,7 @@ class Source:
     base_url: str
     retries: int
     congestion: CongestionWindow
+    page_limit: PageLimit
     table: Table
     window: Window
     page_size: int
@@ -58,11 +65,30 @@ class Source:
     quarantine: bool = False
 
     def page(self, offset: int, limit: int) -> Page:
-        """Get a page of the window by offset and limit.
+        """Get a page of the window by offset and limit; a smaller one if the API refuses such a limit.
 
         Raises:
             MovielensError: See its subclasses.
         """
+        limit = self.page_limit.clamp(limit)
+        try:
+            page = self._page(offset, limit)
+        except _PageRefusedError as refusal:
+            return self._smaller_page(offset, limit, refusal)
+        self.page_limit.accept(limit)
+        return page
+
+    def _smaller_page(self, offset: int, limit: int, refusal: _PageRefusedError) -> Page:
+        for smaller in self.page_limit.smaller(limit, refusal.exchange.server_said if refusal.exchange else ""):
+            try:
+                page = self._page(offset, smaller)
+            except _PageRefusedError:
+                continue
+            self.page_limit.lower(limit, smaller)
+            return page
+        raise refusal
+
+    def _page(self, offset: int, limit: int) -> Page:
         query = {**self.window.query(), "offset": offset, "limit": limit}
         try:
             return self.page_at(f"{self.base_url}/{self.table.name}?{urlencode(query)}")
@@ -70,7 +96,7 @@ class Source:
             if error.exchange is None or error.exchange.status not in _REFUSED_PAGE:
                 raise
             advice = "if the page size is too large for it, lower page_size (connection) or batch_size (argument)"
-            raise FatalError(f"{error.args[0]} for limit={limit}; {advice}", error.exchange) from error
+            raise _PageRefusedError(f"{error.args[0]} for limit={limit}; {advice}", error.exchange) from error
 
     def section(self, at: Bookmark, offset: int) -> Page:
         """Get a page of the snapshot that a bookmark is of."""
