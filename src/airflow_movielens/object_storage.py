@@ -39,13 +39,20 @@ def object_at(url: str) -> ObjectStoragePath:
     Raises:
         FatalError: No file system is installed for the scheme, or its connection cannot be used.
     """
+    from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
     from airflow.sdk import ObjectStoragePath
+    from airflow.sdk.io.fs import has_fs
 
     scheme = url.partition("://")[0]
     try:
         target = ObjectStoragePath(url)
         target.fs  # noqa: B018 - made at first use
+    except AirflowNotFoundException as error:
+        advice = "create it, or set AIRFLOW_CONN_ and its id in capitals in the environment"
+        raise FatalError(f"{url} cannot be used: {error}: {advice}") from error
     except (ImportError, ValueError) as error:
+        if isinstance(error, ValueError) and has_fs(scheme):
+            raise FatalError(f"{url} cannot be used: {error}") from error
         package = _PACKAGES.get(scheme)
         advice = f"install {package}" if package else "install the Airflow provider that has one"
         raise FatalError(f"{url} needs a file system for {scheme}://: {advice} ({error})") from error

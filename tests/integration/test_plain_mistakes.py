@@ -1,11 +1,16 @@
 """An argument of a wrong type or value, or a damaged file: the task succeeds, or fails for good with one sentence."""
 
 import errno
+import json
+import re
 
 import polars as pl
 import pytest
 from airflow.exceptions import AirflowFailException
+from airflow.sdk import BaseHook
+from airflow.sdk.io import fs
 
+from airflow_movielens.cli import main
 from airflow_movielens.client import DataError, FatalError, RetryableError
 from airflow_movielens.failures import clear_failures
 from airflow_movielens.operators import (
@@ -117,6 +122,33 @@ def test_what_polars_refuses_and_python_reads_is_read(tmp_path, ratings_file):
     ranking = tmp_path / "ranking.csv"
     assert run(MovielensRankMoviesOperator, input_path=str(file), output_path=str(ranking), min_ratings=1) is None
     assert ranking.read_text() == "movieId,avg_rating,num_ratings\n2,4.5,1\n"
+
+
+def connected(conn_id, _options):
+    """A provider's file system that takes its settings from a connection, as that of Google does."""
+    json.loads(BaseHook.get_connection(conn_id).extra)
+
+
+STORES = {
+    "gs://nowhere@b/x.csv": "cannot be used: The conn_id `nowhere` isn't defined: create it, or set AIRFLOW_CONN_",
+    "gs://cut@b/x.csv": "cannot be used: Unterminated string",
+    "s3://nowhere@b/x.csv": r"install apache-airflow-providers-amazon\[s3fs\]",
+    "nothing://b/x.csv": "install the Airflow provider that has one",
+}
+
+
+@pytest.mark.parametrize("url", STORES)
+def test_object_storage_that_cannot_be_used(url, ratings_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(fs, "_register_filesystems", lambda: {"gs": connected})
+    monkeypatch.setenv("AIRFLOW_CONN_CUT", json.dumps({"conn_type": "http", "extra": '"cut'}))
+    right = {"input_path": str(ratings_file), "output_path": str(tmp_path / "ranking.csv")}
+    for name in ("input_path", "output_path", "movies_path"):
+        error = run(MovielensRankMoviesOperator, **right | {name: url})
+        assert type(error) is AirflowFailException
+        assert re.match(f"{url} .*{STORES[url]}", str(error))
+        options = {"--" + key.replace("_", "-"): value for key, value in (right | {name: url}).items()}
+        assert main(["rank", *(f"{option}={value}" for option, value in options.items())]) == 2
+        assert re.search(f"movielens rank: {url} .*{STORES[url]}", capsys.readouterr().err)
 
 
 FOR_GOOD = [FatalError("x"), DataError("x"), ValueError("x"), FileNotFoundError("x"), PermissionError("x")]
