@@ -255,6 +255,7 @@ def test_two_assets_of_one_trigger_have_no_state_of_it(server, caplog):
     [
         ({"poll_interval": 0}, "poll_interval is 0: give a number above 0"),
         ({"lookback_days": 0}, "lookback_days is 0: give a whole number of at least 1"),
+        ({"conn_id": None}, "conn_id is None: give the id of an Airflow connection"),
         ({"lookback_days": 367}, "lookback_days is 367: give at most 366"),
     ],
 )

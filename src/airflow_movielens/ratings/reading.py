@@ -49,7 +49,7 @@ def _scan_checked(path: Path, table: Table) -> pl.LazyFrame:
 
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    source = FileFormat.of(path.name)
+    source = FileFormat.of(str(path))
     try:
         return _scan(path, source, table)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

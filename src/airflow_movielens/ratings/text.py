@@ -77,6 +77,8 @@ def is_plain(path: Path, compression: Compression) -> bool:
 
 
 def _decompressed(path: Path, compression: Compression) -> Iterator[bytes]:
+    if compression != "uncompressed" and not path.stat().st_size:
+        raise OSError(f"its {compression} is cut: it has no bytes")
     if compression == "zstd":
         yield from _lines_of_zstd(path)
         return

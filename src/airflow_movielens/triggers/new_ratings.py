@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_movielens.arguments import number, whole_number
+from airflow_movielens.arguments import connection_id, number, whole_number
 from airflow_movielens.client import FatalError
 from airflow_movielens.triggers.asking import ask, pause
 from airflow_movielens.triggers.counts import Counts, count_again
@@ -42,7 +42,7 @@ class MovielensNewRatingsTrigger(BaseEventTrigger):
 
     def __init__(self, conn_id: str = "movielens_default", poll_interval: float = 60.0, lookback_days: int = 7) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.conn_id = conn_id
+        self.conn_id = connection_id(conn_id)
         self.poll_interval = number("poll_interval", poll_interval)
         self.lookback_days = whole_number("lookback_days", lookback_days)
         if self.lookback_days > LONGEST_LOOKBACK:
