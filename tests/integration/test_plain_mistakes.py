@@ -27,6 +27,11 @@ WRONG += ["None", 2**63, 10**5_000, "9" * 5_000, "\udcff.csv", "a\nb.csv", "a\0b
 WRONG += [{"path": None}, [[]], {1}, lambda: 1, pl.DataFrame({"a": [1]}), NotImplementedError]
 
 
+@pytest.fixture(autouse=True)
+def current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def ratings_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("ratings") / "r.csv"
