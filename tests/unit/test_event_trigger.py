@@ -261,7 +261,7 @@ def test_two_assets_of_one_trigger_have_no_state_of_it(server, caplog):
 )
 def test_bad_arguments_are_refused_where_the_dag_is_written(arguments, message):
     with pytest.raises(FatalError, match=message):
-        MovielensNewRatingsTrigger("movielens", **arguments)
+        MovielensNewRatingsTrigger(**arguments)
 
 
 def test_what_airflow_keeps_of_it_makes_it_again_and_holds_no_secret():
