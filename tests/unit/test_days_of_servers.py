@@ -13,6 +13,7 @@ from unit.model_server import Reply, serve
 
 from airflow_movielens.client import DataError, FatalError, MovielensClient, MovielensError, RatingsChangedError, Window
 from airflow_movielens.client.server_days import ServerCalendar
+from airflow_movielens.connection_check import check
 
 HOUR = 3600
 ZONES = [
@@ -62,7 +63,7 @@ class Days:
 
     def __init__(self):
         self.zone, self.fold, self.rows, self.total, self.least_limit = ZoneInfo("UTC"), 0, ROWS, True, 0
-        self.change_query, self.change_page = dict, list
+        self.change_query, self.change_page, self.key, self.media_type = dict, list, "result", "application/json"
 
     def answer(self, query, _):
         query = self.change_query(query)
@@ -71,9 +72,9 @@ class Days:
         offset, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
         if limit < self.least_limit:
             return Reply(b'{"detail": "limit is too small"}', 422)
-        page = {"result": self.change_page(rows[offset : offset + limit]), "offset": offset, "limit": limit}
+        page = {self.key: self.change_page(rows[offset : offset + limit]), "offset": offset, "limit": limit}
         page |= {"total": len(rows)} if self.total else {}
-        return Reply(json.dumps(page).encode(), headers={"Content-Type": "application/json"})
+        return Reply(json.dumps(page).encode(), headers={"Content-Type": self.media_type})
 
     def _moment(self, day):
         if day is None:
@@ -276,6 +277,29 @@ def test_ratings_are_counted_where_limit_0_is_refused_or_a_total_is_missing(serv
         else:
             with pytest.raises(DataError, match='no "total"'):
                 client.count_ratings()
+
+
+@pytest.mark.parametrize(
+    ("server_is", "said"),
+    [
+        ({}, "it holds 528 ratings"),
+        ({"total": False}, "it does not say how many ratings it holds"),
+        ({"total": False, "least_limit": 50}, "it does not say how many ratings it holds"),
+        ({"total": False, "rows": []}, "it holds no ratings"),
+        ({"key": "items"}, 'not as a ratings API does: the API\'s answer has no list "result"'),
+        (sent(timestamp=float), "not as a ratings API does: bad ratings from the API: row 0, column 'timestamp'"),
+    ],
+)
+def test_the_test_button_says_whether_there_are_ratings(server, server_is, said):
+    vars(server.days).update(server_is)
+    assert said in check(lambda: MovielensClient(server.base_url, retries=0))[1]
+
+
+def test_a_page_of_another_kind_names_no_total_and_is_named(server):
+    server.days.media_type = "text/html"
+    with MovielensClient(server.base_url, retries=0) as client:
+        with pytest.raises(DataError, match="answer is text/html, expected ratings data"):
+            client.count_ratings()
 
 
 def test_a_fetch_is_resumed_with_the_servers_rows(server):

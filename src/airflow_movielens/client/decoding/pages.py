@@ -74,7 +74,10 @@ def read_total(answer: Answer) -> int | None:
         DataError: Its total is no count.
     """
     total = read_envelope_total(answer.body, answer.exchange) if is_json(answer.media_type) else None
-    return _agreed(total, answer.headers, answer.exchange)
+    total = _agreed(total, answer.headers, answer.exchange)
+    if total is None and not (is_json(answer.media_type) or can_be_streamed(answer.media_type)):
+        raise _unexpected(answer)
+    return total
 
 
 def _read_rows(answer: Answer, table: Table, window: Window, *, quarantine: bool) -> tuple[Rows, int | None]:
