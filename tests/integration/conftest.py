@@ -68,9 +68,9 @@ class Run:
     results: dict[str, object]
 
 
-@pytest.fixture
-def run_day(airflow, capfd, caplog):
-    """Run a Dag for a data interval of one day: ``run_day("01_python", "2000-11-20")``."""
+@pytest.fixture(scope="session")
+def bag(airflow):
+    """The Dags, read once."""
     try:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:  # Airflow 3.1
@@ -78,6 +78,12 @@ def run_day(airflow, capfd, caplog):
 
     bag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     assert not bag.import_errors
+    return bag
+
+
+@pytest.fixture
+def run_day(bag, capfd, caplog):
+    """Run a Dag for a data interval of one day: ``run_day("01_python", "2000-11-20")``."""
 
     def run(dag_id, day=None, conf=None):
         # A manual run takes the interval that ended last before its date.

@@ -99,6 +99,7 @@ def test_the_others_write_the_same_ratings_where_days_are_utc_days_or_refuse(run
 
 
 @pytest.mark.usefixtures("in_its_time_zone")
+@pytest.mark.parametrize("book", ["Asia/Seoul", "America/New_York"], indirect=True)
 @pytest.mark.parametrize("dag_id", FETCHING)
 def test_with_the_servers_time_zone_they_write_the_ratings_of_the_utc_day(run_day, airflow, truth, dag_id):
     run = run_day(dag_id, DAY)
