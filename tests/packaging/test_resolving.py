@@ -66,8 +66,9 @@ def chosen(found: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("ours", "beside"),
-    [(["provider"], []), (["provider", "server"], []), (["provider", "server"], PROVIDERS[:1])],
-    ids=["provider", "provider and server", "provider, server and Amazon's provider"],
+    # A resolver begins with what is named first.
+    [(["provider"], []), (["server", "provider"], []), (["provider", "server"], PROVIDERS[:1])],
+    ids=["provider", "server and provider", "provider, server and Amazon's provider"],
 )
 def test_uv_chooses_the_airflow_of_the_lock(
     request: pytest.FixtureRequest, resolve: Callable[..., str], wheels: Wheels, ours: list[str], beside: list[str]
@@ -112,7 +113,7 @@ def uv_user(new_user: Callable[[], Shell], repository: Path) -> Shell:
 @pytest.fixture(scope="module")
 def with_uv(uv_user: Shell, tools: Path, until_the_lock: Path) -> dict[str, str]:
     """What uv installs where both are asked for."""
-    ours = "./airflow-movielens './airflow-movielens/movielens-api[sample]'"
+    ours = "'./airflow-movielens/movielens-api[sample]' ./airflow-movielens"
     uv_user.run(f"'{tools / 'uv'}' pip install --quiet --python python -c '{until_the_lock}' {ours}")
     return uv_user.distributions()
 
@@ -129,7 +130,7 @@ def test_pip_chooses_what_uv_chooses(
     uv_user: Shell, with_uv: dict[str, str], until_the_lock: Path, wheels: Wheels
 ) -> None:
     command = "python -m pip install --quiet --dry-run --ignore-installed --report report.json"
-    uv_user.run(f"{command} '{wheels.provider}' '{wheels.server}'", PIP_CONSTRAINT=str(until_the_lock))
+    uv_user.run(f"{command} '{wheels.server}' '{wheels.provider}'", PIP_CONSTRAINT=str(until_the_lock))
     report = json.loads((uv_user.folder / "report.json").read_text())
     found = {canonicalize_name(each["metadata"]["name"]): each["metadata"]["version"] for each in report["install"]}
     # The environment was made with pip, perhaps setuptools and wheel.
