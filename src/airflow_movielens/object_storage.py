@@ -6,7 +6,6 @@ import json
 import logging
 import re
 from contextlib import contextmanager
-from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.sdk import ObjectStoragePath
+    from fsspec import AbstractFileSystem
 
     from airflow_movielens.client.fetch import Checkpoints, Manifest
 
@@ -120,12 +120,12 @@ class ObjectFolder:
 
     def clear(self) -> None:
         """Remove the folders of all attempts to fetch this output: what is alive has copies."""
-        fs, parent, name = self._output.fs, self._output.parent.path, self._output.name
+        fs, name = self._output.fs, self._output.name
         of_output = re.compile(rf"\.partial-{re.escape(name)}-[0-9a-f]{{16}}")
         try:
-            for folder in fs.glob(f"{escape(parent)}/.partial-{escape(name)}-*"):
+            for folder in fs.ls(self._output.parent.path, detail=False, refresh=True):
                 if of_output.fullmatch(PurePosixPath(folder).name):
-                    fs.rm(folder, recursive=True)
+                    _remove_folder(fs, folder)
         except FileNotFoundError:
             pass  # another attempt was faster
         except OSError as error:
@@ -167,6 +167,14 @@ class ObjectOutput:
 
     def _target(self) -> ObjectStoragePath:
         return object_at(self.path)
+
+
+def _remove_folder(fs: AbstractFileSystem, folder: str) -> None:
+    # Not fs.rm: it takes *, ? and [ in a path for a pattern, and removes what matches it.
+    for path in fs.find(folder, refresh=True):
+        fs.rm_file(path)
+    if fs.isdir(folder):
+        fs.rmdir(folder)
 
 
 def _remove(target: ObjectStoragePath) -> None:

@@ -121,6 +121,23 @@ def test_an_attempt_that_ends_does_not_spoil_another_one(store, server, tmp_path
     check_right(store, server, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a[1].csv", "a*.csv", "a?.csv", "[!b].csv", "a#b.csv", "a b%20.csv", "ü.csv"])
+@pytest.mark.parametrize("folder", ["d", "d[1]", "d*"])
+def test_the_parts_of_other_outputs_are_left_alone(tmp_path, folder, name):
+    attach_store(tmp_path)
+    key = "0123456789abcdef"
+    others = [f"{folder}/.partial-ab.csv-{key}/x", f"d1/.partial-{name}-{key}/x", f"{folder}/ab.csv"]
+    for other in others:
+        STORE.pipe_file(f"bucket/{other}", b"1")
+    with ObjectOutput(f"s3://bucket/{folder}/{name}").folder(key) as parts:
+        (parts.local / "1.part").write_bytes(b"2")
+        parts.keep("1.part")
+        parts.checkpoints.save({})
+        parts.clear()
+    assert sorted(STORE.find("bucket")) == sorted(f"bucket/{other}" for other in others)
+    assert not STORE.isdir(f"bucket/{folder}/.partial-{name}-{key}")
+
+
 def test_data_that_keeps_changing_leaves_no_checkpoint(store, monkeypatch):
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
 
