@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.sdk import ObjectStoragePath
-    from fsspec import AbstractFileSystem
 
     from airflow_movielens.client.fetch import Checkpoints, Manifest
 
@@ -169,7 +168,7 @@ class ObjectOutput:
         return object_at(self.path)
 
 
-def _remove_folder(fs: AbstractFileSystem, folder: str) -> None:
+def _remove_folder(fs: Any, folder: str) -> None:
     # Not fs.rm: it takes *, ? and [ in a path for a pattern, and removes what matches it.
     for path in fs.find(folder, refresh=True):
         fs.rm_file(path)
