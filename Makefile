@@ -5,7 +5,8 @@ export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export PIP_CACHE_DIR ?= $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 UV := $(BIN)/uv
-UV_INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+# Compiled once: where PYTHONDONTWRITEBYTECODE is set, each of the tests' processes would compile Airflow again.
+UV_INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python
 PROJECTS := pyproject.toml movielens-api/pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -33,7 +34,7 @@ $(UV): requirements/uv.lock | $(BIN)/python
 .venv-airflow-%/.installed: requirements/airflow-%.lock $(PROJECTS) | $(UV)
 	@echo "Installing requirements/airflow-$*.lock (hashes checked) into .venv-airflow-$*"
 	@$(BIN)/python -m venv --clear --without-pip .venv-airflow-$*
-	@$(UV) pip install --quiet --python .venv-airflow-$*/bin/python --require-hashes -r $<
+	@$(UV) pip install --quiet --compile-bytecode --python .venv-airflow-$*/bin/python --require-hashes -r $<
 	@$(UV) pip install --quiet --python .venv-airflow-$*/bin/python --no-deps --no-build-isolation -e . -e ./movielens-api
 	@touch $@
 

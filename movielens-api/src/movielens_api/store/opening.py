@@ -64,7 +64,10 @@ def explained(files: Files) -> Iterator[None]:
     except DamagedBaseError as error:
         raise DamagedStoreError(f"{error}: {hint}") from error
     except sqlite3.OperationalError as error:
-        raise StartupError(f"cannot open {files.database}: {error}") from error
+        # SQLite calls a full disk an "I/O error", too.
+        raise StartupError(
+            f"cannot open {files.database}: {error}: make room there, or give another --data-dir"
+        ) from error
     except sqlite3.DatabaseError as error:
         raise DamagedStoreError(f"{files.database} is damaged ({error}): {hint}") from error
     except OSError as error:
