@@ -5,6 +5,11 @@ from __future__ import annotations
 _SHOWN = 80
 
 
+def printable(text: str) -> str:
+    """Replace what is not for reading, such as line ends and characters that steer a terminal, by spaces."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def shown(value: object) -> str:
     """Show a value in a message, shortened and in one line."""
     try:

@@ -43,11 +43,11 @@ def test_a_missing_total_loses_nothing(count):
         assert read(server) == ROWS[:count]
 
 
-@pytest.mark.parametrize("status", [400, 404, 416, 422])
+@pytest.mark.parametrize("status", [204, 400, 404, 416, 422])
 @pytest.mark.parametrize("count", [1, 100])
 def test_a_refusal_behind_the_end_is_the_end(status, count):
     def script(_, query, __):
-        return page_of(ROWS[:count], query, total=None) if int(query["offset"]) < count else Answer({}, status)
+        return page_of(ROWS[:count], query, total=None) if int(query["offset"]) < count else Answer(b"", status)
 
     with serve(script) as server:
         assert read(server) == ROWS[:count]
@@ -454,6 +454,39 @@ def test_a_server_of_http_1_0_without_content_length_loses_nothing(formats, has_
 
     with serve(script) as server:
         assert fetched(server, DAY_2) == ROWS[:count]
+
+
+@pytest.mark.parametrize("count", [0, 1, 25])
+def test_an_empty_page_without_the_bytes_that_its_coding_has_loses_nothing(count):
+    def script(_, query, __):
+        page = page_of(ROWS[:count], query, total=None)
+        return (
+            page if page.body["result"] else Answer(b"", headers={"Content-Encoding": "gzip", "Content-Type": NDJSON})
+        )
+
+    with serve(script) as server:
+        assert fetched(server, DAY_2, retries=0) == ROWS[:count]
+
+
+@pytest.mark.parametrize("status", [204, 400, 404, 413, 416, 422, 500])
+def test_a_server_that_does_not_take_a_limit_of_zero_counts(status):
+    def script(_, query, __):
+        return page_of(ROWS, query) if int(query["limit"]) else Answer(b"", status)
+
+    with serve(script) as server, MovielensClient(server.base_url) as client:
+        assert client.count_ratings(DAY_2.start, DAY_2.end) == len(ROWS)
+
+
+def test_a_link_with_two_slashes_stays_on_the_host():
+    def script(_, query, number):
+        host = server.requests[number][2]["Host"]
+        offset = int(query.get("cursor", query["offset"]))
+        page = page_of(ROWS, query | {"offset": str(offset)})
+        more = f'<http://{host}//ratings?{urlencode(query | {"cursor": offset + 10})}>; rel="next"'
+        return Answer(page.body, headers={"Link": more} if offset + 10 < len(ROWS) else {})
+
+    with serve(script) as server:
+        assert fetched(server, DAY_2) == ROWS
 
 
 @pytest.mark.parametrize("count", [0, 100])

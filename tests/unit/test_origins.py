@@ -52,6 +52,9 @@ def test_never_advises_to_leave_https():
     assert "If you trust" not in str(caught.value)
     with pytest.raises(ForeignOriginError, match="If you trust https://other, set it"):
         join_on_origin("https://h/r", "https://other/x")
+    with pytest.raises(ForeignOriginError, match="differ") as caught:
+        join_on_origin("http://h/r", "javascript:x")
+    assert "If you trust" not in str(caught.value)
 
 
 @pytest.mark.parametrize("target", ["http://[bad", "http://h:port/x", "http://h:99999/"])

@@ -230,6 +230,15 @@ def test_a_status_is_what_the_page_of_errors_says(transport, status, request_is,
         assert caught.value.args[0] == message
 
 
+def test_what_steers_a_terminal_is_shown_as_spaces(transport):
+    with pytest.raises(FatalError) as caught:
+        answer_to(
+            transport, says(b"HTTP/1.1 400 no\r\nContent-Length: 17\r\n\r\na\x1b[2Jb\0\r\n\xe2\x80\xaec\xc2\x9bd")
+        )
+    assert caught.value.exchange.server_said == "a [2Jb c d"
+    assert str(RetryableError("the type is text/\x1b[31m")) == "the type is text/ [31m"
+
+
 def test_what_does_not_speak_http_is_named(transport):
     with pytest.raises(RetryableError, match=r"does not speak HTTP: check host and port\. Does it speak https\?"):
         answer_to(transport, says(b"\x15\x03\x01\x00\x02\x02\x46"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from airflow_movielens.client.errors import FatalError
+from airflow_movielens.client.errors import FatalError, RetryableError
 from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from airflow_movielens.client.server_days import ServerCalendar
     from airflow_movielens.client.window import Window
 
-_LIMIT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+_LIMIT_REFUSED = {
+    HTTPStatus.NO_CONTENT,
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+}
 
 
 def first_accepted(ask: Callable[[int], int | None], page_size: int) -> int | None:
@@ -26,12 +33,15 @@ def first_accepted(ask: Callable[[int], int | None], page_size: int) -> int | No
 
     Raises:
         FatalError: The server refuses each of them, or the request for another reason.
+        RetryableError: The server is in trouble, whatever the limit.
     """
     for limit in (0, MIN_PAGE_SIZE):
         try:
             return ask(limit)
-        except FatalError as error:
-            if error.exchange is None or error.exchange.status not in _LIMIT_REFUSED:
+        except (FatalError, RetryableError) as error:
+            status = error.exchange.status if error.exchange else None
+            is_division_by_zero = limit == 0 and status == HTTPStatus.INTERNAL_SERVER_ERROR
+            if status not in _LIMIT_REFUSED and not is_division_by_zero:
                 raise
     return ask(page_size)
 

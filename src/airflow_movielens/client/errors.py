@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from airflow_movielens.messages import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -56,7 +58,8 @@ class MovielensError(Exception):
 
     def __str__(self) -> str:
         message = super().__str__()
-        return f"{message} [{self.exchange}]" if self.exchange else message
+        # A server's words and headers may hold anything.
+        return printable(f"{message} [{self.exchange}]" if self.exchange else message)
 
 
 class RetryableError(MovielensError):

@@ -104,7 +104,11 @@ class Page:
 
 def without_host(url: str | None) -> str | None:
     """Path and query of a URL, for a bookmark: what goes on elsewhere goes to the host that is configured there."""
-    return None if url is None else urlunsplit(("", "", *urlsplit(url)[2:4], ""))
+    if url is None:
+        return None
+    path, query = urlsplit(url)[2:4]
+    # Two slashes would begin a host.
+    return urlunsplit(("", "", f"/.{path}" if path.startswith("//") else path, query, ""))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.http.codings import CodingError, decode
+from airflow_movielens.messages import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,7 +41,8 @@ def read_body(response: BaseHTTPResponse) -> bytes:
         urllib3.exceptions.HTTPError: It broke off.
     """
     length = response.length_remaining
-    if length is None or response.headers.get("Content-Encoding"):
+    # Servers name a coding of an empty body, too.
+    if length is None or (length and response.headers.get("Content-Encoding")):
         return b"".join(_bounded(read_pieces(response)))
     if length > MOST_BYTES:
         raise TooLargeError
@@ -73,7 +75,7 @@ def read_words(response: BaseHTTPResponse) -> str:
 
 def shortened(words: str) -> str:
     """As much of the server's words as a message can hold, on one line."""
-    return " ".join(words.split())[:_WORDS_SHOWN]
+    return " ".join(printable(words).split())[:_WORDS_SHOWN]
 
 
 def _said(text: str) -> str:

@@ -86,4 +86,8 @@ def _refusal(here: _Origin, there: _Origin) -> str:
         "behind a proxy must honor X-Forwarded-Proto and X-Forwarded-Host, or send relative URLs"
     )
     is_less_safe = (here.scheme, there.scheme) == ("https", "http")
-    return message if is_less_safe else f"{message}. If you trust {there}, set it as the API's address"
+    return (
+        message
+        if is_less_safe or there.scheme not in _DEFAULT_PORTS
+        else f"{message}. If you trust {there}, set it as the API's address"
+    )

@@ -92,7 +92,8 @@ class Sender:
     def _send(self, url: str, accept: str, request: UnderWay) -> BaseHTTPResponse:
         if not is_same_origin(url, self._base_url):
             raise FatalError(f"the request is not for the API's own host, {self._base_url}: it was not sent")
-        path = urlsplit(url)._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        parts = urlsplit(url)
+        path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         with request.sending():
             return self._pool.urlopen(
                 "GET",

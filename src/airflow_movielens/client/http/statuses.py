@@ -20,6 +20,7 @@ _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _RETRYABLE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _CHANGED = {HTTPStatus.CONFLICT, HTTPStatus.GONE}
 _REFUSED = "the API refuses this request"
+_NO_PAGE = "the API answers with neither ratings nor a refusal, expected status 200: check host, port and path prefix"
 _FATAL: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the API refuses the credentials: check user and password (or token)",
     HTTPStatus.FORBIDDEN: "the API refuses the credentials, or does not allow this with them: check user, password (or "
@@ -60,7 +61,8 @@ def error_of_status(
         return FatalError(_NO_CREDENTIALS, exchange)
     if status == HTTPStatus.BAD_REQUEST and _SPEAKS_TLS.search(exchange.server_said):
         return FatalError("the API speaks https at this address: set the schema to https", exchange)
-    return FatalError(_FATAL.get(status, _REFUSED), exchange)
+    other = _NO_PAGE if status < HTTPStatus.BAD_REQUEST else _REFUSED
+    return FatalError(_FATAL.get(status, other), exchange)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

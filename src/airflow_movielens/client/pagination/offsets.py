@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.pagination.source import Source
     from airflow_movielens.client.rows import Bookmark, Page
 
-_NOTHING_THERE = {400, 404, 416, 422}
+_NOTHING_THERE = {204, 400, 404, 416, 422}
 """What some servers answer instead of an empty page after the end; they answered all requests before it."""
 
 

@@ -86,7 +86,7 @@ class Source:
                 continue
             self.page_limit.lower(limit, smaller)
             return page
-        raise refusal
+        raise FatalError(refusal.args[0], refusal.exchange) from refusal
 
     def _page(self, offset: int, limit: int) -> Page:
         query = {**self.window.query(), "offset": offset, "limit": limit}
