@@ -244,6 +244,14 @@ def test_what_does_not_speak_http_is_named(transport):
         answer_to(transport, says(b"\x15\x03\x01\x00\x02\x02\x46"))
 
 
+@pytest.mark.parametrize(("port", "is_said"), [(5000, True), (9, False)])
+def test_a_refused_connection_says_which_port_is_assumed(transport, port, is_said):
+    with pytest.raises(RetryableError, match="no connection to the API: is it running") as caught:
+        transport(f"http://127.0.0.77:{port}").get(f"http://127.0.0.77:{port}/ratings", JSON)
+    words = "Port 5000 is assumed where neither the host nor the port field gives one"
+    assert (words in str(caught.value)) == is_said
+
+
 def test_only_the_apis_own_host_is_asked(transport):
     with serve(lambda *_: Answer({})) as server:
         with pytest.raises(FatalError, match="not for the API's own host"):
