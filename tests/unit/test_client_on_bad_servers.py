@@ -252,19 +252,20 @@ def test_retry_after_is_obeyed_and_a_little_longer_so_that_clients_do_not_keep_s
     assert seconds - 0.5 <= wait <= seconds + 1
 
 
-def test_a_rate_limit_is_one_warning_for_a_whole_fetch(sleeps, caplog):
+@pytest.mark.parametrize(("status", "headers"), [(429, {}), (429, {"Retry-After": "0.5"}), (503, {"Retry-After": "1"})])
+def test_a_rate_limit_is_one_warning_for_a_whole_fetch(status, headers, sleeps, caplog):
     refused = set()
 
     def script(_, query, __):
         if query["offset"] in refused:
             return page_of(ROWS, query)
         refused.add(query["offset"])
-        return Answer({}, 429, {"Retry-After": "0.5"})
+        return Answer({}, status, headers)
 
     with serve(script) as server:
         assert read(server) == ROWS
     assert len(sleeps) > 1
-    assert len([record for record in caplog.records if "answered 429" in record.message]) == 1
+    assert len([record for record in caplog.records if f"answered {status}" in record.message]) == 1
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

@@ -83,7 +83,9 @@ def _wait(error: RetryableError, attempt: int, pace: Pace) -> None:
 
 
 def _log_level(error: RetryableError, pace: Pace) -> int:
-    is_rate_limit = error.exchange is not None and error.exchange.status == HTTPStatus.TOO_MANY_REQUESTS
+    status = error.exchange.status if error.exchange else None
+    # Some servers limit by 503.
+    is_rate_limit = status == HTTPStatus.TOO_MANY_REQUESTS or error.retry_after is not None
     return logging.DEBUG if is_rate_limit and not pace.is_first_refusal() else logging.WARNING
 
 
