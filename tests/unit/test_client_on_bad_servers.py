@@ -275,6 +275,7 @@ def test_a_rate_limit_is_one_warning_for_a_whole_fetch(status, headers, sleeps, 
         (100, {"detail": "limit: at most 100"}, 2),
         (500, {"detail": [{"loc": ["query", "limit"], "input": "1000", "ctx": {"le": 500}}]}, 2),
         (100, "too many", 2),
+        (50, "expected [1..50].", 3),
         (50, "at most 50 rows since 2019-11-20", 4),
     ],
 )

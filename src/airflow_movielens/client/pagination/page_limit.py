@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NUMBER = re.compile(r"(?<![\d.])\d{1,7}(?![\d.])", re.ASCII)
+_NUMBER = re.compile(r"(?<!\d)(?<!\d\.)\d{1,7}(?!\.?\d)", re.ASCII)
 _COMMON_MAXIMUM = 100
 _MOST_TRIES = 3
 
