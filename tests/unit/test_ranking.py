@@ -59,8 +59,9 @@ def test_no_ratings_give_an_empty_ranking_with_columns():
 
 
 def test_bad_arguments_are_refused():
-    with pytest.raises(ValueError, match="min_ratings is 0"):
-        rank_movies_by_rating(as_polars(), 0)
+    for given in (0, True, 2.5, "3", None):
+        with pytest.raises(ValueError, match=f"min_ratings is '?{given}'?: give a whole number of at least 1"):
+            rank_movies_by_rating(as_polars(), given)
     with pytest.raises(ValueError, match="lack the columns rating, timestamp"):
         rank_movies_by_rating(as_polars().drop("rating", "timestamp"))
     with pytest.raises(ValueError, match="no ranking method 'median': use one of mean"):

@@ -161,8 +161,21 @@ def test_a_file_cut_anywhere_is_read_or_refused(tmp_path, ending):
         ("movieId", True),
         ("timestamp", 1_260_759_144_000),
         ("timestamp", "5"),
+        ("timestamp", datetime(2001, 9, 9, 1, 46, 40, 500_000)),
+        ("timestamp", datetime(1969, 12, 31, 23, 59, 59)),
     ],
 )
 def test_dataframes_are_exact_or_refused(kind, column, value):
     with pytest.raises(ValueError, match=f"the ratings have a (column )?{column}"):
         rank_movies_by_rating(kind({**{name: [cell] for name, cell in GOOD.items()}, column: [value]}), 1)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pl.LazyFrame])
+def test_exact_values_of_other_types_are_ranked(kind):
+    start_of_1970 = pd.Timestamp(0, tz="America/New_York")
+    later = datetime(2001, 9, 9, 1, 46, 40)
+    whole = {"userId": [1, 1], "movieId": [2, 2], "rating": [5, 4], "timestamp": [1, 2]}
+    for times in ([1, 2], [datetime(2000, 1, 1), later], [start_of_1970, pd.Timestamp(later, tz="America/New_York")]):
+        ranking = rank_movies_by_rating(kind({**whole, "timestamp": times}), 1)
+        ranking = ranking.collect() if isinstance(ranking, pl.LazyFrame) else ranking
+        assert ranking["avg_rating"].to_list() == [4.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from airflow_movielens.messages import shown
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_movielens.ratings.schema import Column
 
+_YEARS = (1970, 9999)
 _COLUMNS = ("userId", "movieId", "rating", "timestamp")
 
 RankingMethod: TypeAlias = "Callable[[pl.LazyFrame, int], pl.LazyFrame]"
@@ -44,7 +46,7 @@ def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFram
     """
     import narwhals as nw
 
-    _check_values(nw.from_native(cast("Any", ratings)))
+    _check_values(nw.from_native(_with_times_in_utc(ratings)))
     return rank_checked(ratings, min_ratings)
 
 
@@ -52,8 +54,8 @@ def rank_checked(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFrameT:
     """Rank as `rank_movies_by_rating`, ratings whose values were checked before."""
     import narwhals as nw
 
-    if min_ratings < 1:
-        raise ValueError(f"min_ratings is {min_ratings}: give at least 1")
+    if isinstance(min_ratings, bool) or not isinstance(min_ratings, Integral) or min_ratings < 1:
+        raise ValueError(f"min_ratings is {shown(min_ratings)}: give a whole number of at least 1")
     frame: nw.LazyFrame[Any] = nw.from_native(cast("Any", ratings))
     missing = [name for name in _COLUMNS if name not in frame.collect_schema().names()]
     if missing:
@@ -70,6 +72,13 @@ def rank_checked(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFrameT:
     return cast("IntoFrameT", nw.maybe_reset_index(ranking).to_native())
 
 
+def _with_times_in_utc(ratings: Any) -> Any:
+    """Convert times of pandas to UTC: narwhals does not know a zone with ``_``, digits or signs in its name."""
+    times = ratings.get("timestamp") if hasattr(ratings, "iloc") else None
+    is_in_zone = getattr(getattr(times, "dtype", None), "tz", None) is not None
+    return ratings.assign(timestamp=times.dt.tz_convert("UTC")) if times is not None and is_in_zone else ratings
+
+
 def _check_values(frame: nw.LazyFrame[Any]) -> None:
     """Check what ranking reads, as files are checked; a lazy dataframe is computed once for it."""
     import narwhals as nw
@@ -83,7 +92,9 @@ def _check_values(frame: nw.LazyFrame[Any]) -> None:
         is_number = dtype.is_integer() or (float in column.types and dtype.is_float())
         if not is_number and not (column.name == "timestamp" and isinstance(dtype, nw.Datetime)):
             raise ValueError(f"the ratings have a column {column.name} of {dtype}, expected {column.expects}")
-    wrong = [_is_wrong(column, schema[column.name]).any().alias(column.name) for column in columns]
+    # DuckDB shows times in the zone of its connection, and converts none.
+    has_zones = not frame.implementation.is_duckdb()
+    wrong = [_is_wrong(column, schema[column.name], has_zones=has_zones).any().alias(column.name) for column in columns]
     if not wrong:
         return
     found = frame.lazy().select(*wrong).collect(backend="polars").row(0)
@@ -92,13 +103,17 @@ def _check_values(frame: nw.LazyFrame[Any]) -> None:
             raise ValueError(f"the ratings have a {column.name} that is not {column.expects}")
 
 
-def _is_wrong(column: Column, dtype: nw.dtypes.DType) -> nw.Expr:
+def _is_wrong(column: Column, dtype: nw.dtypes.DType, *, has_zones: bool) -> nw.Expr:
     import narwhals as nw
 
     values = nw.col(column.name)
     if column.values is not None:
-        return ~values.is_in(sorted(column.values)) | values.is_null()
-    if column.limits is None or isinstance(dtype, nw.Datetime):
+        return ~values.cast(nw.Float64).is_in(sorted(column.values)) | values.is_null()
+    if isinstance(dtype, nw.Datetime):
+        in_utc = values.dt.convert_time_zone("UTC") if dtype.time_zone is not None and has_zones else values
+        is_exact = in_utc.dt.year().is_between(*_YEARS) & (in_utc.dt.nanosecond() == 0)
+        return ~is_exact | values.is_null()
+    if column.limits is None:
         return values.is_null()
     return ~values.is_between(*column.limits) | values.is_null()
 
