@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING
-from airflow_movielens.object_storage import object_at
+from airflow_movielens.object_storage import named_errors, object_at
 from airflow_movielens.ratings.formats import FileFormat
 from airflow_movielens.ratings.paths import local_path, path_text
 
@@ -105,16 +105,20 @@ class _Remote:
         self.path, self._fs = target.path, target.fs
 
     def is_file(self) -> bool:
-        return bool(self._fs.isfile(self.path))
+        with named_errors(self.text, "read"):
+            return bool(self._fs.isfile(self.path))
 
     def is_folder(self) -> bool:
-        return bool(self._fs.isdir(self.path))
+        with named_errors(self.text, "read"):
+            return bool(self._fs.isdir(self.path))
 
     def matches(self) -> list[str]:
-        return sorted(self._fs.glob(self.path))
+        with named_errors(self.text, "listed"):
+            return sorted(self._fs.glob(self.path))
 
     def walk(self) -> list[str]:
-        return sorted(self._fs.find(self.path))
+        with named_errors(self.text, "listed"):
+            return sorted(self._fs.find(self.path))
 
     def at(self, path: str) -> _Remote:
         return _Remote(self.name(path))

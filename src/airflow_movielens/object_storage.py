@@ -58,6 +58,27 @@ def object_at(url: str) -> ObjectStoragePath:
     return target
 
 
+@contextmanager
+def named_errors(url: str, verb: str) -> Iterator[None]:
+    """Name the URL in errors of object storage, which often name only a key, or nothing.
+
+    Args:
+        url: What is read, written or listed.
+        verb: Which of these, as a participle.
+
+    Raises:
+        FileNotFoundError: There is no such object or bucket.
+        FatalError: Access is denied.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        words = f"there is no file {url}, or no such bucket"
+        raise FileNotFoundError(f"{url} cannot be written: no such bucket" if verb == "written" else words) from None
+    except PermissionError as error:
+        raise FatalError(f"{url} cannot be {verb}: {error}") from error
+
+
 class ObjectCheckpoints:
     """Keeps the checkpoint in an object, replaced with a single put; see `Checkpoints`.
 
@@ -78,7 +99,8 @@ class ObjectCheckpoints:
 
     def save(self, values: dict[str, Any]) -> None:
         """Keep ``values``; of two attempts at once the last one's are kept."""
-        self._target.fs.pipe_file(self._target.path, json.dumps(values).encode())
+        with named_errors(str(self._target), "written"):
+            self._target.fs.pipe_file(self._target.path, json.dumps(values).encode())
 
     def clear(self) -> None:
         """Forget what was saved, even where nothing may be deleted."""
@@ -111,7 +133,8 @@ class ObjectFolder:
 
     def keep(self, name: str) -> None:
         """Put a copy on object storage."""
-        self._output.fs.put_file(str(self.local / name), (self._remote / name).path)
+        with named_errors(str(self._output), "written"):
+            self._output.fs.put_file(str(self.local / name), (self._remote / name).path)
 
     def bring(self, name: str) -> None:
         """Get a copy from object storage."""
@@ -157,12 +180,13 @@ class ObjectOutput:
         manifest_object = target.parent / manifest_name(self.name)
         quarantine_object = target.parent / (self.name + QUARANTINE_ENDING)
         _remove(manifest_object)
-        if quarantine is None:
-            _remove(quarantine_object)
-        else:
-            target.fs.put_file(str(quarantine), quarantine_object.path)
-        target.fs.put_file(str(data), target.path)
-        target.fs.pipe_file(manifest_object.path, manifest.to_json().encode())
+        with named_errors(self.path, "written"):
+            if quarantine is None:
+                _remove(quarantine_object)
+            else:
+                target.fs.put_file(str(quarantine), quarantine_object.path)
+            target.fs.put_file(str(data), target.path)
+            target.fs.pipe_file(manifest_object.path, manifest.to_json().encode())
 
     def _target(self) -> ObjectStoragePath:
         return object_at(self.path)

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.fetch import LocalOutput
 from airflow_movielens.client.fetch.scratch import scratch_folder
-from airflow_movielens.object_storage import ObjectOutput, object_at
+from airflow_movielens.object_storage import ObjectOutput, named_errors, object_at
 from airflow_movielens.ratings.paths import local_path, output_text
 from airflow_movielens.ratings.writing import write_table
 
@@ -52,7 +51,7 @@ def write_output(rows: pl.LazyFrame, path: str) -> None:
     with scratch_folder() as folder:
         written = folder / target.name
         write_table(rows, written)
-        with _named_errors(text, "written"):
+        with named_errors(text, "written"):
             target.fs.put_file(str(written), target.path)
 
 
@@ -91,17 +90,6 @@ def _fetched(path: str, folder: Path) -> Path:
     source = object_at(path)
     copy = folder / PurePosixPath(source.path).name
     folder.mkdir()
-    with _named_errors(path, "read"):
+    with named_errors(path, "read"):
         source.fs.get_file(source.path, str(copy))
     return copy
-
-
-@contextmanager
-def _named_errors(url: str, verb: str) -> Iterator[None]:
-    """Name the URL in errors of object storage, which often name only a key, or nothing."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {url}, or no such bucket") from None
-    except PermissionError as error:
-        raise FatalError(f"{url} cannot be {verb}: {error}") from error

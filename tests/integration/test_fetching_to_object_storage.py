@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,19 +58,33 @@ def store(tmp_path, monkeypatch):
     return folder / "bucket" / "days"
 
 
-@pytest.fixture
-def server():
+@pytest.fixture(scope="module")
+def the_server():
     with serve(lambda _, query, __: page_of(ROWS, query)) as server:
         yield server
 
 
 @pytest.fixture
-def killed(store, server):
-    """A store in which a killed process left a part of the window."""
+def server(the_server):
+    the_server.requests.clear()
+    return the_server
+
+
+@pytest.fixture(scope="module")
+def remains(the_server, tmp_path_factory):
+    """What a process that was killed amid a fetch leaves in a store."""
+    folder = tmp_path_factory.mktemp("remains")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", CHILD, server.base_url, str(store.parent.parent)]
+    command = [sys.executable, "-c", CHILD, the_server.base_url, str(folder)]
     child = subprocess.run(command, env=environment, check=False)
     assert child.returncode == -signal.SIGKILL
+    return folder
+
+
+@pytest.fixture
+def killed(store, remains, server):
+    """A store in which a killed process left a part of the window."""
+    shutil.copytree(remains, store.parent.parent)
     server.requests.clear()
     (folder,) = store.glob(".partial-*")
     return folder

@@ -1,6 +1,7 @@
 """Which files are read and written: on this machine and in a bucket, here a folder that only Airflow knows as one."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -156,9 +157,57 @@ def test_templates_are_filled_in_paths_too(place):
     assert named == [f"{place}20.csv"] * 4
 
 
+def test_paths_as_objects_in_a_run(run_day, airflow, tmp_path):
+    STORE.path = str(tmp_path)
+    attach(protocol="gs", fs=STORE)
+    movies = "movieId,title\n912,Casablanca\n"
+    put(str(airflow / "paths" / "movies.csv"), content=movies)
+    bucket = tmp_path / "bucket" / "paths"
+    put(str(bucket / "m.csv"), content=movies)
+    run = run_day("paths")
+    assert set(run.tasks.values()) == {"success"}, run.log
+    names = ["paths_direct.csv", "kwargs.csv", "pulled.csv", "expanded_0.csv", "expanded_1.csv"]
+    rankings = [(bucket / name).read_text() for name in names]
+    assert "912,Casablanca,4.33" in rankings[0]
+    assert set(rankings) == {(airflow / "paths" / "kwargs.csv").read_text()}
+
+
 def test_a_missing_object_is_named_by_its_url(place):
     with pytest.raises(AirflowFailException, match=rf"there is no file {place}nowhere\.csv"):
         rank(input_path=f"{place}nowhere.csv", output_path="out.csv")
+
+
+@pytest.mark.parametrize("error", [PermissionError("Access Denied"), FileNotFoundError("NoSuchBucket")], ids=repr)
+def test_what_a_store_refuses_is_named_by_its_url(tmp_path, monkeypatch, connection, error):
+    def refuse(*_, **__):
+        raise error
+
+    STORE.path = str(tmp_path)
+    attach(protocol="gs", fs=STORE)
+    put(str(tmp_path / "bucket" / "a.csv"))
+    words = "Access Denied" if isinstance(error, PermissionError) else "no such bucket"
+    arguments = {"input_path": "gs://bucket/a.csv", "output_path": "gs://bucket/k.csv"}
+    for method, more in (
+        ("isfile", {}),
+        ("isdir", {"input_path": "gs://bucket/nowhere.csv"}),
+        ("glob", {"input_path": "gs://bucket/*.ndjson"}),
+        ("get_file", {}),
+        ("put_file", {}),
+    ):
+        given = arguments | more
+        named = re.escape(given["output_path" if method == "put_file" else "input_path"])
+        with monkeypatch.context() as patch, pytest.raises(AirflowFailException, match=f"{named}.*{words}"):
+            patch.setattr(DirFileSystem, method, refuse)
+            rank(**given)
+    for method in ("put_file", "pipe_file"):
+        with (
+            monkeypatch.context() as patch,
+            pytest.raises(AirflowFailException, match=rf"gs://bucket/.*f\.csv.*{words}"),
+        ):
+            patch.setattr(DirFileSystem, method, refuse)
+            MovielensFetchRatingsOperator(
+                task_id="fetch", output_path="gs://bucket/f.csv", start_date="2000-11-20", end_date="2000-11-21"
+            ).execute({})
 
 
 def test_a_damaged_object_is_named_by_its_url(place):
