@@ -22,6 +22,8 @@ from airflow_movielens.ratings.paths import local_path, output_text, path_text
         ("local:///a/b.csv", "/a/b.csv"),
         ("./s3:/a/b.csv", "s3:/a/b.csv"),
         ("~old.csv", "~old.csv"),
+        ("$old.csv", "$old.csv"),
+        ("./$HOME/a.csv", "$HOME/a.csv"),
         ("manual__2000-11-20T00:00:00+00:00.csv", "manual__2000-11-20T00:00:00+00:00.csv"),
     ],
 )
@@ -69,6 +71,8 @@ def test_an_object_is_meant(given, url):
         (r"\\host\share\a.csv", "Windows path"),
         (" s3://b/x.csv", "neither a path nor a URL"),
         ("://b/x.csv", "neither a path nor a URL"),
+        ("$HOME/a.csv", "a variable, which only a shell fills in"),
+        ("${HOME}/a.csv", "a variable, which only a shell fills in"),
         ("~nobody-of-this-name/a.csv", "a user who is not known"),
     ],
 )

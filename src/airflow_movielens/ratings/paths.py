@@ -12,6 +12,7 @@ from airflow_movielens.ratings.formats import FileFormat, expand_home
 
 _WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _STORES = {"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "hdfs", "http", "https"}
+_VARIABLE = re.compile(r"\$(\w+|\{\w+\})/", re.ASCII)
 _RESERVED_NAME = re.compile(r"\.partial-.*|\..*\.manifest\.json|.*\.quarantine\.ndjson", re.DOTALL)
 
 
@@ -51,6 +52,8 @@ def _with_clear_scheme(text: str) -> str:
         )
     if "://" in text:
         raise ValueError(f"{text!r} is neither a path nor a URL, which begins with a scheme such as s3://")
+    if _VARIABLE.match(text):
+        raise ValueError(f"{text!r} begins with a variable, which only a shell fills in: give the whole path")
     if text.startswith("~") and "/" in text and not _is_home_known(text):
         raise ValueError(f"{text!r} begins with the home folder of a user who is not known: give the whole path")
     return text
