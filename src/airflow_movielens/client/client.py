@@ -139,8 +139,8 @@ class MovielensClient:
         accept = accept_of(bookmark.media_type) if bookmark else ACCEPT[self.settings.data_format]
         asked = window if self._calendar is None else self._calendar.covering(window)
         source = self._source(RATINGS, asked, batch_size, accept, quarantine=on_bad_rows == "quarantine")
-        batches = read_window(source) if bookmark is None else read_on(source, bookmark)
-        batches = some_good(proven(batches, source, window), window)
+        read = read_window(source) if bookmark is None else read_on(source, bookmark)
+        batches = some_good(proven(read, source, window), window)
         if asked != window:
             batches = (batch.between(*window.timestamps()) for batch in batches)
         return _aborting(source, batches)

@@ -12,6 +12,7 @@ those after the last one.
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -21,7 +22,7 @@ from airflow_movielens.client.errors import DataError, FatalError, RatingsChange
 from airflow_movielens.client.window import Window, shifted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from datetime import date
 
     from airflow_movielens.client.pagination.source import Source
@@ -43,13 +44,13 @@ class _AnyMoments(Window):
         return None, None
 
 
-def proven(batches: Iterator[Batch], source: Source, window: Window) -> Iterator[Batch]:
+def proven(batches: Generator[Batch, None, None], source: Source, window: Window) -> Generator[Batch, None, None]:
     """Pass the batches of a window on; before the first and the last one, prove that no row is missing at that end.
 
     A server that names its snapshot is a `movielens-api` or built after it, whose days are UTC days by contract.
 
     Args:
-        batches: Of the window.
+        batches: Of the window. They are closed at the end, so that after an error nothing is in flight for them.
         source: Where they come from; its own window is that of the days asked for.
         window: The UTC days wanted.
 
@@ -57,16 +58,17 @@ def proven(batches: Iterator[Batch], source: Source, window: Window) -> Iterator
         DataError: Rows of the window are elsewhere.
         RatingsChangedError: The data keeps changing.
     """
-    for batch in batches:
-        is_by_contract = batch.bookmark.snapshot is not None and type(source.window) is Window
-        # Equal bounds: no days are wanted, or all.
-        if not is_by_contract and window.start != window.end:
-            proof = _Proof(source, window, batch)
-            if batch.bookmark.count == batch.rows.count:
-                proof.prove_start()
-            if batch.is_last:
-                proof.prove_end()
-        yield batch
+    with closing(batches):
+        for batch in batches:
+            is_by_contract = batch.bookmark.snapshot is not None and type(source.window) is Window
+            # Equal bounds: no days are wanted, or all.
+            if not is_by_contract and window.start != window.end:
+                proof = _Proof(source, window, batch)
+                if batch.bookmark.count == batch.rows.count:
+                    proof.prove_start()
+                if batch.is_last:
+                    proof.prove_end()
+            yield batch
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,8 @@ def _first_page(source: Source, offset: int) -> Page | None:
                 return None
             if status not in _LIMIT_REFUSED:
                 raise
-            refusal = error
+            # Not the error itself: held by a frame that it refers to, it would keep the threads of all callers alive.
+            refusal = error.args[0]
         else:
             if not page.rows.count and page.total is not None and page.total > offset:
                 message = f"the API counts {page.total} ratings of {source.window} but shows none at row {offset}"
@@ -217,7 +220,7 @@ def _first_page(source: Source, offset: int) -> Page | None:
             if any(bad.column == "timestamp" or not bad.column for bad in page.rows.bad):
                 _log_unproven(source.window, f"a row there is bad: {page.rows.bad[0]}")
             return page
-    _log_unproven(source.window, f"the API refuses to show that day: {refusal.args[0]}")
+    _log_unproven(source.window, f"the API refuses to show that day: {refusal}")
     return None
 
 
@@ -225,16 +228,18 @@ def _log_unproven(edge: Window, reason: str) -> None:
     log.warning("It is not proven that the API's days are UTC days, at the edge %s: %s", edge, reason)
 
 
-def some_good(batches: Iterator[Batch], window: Window) -> Iterator[Batch]:
+def some_good(batches: Generator[Batch, None, None], window: Window) -> Iterator[Batch]:
     """Pass the batches of a window on, unless two or more rows came and none of them keeps the contract.
 
     Raises:
         DataError: So it is: what was set aside are not single bad rows, but all there is.
     """
     found = ""
-    for batch in batches:
-        found = found or (f", such as {batch.rows.bad[0]}" if batch.rows.bad else "")
-        at = batch.bookmark
-        if batch.is_last and at.count > 1 and at.last_good is None:
-            raise DataError(f"none of the {at.count} rows of {window} keeps the contract{found}", None, batch.rows.bad)
-        yield batch
+    with closing(batches):
+        for batch in batches:
+            found = found or (f", such as {batch.rows.bad[0]}" if batch.rows.bad else "")
+            at = batch.bookmark
+            if batch.is_last and at.count > 1 and at.last_good is None:
+                message = f"none of the {at.count} rows of {window} keeps the contract{found}"
+                raise DataError(message, None, batch.rows.bad)
+            yield batch

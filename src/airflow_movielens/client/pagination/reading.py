@@ -16,7 +16,7 @@ from airflow_movielens.client.rows import Batch, Bookmark, Rows, without_host
 from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from airflow_movielens.client.errors import MovielensError
     from airflow_movielens.client.pagination.source import Source
@@ -32,7 +32,7 @@ class Pagination(Protocol):
         """Read on behind ``at``, to the last row; the last batch says that it is."""
 
 
-def read_window(source: Source) -> Iterator[Batch]:
+def read_window(source: Source) -> Generator[Batch, None, None]:
     """Read a window from its start.
 
     Raises:
@@ -51,7 +51,7 @@ def read_window(source: Source) -> Iterator[Batch]:
         yield from _rest(source, at)
 
 
-def read_on(source: Source, at: Bookmark) -> Iterator[Batch]:
+def read_on(source: Source, at: Bookmark) -> Generator[Batch, None, None]:
     """Read a window on behind a bookmark of another reading, perhaps of another process.
 
     Raises:

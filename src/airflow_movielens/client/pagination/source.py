@@ -74,19 +74,22 @@ class Source:
         try:
             page = self._page(offset, limit)
         except _PageRefusedError as refusal:
-            return self._smaller_page(offset, limit, refusal)
+            smaller_page = self._smaller_page(offset, limit, refusal.exchange.server_said if refusal.exchange else "")
+            if smaller_page is None:
+                raise FatalError(refusal.args[0], refusal.exchange) from refusal
+            return smaller_page
         self.page_limit.accept(limit)
         return page
 
-    def _smaller_page(self, offset: int, limit: int, refusal: _PageRefusedError) -> Page:
-        for smaller in self.page_limit.smaller(limit, refusal.exchange.server_said if refusal.exchange else ""):
+    def _smaller_page(self, offset: int, limit: int, server_said: str) -> Page | None:
+        for smaller in self.page_limit.smaller(limit, server_said):
             try:
                 page = self._page(offset, smaller)
             except _PageRefusedError:
                 continue
             self.page_limit.lower(limit, smaller)
             return page
-        raise FatalError(refusal.args[0], refusal.exchange) from refusal
+        return None
 
     def _page(self, offset: int, limit: int) -> Page:
         query = {**self.window.query(), "offset": offset, "limit": limit}
