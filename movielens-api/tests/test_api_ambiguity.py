@@ -92,7 +92,9 @@ def test_a_header_that_is_given_twice_is_named(ask: Ask, method: str, headers: l
     assert json.loads(body)["detail"].startswith(detail)
 
 
-@pytest.mark.parametrize("host", ["x", "x:", "x_y.z:80", "127.0.0.1:5000", "[::1]:80", "[fe80::1%25eth0]", "a%20b"])
+@pytest.mark.parametrize(
+    "host", ["x", "x ", "x\t", "x:", "x_y.z:80", "127.0.0.1:5000", "[::1]:80", "[fe80::1%25eth0]", "a%20b"]
+)
 def test_hosts_as_there_may_be(ask: Ask, host: str) -> None:
     assert " 200 " in ask("GET /healthz HTTP/1.1", f"Host: {host}", "Connection: close")[0]
 

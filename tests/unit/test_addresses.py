@@ -49,9 +49,12 @@ def test_a_port_that_is_none_is_refused(port):
         build_base_url("api", "http", port)
 
 
-def test_credentials_in_the_address_are_refused_and_not_repeated():
-    with pytest.raises(FatalError, match="must not hold credentials") as caught:
-        build_base_url("http://user:hunter2@api")
+@pytest.mark.parametrize(
+    "address", ["http://user:hunter2@api", "http://user:hunter2@api\n", "http://user:hunt hunter2@api"]
+)
+def test_credentials_in_the_address_are_refused_and_not_repeated(address):
+    with pytest.raises(FatalError, match=r"must not hold credentials|has a space or a control character") as caught:
+        build_base_url(address)
     assert "hunter2" not in str(caught.value)
 
 

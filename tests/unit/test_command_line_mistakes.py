@@ -71,7 +71,7 @@ def test_values_of_every_kind(command, right, option, capsys):
 
 
 TWICE = {
-    "an option": (["--host", "a"], "--host: given twice, as '127.0.0.1' and as 'a'"),
+    "an option": (["--host", "a"], "--host: given twice, with different values"),
     "a port": (["--host=http://127.0.0.1:9"], "--port is 1, but the host says http://127.0.0.1:9"),
     "no port": (["--port=0"], "port is 0: give one from 1 to 65535"),
     "a schema": (["--host=https://127.0.0.1:1", "--schema=http"], "--schema is http, but the host says https"),

@@ -139,6 +139,10 @@ def test_an_argument_of_a_wrong_type_or_value_is_told_in_its_event(name, server)
         assert (payload["status"], payload.get("retry", False)) in (("failed", False), ("timeout", False)), value
 
 
+def test_a_poll_interval_of_0_is_as_soon_as_may_be(server):
+    assert asyncio.run(first_event(waiting_for(poll_interval=0, deadline=1.0)))["status"] == "timeout"
+
+
 def test_a_connection_that_airflow_cannot_read_is_not_called_undefined(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", '{"conn_type": "movielens", "password": "hunter2"')
     payload = asyncio.run(first_event(waiting_for(conn_id="shop")))

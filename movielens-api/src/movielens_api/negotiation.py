@@ -6,7 +6,8 @@ from functools import lru_cache
 
 QUALITY = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
 NAMED_QUALITY = re.compile(r"q\s*(=|$)")
-QUOTED = re.compile(r'"(\\.|[^"\\])*"')
+# One that is never closed matches up to the end of the header: to look for its end at each quote takes quadratic time.
+QUOTED = re.compile(r'"(?:\\.|[^"\\])*(?:(")|\\?\Z)')
 # A coding or format that nobody mentions is worse than any that somebody does.
 UNMENTIONED = 0.0001
 
@@ -58,7 +59,7 @@ def _media_quality(offer: str, wanted: dict[str, float]) -> float:
 def _qualities(header: str) -> dict[str, float]:
     qualities: dict[str, float] = {}
     # No quoted text matters here, and commas and semicolons in it separate nothing.
-    for element in QUOTED.sub('""', header.lower()).split(","):
+    for element in QUOTED.sub(lambda quoted: '""' if quoted[1] else quoted[0], header.lower()).split(","):
         name, *parameters = (part.strip() for part in element.split(";"))
         # Of one that is named twice, what rules it out counts, in whatever order they come.
         qualities[name] = min(_quality(parameters), qualities.get(name, 1.0))

@@ -24,6 +24,7 @@ class _StoreOnce(argparse.Action):
         if values in ("", []):
             parser.error(f"argument {option}: expected a value, found an empty one")
         if self._typed not in (None, values):
-            parser.error(f"argument {option}: given twice, as {self._typed!r} and as {values!r}")
+            # Without the values: they may hold a password.
+            parser.error(f"argument {option}: given twice, with different values")
         self._typed = values
         setattr(namespace, self.dest, values)

@@ -165,7 +165,8 @@ def _bracketed(host: str) -> str:
 def _split(url: str) -> SplitResult:
     # `urlsplit` drops line ends and tabs: another host would be asked.
     if not isinstance(url, str) or not url.isprintable() or " " in url:
-        raise FatalError(f"the API's address {shown(url)} is not a URL: it has a space or a control character")
+        address = "" if "@" in str(url) else f" {shown(url)}"  # what stands before @ may be a password
+        raise FatalError(f"the API's address{address} is not a URL: it has a space or a control character")
     try:
         parts = urlsplit(url)
         port_is_readable = parts.port is None or parts.port > 0

@@ -90,7 +90,9 @@ class MovielensRatingsTrigger(BaseTrigger):
     def _check(self) -> None:
         connection_id(self.poll.conn_id)
         Window.of(self.poll.start_date, self.poll.end_date)
-        self.poll = replace(self.poll, interval=number("poll_interval", self.poll.interval))
+        # As soon as may be, as Airflow allows it for poke_interval.
+        if self.poll.interval != 0:
+            self.poll = replace(self.poll, interval=number("poll_interval", self.poll.interval))
         self.min_ratings = whole_number("min_ratings", self.min_ratings)
         if self.deadline is not None:
             self.deadline = number("deadline", self.deadline)

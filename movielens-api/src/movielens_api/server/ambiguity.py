@@ -72,7 +72,7 @@ def _bad_address(scope: Scope) -> Response | None:
         # It counts, whatever Host says (RFC 9112, 3.2.2).
         scope["headers"] = [(name, absolute[1] if name == b"host" else value) for name, value in scope["headers"]]
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if (not hosts and scope["http_version"] == "1.1") or not all(HOST.fullmatch(host) for host in hosts):
+    if (not hosts and scope["http_version"] == "1.1") or not all(HOST.fullmatch(host.strip(b" \t")) for host in hosts):
         return problems.respond(scope["path"], 400, BAD_HOST)
     return None
 

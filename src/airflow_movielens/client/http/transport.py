@@ -151,7 +151,8 @@ class _Arriving:
         with explained(self.exchange, self.request):
             response = self._response
             # A content coding such as gzip has an end of its own.
-            has_end = response.length_remaining is not None or response.chunked or "Content-Encoding" in self.headers
+            is_coded = self.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}
+            has_end = response.length_remaining is not None or response.chunked or is_coded
             body = read_body(response)
         return Answer(body, self.media_type, self.headers, self.exchange, self._url, not has_end)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"(?<!\d)(?<!\d\.)\d{1,7}(?!\.?\d)", re.ASCII)
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)", re.ASCII)
 _COMMON_MAXIMUM = 100
 _MOST_TRIES = 3
 
@@ -52,5 +53,6 @@ class PageLimit:
         """
         if refused <= self._accepted:
             return ()
-        stated = {int(number) for number in _NUMBER.findall(server_said)} | {_COMMON_MAXIMUM}
+        words = _THOUSANDS.sub("", server_said)
+        stated = {int(number) for number in _NUMBER.findall(words)} | {_COMMON_MAXIMUM}
         return sorted((number for number in stated if MIN_PAGE_SIZE <= number < refused), reverse=True)[:_MOST_TRIES]
