@@ -115,7 +115,7 @@ def test_a_failure_says_that_the_replay_has_ended(small: Catalogue, tmp_path: Pa
         (["--replay-from", DAY], "give --replay, too"),
         (["--replay", "10", "--replay-from", "2016-10-17"], "no ratings from 2016-10-17 on"),
         (["--replay", "0"], "not above 0"),
-        (["--replay", "nan"], "not above 0"),
+        (["--replay", "nan"], "expected a number such as 0.5, found 'nan'"),
         (["--replay", "1", "--replay-from", "20160917"], "YYYY-MM-DD"),
         (["--replay", "1", "--replay-from", "2016-02-30"], "2016-02-30"),
     ],

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from playwright.sync_api import expect, sync_playwright
-from unit.scripted_server import Answer, serve
+from unit.scripted_server import Answer, page_of, ratings, serve
 
 PASSWORD, TOKEN = "hunter2-password", "hunter2-token"
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
@@ -36,9 +36,9 @@ def airflow(running_stack):
 def ratings_api():
     """An API that wants the token; it notes what it is sent."""
 
-    def answer(_path, _query, number):
+    def answer(_path, query, number):
         sent = server.requests[number][2].get("Authorization")
-        return Answer({"result": [], "total": 7}) if sent == f"Bearer {TOKEN}" else Answer({}, 401)
+        return page_of(ratings(7), query) if sent == f"Bearer {TOKEN}" else Answer({}, 401)
 
     with serve(answer) as server:
         yield server
