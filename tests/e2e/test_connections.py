@@ -96,7 +96,7 @@ def test_the_button_says_why_not(airflow, running_stack, changes, said):
     assert PASSWORD not in tried["message"]
 
 
-def tested_by_worker(running_stack, airflow, parts):
+def ask_worker(running_stack, airflow, parts):
     ticket = {"Airflow-Connection-Test-Token": airflow("POST", "/enqueue-test", json=parts)["token"]}
 
     def ask():
@@ -109,10 +109,10 @@ def tested_by_worker(running_stack, airflow, parts):
 @pytest.mark.parametrize(("token", "state"), [(TOKEN, "success"), ("hunter3-token", "failed")])
 def test_a_worker_can_be_asked(airflow, running_stack, ratings_api, token, state):
     parts = body(f"on_a_worker_{state}", ratings_api.base_url, extra=json.dumps({"api_token": token}))
-    ended = tested_by_worker(running_stack, airflow, parts)
+    ended = ask_worker(running_stack, airflow, parts)
     # A worker may read a test's connection once. On a slow machine its client times out, tries again, and is refused.
     while ended["result_message"] == "Connection test failed unexpectedly: ServerResponseError":
-        ended = tested_by_worker(running_stack, airflow, parts)
+        ended = ask_worker(running_stack, airflow, parts)
     assert ended["state"] == state, ended
     said = {"success": "it holds 7 ratings.", "failed": "the API refuses the credentials"}[state]
     assert said in ended["result_message"]
