@@ -80,7 +80,10 @@ def resolve_window(context: Context, start_date: str | date | None, end_date: st
     if start is None and end is None:
         return _window_of_run(context)
     if start is None or end is None:
-        raise FatalError(f"only one bound is given (start_date={start}, end_date={end}): give both or none")
+        raise FatalError(
+            f"only one bound is given (start_date={start}, end_date={end}): give both or none. The object that "
+            "default_args hold does not count: give that day as YYYY-MM-DD"
+        )
     if start >= end:
         what = "has no length" if start == end else "is reversed"
         raise FatalError(f"the window {what} (start_date={start}, end_date={end}): {_MEND}")

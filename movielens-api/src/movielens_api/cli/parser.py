@@ -33,7 +33,7 @@ def digits(text: str) -> int:
     """Read a whole number: what int() reads, but no other digits, signs, spaces and underscores.
 
     Raises:
-        argparse.ArgumentTypeError: it is none.
+        argparse.ArgumentTypeError: the text is not a whole number.
     """
     if not re.fullmatch(r"[0-9]{1,18}", text):
         raise argparse.ArgumentTypeError(f"expected a whole number, found {text!r}")
@@ -44,7 +44,7 @@ def number(text: str) -> float:
     """Read a number.
 
     Raises:
-        argparse.ArgumentTypeError: it is none.
+        argparse.ArgumentTypeError: the text is not a number.
     """
     if not re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
         raise argparse.ArgumentTypeError(f"expected a number such as 0.5, found {text!r}")
