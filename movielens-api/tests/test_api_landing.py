@@ -210,11 +210,16 @@ def test_calls_ask_where_the_visitor_did(api: Api, host: str) -> None:
     assert page.count(f"http://{host}/ratings?start_date=") == len(calls("", None)) - 1
 
 
-@pytest.mark.parametrize("host", ['x";reboot;"', "$(reboot)", "`reboot`", "a b", "<b>", "x:y", ""])
+@pytest.mark.parametrize("host", ["$(reboot)", "a;reboot", "a'reboot'"])
 def test_no_host_smuggles_anything_into_the_calls(api: Api, host: str) -> None:
     page = public(api, host=host).text
     assert "reboot" not in page
     assert "http://localhost/ratings" in page
+
+
+@pytest.mark.parametrize("host", ['x";reboot;"', "`reboot`", "a b", "<b>", "x:y", ""])
+def test_a_malformed_host_gets_no_page(api: Api, host: str) -> None:
+    assert_problem(public(api, host=host), 400)
 
 
 def test_no_call_holds_a_password_or_a_user(api: Api) -> None:
