@@ -8,10 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urljoin
 
 import requests
+
+REPOSITORY = next(folder for folder in Path(__file__).parents if (folder / "movielens-api").is_dir())
+README = REPOSITORY / "movielens-api" / "README.md"
+DOCS = REPOSITORY / "docs" / "api"
 
 
 @dataclass

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 import requests
-from api_testing import Api, Launch, drained
+from api_testing import DOCS, Api, Launch, drained
 
 from movielens_api.cli import main
 from movielens_api.hostile import profiles
 
 HERE = Path(__file__).parent
-README = (HERE.parent / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_hostile_server_says_so(launch: Launch, folder: Path) -> None:
@@ -66,8 +65,9 @@ def test_the_list_explains_them_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert [tuple(re.split(r"  +", line, maxsplit=1)) for line in lines] == list(profiles().items())
 
 
-def test_the_readme_has_them_all() -> None:
-    table = re.search(r"## A hostile server\n.*?\n\| profile \|.*?\n\|---\|---\|\n((?:\|.*\|\n)+)", README, re.DOTALL)
+def test_the_documentation_lists_every_profile() -> None:
+    page = (DOCS / "hostile.md").read_text(encoding="utf-8")
+    table = re.search(r"\n\| profile \|.*?\n\|---\|---\|\n((?:\|.*\|\n)+)", page)
     assert table
     assert re.findall(r"\| `(.*?)` \| (.*?) \|\n", table[1]) == list(profiles().items())
 

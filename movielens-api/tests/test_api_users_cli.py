@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from api_testing import DOCS
 from auth_testing import ask, basic, bearer
 
 from movielens_api.auth.logins import Logins
@@ -16,7 +17,7 @@ from movielens_api.auth.users_file import UsersFile, read
 from movielens_api.cli import main
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "users-and-tokens.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -174,8 +175,8 @@ def test_the_commands_load_no_server() -> None:
     assert not {"fastapi", "polars", "uvicorn"} & set(loaded)
 
 
-def test_the_readme_shows_what_happens(tmp_path: Path) -> None:
-    [block] = re.findall(r"```console\n(\$ movielens-api users.*?)```", README, re.DOTALL)
+def test_the_documented_commands_do_what_they_show(tmp_path: Path) -> None:
+    [block] = re.findall(r"```console\n(\$ movielens-api users.*?)```", PAGE, re.DOTALL)
     (tmp_path / "password.txt").write_text("a password of ben\n")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environ = os.environ | {"XDG_DATA_HOME": str(tmp_path), "PATH": path}
@@ -189,14 +190,24 @@ def test_the_readme_shows_what_happens(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["users add", "users list", "users remove", "users password", "users role", "tokens add", "tokens list"]
+    "command",
+    [
+        "users add",
+        "users list",
+        "users remove",
+        "users password",
+        "users role",
+        "tokens add",
+        "tokens list",
+        "tokens revoke",
+    ],
 )
-def test_the_readme_leaves_nothing_out(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    assert f"`movielens-api {command}" in README
+def test_every_command_and_option_is_documented(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert f"`movielens-api {command}" in PAGE
     with pytest.raises(SystemExit):
         main([*command.split(), "--help"])
     for option in re.findall(r"--[a-z-]+", capsys.readouterr().out):
-        assert option == "--help" or option in README
+        assert option == "--help" or option in PAGE
 
 
 def test_a_server_in_public_with_users_needs_no_more(launch, folder: Path, tmp_path: Path, run: Run) -> None:
