@@ -3,6 +3,8 @@
 Run it: `python benchmarks/authentication.py`.
 """
 
+from __future__ import annotations
+
 import asyncio
 import tempfile
 import time
@@ -12,13 +14,12 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from movielens_api.auth.layer import Authentication
 from movielens_api.auth.logins import Logins
 from movielens_api.auth.passwords import Cost, store
 from movielens_api.auth.tokens import new_secret
 from movielens_api.auth.users_file import UsersFile
-from movielens_api.rate_limits.layer import RateLimit
-from movielens_api.rate_limits.slots import Slots
+from movielens_api.middleware.authentication import Authentication
+from movielens_api.middleware.rate_limit import RateLimit, Slots
 
 REQUESTS, ROUNDS = 20_000, 7
 PASSWORD, TOKEN = "invented password", new_secret()

@@ -1,5 +1,7 @@
 """How many ratings a window has, without asking anybody."""
 
+from __future__ import annotations
+
 from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, timedelta

@@ -1,5 +1,7 @@
 """What the numbers depend on."""
 
+from __future__ import annotations
+
 import os
 import platform
 from collections.abc import Sequence

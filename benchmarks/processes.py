@@ -1,5 +1,7 @@
 """A process and all that it started, from /proc."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path

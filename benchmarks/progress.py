@@ -1,5 +1,7 @@
 """What a run says while it runs, which takes minutes."""
 
+from __future__ import annotations
+
 import time
 
 BEGAN = time.monotonic()

@@ -1,5 +1,7 @@
 """Servers under test."""
 
+from __future__ import annotations
+
 import os
 import signal
 import socket

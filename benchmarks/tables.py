@@ -1,5 +1,7 @@
 """Tables in Markdown, and what was promised in them."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """`python -m demo run` and `python -m demo up`."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 

@@ -1,5 +1,7 @@
 """The few calls to Airflow's REST API that running and watching Dags takes."""
 
+from __future__ import annotations
+
 import time
 from http import HTTPStatus
 from typing import Any, cast
@@ -85,12 +87,12 @@ class AirflowApi:
     def trigger(self, dag_id: str, conf: Json, logical_date: str | None = None) -> str:
         """Start a run and return its id."""
         answer = self.post(f"/dags/{dag_id}/dagRuns", {"logical_date": logical_date, "conf": conf})
-        return cast(str, answer["dag_run_id"])
+        return cast("str", answer["dag_run_id"])
 
     def runs(self, dag_id: str, **params: str | int) -> list[Json]:
         """Return the runs of a Dag, at most 100, by logical date."""
         answer = self.get(f"/dags/{dag_id}/dagRuns", limit=100, order_by="logical_date", **params)
-        return cast(list[Json], answer["dag_runs"])
+        return cast("list[Json]", answer["dag_runs"])
 
     def run(self, dag_id: str, run_id: str) -> Json:
         """Return one run."""
@@ -98,7 +100,7 @@ class AirflowApi:
 
     def tasks(self, dag_id: str, run_id: str) -> list[Json]:
         """Return the task instances of a run."""
-        return cast(list[Json], self.get(f"{_run_path(dag_id, run_id)}/taskInstances")["task_instances"])
+        return cast("list[Json]", self.get(f"{_run_path(dag_id, run_id)}/taskInstances")["task_instances"])
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Return what a task returned."""
@@ -119,7 +121,7 @@ class AirflowApi:
         if not answer.ok:
             message = f"Airflow answered {method} {path} with {answer.status_code}: {answer.text[:500]}"
             raise RefusedError(message, answer.status_code)
-        return cast(Json, answer.json())
+        return cast("Json", answer.json())
 
     def _send(self, method: str, path: str, **arguments: Any) -> requests.Response:
         try:

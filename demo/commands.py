@@ -1,5 +1,7 @@
 """What `make demo` and `make up` do, step by step."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """Airflow's configuration file: a small single-machine Airflow that listens on the loopback interface only."""
 
+from __future__ import annotations
+
 import configparser
 import io
 import json

@@ -1,5 +1,7 @@
 """Passwords and keys: generated once per folder, so that a login stays valid from one `make up` to the next."""
 
+from __future__ import annotations
+
 import base64
 import json
 import os
@@ -34,7 +36,7 @@ class Credentials:
     fernet_key: str = field(default_factory=_fernet_key, repr=False)
 
     @classmethod
-    def load(cls, folder: Path) -> "Credentials":
+    def load(cls, folder: Path) -> Credentials:
         """Read the folder's secrets, generating them the first time."""
         path = folder / "credentials.json"
         if path.exists():

@@ -1,5 +1,7 @@
 """The environment of the stack's processes, built from nothing so that a user's own settings do not leak in."""
 
+from __future__ import annotations
+
 import json
 import os
 import sys

@@ -1,5 +1,7 @@
 """How the stack says that something failed."""
 
+from __future__ import annotations
+
 
 class DemoError(Exception):
     """A failure that ends the run.

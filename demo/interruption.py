@@ -3,6 +3,8 @@
 An exception raised by a signal handler could strike between the start of a process and the note to stop it.
 """
 
+from __future__ import annotations
+
 import signal
 from types import FrameType
 

@@ -1,5 +1,7 @@
 """Where the stack keeps its files: one folder, so that nothing outside it is touched."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ class Layout:
     dags: Path = ROOT / "dags"
 
     @classmethod
-    def from_environment(cls) -> "Layout":
+    def from_environment(cls) -> Layout:
         """Use `MOVIELENS_LOCAL_DIR`, else `.local` in the checkout."""
         return cls(Path(os.environ.get("MOVIELENS_LOCAL_DIR") or ROOT / ".local").absolute())
 

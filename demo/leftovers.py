@@ -1,5 +1,7 @@
 """Processes of a stack that was killed too hard to stop them itself."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal

@@ -1,5 +1,7 @@
 """One stack per folder at a time."""
 
+from __future__ import annotations
+
 import fcntl
 import os
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """The demo's work: fetch a fortnight by a backfill, then rank it as a whole."""
 
+from __future__ import annotations
+
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass

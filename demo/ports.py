@@ -1,5 +1,7 @@
 """Free ports on the loopback interface."""
 
+from __future__ import annotations
+
 import contextlib
 import socket
 from collections.abc import Iterator

@@ -1,5 +1,7 @@
 """The processes of the stack: started apart from the terminal, watched, and stopped with all that they started."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal

@@ -1,5 +1,7 @@
 """What the user sees: a line per step with its time, then tables."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,5 +1,7 @@
 """The stack: movielens-api and Airflow's four processes, from nothing to healthy and back to nothing."""
 
+from __future__ import annotations
+
 import contextlib
 import sys
 from collections import Counter
@@ -68,7 +70,7 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         self._started = datetime.now(UTC)
         self.restarts: Counter[str] = Counter()
 
-    def __enter__(self) -> "Stack":
+    def __enter__(self) -> Stack:
         """Take the folder and the ports."""
         with contextlib.ExitStack() as resources:
             resources.enter_context(only_stack_in(self.layout.local))

@@ -1,5 +1,7 @@
 """Waiting: for a condition, while every process must stay alive, the user may interrupt, and time runs out."""
 
+from __future__ import annotations
+
 import contextlib
 import time
 from collections.abc import Callable, Collection

@@ -1,5 +1,7 @@
 """`python -m benchmarks.api`: set everything up, measure in rounds, print the report."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 import tempfile

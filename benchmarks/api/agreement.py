@@ -1,5 +1,7 @@
 """Competitors answer the same, or comparing them means nothing."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from statistics import median_low
 

@@ -1,5 +1,7 @@
 """The ratings of our server in an SQLite file, for those who serve them from there."""
 
+from __future__ import annotations
+
 import sqlite3
 from contextlib import closing
 from datetime import date, timedelta

@@ -1,5 +1,7 @@
 """The whole table in one answer (W5)."""
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass
 

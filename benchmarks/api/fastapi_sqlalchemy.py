@@ -1,5 +1,7 @@
 """The same API as a team usually writes it: FastAPI, SQLAlchemy's ORM, SQLite, pages by OFFSET, totals by COUNT."""
 
+from __future__ import annotations
+
 import os
 import secrets
 from collections.abc import Iterator

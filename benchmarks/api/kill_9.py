@@ -4,6 +4,8 @@
 hit compactions, too.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -148,7 +150,7 @@ class Writer:
         }
 
 
-def hammer(process: "subprocess.Popen[str]", port: int, seconds: float, writers: list[Writer]) -> None:
+def hammer(process: subprocess.Popen[str], port: int, seconds: float, writers: list[Writer]) -> None:
     """Let clients post, and kill the server after a while."""
     threads = [threading.Thread(target=writer.run, args=(port,)) for writer in writers]
     for thread in threads:

@@ -1,5 +1,7 @@
 """The campaign of `kill_9`, in a process of its own."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Load from wrk: a number of connections that ask again as soon as they are answered."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 from collections.abc import Sequence

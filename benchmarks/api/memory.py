@@ -1,5 +1,7 @@
 """How much memory a process and all that it started hold, from /proc."""
 
+from __future__ import annotations
+
 import re
 import threading
 from collections.abc import Iterator
@@ -27,7 +29,7 @@ class Memory:
     pss: float = 0
     anonymous: float = 0
 
-    def keep_highest(self, other: "Memory") -> None:
+    def keep_highest(self, other: Memory) -> None:
         """Raise each to the other's if that is higher."""
         self.rss = max(self.rss, other.rss)
         self.pss = max(self.pss, other.pss)

@@ -1,5 +1,7 @@
 """nginx with one ready page per workload: what the machine, its loopback and the client can do at most."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """The competitors: how each is started, and what an answer is called there."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess

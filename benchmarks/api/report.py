@@ -1,5 +1,7 @@
 """A run as Markdown."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from benchmarks.api.results import Results, middle

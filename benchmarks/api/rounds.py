@@ -1,5 +1,7 @@
 """Rounds of measurements: every competitor after the other, again and again, so that all see the same machine."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass

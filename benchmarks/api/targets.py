@@ -1,5 +1,7 @@
 """What was promised, and whether a run kept it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 from benchmarks.api.results import STEADY, WITHOUT, Results, middle

@@ -1,5 +1,7 @@
 """Programs that pip cannot install: nginx and wrk."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess

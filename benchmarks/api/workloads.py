@@ -1,5 +1,7 @@
 """What is asked for: pages of random windows, the same for every competitor."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random

@@ -1,5 +1,7 @@
 """Somebody who posts ratings while others read."""
 
+from __future__ import annotations
+
 import itertools
 import json
 import threading

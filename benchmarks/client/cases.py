@@ -1,5 +1,7 @@
 """What is measured."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """Whoever is fast must also be right."""
 
+from __future__ import annotations
+
 import gzip
 from collections.abc import Iterable
 from datetime import date

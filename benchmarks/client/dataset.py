@@ -1,5 +1,7 @@
 """The ratings that are fetched, prepared so that a server can send any page of them without encoding a row."""
 
+from __future__ import annotations
+
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta

@@ -3,6 +3,8 @@
 Only the standard library: competitors run in several environments.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 import time

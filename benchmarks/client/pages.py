@@ -1,5 +1,7 @@
 """Pages of ratings, of parts that are not copied."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import date
 
@@ -28,7 +30,7 @@ class Page:
     limit: int | None
 
     @classmethod
-    def asked_for(cls, query: dict[str, list[str]], dataset: Dataset) -> "Page":
+    def asked_for(cls, query: dict[str, list[str]], dataset: Dataset) -> Page:
         """Read a query: a window of days, or a cursor, which holds a window of rows."""
         if "cursor" in query:
             first, end = (int(row) for row in query["cursor"][0].split("-"))

@@ -1,5 +1,7 @@
 """The competitors: programs that measure themselves, and curl."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess

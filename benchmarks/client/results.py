@@ -1,5 +1,7 @@
 """All that a run measured."""
 
+from __future__ import annotations
+
 from collections import defaultdict
 from dataclasses import dataclass, field
 from statistics import median

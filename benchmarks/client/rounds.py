@@ -1,5 +1,7 @@
 """Rounds of measurements: every client after the other, again and again, so that all see the same machine."""
 
+from __future__ import annotations
+
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -6,6 +6,8 @@
 Run it: `python -m benchmarks.client.server FOLDER PORT MILLISECONDS`.
 """
 
+from __future__ import annotations
+
 import socketserver
 import sys
 import time

@@ -1,5 +1,7 @@
 """What tests hold in their hands: a server to talk to, and a model of what it should say."""
 
+from __future__ import annotations
+
 import random
 import re
 import subprocess

@@ -1,5 +1,7 @@
 """Users, headers and servers for the tests of authentication."""
 
+from __future__ import annotations
+
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,5 +1,7 @@
 """Servers to test: one process with the sample for all tests, others on demand."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
@@ -15,10 +17,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from movielens_api import server
-from movielens_api.catalogue import Catalogue
 from movielens_api.hostile.wire import OpenConnection
+from movielens_api.middleware.request_limits import Limits
 from movielens_api.server.connection import Connection
-from movielens_api.server.limits import Limits
+from movielens_api.table.catalogue import Catalogue
 
 # The test modules share api_testing whatever pytest's import mode puts on the path.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -1,5 +1,7 @@
 """Hostile servers on a few ratings: three days with twenty each, by users 1 to 20, of movies 1 to 20."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +11,8 @@ from starlette.types import ASGIApp
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
 from movielens_api.hostile import wrap
+from movielens_api.table.catalogue import Catalogue
 
 Row = dict[str, Any]
 Hostile = Callable[..., Api]

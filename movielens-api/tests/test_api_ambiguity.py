@@ -1,5 +1,7 @@
 """What a request says twice, and what the version of HTTP in a request allows: over raw sockets."""
 
+from __future__ import annotations
+
 import gzip
 import json
 import re

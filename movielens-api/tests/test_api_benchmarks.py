@@ -1,5 +1,7 @@
 """The harness of `make bench-api`, without datasette, nginx and wrk, which `make test` does not install."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """The second start reads columns instead of parsing, and only if they are what it would have parsed."""
 
+from __future__ import annotations
+
 import dataclasses
 import os
 import random
@@ -10,11 +12,12 @@ from types import ModuleType
 import pytest
 from api_testing import damaged
 
-from movielens_api import base_files, datasets
+from movielens_api import datasets
 from movielens_api.datasets import binary_cache, grouplens, synthetic
 from movielens_api.datasets.options import Options
 from movielens_api.errors import DamagedDatasetError, StartupError
-from movielens_api.sorted_run import DTYPES
+from movielens_api.table import base_files
+from movielens_api.table.sorted_run import DTYPES
 
 HEADER = "userId,movieId,rating,timestamp\n"
 

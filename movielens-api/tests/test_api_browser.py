@@ -1,5 +1,7 @@
 """The landing page and `/docs` in a real Chromium."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess

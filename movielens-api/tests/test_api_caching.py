@@ -1,5 +1,7 @@
 """ETag and 304, content codings, and HEAD."""
 
+from __future__ import annotations
+
 import gzip
 import http.client
 import sys
@@ -11,8 +13,8 @@ from api_testing import Api, Serving
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
 from movielens_api.formats import FORMATS
+from movielens_api.table.catalogue import Catalogue
 
 if sys.version_info >= (3, 14):
     from compression import zstd

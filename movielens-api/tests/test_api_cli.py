@@ -1,12 +1,14 @@
 """What is typed: used, or an error that says what was expected; and whatever else ends a command, in one line."""
 
+from __future__ import annotations
+
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from movielens_api.auth import choice
+from movielens_api.auth import startup_credentials
 from movielens_api.cli import main, users
 
 SERVE = ["serve", "--port", "0"]
@@ -79,7 +81,7 @@ def test_the_same_twice_is_no_error_and_days_are_whole(capfd: pytest.CaptureFixt
 def test_an_option_takes_precedence_over_its_variable(
     options: tuple[str | None, str | None], environ: dict[str, str], expected: tuple[str, str] | None
 ) -> None:
-    given = choice.given_credentials(*options, environ)
+    given = startup_credentials.given_credentials(*options, environ)
     assert (given and (given.user, given.password)) == expected
 
 

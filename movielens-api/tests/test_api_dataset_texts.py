@@ -1,5 +1,7 @@
 """Datasets as people save them: every text loads with the right values, or is refused with its line. All invented."""
 
+from __future__ import annotations
+
 import io
 import random
 import shutil

@@ -1,5 +1,7 @@
 """Datasets downloaded from a server that may do anything. All ratings here are invented."""
 
+from __future__ import annotations
+
 import dataclasses
 import datetime
 import hashlib
@@ -19,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from movielens_api import datasets
-from movielens_api.datasets import named
+from movielens_api.datasets import releases
 from movielens_api.datasets.options import GROUPLENS, Options, default_data_dir, default_downloads
 from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
 
@@ -117,7 +119,7 @@ def test_downloaded_once_and_checked(options: Options, mirror: Mirror, said: lis
     assert kept(options) == {f"{NAME}.zip", f"{NAME}.zip.verified"}
     assert said[0].startswith(f"downloading {mirror.url}/{NAME}.zip, 0.2 MB")
     assert "100% downloaded" in said
-    assert said.count(named.LICENCE) == 1
+    assert said.count(releases.LICENCE) == 1
 
 
 def test_a_cut_connection_is_continued(options: Options, mirror: Mirror, said: list[str]) -> None:
@@ -236,7 +238,7 @@ def put_by_hand(options: Options, name: str, content: bytes) -> Path:
 )
 def test_a_zip_put_there_is_verified(options: Options, mirror: Mirror, record: str) -> None:
     path = put_by_hand(options, "ml-25m", mirror.content)
-    found, expected = hashlib.md5(mirror.content).hexdigest(), named.MD5["ml-25m"]
+    found, expected = hashlib.md5(mirror.content).hexdigest(), releases.MD5["ml-25m"]
     path.with_name("ml-25m.zip.verified").write_text(record.replace("{md5}", str(expected)))
     with pytest.raises(DamagedDatasetError) as caught:
         datasets.load("ml-25m", options)
@@ -250,7 +252,7 @@ def test_a_zip_put_there_is_verified(options: Options, mirror: Mirror, record: s
 def test_a_verified_zip_is_read_once_until_it_is_touched(
     options: Options, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(named.MD5, "ml-25m", hashlib.md5(mirror.content).hexdigest())
+    monkeypatch.setitem(releases.MD5, "ml-25m", hashlib.md5(mirror.content).hexdigest())
     path = put_by_hand(options, "ml-25m", mirror.content)
     digested: list[object] = []
     digest = hashlib.file_digest

@@ -1,5 +1,7 @@
 """Every error has one shape, on every route, and none is an accident."""
 
+from __future__ import annotations
+
 import re
 
 import pytest
@@ -8,7 +10,7 @@ from api_testing import Api, Serving
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
+from movielens_api.table.catalogue import Catalogue
 
 LISTS = ["/ratings", "/movies", "/users"]
 ROUTES = ["/", *LISTS, "/movies/1", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"]
@@ -207,11 +209,11 @@ def test_500_tells_nothing_about_the_server(
     def fail(*_: object) -> None:
         raise RuntimeError("a secret of the server")
 
-    monkeypatch.setattr("movielens_api.ratings_table.RatingsTable.rows", fail)
-    monkeypatch.setattr("movielens_api.routes.movies.page", fail)
-    monkeypatch.setattr("movielens_api.routes.users.page", fail)
+    monkeypatch.setattr("movielens_api.table.ratings_table.RatingsTable.rows", fail)
+    monkeypatch.setattr("movielens_api.routes.catalogue.page", fail)
+    monkeypatch.setattr("movielens_api.routes.catalogue.page", fail)
     monkeypatch.setattr(small, "movie", fail)
-    monkeypatch.setattr("movielens_api.observation.metrics.Metrics.exposition", fail)
+    monkeypatch.setattr("movielens_api.observability.metrics.Metrics.exposition", fail)
     with serving(app) as server:
         answer = server.get(path)
     assert_problem(answer, 500)

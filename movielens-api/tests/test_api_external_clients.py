@@ -3,6 +3,8 @@
 They run in an environment of their own: what they need and what Airflow needs cannot be installed together.
 """
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

@@ -1,5 +1,7 @@
 """The formats of /ratings: chosen by Accept, page by page or a whole window at once."""
 
+from __future__ import annotations
+
 import csv
 import json
 import tracemalloc
@@ -12,7 +14,7 @@ import pytest
 from api_testing import Api, Model
 
 from movielens_api.formats import FORMATS, ROWS_PER_CHUNK
-from movielens_api.negotiation import coding, media_type
+from movielens_api.http.negotiation import coding, media_type
 
 NDJSON, CSV, ARROW, PARQUET = FORMATS
 COLUMNS = ["userId", "movieId", "rating", "timestamp"]

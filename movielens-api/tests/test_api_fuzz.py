@@ -3,6 +3,8 @@
 A larger run, by hand: `FUZZ_EXAMPLES=20000 pytest movielens-api/tests/test_api_fuzz.py`.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import socket

@@ -1,5 +1,7 @@
 """Folders in GroupLens' format, whole and damaged. All ratings here are invented."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest

@@ -1,5 +1,7 @@
 """`movielens-api serve --hostile`, as a process; and what is said about its profiles."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Hostile servers whose pages are not what was asked for: somebody who just goes on gets it wrong."""
 
+from __future__ import annotations
+
 import json
 
 import pytest

@@ -1,5 +1,7 @@
 """Hostile servers that refuse what they should answer, or send the client elsewhere."""
 
+from __future__ import annotations
+
 import time
 from email.utils import parsedate_to_datetime
 

@@ -1,5 +1,7 @@
 """Hostile servers whose rows break the contract, the same rows in every format."""
 
+from __future__ import annotations
+
 import json
 import math
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from hostile_testing import BAD, ROWS, Hostile, Row, by_offset
 from requests import Response
 
 from movielens_api.formats import FORMATS
-from movielens_api.ratings_table import SCHEMA
+from movielens_api.table.ratings_table import SCHEMA
 
 NDJSON, CSV, ARROW, PARQUET = FORMATS
 READ: dict[str, Callable[[bytes], list[Row]]] = {

@@ -1,5 +1,7 @@
 """When a fault comes: the same requests meet the same faults."""
 
+from __future__ import annotations
+
 import pytest
 
 from movielens_api.hostile.turns import Pulls, Turns

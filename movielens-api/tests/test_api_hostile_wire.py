@@ -1,5 +1,7 @@
 """Hostile servers whose answers cannot be used, or do not come as they should."""
 
+from __future__ import annotations
+
 import gzip
 import json
 import logging

@@ -1,5 +1,7 @@
 """Rows written by column are, to the byte, those that polars writes value by value."""
 
+from __future__ import annotations
+
 import json
 import math
 from io import BytesIO
@@ -8,9 +10,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from movielens_api.json_rows import FEWEST_ROWS, ROWS_PER_PASS, json_array, json_lines
-from movielens_api.ratings_table import SCHEMA
-from movielens_api.sorted_run import DTYPES
+from movielens_api.formats import FEWEST_ROWS, ROWS_PER_PASS, json_array, json_lines
+from movielens_api.table.ratings_table import SCHEMA
+from movielens_api.table.sorted_run import DTYPES
 
 LATEST = 253_402_300_799
 LARGEST_ID = 2**31 - 1

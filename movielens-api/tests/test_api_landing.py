@@ -1,5 +1,7 @@
 """The landing page's HTML and its headers; what a browser makes of them is in test_api_browser."""
 
+from __future__ import annotations
+
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -15,11 +17,11 @@ from test_api_errors import assert_problem
 from movielens_api import __version__
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
 from movielens_api.landing import chart
-from movielens_api.landing.examples import calls
-from movielens_api.landing.years import MOST_YEARS, ratings_per_year, shown
-from movielens_api.ratings_table import RatingsTable
+from movielens_api.landing.chart import MOST_YEARS, ratings_per_year, shown
+from movielens_api.landing.page import calls
+from movielens_api.table.catalogue import Catalogue
+from movielens_api.table.ratings_table import RatingsTable
 
 MOVIES = pl.DataFrame({"movieId": [7], "title": ["Sabrina"], "year": [1995], "genres": ["Comedy"]})
 

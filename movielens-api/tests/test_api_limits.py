@@ -1,5 +1,7 @@
 """What a client may not do: over raw sockets, since libraries would not do it."""
 
+from __future__ import annotations
+
 import json
 import re
 import socket
@@ -14,9 +16,9 @@ from api_testing import Api, Serving
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
 from movielens_api.datasets import synthetic
-from movielens_api.server.limits import Limits
+from movielens_api.middleware.request_limits import Limits
+from movielens_api.table.catalogue import Catalogue
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 AUTHORIZATION = b"Authorization: Basic bW92aWVsZW5zOm1vdmllbGVucw==\r\n"

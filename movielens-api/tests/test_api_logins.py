@@ -1,5 +1,7 @@
 """A password is hashed once, and not at all for whoever only guesses."""
 
+from __future__ import annotations
+
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
@@ -14,12 +16,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from movielens_api.auth import DEFAULT, Credentials, Identity
-from movielens_api.auth.failures import Failures
-from movielens_api.auth.layer import LIMITED, Authentication
+from movielens_api.auth.login_throttle import Failures
 from movielens_api.auth.logins import REMEMBERED, WAITING, Logins
 from movielens_api.auth.passwords import store
 from movielens_api.auth.users_file import UsersFile
-from movielens_api.gcra import Rate
+from movielens_api.middleware.authentication import LIMITED, Authentication
+from movielens_api.middleware.rate_limit import Rate
 
 THREE = Rate(interval=3600, burst=3)
 

@@ -1,5 +1,7 @@
 """Movies and users of the real sample."""
 
+from __future__ import annotations
+
 from collections import Counter
 
 import pytest
@@ -8,7 +10,7 @@ from api_testing import Api, Model, Serving
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
+from movielens_api.table.catalogue import Catalogue
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """Metrics, the access log, the server log, and readiness."""
 
+from __future__ import annotations
+
 import json
 import logging
 import re
@@ -18,9 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from movielens_api import __version__
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
-from movielens_api.observation.access_log import AccessLog
+from movielens_api.observability.logs import AccessLog
 from movielens_api.store import Store
+from movielens_api.table.catalogue import Catalogue
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -175,7 +177,7 @@ def test_a_failure_is_named_in_the_answer_and_explained_in_the_log(
         raise RuntimeError("a secret of the server")
 
     app = create_app(small, DEFAULT, access_log=AccessLog(str(logged)))
-    monkeypatch.setattr("movielens_api.ratings_table.RatingsTable.rows", fail)
+    monkeypatch.setattr("movielens_api.table.ratings_table.RatingsTable.rows", fail)
     with serving(app) as server:
         answer = server.get("/ratings")
         [entry] = entries(logged, 1)

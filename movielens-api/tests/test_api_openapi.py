@@ -1,5 +1,7 @@
 """The OpenAPI document is whole, and the server keeps to it."""
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

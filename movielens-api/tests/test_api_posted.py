@@ -1,5 +1,7 @@
 """Tables that further ratings make of tables, against a dictionary that does the same."""
 
+from __future__ import annotations
+
 import os
 import random
 import threading
@@ -11,11 +13,11 @@ import polars as pl
 import pytest
 from test_api_formats import READERS
 
-from movielens_api import ratings_table
-from movielens_api.base_files import DamagedBaseError, open_base, write_base
 from movielens_api.formats import FORMATS
-from movielens_api.landing.years import ratings_per_year
-from movielens_api.ratings_table import SCHEMA, RatingsTable
+from movielens_api.landing.chart import ratings_per_year
+from movielens_api.table import ratings_table
+from movielens_api.table.base_files import DamagedBaseError, open_base, write_base
+from movielens_api.table.ratings_table import SCHEMA, RatingsTable
 
 DAY = 86_400
 Batch = list[dict[str, float]]

@@ -1,5 +1,7 @@
 """POST /ratings: all or nothing, durable, once, and visible to whoever asks next."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +15,8 @@ from auth_testing import ANN, BEN, ann_and_ben
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT, Credentials
-from movielens_api.catalogue import Catalogue
 from movielens_api.store import writer
+from movielens_api.table.catalogue import Catalogue
 
 GOOD = {"movieId": 7, "rating": 4.0, "timestamp": 20, "userId": 1}
 TEXT = json.dumps(GOOD)

@@ -1,5 +1,7 @@
 """The command as a process: starts, says what it does, and stops when asked."""
 
+from __future__ import annotations
+
 import signal
 import subprocess
 import sys

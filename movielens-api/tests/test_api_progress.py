@@ -1,9 +1,11 @@
 """Long starts say how long they take already; short ones say nothing."""
 
+from __future__ import annotations
+
 import time
 from io import StringIO
 
-from movielens_api.progress import progress
+from movielens_api.cli.serve import progress
 
 
 class Terminal(StringIO):

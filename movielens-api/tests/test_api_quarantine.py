@@ -1,5 +1,7 @@
 """Damaged rows: named, set aside, and too many of them refused. All ratings here are invented."""
 
+from __future__ import annotations
+
 import csv
 import dataclasses
 import io

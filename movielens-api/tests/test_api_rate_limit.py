@@ -1,5 +1,7 @@
 """How often a user may ask, over all processes of a server."""
 
+from __future__ import annotations
+
 import re
 import subprocess
 import sys
@@ -14,13 +16,11 @@ from auth_testing import ANN, BEN, add_token, ann_and_ben, ask, bearer
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
 from movielens_api.cli import main
 from movielens_api.errors import StartupError
-from movielens_api.gcra import Rate
-from movielens_api.rate_limits import layer
-from movielens_api.rate_limits.layer import RateLimit
-from movielens_api.rate_limits.slots import SLOTS, Slots
+from movielens_api.middleware import rate_limit
+from movielens_api.middleware.rate_limit import SLOTS, Rate, RateLimit, Slots
+from movielens_api.table.catalogue import Catalogue
 
 
 def test_a_burst_then_evenly() -> None:
@@ -52,7 +52,7 @@ def test_what_is_left_counts_down(burst: int) -> None:
 @pytest.fixture
 def an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing comes back while a test runs, however slow the computer is."""
-    monkeypatch.setattr(layer, "WINDOW", 3600)
+    monkeypatch.setattr(rate_limit, "WINDOW", 3600)
 
 
 def test_429_says_when(serving: Serving, small: Catalogue, tmp_path: Path, an_hour: None) -> None:
@@ -115,8 +115,8 @@ def test_servers_share_a_limit(
 HAMMERING = """
 import sys, time
 from pathlib import Path
-from movielens_api.rate_limits import layer
-from movielens_api.rate_limits.slots import Slots
+from movielens_api.middleware import layer
+from movielens_api.middleware.rate_limit import Slots
 
 layer.WINDOW = 3600
 limit = layer.RateLimit(None, 2000, Slots(Path(sys.argv[1])))

@@ -1,5 +1,7 @@
 """Windows, totals and pages of the real sample, against a model that scans every row."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -10,7 +12,7 @@ from api_testing import Api, Model, Serving
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
+from movielens_api.table.catalogue import Catalogue
 
 Days = tuple[str | None, str | None]
 WINDOWS: list[Days] = [

@@ -1,5 +1,7 @@
 """The README and the pages in `docs/api` are correct and complete: snippets run, links work, nothing is left out."""
 
+from __future__ import annotations
+
 import json
 import re
 from pathlib import Path
@@ -10,8 +12,8 @@ from api_testing import DOCS, README, Api, Model, Serving
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
 from movielens_api.cli import main
+from movielens_api.table.catalogue import Catalogue
 
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)

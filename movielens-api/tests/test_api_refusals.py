@@ -1,5 +1,7 @@
 """What keeps the server from starting: one line on stderr and an exit status."""
 
+from __future__ import annotations
+
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from movielens_api.auth import DEFAULT, Credentials
-from movielens_api.auth.choice import choose_credentials, is_loopback
+from movielens_api.auth.startup_credentials import choose_credentials, is_loopback
 from movielens_api.cli import main
 
 Refused = Callable[..., str]

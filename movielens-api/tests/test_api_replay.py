@@ -1,5 +1,7 @@
 """Replay: later ratings arrive as a clock passes their timestamps, once, also over restarts."""
 
+from __future__ import annotations
+
 import json
 import time
 from collections.abc import Callable
@@ -10,9 +12,9 @@ from typing import Any
 import pytest
 from api_testing import Api, Launch, Model, Process, url_of
 
-from movielens_api.catalogue import Catalogue
 from movielens_api.replay import Replay
 from movielens_api.store import Store
+from movielens_api.table.catalogue import Catalogue
 
 DAY = "2016-09-16"
 

@@ -3,6 +3,8 @@
 A larger run, by hand: `SCHEMATHESIS_EXAMPLES=1000 pytest movielens-api/tests/test_api_schemathesis.py`.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import subprocess

@@ -1,5 +1,7 @@
 """Any rows of a snapshot's window, in any order, at once, by the template in `Link-Template`."""
 
+from __future__ import annotations
+
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +15,12 @@ import pytest
 from api_testing import Api, Launch, Model, Serving, drained
 from requests import Response
 
-from movielens_api import ratings_answers
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
 from movielens_api.formats import FORMATS
+from movielens_api.routes import ratings_response
 from movielens_api.store import Store
+from movielens_api.table.catalogue import Catalogue
 
 NDJSON, CSV, ARROW, PARQUET = FORMATS
 READ = {NDJSON: pl.read_ndjson, CSV: pl.read_csv, ARROW: pl.read_ipc_stream, PARQUET: pl.read_parquet}
@@ -182,7 +184,7 @@ def test_every_section_holds_its_snapshot(serving: Serving, small: Catalogue, he
 def test_a_streamed_section_holds_its_snapshot_as_long_as_it_lasts(
     serving: Serving, small: Catalogue, held: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ratings_answers, "ROWS_PER_CHUNK", 2)
+    monkeypatch.setattr(ratings_response, "ROWS_PER_CHUNK", 2)
     with serving(create_app(small, DEFAULT)) as server:
         start = template(server.ask("/ratings?limit=1"))
         held.clear()

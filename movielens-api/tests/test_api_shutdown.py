@@ -1,5 +1,7 @@
 """Stopping: answers under way are finished, new ones are refused, and who insists does not wait."""
 
+from __future__ import annotations
+
 import signal
 import socket
 import time

@@ -1,5 +1,7 @@
 """Paging through one state of the ratings while others take its place."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +10,13 @@ import pytest
 from api_testing import Api, Model, Serving
 from requests import Response
 
-from movielens_api import cursors
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.catalogue import Catalogue
-from movielens_api.parameters import MAX_LIMIT
-from movielens_api.snapshots import Origin
+from movielens_api.http import cursors
+from movielens_api.http.parameters import MAX_LIMIT
 from movielens_api.store import Store
+from movielens_api.table.catalogue import Catalogue
+from movielens_api.table.snapshots import Origin
 
 
 def row(timestamp: int) -> dict[str, Any]:

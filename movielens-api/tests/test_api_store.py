@@ -1,5 +1,7 @@
 """The store: versions across threads, processes and restarts, compaction, and what a crash leaves behind."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import random
@@ -19,18 +21,18 @@ import pytest
 from api_testing import Api, Launch, Serving, url_of
 
 from benchmarks.api import kill_9
-from movielens_api import ratings_table
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.base_files import write_base
-from movielens_api.catalogue import Catalogue
 from movielens_api.errors import StartupError
-from movielens_api.overlay import Overlay
-from movielens_api.ratings_table import MOST_IN_TOP, RatingsTable
-from movielens_api.snapshots import Snapshot, SnapshotGoneError
 from movielens_api.store import Store, compaction, generations, log, versions
 from movielens_api.store.log import Row
 from movielens_api.store.opening import DamagedStoreError
+from movielens_api.table import ratings_table
+from movielens_api.table.base_files import write_base
+from movielens_api.table.catalogue import Catalogue
+from movielens_api.table.ratings_table import MOST_IN_TOP, RatingsTable
+from movielens_api.table.snapshots import Snapshot, SnapshotGoneError
+from movielens_api.table.sorted_run import Overlay
 
 Contents = list[tuple[Any, ...]]
 

@@ -1,5 +1,7 @@
 """Invented datasets: the same for the same name, and in the ways that count like MovieLens."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from statistics import mean, median
@@ -8,10 +10,9 @@ import polars as pl
 import pytest
 
 from movielens_api import datasets
-from movielens_api.catalogue import Catalogue
-from movielens_api.datasets.invented_movies import TITLES, movies
-from movielens_api.datasets.randomness import Randomness
+from movielens_api.datasets.synthetic import TITLES, Randomness, movies
 from movielens_api.errors import StartupError
+from movielens_api.table.catalogue import Catalogue
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """TLS with real certificates, and clients that verify them."""
 
+from __future__ import annotations
+
 import socket
 import ssl
 from collections.abc import Callable

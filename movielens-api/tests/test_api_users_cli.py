@@ -1,5 +1,7 @@
 """The commands `users` and `tokens`, as processes."""
 
+from __future__ import annotations
+
 import os
 import pty
 import re

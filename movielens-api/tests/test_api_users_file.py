@@ -1,5 +1,7 @@
 """The users' file: private, whole whatever happens, and read again when it changes."""
 
+from __future__ import annotations
+
 import json
 import signal
 import stat

@@ -1,5 +1,7 @@
 """Several worker processes behind one address: all work, on the same ratings; the dead are replaced, none stays."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import re
@@ -21,7 +23,7 @@ import pytest
 import requests
 from api_testing import Api, Launch, Process, drain, drained, url_of
 
-from movielens_api import assembly, server
+from movielens_api import bootstrap, server
 from movielens_api.server import workers
 
 
@@ -280,12 +282,12 @@ Run = Callable[[Callable[[], None]], None]
 @pytest.fixture
 def run(folder: Path, tmp_path: Path) -> Run:
     """Run two workers from this process, and stop them in order."""
-    settings = assembly.Settings(dataset=str(folder), access_log="/dev/null", data_dir=str(tmp_path))
-    catalogue = assembly.load(settings)
+    settings = bootstrap.Settings(dataset=str(folder), access_log="/dev/null", data_dir=str(tmp_path))
+    catalogue = bootstrap.load(settings)
 
     def serve(announce: Callable[[], None]) -> None:
         with (
-            assembly.open_store(settings, catalogue, own=True) as store,
+            bootstrap.open_store(settings, catalogue, own=True) as store,
             server.bind("127.0.0.1", 0) as bound,
         ):
             workers.run(2, settings.to_json(), bound, store.fileno(), announce)

@@ -1,5 +1,7 @@
 """Zips in GroupLens' format, whole and damaged. All ratings here are invented."""
 
+from __future__ import annotations
+
 import random
 import zipfile
 from collections.abc import Iterator

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
 from airflow.sdk import BaseHook
 
-from airflow_movielens import connection_form
-from airflow_movielens.arguments import connection_id
-from airflow_movielens.connection import client_from_connection, refuse_unreadable
-from airflow_movielens.connection_check import check
-from airflow_movielens.hook_lineage import collect_input
+from airflow_movielens.connection import form
+from airflow_movielens.connection.client import check, client_from_connection, refuse_unreadable
+from airflow_movielens.connection.coerce import connection_id
+from airflow_movielens.lineage.hook import collect_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,12 +119,12 @@ class MovielensHook(BaseHook):
     @staticmethod
     def get_connection_form_widgets() -> dict[str, Any]:
         """Give Airflow 3.1 the form; later versions read the provider's description instead."""
-        return connection_form.widgets()
+        return form.widgets()
 
     @staticmethod
     def get_ui_field_behaviour() -> dict[str, Any]:
         """Give Airflow 3.1 the form's labels and placeholders."""
-        return connection_form.behaviour()
+        return form.behaviour()
 
     def _collect(self, resource: str) -> None:
         collect_input(self, self.client.settings.base_url, resource)

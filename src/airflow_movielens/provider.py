@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_movielens import __version__, connection_form
+from airflow_movielens import __version__
+from airflow_movielens.connection import form
 
 _INTEGRATION = "MovieLens"
 
@@ -38,7 +39,7 @@ def _connection_type() -> dict[str, Any]:
         "connection-type": "movielens",
         "hook-class-name": "airflow_movielens.hooks.MovielensHook",
         "hook-name": "MovieLens ratings API",
-        **connection_form.declared(),
+        **form.declared(),
     }
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator
 
-from airflow_movielens.arguments import truth, whole_number
 from airflow_movielens.client import FatalError, RetryableError
-from airflow_movielens.failures import airflow_exceptions, clear_failures, explained_skips
+from airflow_movielens.connection.coerce import truth, whole_number
+from airflow_movielens.task_errors import airflow_exceptions, clear_failures, explained_skips
 from airflow_movielens.window import WindowMixin, resolve_window
 
 if TYPE_CHECKING:

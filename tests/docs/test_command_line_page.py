@@ -1,5 +1,7 @@
 """The commands `movielens …` of the docs run as they stand, and the page leaves no option out."""
 
+from __future__ import annotations
+
 import os
 import re
 import subprocess

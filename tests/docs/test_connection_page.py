@@ -1,5 +1,7 @@
 """Every way of the connection page to define a connection defines the one that the page says."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess

@@ -1,5 +1,7 @@
 """Every snippet of the docs runs, and every argument is in the reference."""
 
+from __future__ import annotations
+
 import dataclasses
 import inspect
 import re

@@ -1,5 +1,7 @@
 """The page of windows shows the rows that the tests let Airflow run."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from integration.timetables import GROUPS, table

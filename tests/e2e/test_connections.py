@@ -1,5 +1,7 @@
 """Connections through Airflow's REST API and UI: saved, masked, tested."""
 
+from __future__ import annotations
+
 import json
 import shutil
 from urllib.parse import urlsplit

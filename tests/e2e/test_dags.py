@@ -1,5 +1,7 @@
 """The five Dags on the real scheduler, as a user of Airflow's UI triggers them."""
 
+from __future__ import annotations
+
 import pytest
 
 FIVE = ["01_python", "02_hook", "03_operator", "04_sensor", "05_pipeline"]

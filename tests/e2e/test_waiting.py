@@ -1,5 +1,7 @@
 """Deferred sensors and a watched asset on the real scheduler and triggerer, which is killed meanwhile."""
 
+from __future__ import annotations
+
 import os
 import signal
 import uuid

@@ -1,5 +1,7 @@
 """Fetches on workers that die, are stopped, or are told to come again later: on the real scheduler."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os

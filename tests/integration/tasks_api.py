@@ -1,5 +1,7 @@
 """Airflow's command line, with the API that tasks in this process ask started before: `python tasks_api.py dags test …`."""
 
+from __future__ import annotations
+
 import time
 
 

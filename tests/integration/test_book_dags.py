@@ -1,5 +1,7 @@
 """The Dags of the book's second edition against the API of its contract, in a process and a time zone of its own."""
 
+from __future__ import annotations
+
 import json
 
 import pandas as pd

@@ -1,17 +1,19 @@
 """The checkpoint of a fetch in Airflow's task state store: a real task, its retry, and the real store."""
 
+from __future__ import annotations
+
 import pytest
 from packaging.version import Version
 from unit.scripted_server import Answer, page_of, ratings, serve
 
-from airflow_movielens.client.fetch import stretches
+from airflow_movielens.client.fetch import parts
 from airflow_movielens.task_state import TaskStateCheckpoints, checkpoints_of
 
 ROWS = ratings(1_030)
 
 
 def test_a_retry_goes_on_from_the_checkpoint(airflow, run_day, connection, monkeypatch, airflow_version):
-    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 100)
+    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 100)
     saved, cleared = [], []
     save, clear = TaskStateCheckpoints.save, TaskStateCheckpoints.clear
     monkeypatch.setattr(TaskStateCheckpoints, "save", lambda self, values: [saved.append(values), save(self, values)])

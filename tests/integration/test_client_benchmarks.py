@@ -1,5 +1,7 @@
 """The harness of `make bench-client`, without HttpOperator and dlt, which `make test` does not install."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date

@@ -1,5 +1,7 @@
 """What the fields of a connection become, and what is said of those that are unusable."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import fields
 
@@ -7,7 +9,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_movielens.client import ClientSettings, FatalError
-from airflow_movielens.connection import EXTRA_FIELDS, client_from_connection
+from airflow_movielens.connection.client import EXTRA_FIELDS, client_from_connection
 from airflow_movielens.hooks import MovielensHook
 
 

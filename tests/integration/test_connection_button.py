@@ -1,5 +1,7 @@
 """What the *Test* button says."""
 
+from __future__ import annotations
+
 import json
 import socket
 import threading

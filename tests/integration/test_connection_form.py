@@ -1,5 +1,7 @@
 """The form of the connection type, as Airflow's UI gets it."""
 
+from __future__ import annotations
+
 import sys
 from types import ModuleType
 
@@ -7,7 +9,7 @@ import pytest
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
 from airflow_movielens.client import ClientSettings
-from airflow_movielens.connection import EXTRA_FIELDS
+from airflow_movielens.connection.client import EXTRA_FIELDS
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.provider import get_provider_info
 

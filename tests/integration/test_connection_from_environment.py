@@ -1,5 +1,7 @@
 """Connections that the environment defines, as URI or JSON, and that task logs mask their secrets."""
 
+from __future__ import annotations
+
 import json
 
 import pytest

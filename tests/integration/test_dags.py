@@ -1,5 +1,7 @@
 """The Dags of `dags/`, run on Airflow over real days."""
 
+from __future__ import annotations
+
 import json
 import runpy
 import time
@@ -197,8 +199,8 @@ def test_what_goes_wrong_only_in_the_triggerer_ends_as_in_a_worker(run_day, conn
 
 
 def test_what_a_sensor_asks_of_the_triggerer_is_plain_and_ends_with_its_timeout():
-    from airflow_movielens.failures import airflow_exceptions
     from airflow_movielens.sensors import MovielensRatingsSensor
+    from airflow_movielens.task_errors import airflow_exceptions
 
     window = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
     sensor = MovielensRatingsSensor(

@@ -1,5 +1,7 @@
 """A fetch whose output lies on object storage: here a folder that two processes see as one."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
@@ -14,8 +16,8 @@ from fsspec.implementations.local import LocalFileSystem
 from unit.scripted_server import page_of, ratings, serve
 
 from airflow_movielens.client import MovielensClient, RatingsChangedError, Window
-from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, stretches
-from airflow_movielens.object_storage import ObjectFolder, ObjectOutput
+from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, parts
+from airflow_movielens.storage.object_store import ObjectFolder, ObjectOutput
 
 ROWS = ratings(1_030)
 WINDOW = Window.of("1970-01-02", "1970-01-03")
@@ -52,7 +54,7 @@ def fetch(base_url, output=None):
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 100)
+    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 100)
     folder = tmp_path / "store"
     attach_store(folder)
     return folder / "bucket" / "days"
@@ -189,7 +191,7 @@ def test_what_other_outputs_left_is_not_touched(killed, store, server):
 
 
 def test_who_may_not_list_can_still_fetch(store, server, monkeypatch, caplog):
-    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 100)
+    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 100)
 
     def forbidden(*_, **__):
         raise PermissionError("listing is not allowed")

@@ -1,5 +1,7 @@
 """Which files are read and written: on this machine and in a bucket, here a folder that only Airflow knows as one."""
 
+from __future__ import annotations
+
 import os
 import re
 import subprocess
@@ -15,8 +17,8 @@ from fsspec.implementations.local import LocalFileSystem
 from unit.scripted_server import ratings
 
 from airflow_movielens.cli import main
-from airflow_movielens.inputs import input_files
 from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
+from airflow_movielens.storage.inputs import input_files
 
 STORE = DirFileSystem("/", LocalFileSystem(auto_mkdir=True))
 ROWS = "userId,movieId,rating,timestamp\n" + "".join(

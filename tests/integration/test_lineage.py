@@ -1,5 +1,7 @@
 """The events that OpenLineage's own provider sends for a run of a Dag."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
@@ -13,8 +15,8 @@ from urllib.parse import quote
 import pytest
 from integration import tasks_api
 
-from airflow_movielens.lineage import Dataset, files_of_fetch
-from airflow_movielens.openlineage import LineageMixin
+from airflow_movielens.lineage.datasets import Dataset, files_of_fetch
+from airflow_movielens.lineage.openlineage import LineageMixin
 
 RATINGS_COLUMNS = {"userId": "int32", "movieId": "int32", "rating": "float32", "timestamp": "int64"}
 PASSWORD = "n0t-the-p@ssword"

@@ -1,5 +1,7 @@
 """What the operators do with files and arguments, beyond the Dags of `test_dags`."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
@@ -15,7 +17,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from unit.scripted_server import Answer, page_of, ratings, serve
 
 from airflow_movielens.client import RetryableError
-from airflow_movielens.client.fetch import stretches
+from airflow_movielens.client.fetch import parts
 from airflow_movielens.operators import (
     MovielensFetchRatingsOperator,
     MovielensPopularityOperator,
@@ -182,7 +184,7 @@ def test_a_passing_fault_is_left_to_airflows_retries(connection, tmp_path):
 def test_a_task_that_is_asked_to_stop_stops_and_leaves_only_what_a_retry_goes_on_from(
     connection, tmp_path, monkeypatch, rows_a_stretch
 ):
-    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", rows_a_stretch)
+    monkeypatch.setattr(parts, "ROWS_A_STRETCH", rows_a_stretch)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     operator = MovielensFetchRatingsOperator(task_id="fetch", output_path=str(tmp_path / "r.csv"), **WINDOW)
 

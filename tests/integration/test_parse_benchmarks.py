@@ -1,5 +1,7 @@
 """The harness of `make bench-parse`, in processes that have imported nothing of ours."""
 
+from __future__ import annotations
+
 import json
 import subprocess
 import sys

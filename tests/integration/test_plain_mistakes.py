@@ -1,5 +1,7 @@
 """An argument of a wrong type or value, or a damaged file: the task succeeds, or fails for good with one sentence."""
 
+from __future__ import annotations
+
 import errno
 import json
 import re
@@ -12,7 +14,6 @@ from airflow.sdk.io import fs
 
 from airflow_movielens.cli import main
 from airflow_movielens.client import DataError, FatalError, RetryableError
-from airflow_movielens.failures import clear_failures
 from airflow_movielens.operators import (
     MovielensFetchRatingsOperator,
     MovielensPopularityOperator,
@@ -20,6 +21,7 @@ from airflow_movielens.operators import (
 )
 from airflow_movielens.ratings.writing import write_table
 from airflow_movielens.sensors import MovielensRatingsSensor
+from airflow_movielens.task_errors import clear_failures
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 WRONG = [None, True, -1, 0, 1.5, float("nan"), "", " ", "no such thing", [], ["mean"], {}, {"a": 1}, object(), b"x"]

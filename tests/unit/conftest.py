@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 import tenacity.nap
 
-from airflow_movielens.client.http import pace
+from airflow_movielens.client.http import rate_limit
 
 
 @pytest.fixture(autouse=True)
 def sleeps(monkeypatch):
     """Skip back-off, pauses and the rate limit's waits, as if their time had passed; they are listed here."""
     waits: list[float] = []
-    monkeypatch.setattr(pace, "sleep", lambda _, seconds: waits.append(seconds))
-    monkeypatch.setattr(pace, "now", lambda: time.monotonic() + sum(waits))
+    monkeypatch.setattr(rate_limit, "sleep", lambda _, seconds: waits.append(seconds))
+    monkeypatch.setattr(rate_limit, "now", lambda: time.monotonic() + sum(waits))
     monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=waits.append))
     return waits

@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from airflow_movielens.client.answers import Answer
-from airflow_movielens.client.decoding.formats import JSON
 from airflow_movielens.client.errors import Exchange
+from airflow_movielens.client.http.responses import Answer
+from airflow_movielens.client.parsing.pages import JSON
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import RATINGS
 

@@ -3,6 +3,8 @@
 PLACE names a function as ``module:name``; the process dies when it is called for the Nth time, from 1.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
@@ -10,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from airflow_movielens.client import MovielensClient, Window
-from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, stretches
+from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, parts
 
 ROWS_A_STRETCH = 100
 SETTINGS = {"page_size": 50}
@@ -36,7 +38,7 @@ def die_at(place, nth):
 
 
 def fetch(url, path):
-    stretches.ROWS_A_STRETCH = ROWS_A_STRETCH
+    parts.ROWS_A_STRETCH = ROWS_A_STRETCH
     with MovielensClient(url, **SETTINGS) as client:
         return fetch_ratings(client, Window.of("1970-01-02", "1970-01-03"), LocalOutput(Path(path)))
 

@@ -13,9 +13,9 @@ from unit.crashes import Death, Killed
 from unit.warm_processes import CONTEXT
 
 from airflow_movielens.client import MovielensClient, MovielensError, Window
-from airflow_movielens.client.decoding import arrow, ndjson, uniform
-from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, stretches
-from airflow_movielens.client.http import bodies, pace
+from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, parts
+from airflow_movielens.client.http import rate_limit, responses
+from airflow_movielens.client.parsing import arrow, fast_json, json_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress
     )
     with (
         client,
-        mock.patch.object(stretches, "ROWS_A_STRETCH", scenario.stretch),
+        mock.patch.object(parts, "ROWS_A_STRETCH", scenario.stretch),
         in_small_pieces(scenario.piece),
         given_up_after(PATIENCE, client),
     ):
@@ -62,11 +62,11 @@ def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress
 def in_small_pieces(size):
     """Let what is meant for megabytes happen to a few rows."""
     limits = [
-        (bodies, "PIECE"),
-        (ndjson, "_BYTES_AT_ONCE"),
+        (responses, "PIECE"),
+        (json_text, "_BYTES_AT_ONCE"),
         (arrow, "_BYTES_AT_ONCE"),
         (arrow, "_ROWS_AT_ONCE"),
-        (uniform, "_FEWEST_BYTES"),
+        (fast_json, "_FEWEST_BYTES"),
     ]
     with ExitStack() as stack:
         for module, name in limits:
@@ -159,7 +159,7 @@ class SeveralProcesses:
 
 def _fetch_alone(scenario: Scenario, run: Run, base_url: str, output: Path, to: Any) -> None:
     """The fetch of `SeveralProcesses`."""
-    with mock.patch.object(pace, "sleep"), mock.patch.object(tenacity.nap, "time"):
+    with mock.patch.object(rate_limit, "sleep"), mock.patch.object(tenacity.nap, "time"):
         try:
             to.send(fetch(scenario, run, base_url, output))
         except MovielensError as error:

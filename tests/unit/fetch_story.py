@@ -13,7 +13,7 @@ from unit.fetched_files import reference, rows_of
 from unit.model import DISTURBING, TRANSIENT, Row
 from unit.model_server import ModelServer, Query, Reply, serve
 
-from airflow_movielens.client.fetch import reading
+from airflow_movielens.client.fetch import resume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,7 +177,7 @@ class Story:
         if self._must_fail(run):
             return True
         if error == "RatingsChangedError":
-            self.changes_forgiven += reading.ATTEMPTS
+            self.changes_forgiven += resume.ATTEMPTS
             return self.changes_forgiven <= self._disturbances() + len(self.runs) - 1
         if error in {"RetryableError", "DataError"}:
             self.faults_forgiven += self.scenario.retries + 1
@@ -197,7 +197,7 @@ class Story:
         page = min(min(run.page_size, run.speech.clamp or 12) for run in scenario.runs)
         has_short_pages = any(what in {"short", "truncated", "empty"} for _, (what, _) in scenario.faults)
         step = 1 if has_short_pages else max(page - 1, 1)
-        attempts = reading.ATTEMPTS * (len(scenario.runs) + len(scenario.faults) + len(scenario.states))
+        attempts = resume.ATTEMPTS * (len(scenario.runs) + len(scenario.faults) + len(scenario.states))
         return attempts * (most_rows // step + 4 + 2 * scenario.concurrency) * (1 + scenario.retries)
 
     # ---------------------------------------------------------------- at the end

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from unit.model import SCHEMA
 
-from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.paths import FileFormat
 from airflow_movielens.ratings.writing import write_rows
 
 if TYPE_CHECKING:

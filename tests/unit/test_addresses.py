@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 
 from airflow_movielens.client import ClientSettings, FatalError, build_base_url

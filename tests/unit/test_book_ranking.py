@@ -1,5 +1,7 @@
 """The book's ranking, which keeps more than ``min_ratings`` and is indexed by movieId."""
 
+from __future__ import annotations
+
 import json
 
 import pandas as pd

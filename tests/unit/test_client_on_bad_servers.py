@@ -1,5 +1,7 @@
 """Servers that misbehave: correct data, or a clear error of the right type."""
 
+from __future__ import annotations
+
 import base64
 import json
 import socket
@@ -11,9 +13,9 @@ import requests
 from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, FatalError, MovielensClient, RatingsChangedError, RetryableError, Window
-from airflow_movielens.client.decoding.formats import JSON, NDJSON
 from airflow_movielens.client.fetch import fetched_rows
-from airflow_movielens.client.fetch.reading import ATTEMPTS
+from airflow_movielens.client.fetch.resume import ATTEMPTS
+from airflow_movielens.client.parsing.pages import JSON, NDJSON
 
 ROWS = ratings(100)
 LONG = ratings(1234)

@@ -1,5 +1,7 @@
 """The client against the real server, compared with the data it serves."""
 
+from __future__ import annotations
+
 import base64
 from itertools import islice
 

@@ -1,5 +1,7 @@
 """The command `movielens`: what it writes, what it says, how it ends."""
 
+from __future__ import annotations
+
 import argparse
 import logging
 import os
@@ -17,11 +19,11 @@ from unit.test_import_cost import HEAVY, loaded_by
 
 from airflow_movielens import __version__
 from airflow_movielens.cli import main
-from airflow_movielens.cli.api import add_api_options, api_settings
-from airflow_movielens.cli.progress import shown_progress
+from airflow_movielens.cli.api_options import add_api_options, api_settings
+from airflow_movielens.cli.fetch import shown_progress
 from airflow_movielens.client import ClientSettings
 from airflow_movielens.client.errors import FatalError
-from airflow_movielens.client.fetch import stretches
+from airflow_movielens.client.fetch import parts
 from airflow_movielens.client.fetch.progress import Progress
 from airflow_movielens.ranking import rank_movies_by_rating
 
@@ -312,7 +314,7 @@ def test_a_stopped_fetch_says_that_it_goes_on_from_there(stop, tmp_path):
 
 
 def test_the_same_command_goes_on_where_a_failed_one_was(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 10)
+    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 10)
 
     broken = [True]
 
@@ -412,7 +414,7 @@ def test_the_version_is_said(capsys):
 
 
 def test_a_fetch_that_was_killed_while_it_wrote_the_file_says_that_all_came_earlier(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 10)
+    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 10)
 
     def full(*_):
         raise OSError("No space left on device")

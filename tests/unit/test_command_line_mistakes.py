@@ -1,5 +1,7 @@
 """Options that cannot be used: a usage error in one sentence, never a traceback, and nothing is set aside."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys

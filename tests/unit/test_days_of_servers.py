@@ -3,6 +3,8 @@
 The server knows the first paragraph of the contract only and turns days into moments as Python programs do.
 """
 
+from __future__ import annotations
+
 import json
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -12,8 +14,8 @@ import pytest
 from unit.model_server import Reply, serve
 
 from airflow_movielens.client import DataError, FatalError, MovielensClient, MovielensError, RatingsChangedError, Window
-from airflow_movielens.client.server_days import ServerCalendar
-from airflow_movielens.connection_check import check
+from airflow_movielens.client.time_zone import ServerCalendar
+from airflow_movielens.connection.client import check
 
 HOUR = 3600
 ZONES = [

@@ -1,5 +1,7 @@
 """Answers read while they arrive: cut anywhere, damaged anyhow, checked from the first row to the last."""
 
+from __future__ import annotations
+
 import json
 import struct
 from io import BytesIO
@@ -10,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, answer, arrow, ndjson, rows_of
 
-from airflow_movielens.client.decoding import arrow as arrow_module
-from airflow_movielens.client.decoding import ndjson as ndjson_module
-from airflow_movielens.client.decoding import read_page, stream_decoder, uniform
-from airflow_movielens.client.decoding.checking import join
-from airflow_movielens.client.decoding.formats import ARROW, NDJSON
 from airflow_movielens.client.errors import BadAnswerError, BadRowsError
+from airflow_movielens.client.parsing import arrow as arrow_module
+from airflow_movielens.client.parsing import fast_json, read_page, stream_decoder
+from airflow_movielens.client.parsing import json_text as ndjson_module
+from airflow_movielens.client.parsing.pages import ARROW, NDJSON
+from airflow_movielens.client.parsing.row_checker import join
 
 ROWS = rows_of(60)
 WRITERS = {ARROW: arrow, NDJSON: ndjson}
@@ -25,7 +27,7 @@ WRITERS = {ARROW: arrow, NDJSON: ndjson}
 def small_pieces(monkeypatch):
     monkeypatch.setattr(arrow_module, "_ROWS_AT_ONCE", 15)
     monkeypatch.setattr(ndjson_module, "_BYTES_AT_ONCE", 700)
-    monkeypatch.setattr(uniform, "_FEWEST_BYTES", 300)
+    monkeypatch.setattr(fast_json, "_FEWEST_BYTES", 300)
 
 
 def pieces(body, media_type, size=64, **options):

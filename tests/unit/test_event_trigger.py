@@ -1,5 +1,7 @@
 """The trigger for new and late ratings: tells of each at least once, whatever happens, and never ends by itself."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -13,8 +15,8 @@ from unit.trigger_runs import Store, Watching, connect, until
 
 from airflow_movielens.client import FatalError, RetryableError
 from airflow_movielens.triggers import MovielensNewRatingsTrigger
-from airflow_movielens.triggers.asking import LONGEST_RETRY_AFTER, pause
-from airflow_movielens.triggers.counts import Counts
+from airflow_movielens.triggers.api_calls import LONGEST_RETRY_AFTER, pause
+from airflow_movielens.triggers.watermark import Counts
 
 KEY = "movielens_counts:movielens"
 

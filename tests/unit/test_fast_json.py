@@ -1,5 +1,7 @@
 """What is read fast is what a JSON parser reads, and nothing else."""
 
+from __future__ import annotations
+
 import json
 import re
 
@@ -8,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, answer, compact, envelope, ndjson, rows_of
 
-from airflow_movielens.client.decoding import read_page, uniform
-from airflow_movielens.client.decoding.formats import NDJSON
-from airflow_movielens.client.decoding.uniform import read_uniform
 from airflow_movielens.client.errors import BadAnswerError, BadRowsError
+from airflow_movielens.client.parsing import fast_json, read_page
+from airflow_movielens.client.parsing.fast_json import read_uniform
+from airflow_movielens.client.parsing.pages import NDJSON
 
 ROWS = rows_of(40)
 ARRAY = compact(ROWS)
@@ -19,12 +21,12 @@ ARRAY = compact(ROWS)
 
 @pytest.fixture
 def fast(monkeypatch):
-    monkeypatch.setattr(uniform, "_FEWEST_BYTES", 1)
+    monkeypatch.setattr(fast_json, "_FEWEST_BYTES", 1)
 
 
 def outcome(body, media_type="application/json", *, fast):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uniform, "_FEWEST_BYTES", 1 if fast else 1 << 60)
+        patch.setattr(fast_json, "_FEWEST_BYTES", 1 if fast else 1 << 60)
         try:
             page = read_page(answer(body, media_type), RATINGS, ALWAYS)
         except BadRowsError as error:
@@ -189,7 +191,7 @@ def test_all_good_values_are_read_exactly(values):
     names = ["userId", "movieId", "rating", "timestamp"]
     rows = [dict(zip(names, (user, movie, half / 2, time), strict=True)) for user, movie, half, time in values]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uniform, "_FEWEST_BYTES", 1)
+        patch.setattr(fast_json, "_FEWEST_BYTES", 1)
         assert read_uniform(compact(rows)[1:-1], RATINGS, b",").to_dicts() == rows
 
 

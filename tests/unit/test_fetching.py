@@ -1,5 +1,7 @@
 """A window into a file: whole or not at all, with what is known of it beside it."""
 
+from __future__ import annotations
+
 import fcntl
 import hashlib
 import json
@@ -25,9 +27,9 @@ from airflow_movielens.client import (
     RatingsChangedError,
     Window,
 )
-from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows, stretches
-from airflow_movielens.client.fetch.local import LocalFolder
-from airflow_movielens.client.fetch.scratch import scratch_folder
+from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows, parts
+from airflow_movielens.client.fetch.output import LocalFolder
+from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.rows import BadRow, Batch, Bookmark, Rows
 from airflow_movielens.ratings import locks
 from airflow_movielens.ratings.schema import RATINGS
@@ -60,12 +62,12 @@ class ScriptedClient:
 
 @pytest.fixture(autouse=True)
 def busy_machines_cut_no_more_stretches(monkeypatch):
-    monkeypatch.setattr(stretches, "SECONDS_A_STRETCH", 3600.0)
+    monkeypatch.setattr(parts, "SECONDS_A_STRETCH", 3600.0)
 
 
 @pytest.fixture
 def short_stretches(monkeypatch):
-    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 200)
+    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 200)
 
 
 def names(folder):
@@ -115,14 +117,14 @@ def test_a_window_without_ratings_is_a_file_without_rows(tmp_path):
 )
 def test_stretches_do_not_show_in_the_file(tmp_path, monkeypatch, ending):
     fetch(ScriptedClient(), tmp_path / f"one.{ending}")
-    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", 200)
+    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 200)
     fetch(ScriptedClient(), tmp_path / f"many.{ending}")
     assert (tmp_path / f"many.{ending}").read_bytes() == (tmp_path / f"one.{ending}").read_bytes()
 
 
 def test_time_ends_a_stretch_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(stretches, "SECONDS_A_STRETCH", 0.0)
-    monkeypatch.setattr(stretches, "SHARE_OF_THE_TIME", 0.0)
+    monkeypatch.setattr(parts, "SECONDS_A_STRETCH", 0.0)
+    monkeypatch.setattr(parts, "SHARE_OF_THE_TIME", 0.0)
     client = ScriptedClient(5, FatalError("revoked"))
     with pytest.raises(FatalError, match="revoked"):
         fetch(client, tmp_path / "r.csv")
@@ -185,7 +187,7 @@ def test_a_file_system_without_locks_fetches_without_resuming(tmp_path, short_st
 def test_quarantined_rows_lie_beside_the_data_and_survive_a_resumption(
     tmp_path, monkeypatch, rows_a_stretch, fail_at, caplog
 ):
-    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", rows_a_stretch)
+    monkeypatch.setattr(parts, "ROWS_A_STRETCH", rows_a_stretch)
     client = ScriptedClient(fail_at, FatalError("revoked"), bad=(0, 3, 9))
     if fail_at:
         with pytest.raises(FatalError):
@@ -206,7 +208,7 @@ def test_quarantined_rows_lie_beside_the_data_and_survive_a_resumption(
 
 
 def test_a_quarantined_row_may_be_what_json_does_not_know():
-    stretch = stretches.Stretch(Bookmark("offset", 1, 1, 1), is_last=True)
+    stretch = parts.Stretch(Bookmark("offset", 1, 1, 1), is_last=True)
     stretch.bad = [BadRow("u", 0, "rating", "p", {"rating": float("nan")}), BadRow("u", 1, "", "p", (1, b"x"))]
     assert [json.loads(line)["row"] for line in stretch.bad_lines().splitlines()] == ["{'rating': nan}", "(1, b'x')"]
 
@@ -271,7 +273,7 @@ def test_temporary_folders_of_killed_processes_are_removed_and_no_others(tmp_pat
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code = (
         "import os, signal, sys, tempfile; tempfile.tempdir = sys.argv[1];"
-        "from airflow_movielens.client.fetch.scratch import scratch_folder;"
+        "from airflow_movielens.client.fetch.workdirs import scratch_folder;"
         "scratch = scratch_folder(); (scratch.__enter__() / 'part').touch(); os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
@@ -315,7 +317,7 @@ def test_progress_is_logged_every_few_seconds(caplog):
 
 def test_the_process_may_end_while_a_part_is_written():
     code = (
-        "import threading; from airflow_movielens.client.fetch.background import Background;"
+        "import threading; from airflow_movielens.client.concurrency import Background;"
         "Background().start(threading.Event().wait)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
@@ -324,7 +326,7 @@ def test_the_process_may_end_while_a_part_is_written():
 def test_ctrl_c_ends_the_wait_for_a_part_that_is_written():
     code = (
         "import os, signal, threading; import polars;"  # which puts a handler of its own before Python's
-        "from airflow_movielens.client.fetch.background import Background;"
+        "from airflow_movielens.client.concurrency import Background;"
         "background = Background(); background.start(threading.Event().wait);"
         "threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start(); background.wait()"
     )

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import fcntl
 import gzip
 import json
@@ -10,9 +12,9 @@ import polars as pl
 import pytest
 from unit.scripted_server import ratings
 
-from airflow_movielens.ratings.durable import remove_dead_partials, whole_file
-from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.atomic_files import remove_dead_partials, whole_file
 from airflow_movielens.ratings.locks import try_lock
+from airflow_movielens.ratings.paths import FileFormat
 from airflow_movielens.ratings.reading import scan_files
 from airflow_movielens.ratings.schema import MOVIES, RATINGS
 from airflow_movielens.ratings.writing import write_table
@@ -169,8 +171,8 @@ def test_what_another_user_left_is_not_in_the_way(tmp_path, left):
     theirs.touch(0o600)
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from airflow_movielens.client.fetch.claims import claimed_folder\n"
-        "from airflow_movielens.ratings.durable import whole_file\n"
+        "from airflow_movielens.client.fetch.workdirs import claimed_folder\n"
+        "from airflow_movielens.ratings.atomic_files import whole_file\n"
         "folder = os.open(sys.argv[1], os.O_RDONLY)\n"
         "os.fchmod(folder, 0o777); os.fchdir(folder); os.setuid(65534)\n"
         "with claimed_folder(Path('r.csv'), '0' * 16), whole_file(Path('r.csv')) as file: file.touch()"

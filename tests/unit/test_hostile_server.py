@@ -24,7 +24,7 @@ from airflow_movielens.client import (
     Window,
 )
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
-from airflow_movielens.client.http import bodies
+from airflow_movielens.client.http import responses
 
 DAYS = ("2000-11-09", "2000-11-20")
 SETTINGS = {"page_size": 250, "read_timeout": 0.8, "total_timeout": 1.0, "connect_timeout": 5.0}
@@ -93,7 +93,7 @@ WITH_BASIC = EXPECTED | {"wrong-content-type": THE_TRUTH}
 @pytest.fixture(autouse=True)
 def _soon_too_large(monkeypatch):
     """A bomb need not fill the memory of who tests this."""
-    monkeypatch.setattr(bodies, "MOST_BYTES", 8 * 1024**2)
+    monkeypatch.setattr(responses, "MOST_BYTES", 8 * 1024**2)
 
 
 @pytest.fixture(scope="module")

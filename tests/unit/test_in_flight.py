@@ -1,12 +1,13 @@
 """Calls in threads, results in order; and how many at once."""
 
+from __future__ import annotations
+
 import threading
 from functools import partial
 
 import pytest
 
-from airflow_movielens.client.pagination.congestion import CongestionWindow
-from airflow_movielens.client.pagination.in_flight import in_order
+from airflow_movielens.client.concurrency import CongestionWindow, in_order
 
 
 def grown(limit):

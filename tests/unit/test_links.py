@@ -1,5 +1,7 @@
 """Where the link of a task leads."""
 
+from __future__ import annotations
+
 from types import SimpleNamespace
 
 import pytest

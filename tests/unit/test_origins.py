@@ -1,5 +1,7 @@
 """Where links and redirects may lead: the API's own origin, and nowhere else."""
 
+from __future__ import annotations
+
 import pytest
 
 from airflow_movielens.client.http.origins import ForeignOriginError, is_same_origin, join_on_origin

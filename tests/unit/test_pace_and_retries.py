@@ -1,5 +1,7 @@
 """When requests begin, which are repeated, and the story of those that failed."""
 
+from __future__ import annotations
+
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,9 +18,9 @@ from airflow_movielens.client.errors import (
     RatingsChangedError,
     RetryableError,
 )
-from airflow_movielens.client.http.pace import Pace
+from airflow_movielens.client.http.error_mapping import retry_after
+from airflow_movielens.client.http.rate_limit import Pace
 from airflow_movielens.client.http.retries import LONGEST_BACK_OFF, back_off, with_retries
-from airflow_movielens.client.http.statuses import retry_after
 from airflow_movielens.client.rows import BadRow
 
 HERE = "http://localhost/ratings"

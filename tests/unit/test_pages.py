@@ -1,13 +1,15 @@
 """What a page says besides its rows: totals, links, snapshot; which answers are pages at all; and bad rows put aside."""
 
+from __future__ import annotations
+
 import json
 
 import pytest
 from unit.decoding_cases import ALWAYS, RATINGS, URL, answer, arrow, compact, envelope, ndjson, rows_of
 
-from airflow_movielens.client.decoding import read_page, read_total
-from airflow_movielens.client.decoding.formats import ARROW, NDJSON
 from airflow_movielens.client.errors import BadAnswerError, BadRowsError, DataError, FatalError
+from airflow_movielens.client.parsing import read_page, read_total
+from airflow_movielens.client.parsing.pages import ARROW, NDJSON
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import MOVIES, USERS
 

@@ -1,5 +1,7 @@
 """Every kind of pagination gives the same rows: one state of the data, each once, also from a bookmark on."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import threading
@@ -9,8 +11,8 @@ import pytest
 from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, MovielensClient, RatingsChangedError
-from airflow_movielens.client.decoding import ndjson
-from airflow_movielens.client.http import bodies
+from airflow_movielens.client.http import responses
+from airflow_movielens.client.parsing import json_text
 from airflow_movielens.client.rows import Bookmark
 
 ROWS = ratings(100)
@@ -208,8 +210,8 @@ def test_a_stream_that_breaks_off_goes_on_where_it_broke():
 
 
 def test_in_a_stream_every_bad_row_gets_a_second_look(monkeypatch):
-    monkeypatch.setattr(bodies, "PIECE", 500)
-    monkeypatch.setattr(ndjson, "_BYTES_AT_ONCE", 500)
+    monkeypatch.setattr(responses, "PIECE", 500)
+    monkeypatch.setattr(json_text, "_BYTES_AT_ONCE", 500)
     bad = [row | {"rating": 9.0} if number in {30, 70} else row for number, row in enumerate(ROWS)]
 
     def script(path, query, number):

@@ -1,5 +1,7 @@
 """Which file a path or URL means, or the sentence that says why none can be meant."""
 
+from __future__ import annotations
+
 from pathlib import Path, PurePath, PureWindowsPath
 
 import pytest

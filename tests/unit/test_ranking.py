@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import warnings
 
 import pandas as pd
@@ -5,7 +7,7 @@ import polars as pl
 import pytest
 
 from airflow_movielens.ranking import add_titles, rank_large, rank_movies_by_rating, ranking_method
-from airflow_movielens.ranking import large as large_module
+from airflow_movielens.ranking import rank as large_module
 
 COLUMNS = ["userId", "movieId", "rating", "timestamp"]
 ROWS = [

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -1,5 +1,7 @@
 """A fetch that dies is gone on with: the same bytes, nothing asked twice, nothing left over."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
@@ -15,7 +17,7 @@ from unit import fetch_process
 from unit.scripted_server import Answer, page_of, ratings, serve
 
 from airflow_movielens.client import FatalError
-from airflow_movielens.client.fetch import stretches
+from airflow_movielens.client.fetch import parts
 
 ROWS = 1_030
 MANIFEST = ".r.csv.manifest.json"
@@ -23,8 +25,8 @@ MANIFEST = ".r.csv.manifest.json"
 
 @pytest.fixture(autouse=True)
 def short_stretches(monkeypatch):
-    monkeypatch.setattr(stretches, "ROWS_A_STRETCH", fetch_process.ROWS_A_STRETCH)
-    monkeypatch.setattr(stretches, "SECONDS_A_STRETCH", 3600.0)  # busy machines cut no more of them
+    monkeypatch.setattr(parts, "ROWS_A_STRETCH", fetch_process.ROWS_A_STRETCH)
+    monkeypatch.setattr(parts, "SECONDS_A_STRETCH", 3600.0)  # busy machines cut no more of them
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """The retry policy by our errors: what it decides, and that Airflow's scheduler needs nothing of it."""
 
+from __future__ import annotations
+
 import json
 import sys
 from datetime import datetime, timedelta

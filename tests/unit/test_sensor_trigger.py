@@ -1,5 +1,7 @@
 """The trigger of a deferred sensor: waits for ratings, blocks nothing, shares its requests, lets go at once."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import threading
@@ -12,8 +14,8 @@ from unit.raw_server import listen, request_head
 from unit.scripted_server import Answer, serve
 from unit.trigger_runs import cancelled, connect, first_event, until
 
-from airflow_movielens import connection
-from airflow_movielens.triggers import MovielensRatingsTrigger, ratings, shared_polls
+from airflow_movielens.connection import client
+from airflow_movielens.triggers import MovielensRatingsTrigger, polling, ratings
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 FOUND_ONE = {"status": "found", "count": 1}
@@ -38,10 +40,10 @@ def hanging(monkeypatch):
     open_connections = set()
 
     def hang(connection):
-        if request_head(connection):
-            open_connections.add(connection)
-            connection.recv(1)
-            open_connections.discard(connection)
+        if request_head(client):
+            open_connections.add(client)
+            client.recv(1)
+            open_connections.discard(client)
 
     with listen(hang) as port:
         connect(monkeypatch, f"http://127.0.0.1:{port}", conn_id="hanging")
@@ -206,7 +208,7 @@ def test_a_cancelled_trigger_lets_go_at_once(hanging):
         await until(lambda: not hanging)
 
     asyncio.run(scenario())
-    assert not shared_polls._polls
+    assert not polling._polls
 
 
 def test_an_api_that_hangs_takes_nothing_from_others(hanging, server):
@@ -244,7 +246,7 @@ def test_sensors_of_one_window_share_their_requests_whatever_they_wait_for(serve
 def test_a_shared_poll_is_nobodys_task(server, monkeypatch):
     """What Airflow tells a trigger's task by context variables, such as whose log a line is for."""
     whose, seen = ContextVar("whose", default="nobody's"), set()
-    look = shared_polls._look
+    look = polling._look
 
     async def spied(what):
         seen.add(whose.get())
@@ -254,7 +256,7 @@ def test_a_shared_poll_is_nobodys_task(server, monkeypatch):
         whose.set("the first member's")
         assert await first_event(waiting_for()) == FOUND_ONE
 
-    monkeypatch.setattr(shared_polls, "_look", spied)
+    monkeypatch.setattr(polling, "_look", spied)
     server.add("2000-11-20")
     asyncio.run(scenario())
     assert seen == {"nobody's"}
@@ -262,13 +264,13 @@ def test_a_shared_poll_is_nobodys_task(server, monkeypatch):
 
 def test_clients_are_made_outside_the_event_loop(server, monkeypatch):
     """It takes a while: modules and certificates are loaded."""
-    make, threads = connection.client_from_connection, set()
+    make, threads = client.client_from_connection, set()
 
     def spied(*arguments, **options):
         threads.add(threading.get_ident())
         return make(*arguments, **options)
 
-    monkeypatch.setattr(connection, "client_from_connection", spied)
+    monkeypatch.setattr(client, "client_from_connection", spied)
     server.add("2000-11-20")
     assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
     assert threads
@@ -283,7 +285,7 @@ def test_a_poll_ends_with_its_last_trigger_and_begins_anew_with_the_next(server)
         before = server.counted("2000-11-20")
         await until(lambda: server.counted("2000-11-20") > before)
         await cancelled(second)
-        assert not shared_polls._polls
+        assert not polling._polls
         server.add("2000-11-20")
         assert await first_event(waiting_for()) == FOUND_ONE
 

@@ -1,5 +1,7 @@
 """One request: what arrives, what is refused, what is said when it fails."""
 
+from __future__ import annotations
+
 import base64
 import gzip
 import logging
@@ -16,7 +18,7 @@ from unit.scripted_server import Answer, serve
 
 from airflow_movielens.client import ClientSettings, FatalError, RatingsChangedError, RetryableError
 from airflow_movielens.client.errors import AbortedError, BadAnswerError
-from airflow_movielens.client.http import bodies
+from airflow_movielens.client.http import responses
 from airflow_movielens.client.http.session import is_loopback
 from airflow_movielens.client.http.transport import Transport
 
@@ -175,7 +177,7 @@ def test_a_wrong_coding_is_a_bad_answer(transport, answer, how):
 
 
 def test_a_page_larger_than_memory_should_hold_is_refused(transport, monkeypatch):
-    monkeypatch.setattr(bodies, "MOST_BYTES", 3 * 1024**2)
+    monkeypatch.setattr(responses, "MOST_BYTES", 3 * 1024**2)
     bomb = gzip.compress(bytes(100 * 1024**2))
     for answer in (ok(bomb, "Content-Encoding: gzip"), ok(b"", "Content-Length: 999999999999"), ok(bytes(4 * 1024**2))):
         with pytest.raises(BadAnswerError, match="larger than 3 MB"):
@@ -200,7 +202,7 @@ def test_the_pieces_of_a_streamed_bomb_stay_small(transport):
     ):
         sizes = [len(piece) for piece in answer.chunks()]
     assert sum(sizes) == 50 * 1024**2
-    assert max(sizes) <= 2 * bodies.PIECE
+    assert max(sizes) <= 2 * responses.PIECE
 
 
 @pytest.mark.parametrize(("status", "error"), [(409, RatingsChangedError), (410, RatingsChangedError), (503, RetryableError), (407, FatalError), (404, FatalError), (206, FatalError)])  # fmt: skip

@@ -1,5 +1,7 @@
 """Requests that never end by themselves: cut at the total timeout, or by an abort; no thread stays behind."""
 
+from __future__ import annotations
+
 import socket
 import threading
 import time
@@ -10,7 +12,7 @@ from unit.raw_server import Authority, drips, listen, ok, request_head, says, se
 
 from airflow_movielens.client import ClientSettings, RetryableError
 from airflow_movielens.client.errors import AbortedError
-from airflow_movielens.client.http import deadlines
+from airflow_movielens.client.http import timeouts
 from airflow_movielens.client.http.transport import Transport
 
 JSON = "application/json"
@@ -204,5 +206,5 @@ def test_sockets_are_let_go():
             transport._sender.send(f"http://127.0.0.1:{port}/", JSON, request)[0].drain_conn()
             assert request._socket is not None
         assert request._socket is None
-        assert deadlines.request_being_sent() is None
+        assert timeouts.request_being_sent() is None
         transport.close()

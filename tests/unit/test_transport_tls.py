@@ -1,5 +1,7 @@
 """TLS and proxies: whom the client trusts, what it shows, and the sentence when it does not work."""
 
+from __future__ import annotations
+
 import base64
 import ssl
 

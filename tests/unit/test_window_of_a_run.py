@@ -1,5 +1,7 @@
 """DESIGN's table of windows, row by row."""
 
+from __future__ import annotations
+
 import logging
 from datetime import UTC, date, datetime
 from types import SimpleNamespace

@@ -1,5 +1,7 @@
 """Processes of their own that start at once: forked from one that has imported what takes long, and run nothing."""
 
+from __future__ import annotations
+
 from multiprocessing import get_context
 
 CONTEXT = get_context("forkserver")
@@ -10,6 +12,6 @@ CONTEXT.set_forkserver_preload(
         "requests",
         "airflow_movielens.client.fetch",
         "movielens_api.server",
-        "movielens_api.assembly",
+        "movielens_api.bootstrap",
     ]
 )

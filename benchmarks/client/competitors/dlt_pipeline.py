@@ -1,5 +1,7 @@
 """dlt: its REST source into its filesystem destination, as JSONL; extract, normalise and load with its defaults."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Airflow's HttpOperator with a `pagination_function`; its `response_filter` writes the file."""
 
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path

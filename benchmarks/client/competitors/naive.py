@@ -1,5 +1,7 @@
 """What one writes first: requests, page after page, a list, `json.dump`."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Our operator, with a connection in the environment."""
 
+from __future__ import annotations
+
 import json
 import os
 

@@ -1,5 +1,7 @@
 """Our client alone, without Airflow."""
 
+from __future__ import annotations
+
 from typing import Any
 
 # Imported where they are used; here, so that this is not measured.

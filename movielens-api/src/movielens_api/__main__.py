@@ -1,5 +1,7 @@
 """`python -m movielens_api`."""
 
+from __future__ import annotations
+
 import sys
 
 from movielens_api.cli import main

@@ -1,32 +1,40 @@
 """The application: routes, who may use them, and its OpenAPI document."""
 
-from collections.abc import AsyncIterator
+from __future__ import annotations
+
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
-from movielens_api import __version__, problems
-from movielens_api.auth import Credentials
-from movielens_api.auth.document import document_authentication
-from movielens_api.auth.layer import Authentication
+from movielens_api import __version__
 from movielens_api.auth.logins import Logins
-from movielens_api.auth.users_file import UsersFile
-from movielens_api.catalogue import Catalogue
-from movielens_api.observation.access_log import AccessLog
-from movielens_api.observation.layer import Observation
-from movielens_api.observation.metrics import Metrics
-from movielens_api.posted_rows import NewRating
-from movielens_api.rate_limits.layer import RateLimit
-from movielens_api.rate_limits.slots import Slots
-from movielens_api.read_route import DirectRoute, document_head
-from movielens_api.routes import docs, health, landing, metrics, movies, posting, ratings, users
-from movielens_api.server.ambiguity import Unambiguous
-from movielens_api.server.http10 import WholeForHttp10
-from movielens_api.server.limits import Limits, RequestLimits
+from movielens_api.http import problems
+from movielens_api.http.ingest import NewRating
+from movielens_api.middleware.ambiguity import Unambiguous
+from movielens_api.middleware.authentication import Authentication, document_authentication
+from movielens_api.middleware.http10 import WholeForHttp10
+from movielens_api.middleware.observability import Observation
+from movielens_api.middleware.rate_limit import RateLimit, Slots
+from movielens_api.middleware.request_limits import Limits, RequestLimits
+from movielens_api.observability.metrics import Metrics
+from movielens_api.routes import posting, ratings
+from movielens_api.routes.catalogue import movies_router, users_router
+from movielens_api.routes.html_pages import docs_router, landing_router
+from movielens_api.routes.operations import health_router, metrics_router
+from movielens_api.routes.read_route import DirectRoute, document_head
 from movielens_api.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import ASGIApp
+
+    from movielens_api.auth import Credentials
+    from movielens_api.auth.users_file import UsersFile
+    from movielens_api.observability.logs import AccessLog
+    from movielens_api.table.catalogue import Catalogue
 
 DESCRIPTION = """
 MovieLens ratings, page by page.
@@ -115,14 +123,14 @@ def create_app(
     )
     problems.install(app)
     for router in (
-        landing.router(catalogue, kept),
-        docs.router(app.title),
-        health.router(kept.unready),
+        landing_router(catalogue, kept),
+        docs_router(app.title),
+        health_router(kept.unready),
         ratings.router(kept),
         posting.router(kept),
-        movies.router(catalogue),
-        users.router(kept),
-        metrics.router(counts, kept),
+        movies_router(catalogue),
+        users_router(kept),
+        metrics_router(counts, kept),
     ):
         app.include_router(router)
     # The last one added is the first one asked.

@@ -7,6 +7,8 @@ StartupError                exit 2: a setting to mend
 └── UserError               exit 2: users or tokens cannot be changed in this way
 """
 
+from __future__ import annotations
+
 
 class StartupError(Exception):
     """A reason not to start, in one line for whoever typed the command.

@@ -1,17 +1,23 @@
 """Replay: historical ratings arrive as if they were given now, in their order and with their timestamps."""
 
+from __future__ import annotations
+
 import time
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
-from movielens_api.catalogue import Catalogue
 from movielens_api.errors import StartupError
-from movielens_api.posted_rows import MOST_ROWS
-from movielens_api.ratings_table import ORDER, SCHEMA, RatingsTable
-from movielens_api.sorted_run import SortedRun
-from movielens_api.store import Store
+from movielens_api.http.ingest import MOST_ROWS
 from movielens_api.store.writer import NotWrittenError, OverloadedError
+from movielens_api.table.catalogue import Catalogue
+from movielens_api.table.ratings_table import ORDER, SCHEMA, RatingsTable
+from movielens_api.table.sorted_run import SortedRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from movielens_api.store import Store
 
 DAYS = 30
 SECONDS_BETWEEN_POSTS = 0.05
@@ -73,7 +79,7 @@ class Replay:
         """Let the clock run."""
         self._thread.start()
 
-    def __enter__(self) -> "Replay":
+    def __enter__(self) -> Replay:
         return self
 
     def __exit__(self, *_error: object) -> None:

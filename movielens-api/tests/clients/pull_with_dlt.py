@@ -1,5 +1,7 @@
 """Pull a window with dlt's REST source. Prints each row as it comes, and waits for a line before it takes the next."""
 
+from __future__ import annotations
+
 import json
 import sys
 

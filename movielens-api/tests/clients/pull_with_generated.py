@@ -1,5 +1,7 @@
 """Pull a window with the client that openapi-python-client makes. Prints each row, and waits for a line after it."""
 
+from __future__ import annotations
+
 import json
 import re
 import sys

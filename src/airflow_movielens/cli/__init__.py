@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_movielens import __version__
 from airflow_movielens.cli import fetch, rank
-from airflow_movielens.cli.ending import checking_usage, let_ctrl_c_end_waits, prepare_streams, run_to_an_end
+from airflow_movielens.cli.exit_status import checking_usage, let_ctrl_c_end_waits, prepare_streams, run_to_an_end
 from airflow_movielens.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; None for those of this process.
 
     Returns:
-        The exit status; see `airflow_movielens.cli.ending.Ending`.
+        The exit status; see `airflow_movielens.cli.exit_status.Ending`.
     """
     prepare_streams()
     arguments = _parser().parse_args(argv)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
-from airflow_movielens.cli.api import add_api_options, api_settings
-from airflow_movielens.cli.ending import UsageError
-from airflow_movielens.cli.progress import shown_progress
+from airflow_movielens.cli.api_options import add_api_options, api_settings
+from airflow_movielens.cli.exit_status import UsageError
 from airflow_movielens.client.window import Window
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.fetch.manifest import Manifest
     from airflow_movielens.client.fetch.progress import Progress
+
+    Show = Callable[[Progress], None]
 
 _WHEN_STOPPED = "the same command goes on from what is on disk already"
 
@@ -49,7 +50,7 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
     """Check what was typed; give what fetches."""
     from airflow_movielens.client.client import MovielensClient
     from airflow_movielens.client.fetch import fetch_ratings
-    from airflow_movielens.storage import output_of
+    from airflow_movielens.storage.files import output_of
 
     window = _window(options.start_date, options.end_date)
     with redirect_stdout(sys.stderr):  # Airflow logs to what is stdout when object storage first needs it
@@ -94,3 +95,48 @@ def _result(manifest: Manifest, window: Window, resumed_rows: int, seconds: floa
     yield f"{manifest.rows:,} ratings of {window} in {manifest.path} ({seconds:.1f} s, {rate:,.0f}/s){resumed}"
     if manifest.quarantined:
         yield f"{manifest.quarantined:,} rows that break the contract in {manifest.quarantine_path}"
+
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+@contextmanager
+def shown_progress(*, quiet: bool, plain: bool) -> Iterator[Show]:
+    """Give what shows progress: call it with each `Progress`.
+
+    Args:
+        quiet: Show nothing.
+        plain: Show lines, in a terminal too.
+    """
+    if quiet:
+        yield lambda _: None
+    elif sys.stderr.isatty() and not plain:
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+def _lines() -> Show:
+    due = _SECONDS_BETWEEN_LINES
+
+    def show(progress: Progress) -> None:
+        nonlocal due
+        if progress.seconds >= due:
+            due = progress.seconds + _SECONDS_BETWEEN_LINES
+            print(progress, file=sys.stderr, flush=True)
+
+    return show
+
+
+@contextmanager
+def _bar() -> Iterator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("asking", total=None)
+        yield lambda progress: bar.update(
+            task, description=str(progress), completed=progress.rows, total=progress.total
+        )

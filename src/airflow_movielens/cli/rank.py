@@ -6,7 +6,7 @@ import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
 
-from airflow_movielens.arguments import whole_number
+from airflow_movielens.connection.coerce import whole_number
 
 if TYPE_CHECKING:
     import argparse
@@ -49,9 +49,9 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def prepare(options: argparse.Namespace) -> Callable[[], None]:
     """Check what was typed; give what ranks."""
-    from airflow_movielens.inputs import input_files
     from airflow_movielens.ranking import rank_large, ranking_method
-    from airflow_movielens.storage import checked_output, local_copies, write_output
+    from airflow_movielens.storage.files import checked_output, local_copies, write_output
+    from airflow_movielens.storage.inputs import input_files
 
     min_ratings = whole_number("--min-ratings", options.min_ratings)
     method = ranking_method(options.method)
@@ -81,7 +81,7 @@ def _titled(ranking: pl.DataFrame, movies_files: list[str]) -> pl.DataFrame:
     from airflow_movielens.ranking import add_titles
     from airflow_movielens.ratings.reading import scan_files
     from airflow_movielens.ratings.schema import MOVIES
-    from airflow_movielens.storage import local_copies
+    from airflow_movielens.storage.files import local_copies
 
     with local_copies(movies_files) as paths:
         return add_titles(ranking.lazy(), scan_files(paths, MOVIES, ["movieId", "title"])).collect()

@@ -1,5 +1,7 @@
 """How ratings leave an API. Knows nothing of Airflow."""
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -9,18 +9,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
+from airflow_movielens.client.concurrency import CongestionWindow
 from airflow_movielens.client.counting import first_accepted, parts
-from airflow_movielens.client.decoding import ACCEPT, accept_of, read_total
 from airflow_movielens.client.errors import DataError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.http.transport import Transport
-from airflow_movielens.client.pagination.congestion import CongestionWindow
-from airflow_movielens.client.pagination.page_limit import PageLimit
-from airflow_movielens.client.pagination.proof import proven, some_good
-from airflow_movielens.client.pagination.reading import read_on, read_window
-from airflow_movielens.client.pagination.source import Source
-from airflow_movielens.client.server_days import ServerCalendar
+from airflow_movielens.client.pagination.detect import read_on, read_window
+from airflow_movielens.client.pagination.source import PageLimit, Source
+from airflow_movielens.client.pagination.verify_window import proven, some_good
+from airflow_movielens.client.parsing import ACCEPT, accept_of, read_total
 from airflow_movielens.client.settings import ClientSettings, checked_page_size
+from airflow_movielens.client.time_zone import ServerCalendar
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
 

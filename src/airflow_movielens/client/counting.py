@@ -11,7 +11,7 @@ from airflow_movielens.client.settings import MIN_PAGE_SIZE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_movielens.client.server_days import ServerCalendar
+    from airflow_movielens.client.time_zone import ServerCalendar
     from airflow_movielens.client.window import Window
 
 _LIMIT_REFUSED = {

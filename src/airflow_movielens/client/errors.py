@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_movielens.messages import printable
+from airflow_movielens.ratings.messages import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_movielens.client.errors import FatalError
-from airflow_movielens.messages import shown
+from airflow_movielens.ratings.messages import shown
 
 DEFAULT_PORT = 5000
 """For http; https has its own."""

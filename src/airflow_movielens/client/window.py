@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import FatalError
-from airflow_movielens.messages import shown
+from airflow_movielens.ratings.messages import shown
 
 if TYPE_CHECKING:
     from datetime import tzinfo

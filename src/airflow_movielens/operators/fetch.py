@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
-from airflow_movielens.arguments import paths_as_text, whole_number
-from airflow_movielens.failures import StoppableMixin, clear_failures
+from airflow_movielens.connection.coerce import paths_as_text, whole_number
+from airflow_movielens.lineage.openlineage import LineageMixin
 from airflow_movielens.links import MovielensOutputLink
-from airflow_movielens.openlineage import LineageMixin
+from airflow_movielens.task_errors import StoppableMixin, clear_failures
 from airflow_movielens.window import WindowMixin, resolve_window
 
 if TYPE_CHECKING:
@@ -77,9 +77,9 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, WindowMixin, B
         """Fetch, write, and return the manifest."""
         from airflow_movielens.client.fetch import LogProgress, fetch_ratings
         from airflow_movielens.hooks import MovielensHook
-        from airflow_movielens.lineage import files_of_fetch, table_of_api
+        from airflow_movielens.lineage.datasets import files_of_fetch, table_of_api
         from airflow_movielens.ratings.schema import RATINGS
-        from airflow_movielens.storage import output_of
+        from airflow_movielens.storage.files import output_of
         from airflow_movielens.task_state import checkpoints_of
 
         with clear_failures(), MovielensHook(self.conn_id, concurrency=self._number("concurrency")) as hook:

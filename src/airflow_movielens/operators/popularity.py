@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_movielens.arguments import whole_number
-from airflow_movielens.failures import StoppableMixin, clear_failures
-from airflow_movielens.openlineage import LineageMixin
+from airflow_movielens.connection.coerce import whole_number
+from airflow_movielens.lineage.openlineage import LineageMixin
+from airflow_movielens.task_errors import StoppableMixin, clear_failures
 from airflow_movielens.window import WindowMixin, resolve_window
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
 
         from airflow_movielens.client.fetch import LogProgress, fetched_rows
         from airflow_movielens.hooks import MovielensHook
-        from airflow_movielens.lineage import table_of_api
+        from airflow_movielens.lineage.datasets import table_of_api
         from airflow_movielens.operators.titles import movies_of_api
         from airflow_movielens.ranking import add_titles, rank_large, ranking_method
         from airflow_movielens.ratings.schema import MOVIES, RATINGS

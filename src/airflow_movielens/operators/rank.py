@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_movielens.arguments import paths_as_text, whole_number
-from airflow_movielens.failures import StoppableMixin, clear_failures
+from airflow_movielens.connection.coerce import paths_as_text, whole_number
+from airflow_movielens.lineage.openlineage import LineageMixin
 from airflow_movielens.links import MovielensOutputLink
-from airflow_movielens.openlineage import LineageMixin
+from airflow_movielens.task_errors import StoppableMixin, clear_failures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import polars as pl
     from airflow.sdk import Context
 
-    from airflow_movielens.inputs import InputPath
-    from airflow_movielens.lineage import Dataset
+    from airflow_movielens.lineage.datasets import Dataset
+    from airflow_movielens.storage.inputs import InputPath
 
 
 class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
@@ -63,12 +63,12 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Rank, write, and return the manifest."""
-        from airflow_movielens.inputs import input_files
-        from airflow_movielens.lineage import Dataset, columns_of
+        from airflow_movielens.lineage.datasets import Dataset, columns_of
         from airflow_movielens.ranking import add_titles, rank_large, ranking_method
         from airflow_movielens.ratings.reading import scan_files
         from airflow_movielens.ratings.schema import RATINGS
-        from airflow_movielens.storage import checked_output, local_copies, write_output
+        from airflow_movielens.storage.files import checked_output, local_copies, write_output
+        from airflow_movielens.storage.inputs import input_files
 
         with clear_failures():
             output = checked_output(self.output_path)
@@ -89,11 +89,11 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
     def _movies(self, files: list[str]) -> tuple[pl.DataFrame | None, list[Dataset]]:
         """Movies with their titles, and where they are from."""
         from airflow_movielens.hooks import MovielensHook
-        from airflow_movielens.lineage import Dataset, columns_of, table_of_api
+        from airflow_movielens.lineage.datasets import Dataset, columns_of, table_of_api
         from airflow_movielens.operators.titles import movies_of_api
         from airflow_movielens.ratings.reading import scan_files
         from airflow_movielens.ratings.schema import MOVIES
-        from airflow_movielens.storage import local_copies
+        from airflow_movielens.storage.files import local_copies
 
         if files:
             with local_copies(files) as paths:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client import FatalError
-from airflow_movielens.client.fetch.reading import attempts
+from airflow_movielens.client.fetch.resume import attempts
 from airflow_movielens.ratings.schema import MOVIES
 
 if TYPE_CHECKING:

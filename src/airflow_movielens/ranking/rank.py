@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from airflow_movielens.messages import shown
+from airflow_movielens.ratings.messages import shown
 from airflow_movielens.ratings.schema import RATINGS
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from narwhals.typing import IntoFrameT
 
     from airflow_movielens.ratings.schema import Column
+
 
 _YEARS = (1970, 9999)
 _COLUMNS = ("userId", "movieId", "rating", "timestamp")
@@ -134,3 +135,48 @@ def ranking_method(name: str) -> RankingMethod:
 
 
 _METHODS: dict[str, RankingMethod] = {"mean": rank_checked}
+
+_ROWS_AT_ONCE = 2_000_000
+
+
+def rank_large(ratings: pl.LazyFrame, min_ratings: int = 3, method: RankingMethod = rank_checked) -> pl.DataFrame:
+    """Rank movies with memory bounded by the number of movies, not of ratings.
+
+    A movie's ratings are needed together, other movies' are not: so movies are dealt into parts of about two million
+    ratings, each part is ranked alone, and the rankings are merged.
+
+    Args:
+        ratings: userId, movieId, rating and timestamp, best scanned from files; read once per part.
+        min_ratings: Movies rated by fewer distinct users are left out; at least 1.
+        method: How to rank; see `ranking_method`.
+
+    Returns:
+        The ranking, as `rank_movies_by_rating` describes it.
+
+    Raises:
+        ValueError: ``min_ratings`` is below 1.
+    """
+    import polars as pl
+
+    rows = ratings.select(pl.len()).collect(engine="streaming").item()
+    parts = -(-rows // _ROWS_AT_ONCE) or 1
+    rankings = [
+        method(ratings.filter(pl.col("movieId").mod(parts) == part), min_ratings).collect(engine="streaming")
+        for part in range(parts)
+    ]
+    return pl.concat(rankings).sort(list(RANKING_ORDER), descending=list(RANKING_ORDER.values()))
+
+
+def add_titles(ranking: pl.LazyFrame, movies: pl.LazyFrame) -> pl.LazyFrame:
+    """Put the title after ``movieId``; the order of rows stays.
+
+    Args:
+        ranking: A dataframe whose first column is movieId.
+        movies: A dataframe with movieId and title; of several rows for a movie the first counts.
+
+    Returns:
+        ``ranking`` with a title column in second place; null where ``movies`` knows none.
+    """
+    titles = movies.select("movieId", "title").unique("movieId", keep="first", maintain_order=True)
+    titled = ranking.join(titles, on="movieId", how="left", maintain_order="left")
+    return titled.select("movieId", "title", *ranking.collect_schema().names()[1:])

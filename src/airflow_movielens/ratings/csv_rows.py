@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.messages import shown
-from airflow_movielens.ratings.names import find_columns
+from airflow_movielens.ratings.messages import shown
+from airflow_movielens.ratings.schema import find_columns
 from airflow_movielens.ratings.text import is_plain, text_blocks
 from airflow_movielens.ratings.validation import checked_objects, frame_of_columns
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from airflow_movielens.ratings.formats import Compression
+    from airflow_movielens.ratings.paths import Compression
     from airflow_movielens.ratings.schema import Column, Table
 
 _SEPARATORS = (",", ";", "\t", "|")

@@ -11,8 +11,8 @@ from glob import escape
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.messages import shown
-from airflow_movielens.ratings.names import find_columns
+from airflow_movielens.ratings.messages import shown
+from airflow_movielens.ratings.schema import find_columns
 from airflow_movielens.ratings.text import is_plain, text_blocks, whole_text
 from airflow_movielens.ratings.validation import checked_objects, frame_of_columns
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from airflow_movielens.ratings.formats import Compression
+    from airflow_movielens.ratings.paths import Compression
     from airflow_movielens.ratings.schema import Table
 
 _BLANK = re.compile(r"[ \t\r\n]*")

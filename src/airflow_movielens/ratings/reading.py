@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ratings.csv_rows import read_csv, scan_csv
-from airflow_movielens.ratings.formats import FileFormat
 from airflow_movielens.ratings.json_rows import read_json, read_ndjson, scan_ndjson
-from airflow_movielens.ratings.names import find_columns
+from airflow_movielens.ratings.paths import FileFormat
+from airflow_movielens.ratings.schema import find_columns
 from airflow_movielens.ratings.validation import checked_columns
 
 if TYPE_CHECKING:

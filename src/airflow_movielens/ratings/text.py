@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from airflow_movielens.ratings.formats import Compression
+    from airflow_movielens.ratings.paths import Compression
 
 _BLOCK = 1 << 22
 _LONGEST_LINE = 1 << 26

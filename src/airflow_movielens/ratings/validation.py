@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_movielens.messages import shown
+from airflow_movielens.ratings.messages import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

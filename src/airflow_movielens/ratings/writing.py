@@ -6,8 +6,8 @@ import gzip
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
 
-from airflow_movielens.ratings.durable import whole_file
-from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.atomic_files import whole_file
+from airflow_movielens.ratings.paths import FileFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

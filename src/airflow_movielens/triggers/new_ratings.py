@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from airflow_movielens.arguments import connection_id, number, whole_number
 from airflow_movielens.client import FatalError
-from airflow_movielens.triggers.asking import ask, pause
-from airflow_movielens.triggers.counts import Counts, count_again
-from airflow_movielens.triggers.watermark import Watermark
+from airflow_movielens.connection.coerce import connection_id, number, whole_number
+from airflow_movielens.triggers.api_calls import ask, pause
+from airflow_movielens.triggers.watermark import Counts, Watermark, count_again
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_movielens.arguments import connection_id, number, whole_number
 from airflow_movielens.client import DataError, FatalError, RetryableError, Window
-from airflow_movielens.failures import final_words
-from airflow_movielens.triggers.shared_polls import Look, WindowPoll, joined
+from airflow_movielens.connection.coerce import connection_id, number, whole_number
+from airflow_movielens.task_errors import final_words
+from airflow_movielens.triggers.polling import Look, WindowPoll, joined
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

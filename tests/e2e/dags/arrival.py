@@ -1,5 +1,7 @@
 """Waits in the triggerer for the ratings of a day that is yet to have any."""
 
+from __future__ import annotations
+
 import os
 from datetime import datetime
 

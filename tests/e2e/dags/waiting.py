@@ -1,5 +1,7 @@
 """Tasks and assets that wait for ratings in the triggerer."""
 
+from __future__ import annotations
+
 from datetime import datetime
 
 from airflow.providers.standard.operators.empty import EmptyOperator

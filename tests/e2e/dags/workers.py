@@ -1,5 +1,7 @@
 """Tasks that lose their process, their worker, their time or their patience."""
 
+from __future__ import annotations
+
 import os
 from datetime import datetime, timedelta
 

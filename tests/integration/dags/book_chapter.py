@@ -1,5 +1,7 @@
 """The five Dags of the book's chapter on custom components, in words of our own; only the imports are ours."""
 
+from __future__ import annotations
+
 import json
 import os
 from datetime import datetime, timedelta

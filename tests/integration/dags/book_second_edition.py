@@ -1,6 +1,8 @@
 """Dags as in the book's second edition: unchanged but for the import line."""
 # ruff: noqa: PTH103, PTH120, PTH123 - as the book has it
 
+from __future__ import annotations
+
 import json
 import logging
 import os

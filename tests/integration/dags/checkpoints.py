@@ -1,5 +1,7 @@
 """A fetch whose first try breaks off."""
 
+from __future__ import annotations
+
 import os
 from datetime import datetime, timedelta
 

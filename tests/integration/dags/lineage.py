@@ -1,5 +1,7 @@
 """Every way to read an API's data, for the lineage that each one leaves."""
 
+from __future__ import annotations
+
 import os
 
 from airflow.sdk import DAG, ObjectStoragePath, task

@@ -1,5 +1,7 @@
 """Paths as objects: direct, templated, mapped, and through XCom."""
 
+from __future__ import annotations
+
 import os
 from datetime import datetime
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Windows good and bad, and many at once."""
 
+from __future__ import annotations
+
 import os
 from datetime import datetime, timedelta
 

@@ -1,5 +1,7 @@
 """A Dag that uses all that the provider offers."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 
 from airflow.sdk import DAG, task

@@ -1,5 +1,7 @@
 """Import every module of a package."""
 
+from __future__ import annotations
+
 import sys
 from importlib import import_module
 from pkgutil import walk_packages

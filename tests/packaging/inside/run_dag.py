@@ -1,5 +1,7 @@
 """Run a Dag at a moment on a new Airflow; the last line says what Airflow found in the folder and how the tasks ended."""
 
+from __future__ import annotations
+
 import json
 import sys
 from datetime import UTC, datetime

@@ -8,7 +8,8 @@ header, logins, failures from an `Authorization` header to an identity, and how 
 layer, roles, document   around the routes, in front of one of them, and in the OpenAPI document
 """
 
-from movielens_api.auth.credentials import DEFAULT, Credentials
-from movielens_api.auth.identity import Identity
+from __future__ import annotations
+
+from movielens_api.auth.identity import DEFAULT, Credentials, Identity
 
 __all__ = ["DEFAULT", "Credentials", "Identity"]

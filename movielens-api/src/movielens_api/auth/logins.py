@@ -1,18 +1,22 @@
 """From an `Authorization` header to an identity: hashed once, remembered, and never while somebody only guesses."""
 
+from __future__ import annotations
+
 import asyncio
 import hmac
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from movielens_api.auth import passwords
-from movielens_api.auth.credentials import DEFAULT, Credentials
-from movielens_api.auth.failures import Failures
-from movielens_api.auth.header import parse_basic, parse_bearer
-from movielens_api.auth.identity import Identity, roles_of
+from movielens_api.auth.identity import DEFAULT, Credentials, Identity, parse_basic, parse_bearer, roles_of
+from movielens_api.auth.login_throttle import Failures
 from movielens_api.auth.users import Users
-from movielens_api.auth.users_file import UsersFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from movielens_api.auth.users_file import UsersFile
 
 REMEMBERED = 1_000
 WAITING = 16

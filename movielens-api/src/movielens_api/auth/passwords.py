@@ -1,5 +1,7 @@
 """Passwords: what they must be, and how they are stored, with scrypt (RFC 7914)."""
 
+from __future__ import annotations
+
 import hmac
 import re
 import secrets
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import scrypt
 from unicodedata import category
 
-from movielens_api.auth.credentials import DEFAULT
+from movielens_api.auth.identity import DEFAULT
 from movielens_api.errors import UserError
 
 SHORTEST = 8  # NIST SP 800-63B; guessing at the pace of `failures` takes centuries

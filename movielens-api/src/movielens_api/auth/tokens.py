@@ -4,6 +4,8 @@ A token has 256 random bits. Nobody tries that many, however fast the hash, so a
 Finding a token by its SHA-256 in a dict tells by its time at most where that hash lies, which leads to no token.
 """
 
+from __future__ import annotations
+
 import secrets
 from datetime import UTC, datetime
 from hashlib import sha256

@@ -1,5 +1,7 @@
 """Users: what is known of them. Every change gives new users and leaves the old ones as they are."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Literal
@@ -73,7 +75,7 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         if name in self.users:
             raise UserError(f"there is a user {name!r} already; `users password` and `users role` change one")
 
-    def add(self, name: str, role: Role, password: str) -> "Users":
+    def add(self, name: str, role: Role, password: str) -> Users:
         """Add a user.
 
         Args:
@@ -87,16 +89,16 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         self.check_new(name)
         return self._with(name, User(role=role, password=password, created=_now()))
 
-    def remove(self, name: str) -> "Users":
+    def remove(self, name: str) -> Users:
         """Remove a user with all tokens, or raise UserError."""
         self.named(name)
         return Users(users={other: user for other, user in self.users.items() if other != name})
 
-    def change(self, name: str, **changes: object) -> "Users":
+    def change(self, name: str, **changes: object) -> Users:
         """Change role or password of a user, or raise UserError."""
         return self._with(name, self.named(name).model_copy(update=changes))
 
-    def add_token(self, user: str, name: str, role: Role, secret: str, expires: datetime | None) -> "Users":
+    def add_token(self, user: str, name: str, role: Role, secret: str, expires: datetime | None) -> Users:
         """Add a token to a user.
 
         Raises:
@@ -113,14 +115,14 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         token = Token(name=name, sha256=digest, role=role, created=_now(), expires=expires)
         return self.change(user, tokens=(*owner.tokens, token))
 
-    def revoke(self, user: str, name: str) -> "Users":
+    def revoke(self, user: str, name: str) -> Users:
         """Remove a token of a user, or raise UserError."""
         kept = tuple(token for token in self.named(user).tokens if token.name != name)
         if kept == self.named(user).tokens:
             raise UserError(f"{user} has no token {name!r}; `movielens-api tokens list` shows all")
         return self.change(user, tokens=kept)
 
-    def _with(self, name: str, user: User) -> "Users":
+    def _with(self, name: str, user: User) -> Users:
         return Users(users={**self.users, name: user})
 
 

@@ -1,16 +1,21 @@
 """The file of the users: read when it changes, replaced as a whole."""
 
+from __future__ import annotations
+
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from movielens_api.auth.users import Users
 from movielens_api.errors import DamagedUsersError, UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 NAME = "users.json"
 Signature = tuple[int, int, int] | None

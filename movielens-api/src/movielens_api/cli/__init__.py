@@ -1,17 +1,22 @@
 """The command `movielens-api`: one module per subcommand, each with `add_to` (its arguments) and `run`."""
 
-import argparse
+from __future__ import annotations
+
 import os
 import sys
 import traceback
-from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
+from typing import TYPE_CHECKING
 
 from movielens_api import __version__
 from movielens_api.cli import serve, tokens, users
-from movielens_api.cli.parser import Parser
+from movielens_api.cli.arguments import Parser
 from movielens_api.errors import StartupError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
 DESCRIPTION = "A ratings REST API on real MovieLens data."
 

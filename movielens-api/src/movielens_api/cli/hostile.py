@@ -1,16 +1,19 @@
 """`movielens-api serve --hostile`: what was asked for, and whether that can be."""
 
-import argparse
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
 
 if TYPE_CHECKING:
+    import argparse
+
     from starlette.types import ASGIApp
 
-    from movielens_api.assembly import Settings
-    from movielens_api.catalogue import Catalogue
+    from movielens_api.bootstrap import Settings
     from movielens_api.server.connection import Connection
+    from movielens_api.table.catalogue import Catalogue
 
 LIST = "list"
 
@@ -44,8 +47,8 @@ def warning(named: list[str]) -> str:
 
 
 def layered(
-    app: "ASGIApp", named: list[str], settings: "Settings", catalogue: "Catalogue"
-) -> "tuple[ASGIApp, type[Connection]]":
+    app: ASGIApp, named: list[str], settings: Settings, catalogue: Catalogue
+) -> tuple[ASGIApp, type[Connection]]:
     """Return the application with profiles around it, if any, and how connections to it are served."""
     from movielens_api.server.connection import Connection
 

@@ -1,30 +1,70 @@
-"""`movielens-api serve`: load the dataset, open the socket, say so, and serve."""
+"""How long something takes already, for whoever waits: nothing for the first second, then a line."""
 
-import argparse
+from __future__ import annotations
+
 import os
 import signal
-import socket
-import ssl
 import sys
-from collections.abc import Callable, Iterator
+import threading
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from movielens_api.cli import hostile, serve_options
 from movielens_api.errors import StartupError
 
 if TYPE_CHECKING:
-    from movielens_api.assembly import Settings
-    from movielens_api.catalogue import Catalogue
+    import argparse
+    import socket
+    import ssl
+    from collections.abc import Callable, Iterator
+
+    from movielens_api.bootstrap import Settings
     from movielens_api.store import Store
+    from movielens_api.table.catalogue import Catalogue
+
+SECONDS_SILENT = 1.0
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress(what: str, stream: TextIO | None = None) -> Iterator[None]:
+    """Say what is under way: on a terminal on a line that counts the seconds, elsewhere every ten seconds.
+
+    Args:
+        what: for example "loading ml-25m".
+        stream: by default, standard error.
+    """
+    done = threading.Event()
+    told = threading.Thread(target=_tell, args=(what, stream or sys.stderr, done), daemon=True)
+    told.start()
+    try:
+        yield
+    finally:
+        done.set()
+        told.join()
+
+
+def _tell(what: str, stream: TextIO, done: threading.Event) -> None:
+    started = time.monotonic()
+    if done.wait(SECONDS_SILENT):
+        return
+    begin, end = ("\r", "") if stream.isatty() else ("", "\n")
+    while True:
+        print(f"{begin}movielens-api: {what}: {time.monotonic() - started:.0f} s", end=end, file=stream, flush=True)
+        if done.wait(SECONDS_SILENT if stream.isatty() else SECONDS_BETWEEN_LINES):
+            break
+    if begin:
+        print(file=stream, flush=True)
+
 
 DESCRIPTION = "Serve ratings until told to stop."
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand to the parser of `movielens-api`."""
     parser = commands.add_parser("serve", help="start the server", description=DESCRIPTION)
     parser.set_defaults(run=run)
@@ -40,9 +80,8 @@ def run(arguments: argparse.Namespace) -> None:
     # Once it serves, the server has a handler of its own.
     signal.signal(signal.SIGTERM, _stop)
     # Imported late: --help and --version answer before FastAPI and polars have loaded.
-    from movielens_api import assembly, server
-    from movielens_api.observation import server_log
-    from movielens_api.progress import progress
+    from movielens_api import bootstrap, server
+    from movielens_api.observability import logs
 
     if arguments.hostile == hostile.LIST:
         hostile.explain()
@@ -50,13 +89,13 @@ def run(arguments: argparse.Namespace) -> None:
     profiles = hostile.names(arguments)
     if arguments.replay_from and not arguments.replay:
         raise StartupError("--replay-from says where a replay begins: give --replay, too")
-    server_log.configure()
+    logs.configure()
     settings = _settings(arguments)
-    tls = assembly.tls_context(settings)
+    tls = bootstrap.tls_context(settings)
     # The address is taken before the work begins, so that a taken one is noticed at once.
     with server.bind(arguments.host, arguments.port) as bound:
         with progress(f"loading {settings.dataset}"):
-            everything = assembly.load(settings)
+            everything = bootstrap.load(settings)
         if arguments.replay:
             settings = replace(settings, replay_from=_first_day(arguments, everything))
         _warn_of_listeners(arguments.host, tls=bool(tls))
@@ -70,17 +109,17 @@ def _stop(*_signal: object) -> None:
 
 def _serve(
     arguments: argparse.Namespace,
-    settings: "Settings",
-    everything: "Catalogue",
+    settings: Settings,
+    everything: Catalogue,
     bound: socket.socket,
     tls: ssl.SSLContext | None,
     *,
     profiles: list[str],
 ) -> None:
-    from movielens_api import assembly, server
+    from movielens_api import bootstrap, server
     from movielens_api.server import workers
 
-    catalogue = assembly.begun(settings, everything)
+    catalogue = bootstrap.begun(settings, everything)
     with (
         _store(settings, catalogue, profiles) as store,
         _replay(arguments, settings, everything, store) as start_replay,
@@ -92,18 +131,18 @@ def _serve(
         if arguments.workers > 1:
             workers.run(arguments.workers, settings.to_json(), bound, store.fileno(), begin)
             return
-        with assembly.application(settings, catalogue, store) as app:
+        with bootstrap.application(settings, catalogue, store) as app:
             layered, connection = hostile.layered(app, profiles, settings, catalogue)
             begin()
             server.run(layered, bound, tls, connection=connection)
 
 
-def _store(settings: "Settings", catalogue: "Catalogue", profiles: list[str]) -> "Store":
-    from movielens_api import assembly
+def _store(settings: Settings, catalogue: Catalogue, profiles: list[str]) -> Store:
+    from movielens_api import bootstrap
     from movielens_api.store import Store
 
     # A hostile server leaves nothing behind, and runs beside one that has the dataset's store.
-    return Store.temporary(catalogue) if profiles else assembly.open_store(settings, catalogue, own=True)
+    return Store.temporary(catalogue) if profiles else bootstrap.open_store(settings, catalogue, own=True)
 
 
 def _begin(bound: socket.socket, lines: list[str], start_replay: Callable[[], None]) -> None:
@@ -114,7 +153,7 @@ def _begin(bound: socket.socket, lines: list[str], start_replay: Callable[[], No
     start_replay()
 
 
-def _lines(catalogue: "Catalogue", store: "Store", settings: "Settings", url: str) -> list[str]:
+def _lines(catalogue: Catalogue, store: Store, settings: Settings, url: str) -> list[str]:
     from movielens_api.auth import DEFAULT
     from movielens_api.auth.users_file import UsersFile
 
@@ -126,7 +165,7 @@ def _lines(catalogue: "Catalogue", store: "Store", settings: "Settings", url: st
     return [*lines, f"Listening on {url} (documentation: {url}/docs). Stop with Ctrl+C."]
 
 
-def _first_day(arguments: argparse.Namespace, everything: "Catalogue") -> str:
+def _first_day(arguments: argparse.Namespace, everything: Catalogue) -> str:
     from movielens_api import replay
 
     return str(arguments.replay_from or replay.first_day(everything))
@@ -134,7 +173,7 @@ def _first_day(arguments: argparse.Namespace, everything: "Catalogue") -> str:
 
 @contextmanager
 def _replay(
-    arguments: argparse.Namespace, settings: "Settings", everything: "Catalogue", store: "Store"
+    arguments: argparse.Namespace, settings: Settings, everything: Catalogue, store: Store
 ) -> Iterator[Callable[[], None]]:
     from movielens_api.datasets.options import tell
     from movielens_api.replay import Replay
@@ -147,10 +186,10 @@ def _replay(
         yield replay.start
 
 
-def _settings(arguments: argparse.Namespace) -> "Settings":
-    from movielens_api.assembly import Settings
-    from movielens_api.auth import choice
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from movielens_api.auth import startup_credentials
     from movielens_api.auth.users_file import UsersFile
+    from movielens_api.bootstrap import Settings
 
     asked = Settings(
         dataset=arguments.dataset,
@@ -163,13 +202,13 @@ def _settings(arguments: argparse.Namespace) -> "Settings":
         tls_key_password_file=arguments.tls_key_password_file,
     )
     has_users = bool(UsersFile(asked.durable).current().users)
-    given = choice.given_credentials(arguments.user, arguments.password, os.environ)
-    chosen = choice.choose_credentials(given, arguments.host, has_users=has_users)
+    given = startup_credentials.given_credentials(arguments.user, arguments.password, os.environ)
+    chosen = startup_credentials.choose_credentials(given, arguments.host, has_users=has_users)
     return replace(asked, user=chosen.user, password=chosen.password) if chosen else asked
 
 
 def _warn_of_listeners(host: str, *, tls: bool) -> None:
-    from movielens_api.auth.choice import is_loopback
+    from movielens_api.auth.startup_credentials import is_loopback
 
     if not tls and not is_loopback(host):
         warning = "without TLS, passwords and ratings cross the network readably; see --tls-certificate"

@@ -1,12 +1,14 @@
 """The options of `movielens-api serve`, and what may stand behind each."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import re
 from datetime import date
 
-from movielens_api.cli import paths
-from movielens_api.cli.parser import digits, number
+from movielens_api.cli import arguments
+from movielens_api.cli.arguments import digits, number
 
 
 def add_to(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +23,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def _add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset",
-        type=paths.path,
+        type=arguments.path,
         default="sample",
         metavar="NAME|PATH",
         help="sample, ml-latest-small, ml-25m, ml-32m, synthetic:N, or a folder or zip with the files of any MovieLens "
@@ -29,7 +31,7 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data-dir",
-        type=paths.path,
+        type=arguments.path,
         metavar="DIR",
         help="where posted ratings, users, downloads, the binary cache and quarantined rows are kept "
         "(default: the user's data directory, and the user's cache directory for what comes back)",
@@ -87,17 +89,17 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tls-certificate",
-        type=paths.path,
+        type=arguments.path,
         metavar="FILE",
         help="speak TLS with this certificate and its chain, in PEM",
     )
-    parser.add_argument("--tls-key", type=paths.path, metavar="FILE", help="the key of the certificate, in PEM")
+    parser.add_argument("--tls-key", type=arguments.path, metavar="FILE", help="the key of the certificate, in PEM")
     parser.add_argument(
-        "--tls-key-password-file", type=paths.path, metavar="FILE", help="the password of the key, if it has one"
+        "--tls-key-password-file", type=arguments.path, metavar="FILE", help="the password of the key, if it has one"
     )
     parser.add_argument(
         "--access-log",
-        type=paths.path,
+        type=arguments.path,
         default="-",
         metavar="FILE",
         help="a line of JSON per request goes there; - is standard error, /dev/null nowhere (default: -)",

@@ -1,16 +1,18 @@
 """`movielens-api tokens`: what programs send instead of a password."""
 
+from __future__ import annotations
+
 import argparse
 from datetime import UTC, datetime, timedelta
 
 from movielens_api.cli.accounts import ROLES, command, say, show, users_file
-from movielens_api.cli.parser import digits
+from movielens_api.cli.arguments import digits
 
 DESCRIPTION = "Manage the tokens of users. A running server follows at once."
 MOST_DAYS = 36_500
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand to the parser of `movielens-api`."""
     parser = commands.add_parser("tokens", help="manage the tokens of users", description=DESCRIPTION)
     own = parser.add_subparsers(required=True, metavar="COMMAND")

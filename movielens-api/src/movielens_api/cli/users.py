@@ -1,14 +1,18 @@
 """`movielens-api users`: who may use the server."""
 
-import argparse
+from __future__ import annotations
 
-from movielens_api.cli.accounts import ROLES, command, say, show, users_file
-from movielens_api.cli.new_password import add_options, new_password
+from typing import TYPE_CHECKING
+
+from movielens_api.cli.accounts import ROLES, add_options, command, new_password, say, show, users_file
+
+if TYPE_CHECKING:
+    import argparse
 
 DESCRIPTION = "Manage who may use the server. A running server follows at once."
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand to the parser of `movielens-api`."""
     parser = commands.add_parser("users", help="manage who may use the server", description=DESCRIPTION)
     own = parser.add_subparsers(required=True, metavar="COMMAND")

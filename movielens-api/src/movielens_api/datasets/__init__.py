@@ -1,20 +1,24 @@
 """Where ratings come from: a dataset by its name, or files in GroupLens' format."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from movielens_api.catalogue import Catalogue
-from movielens_api.datasets import grouplens, layouts, named, sample, synthetic
-from movielens_api.datasets.binary_cache import BinaryCache
-from movielens_api.datasets.damage import Damage
-from movielens_api.datasets.naming import file_name
+from movielens_api.datasets import grouplens, layouts, releases, sample, synthetic
+from movielens_api.datasets.binary_cache import BinaryCache, file_name
 from movielens_api.datasets.options import Options
+from movielens_api.datasets.quarantine import Damage
 from movielens_api.datasets.source import FolderSource, Source, ZipSource
 from movielens_api.errors import StartupError
+from movielens_api.table.catalogue import Catalogue
 
-NAMES = ["sample", *named.MD5]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NAMES = ["sample", *releases.MD5]
 Loaded = tuple[Catalogue, Damage | None]
 
 
@@ -56,8 +60,8 @@ def kept_as(dataset: str) -> str:
 
 def _source(dataset: str, options: Options) -> Source:
     path = Path(dataset)
-    if dataset in named.MD5:
-        return ZipSource(named.fetch(dataset, options))
+    if dataset in releases.MD5:
+        return ZipSource(releases.fetch(dataset, options))
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
     except OSError as error:

@@ -1,23 +1,38 @@
-"""Parsed datasets as columns on disk, so that the second start parses nothing and copies nothing.
+"""Names of the files that are kept for a dataset."""
 
-One folder for each state of a dataset: written beside, flushed, renamed; read only if every byte is as it was written.
-"""
+from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import zlib
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from movielens_api import __version__
-from movielens_api.base_files import DamagedBaseError, checksum, flush, open_base, write_base
-from movielens_api.catalogue import Catalogue
-from movielens_api.datasets.damage import Damage
-from movielens_api.datasets.naming import digest
+from movielens_api.datasets.quarantine import Damage
+from movielens_api.table.base_files import DamagedBaseError, checksum, flush, open_base, write_base
+from movielens_api.table.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def file_name(path: Path) -> str:
+    """Return a name for what is kept for a path: readable, and another one for every other path."""
+    whole = path.resolve()
+    readable = re.sub(r"[^\w.-]", "_", whole.name.removesuffix(".zip"))
+    return f"{readable[:60]}-{digest(str(whole), 8)}"
+
+
+def digest(text: str, length: int) -> str:
+    """Return the first hexadecimal digits of a text's SHA-256."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:length]
+
 
 FORMAT = 3
 LENGTH_OF_KEY = 16

@@ -1,5 +1,7 @@
 """Download a file so that it is whole and right, or not there: resumed where it broke off, checked, then renamed."""
 
+from __future__ import annotations
+
 import errno
 import hashlib
 import http.client
@@ -9,12 +11,15 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BufferedRandom
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from io import BufferedRandom
 
 SECONDS_OF_SILENCE = 30
 AT_ONCE = 1 << 20
@@ -64,7 +69,7 @@ def fetch_text(url: str, longest: int = 1_000) -> str:
         return answer.read(longest).decode("ascii", errors="replace")
 
 
-def _md5() -> "hashlib._Hash":
+def _md5() -> hashlib._Hash:
     # What GroupLens publishes; it guards against accidents, HTTPS against attackers.
     return hashlib.md5(usedforsecurity=False)
 

@@ -1,14 +1,20 @@
 """GroupLens' releases: ratings and movies as in the MovieLens downloads, old and new."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import polars as pl
 
-from movielens_api.catalogue import Catalogue
 from movielens_api.datasets import layouts, movies_file, ratings_file, text
-from movielens_api.datasets.damage import Damage
-from movielens_api.datasets.layouts import Files
-from movielens_api.datasets.ratings_file import RatingsForm
-from movielens_api.datasets.source import Source
 from movielens_api.errors import DamagedDatasetError
+from movielens_api.table.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from movielens_api.datasets.layouts import Files
+    from movielens_api.datasets.quarantine import Damage
+    from movielens_api.datasets.ratings_file import RatingsForm
+    from movielens_api.datasets.source import Source
 
 SEPARATORS = {layouts.DAT: "::", layouts.HUNDRED_K: "\t"}
 # As the sample was made: only a year of four digits at the very end counts, so "Stranger Things" has none.

@@ -1,9 +1,14 @@
 """Which files are a dataset's, by their names: those of GroupLens' releases and of what people make of them."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from movielens_api.datasets.source import Source
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from movielens_api.errors import StartupError
+
+if TYPE_CHECKING:
+    from movielens_api.datasets.source import Source
 
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".7z", ".zip", ".xlsx", ".parquet")
 EXPECTED = "ratings.csv and movies.csv, or ratings.dat and movies.dat, or u.data, u.item and u.genre"

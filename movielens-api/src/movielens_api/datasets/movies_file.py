@@ -1,15 +1,20 @@
 """Read the file of the movies whole, or say which line breaks it."""
 
+from __future__ import annotations
+
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from movielens_api.datasets import form
-from movielens_api.datasets.damage import LONGEST_QUOTE
+from movielens_api.datasets import row_format
+from movielens_api.datasets.quarantine import LONGEST_QUOTE
 from movielens_api.errors import DamagedDatasetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 SCHEMA: dict[str, type[pl.DataType]] = {"movieId": pl.Int32, "title": pl.String, "genres": pl.String}
 COLUMNS = tuple(SCHEMA)
@@ -36,7 +41,7 @@ def read_csv(text: str, place: str) -> pl.DataFrame:
     Raises:
         DamagedDatasetError: it is not such a file.
     """
-    found = form.of_csv(text.split("\n", 2)[:2], place, COLUMNS)
+    found = row_format.of_csv(text.split("\n", 2)[:2], place, COLUMNS)
     places = [found.columns.index(name) for name in COLUMNS]
 
     def movie(fields: Fields) -> Movie:
@@ -106,7 +111,7 @@ def read_genres(text: str, place: str) -> list[str]:
     return genres
 
 
-def _csv_rows(text: str, found: form.Form, place: str) -> Iterator[tuple[int, str, Fields]]:
+def _csv_rows(text: str, found: row_format.Form, place: str) -> Iterator[tuple[int, str, Fields]]:
     lines = text.split("\n")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=found.separator, strict=True)
     for _ in range(found.first_line - 1):

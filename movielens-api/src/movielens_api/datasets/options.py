@@ -1,12 +1,17 @@
 """How datasets are loaded: where files are kept, how much damage is borne, who hears of it."""
 
+from __future__ import annotations
+
 import os
 import sys
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from movielens_api import folders
+from movielens_api.system import directories
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 DOWNLOADS_VARIABLE = "MOVIELENS_API_DOWNLOADS"
@@ -20,10 +25,10 @@ def default_data_dir(environ: Mapping[str, str] = os.environ, platform: str = sy
         StartupError: it depends on the home directory, and there is none.
     """
     if platform == "darwin":
-        return folders.home() / "Library" / "Caches" / "movielens-api"
+        return directories.home() / "Library" / "Caches" / "movielens-api"
     # The standard of these variables says that a relative path is to be ignored.
     given = Path(environ.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else folders.home() / ".cache") / "movielens-api"
+    return (given if given.is_absolute() else directories.home() / ".cache") / "movielens-api"
 
 
 def default_downloads(environ: Mapping[str, str] = os.environ) -> str:

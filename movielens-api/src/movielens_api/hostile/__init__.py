@@ -1,12 +1,18 @@
 """A server that is hostile on purpose: what a client must bear, as layers around the true application."""
 
-from collections.abc import Collection, Mapping
+from __future__ import annotations
 
-from starlette.types import ASGIApp
+from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
-from movielens_api.hostile.layer import Variant
 from movielens_api.hostile.registry import PROFILES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from starlette.types import ASGIApp
+
+    from movielens_api.hostile.middleware import Variant
 
 
 def profiles() -> Mapping[str, str]:

@@ -1,13 +1,64 @@
-"""Profiles whose rows break the contract, in every format.
+"""The rows of an answer, whatever its format."""
 
-The same rows have wrong values however they are asked for: those of movies whose number ends in 0.
-"""
+from __future__ import annotations
 
-from typing import Any
+import json
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
-from movielens_api.hostile import rows
-from movielens_api.hostile.layer import Answer, Layer
-from movielens_api.hostile.rows import Rows
+import polars as pl
+
+from movielens_api.formats import FORMATS
+from movielens_api.hostile.middleware import Answer, Layer
+from movielens_api.http.pages import MEDIA_TYPE as JSON
+from movielens_api.table.ratings_table import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NDJSON, CSV, ARROW, PARQUET = FORMATS
+COLUMNAR: dict[str, tuple[Callable[..., pl.DataFrame], Callable[..., Any]]] = {
+    CSV: (pl.read_csv, pl.DataFrame.write_csv),
+    ARROW: (pl.read_ipc_stream, pl.DataFrame.write_ipc_stream),
+    PARQUET: (pl.read_parquet, pl.DataFrame.write_parquet),
+}
+Rows = list[dict[str, Any]]
+
+
+def read(answer: Answer) -> Rows:
+    """Return the rows of an answer."""
+    media_type = answer.headers["Content-Type"]
+    if media_type == JSON:
+        found: Rows = json.loads(answer.body)["result"]
+        return found
+    if media_type == NDJSON:
+        return [json.loads(line) for line in answer.body.splitlines()]
+    return COLUMNAR[media_type][0](BytesIO(answer.body)).to_dicts()
+
+
+def replace(answer: Answer, rows: Rows) -> None:
+    """Put other rows into an answer, as wrong as they are. Its tag was that of the true ones."""
+    del answer.headers["ETag"]
+    media_type = answer.headers["Content-Type"]
+    if media_type == JSON:
+        answer.body = json.dumps({**json.loads(answer.body), "result": rows}).encode()
+    elif media_type == NDJSON:
+        answer.body = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    else:
+        written = BytesIO()
+        COLUMNAR[media_type][1](_frame(rows), written)
+        answer.body = written.getvalue()
+
+
+def _frame(rows: Rows) -> pl.DataFrame:
+    # A column has one type: one text makes it texts.
+    if not rows:
+        return pl.DataFrame(schema=SCHEMA)
+    frame = pl.DataFrame(rows, infer_schema_length=None, strict=False)
+    return frame.select(
+        pl.col(name) if frame.schema[name] == pl.String else pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()
+    )
+
 
 OFF_STEP = 3.7
 BAD = 10
@@ -18,7 +69,7 @@ class BadRows(Layer):
 
     def change(self, answer: Answer) -> None:
         """Replace the rows."""
-        rows.replace(answer, self.spoil(rows.read(answer)))
+        replace(answer, self.spoil(read(answer)))
 
     def spoil(self, found: Rows) -> Rows:
         """Return other rows."""

@@ -1,12 +1,17 @@
 """Profiles whose answers are complete HTTP, and still cannot be used."""
 
+from __future__ import annotations
+
 import gzip
+from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse
-from starlette.types import Receive, Scope, Send
 
-from movielens_api.hostile.every_other import EveryOther
-from movielens_api.hostile.layer import Answer, Layer
+from movielens_api.hostile.middleware import Answer, Layer
+from movielens_api.hostile.turns import EveryOther
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 PAGE = "<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"
 BOMB_BYTES = 1 << 24

@@ -4,14 +4,18 @@ In every other pull, the pages after the first are of changed ratings; then all 
 changes, so every window does.
 """
 
-from typing import Self
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
 
 import polars as pl
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from movielens_api.hostile.layer import Layer, Variant, query
+from movielens_api.hostile.middleware import Layer, Variant, query
 from movielens_api.hostile.turns import Pulls
-from movielens_api.ratings_table import SCHEMA, SECONDS_PER_DAY
+from movielens_api.table.ratings_table import SCHEMA, SECONDS_PER_DAY
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 DAY = pl.col("timestamp") // SECONDS_PER_DAY
 MOVIE = 1

@@ -1,16 +1,20 @@
 """Profiles whose pages are not what was asked for."""
 
+from __future__ import annotations
+
 import json
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
-from movielens_api import problems
-from movielens_api.auth.layer import is_public
-from movielens_api.hostile import rows
-from movielens_api.hostile.layer import Answer, Layer, asking, query
+from movielens_api.hostile import bad_rows
+from movielens_api.hostile.middleware import Answer, Layer, asking, query
 from movielens_api.hostile.turns import Pulls
-from movielens_api.pages import MEDIA_TYPE as JSON
+from movielens_api.http import problems
+from movielens_api.http.pages import MEDIA_TYPE as JSON
+from movielens_api.middleware.authentication import is_public
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 FEW = 50
 KEPT = frozenset({"content-type", "content-length", "www-authenticate", "allow", "retry-after"})
@@ -93,16 +97,16 @@ class RepeatedPage(Layer):
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app)
         self._pulls = Pulls()
-        self._first: rows.Rows = []
+        self._first: bad_rows.Rows = []
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Remember the first page, and put it in the place of the second."""
         page = self._pulls.take(scope)
         answer = await self.ask(scope)
         if page == 0 and answer.status == 200:  # noqa: PLR2004 - OK
-            self._first = rows.read(answer)
+            self._first = bad_rows.read(answer)
         elif page == 1 and answer.status == 200:  # noqa: PLR2004 - OK
-            rows.replace(answer, self._first)
+            bad_rows.replace(answer, self._first)
         await answer.send(send)
 
 
@@ -118,7 +122,7 @@ class EmptyPage(Layer):
         page = self._pulls.take(scope)
         answer = await self.ask(scope)
         if page == 1 and answer.status == 200:  # noqa: PLR2004 - OK
-            rows.replace(answer, [])
+            bad_rows.replace(answer, [])
         await answer.send(send)
 
 

@@ -1,17 +1,24 @@
 """Profiles that refuse what they should answer."""
 
+from __future__ import annotations
+
+import logging
 import time
 from abc import abstractmethod
 from email.utils import formatdate
+from typing import TYPE_CHECKING
 
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import URL
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
-from movielens_api import problems
-from movielens_api.auth.header import CHALLENGES
-from movielens_api.hostile.every_other import EveryOther
-from movielens_api.hostile.layer import Layer, header, query
-from movielens_api.hostile.turns import Pulls, Turns, is_first_page
+from movielens_api.auth.identity import CHALLENGES
+from movielens_api.hostile.middleware import Layer, header, query
+from movielens_api.hostile.turns import EveryOther, Pulls, Turns, is_first_page
+from movielens_api.http import problems
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 SECONDS = 1
 # A date has no fractions of a second, so this is one at least.
@@ -104,3 +111,38 @@ class SnapshotGone(Refusals):
         if self._pulls.take(scope) != 1 or "cursor" not in query(scope):
             return None
         return problems.respond(scope["path"], 410, "The snapshot of this cursor is gone.")
+
+
+ELSEWHERE = "/elsewhere/ratings"
+
+log = logging.getLogger(__name__)
+
+
+class OtherHost(Layer):
+    """Redirects to another name of this computer, where Credentials-Received says yes or no."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the other host."""
+        if scope["type"] != "http" or scope["path"] != ELSEWHERE:
+            await super().__call__(scope, receive, send)
+            return
+        has_credentials = bool(header(scope, "authorization"))
+        if has_credentials:
+            log.warning("the client sent its credentials to another host")
+        page = {"result": [], "offset": 0, "limit": 100, "total": 0}
+        received = "yes" if has_credentials else "no"
+        await JSONResponse(page, headers={"Credentials-Received": received})(scope, receive, send)
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Redirect."""
+        asked = URL(scope=scope)
+        other = "127.0.0.1" if asked.hostname == "localhost" else "localhost"
+        await RedirectResponse(asked.replace(hostname=other, path=ELSEWHERE), 302)(scope, receive, send)
+
+
+class Loop(Layer):
+    """Redirects every request to itself."""
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Redirect."""
+        await RedirectResponse(URL(scope=scope), 302)(scope, receive, send)

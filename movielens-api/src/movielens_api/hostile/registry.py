@@ -1,7 +1,13 @@
 """All profiles by name, from the innermost layer to the outermost, in which order they are combined."""
 
-from movielens_api.hostile import bad_rows, bodies, changes, paging, redirects, refusals, wire
-from movielens_api.hostile.layer import Layer
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from movielens_api.hostile import bad_rows, bodies, changes, paging, refusals, wire
+
+if TYPE_CHECKING:
+    from movielens_api.hostile.middleware import Layer
 
 PROFILES: dict[str, type[Layer]] = {
     "inserts": changes.Inserts,
@@ -28,8 +34,8 @@ PROFILES: dict[str, type[Layer]] = {
     "429-seconds": refusals.TooManyRequestsSeconds,
     "429-date": refusals.TooManyRequestsDate,
     "500-bursts": refusals.ServerErrors,
-    "redirect-to-other-host": redirects.OtherHost,
-    "redirect-loop": redirects.Loop,
+    "redirect-to-other-host": refusals.OtherHost,
+    "redirect-loop": refusals.Loop,
     "html-page": bodies.HtmlPage,
     "truncated": bodies.Truncated,
     "wrong-content-type": bodies.WrongContentType,

@@ -1,15 +1,21 @@
 """What `movielens-api serve --hostile` serves."""
 
-from collections.abc import Collection
+from __future__ import annotations
 
-from starlette.types import ASGIApp
+from typing import TYPE_CHECKING
 
 from movielens_api.app import create_app
-from movielens_api.assembly import Settings
 from movielens_api.auth.users_file import UsersFile
-from movielens_api.catalogue import Catalogue
 from movielens_api.hostile import wrap
-from movielens_api.hostile.layer import Change
+from movielens_api.table.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from starlette.types import ASGIApp
+
+    from movielens_api.bootstrap import Settings
+    from movielens_api.hostile.middleware import Change
 
 
 def layers(app: ASGIApp, names: Collection[str], settings: Settings, catalogue: Catalogue) -> ASGIApp:

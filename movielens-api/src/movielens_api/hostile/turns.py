@@ -1,10 +1,14 @@
 """When a fault comes: by counting, so that the same requests meet the same faults, and each comes to an end."""
 
+from __future__ import annotations
+
 from collections import Counter
+from typing import TYPE_CHECKING
 
-from starlette.types import Scope
+from movielens_api.hostile.middleware import Layer, query
 
-from movielens_api.hostile.layer import query
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 Address = tuple[tuple[str, str], ...]
 
@@ -64,3 +68,19 @@ def is_first_page(scope: Scope) -> bool:
 
 def _address(asked: dict[str, str]) -> Address:
     return tuple(sorted(asked.items()))
+
+
+class EveryOther(Layer):
+    """A layer that misbehaves at the first of every two requests for a page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app)
+        self._turns = Turns(2)
+
+    async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Misbehave, or pass on."""
+        await (self.app if self._turns.take(scope) else self.misbehave)(scope, receive, send)
+
+    async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer wrongly; unless a profile says otherwise, with a changed answer."""
+        await super().read(scope, receive, send)

@@ -1,17 +1,22 @@
 """Profiles that are wrong beneath HTTP: they answer late, slowly, or not to the end."""
 
+from __future__ import annotations
+
 import os
 import socket
 import struct
-from asyncio import Transport
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from movielens_api.hostile.every_other import EveryOther
-from movielens_api.hostile.layer import TRANSPORT, Answer, is_gone
+from movielens_api.hostile.middleware import TRANSPORT, Answer, is_gone
+from movielens_api.hostile.turns import EveryOther
 from movielens_api.server.connection import Connection
+
+if TYPE_CHECKING:
+    from asyncio import Transport
+
+    from starlette.types import Receive, Scope, Send
 
 LONG_SECONDS = 60
 DRIP_SECONDS = 0.1
@@ -28,7 +33,7 @@ class OpenConnection(Connection):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        cast(dict[str, Any], self.scope)[TRANSPORT] = self.transport
+        cast("dict[str, Any]", self.scope)[TRANSPORT] = self.transport
 
 
 class Wire(EveryOther):
@@ -103,7 +108,7 @@ class Reset(Wire):
 
 
 def _transport(scope: Scope) -> Transport:
-    return cast(Transport, scope[TRANSPORT])
+    return cast("Transport", scope[TRANSPORT])
 
 
 def _head(answer: Answer) -> bytes:

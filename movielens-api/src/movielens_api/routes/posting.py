@@ -1,5 +1,7 @@
 """`POST /ratings`."""
 
+from __future__ import annotations
+
 import re
 from hashlib import sha256
 from typing import Annotated, Any
@@ -7,13 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from starlette.responses import Response
 
-from movielens_api import posted_body, problems, resources
-from movielens_api.auth.roles import require
-from movielens_api.observation.layer import ROWS
-from movielens_api.parameters import NoParameters
-from movielens_api.posted_rows import MOST_ROWS, NotJsonError, TooManyRowsError, WrongRowsError, parse
+from movielens_api.auth.identity import require
+from movielens_api.http import ingest, pages, problems
+from movielens_api.http.ingest import MOST_ROWS, NotJsonError, TooManyRowsError, WrongRowsError, parse
+from movielens_api.http.parameters import NoParameters
+from movielens_api.middleware.observability import ROWS
 from movielens_api.store import Store
-from movielens_api.store.answers import Accepted, KeyReusedError, Once
+from movielens_api.store.idempotency import Accepted, KeyReusedError, Once
 from movielens_api.store.log import Row
 from movielens_api.store.writer import NotWrittenError, OverloadedError
 
@@ -38,7 +40,7 @@ def router(store: Store) -> APIRouter:
         "/ratings",
         status_code=201,
         summary="Add ratings",
-        response_model=resources.Accepted,
+        response_model=pages.Accepted,
         responses=_documented(),
         openapi_extra={"requestBody": BODY},
     )
@@ -58,15 +60,15 @@ def router(store: Store) -> APIRouter:
         A rating of a user, a movie and a second that has one takes its place; of several in a request, the last does.
         Movies need not be known. They may also come as `application/x-ndjson`, one object per line.
         """
-        media_type = posted_body.media_type(request)
-        body = await posted_body.read(request)
+        media_type = ingest.media_type(request)
+        body = await ingest.read(request)
         once = _once(request, idempotency_key, media_type, body)
         accepted = await _post(store, _rows(body, media_type), once)
         request.scope[ROWS] = 0 if accepted.is_replayed else accepted.rows
         headers = {"Snapshot": store.origin.identify(accepted.version).hex()}
         if accepted.is_replayed:
             headers["Idempotency-Replayed"] = "true"
-        content = resources.Accepted(accepted=accepted.rows).model_dump_json()
+        content = pages.Accepted(accepted=accepted.rows).model_dump_json()
         return Response(content, 201, headers=headers, media_type="application/json")
 
     return routes
@@ -86,7 +88,7 @@ def _rows(body: bytes, media_type: str) -> list[Row]:
     except NotJsonError as error:
         raise HTTPException(400, f"This is not {media_type}: {error}") from None
     except TooManyRowsError:
-        raise posted_body.too_large() from None
+        raise ingest.too_large() from None
     except WrongRowsError as error:
         raise problems.WrongRows(error.errors) from None
 

@@ -1,23 +1,24 @@
 """`/ratings`."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
-from movielens_api import cursors, problems
-from movielens_api.cursors import BadCursorError, Cursor
 from movielens_api.formats import FORMATS
-from movielens_api.observation.layer import ROWS
-from movielens_api.pages import MEDIA_TYPE as JSON
-from movielens_api.pages import Page
-from movielens_api.parameters import RatingsQuery, documented_query, read_query
-from movielens_api.ratings_answers import preferences, respond
-from movielens_api.read_route import DirectRoute
-from movielens_api.resources import Rating
-from movielens_api.snapshots import Snapshot, SnapshotGoneError
+from movielens_api.http import cursors, problems
+from movielens_api.http.cursors import BadCursorError, Cursor
+from movielens_api.http.pages import MEDIA_TYPE as JSON
+from movielens_api.http.pages import Page, Rating
+from movielens_api.http.parameters import RatingsQuery, documented_query, read_query
+from movielens_api.middleware.observability import ROWS
+from movielens_api.routes.ratings_response import preferences, respond
+from movielens_api.routes.read_route import DirectRoute
 from movielens_api.store import Store
+from movielens_api.table.snapshots import Snapshot, SnapshotGoneError
 
 HEADERS = {
     "Snapshot": "Names the state of the ratings that the answer is from.",

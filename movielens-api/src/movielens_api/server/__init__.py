@@ -1,20 +1,23 @@
 """Run the application on a socket until told to stop."""
 
+from __future__ import annotations
+
 import os
 import signal
 import socket
-import ssl
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
 from movielens_api.errors import StartupError
+from movielens_api.middleware.request_limits import Limits
+from movielens_api.server.acceptor import Server
 from movielens_api.server.connection import Connection
-from movielens_api.server.limits import Limits
-from movielens_api.server.stopping import Server
 
 if TYPE_CHECKING:
+    import ssl
+
     from starlette.types import ASGIApp
 
 # uvicorn's variable: the proxies that are believed about who asks.
@@ -73,12 +76,12 @@ def url(bound: socket.socket, *, tls: bool = False) -> str:
 
 
 def config(
-    app: "ASGIApp", limits: Limits, tls: ssl.SSLContext | None = None, connection: type[Connection] = Connection
+    app: ASGIApp, limits: Limits, tls: ssl.SSLContext | None = None, connection: type[Connection] = Connection
 ) -> uvicorn.Config:
     """Return how uvicorn is to run the application."""
     return uvicorn.Config(
         app,
-        http=cast(Any, partial(connection, limits)),
+        http=cast("Any", partial(connection, limits)),
         ws="none",
         workers=1,  # otherwise uvicorn reads WEB_CONCURRENCY; our own workers are processes that run this
         ssl_context_factory=(lambda *_: tls) if tls else None,
@@ -92,7 +95,7 @@ def config(
 
 
 def run(
-    app: "ASGIApp",
+    app: ASGIApp,
     bound: socket.socket,
     tls: ssl.SSLContext | None = None,
     kind: type[Server] = Server,

@@ -1,16 +1,20 @@
 """A connection: uvicorn's, which bounds neither the size of headers nor any time, with limits."""
 
+from __future__ import annotations
+
 import logging
-from asyncio import BaseTransport, TimerHandle, Transport
 from enum import Enum, auto
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from movielens_api import problems
-from movielens_api.server.ambiguity import TARGET
-from movielens_api.server.joined import JoinedWriting
-from movielens_api.server.limits import CROWDED, Limits
+from movielens_api.http import problems
+from movielens_api.middleware.ambiguity import TARGET
+from movielens_api.middleware.request_limits import CROWDED, Limits
+from movielens_api.server.write_coalescing import JoinedWriting
+
+if TYPE_CHECKING:
+    from asyncio import BaseTransport, TimerHandle, Transport
 
 LINGER_SECONDS = 1
 BYTES_AROUND_A_HEADER = 4
@@ -51,7 +55,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Expect the head of a first request."""
-        super().connection_made(cast(Transport, transport))
+        super().connection_made(cast("Transport", transport))
         self._crowded = len(self.connections) > self._limits.connections
         self._time(Stage.HEAD)
 
@@ -80,7 +84,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = self._unparsed_bytes = 0
         super().on_message_begin()
         if self._crowded:
-            cast(dict[str, Any], self.scope)[CROWDED] = True
+            cast("dict[str, Any]", self.scope)[CROWDED] = True
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the request's target."""
@@ -97,12 +101,12 @@ class Connection(HttpToolsProtocol):
         """Begin to answer."""
         self._stage = Stage.BODY
         self._unparsed_bytes = 0
-        cast(dict[str, Any], self.scope)[TARGET] = self.url
+        cast("dict[str, Any]", self.scope)[TARGET] = self.url
         # HTTP/1.0 has no interim responses.
         self.expect_100_continue = self.expect_100_continue and self.parser.get_http_version() == "1.1"
         super().on_headers_complete()
         if self.scope["method"] != "HEAD":
-            self.cycle.transport = cast(Transport, JoinedWriting(self.transport))
+            self.cycle.transport = cast("Transport", JoinedWriting(self.transport))
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""

@@ -1,9 +1,14 @@
 """TLS: a certificate and its key, from files."""
 
+from __future__ import annotations
+
 import ssl
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def context(certificate: Path | None, key: Path | None, password_file: Path | None) -> ssl.SSLContext | None:

@@ -4,37 +4,42 @@ It inherits the socket as the descriptor that its one argument names. From stand
 then nothing, until the process that started it ends, however that happens. On standard output it says that it is ready.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import socket
-import ssl
 import sys
 import threading
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
-
-from movielens_api import assembly, server
+from movielens_api import bootstrap, server
 from movielens_api.errors import StartupError
-from movielens_api.observation import server_log
-from movielens_api.server.sharing import SharingServer
+from movielens_api.observability import logs
+from movielens_api.server.acceptor import SharingServer
+
+if TYPE_CHECKING:
+    import ssl
+
+    from fastapi import FastAPI
 
 READY = b"ready\n"
 
 
 def main() -> int:
     """Serve until told to stop, or until the parent is gone."""
-    server_log.configure()
-    settings = assembly.Settings.from_json(sys.stdin.readline())
+    logs.configure()
+    settings = bootstrap.Settings.from_json(sys.stdin.readline())
     try:
         # Who started this has said already what there is to say.
-        catalogue = assembly.begun(settings, assembly.load(settings, tell=lambda _: None))
+        catalogue = bootstrap.begun(settings, bootstrap.load(settings, tell=lambda _: None))
         with (
-            assembly.open_store(settings, catalogue, own=False) as store,
-            assembly.application(settings, catalogue, store) as app,
+            bootstrap.open_store(settings, catalogue, own=False) as store,
+            bootstrap.application(settings, catalogue, store) as app,
             socket.socket(fileno=int(sys.argv[1])) as bound,
         ):
-            _serve(app, bound, assembly.tls_context(settings))
+            _serve(app, bound, bootstrap.tls_context(settings))
     except StartupError as error:
         print(f"movielens-api: {error}", file=sys.stderr)
         return error.exit_code

@@ -1,20 +1,25 @@
 """Several server processes behind one socket: started, watched, replaced when they die, and stopped together."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import os
 import signal
-import socket
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from prometheus_client.multiprocess import mark_process_dead
 
 from movielens_api.errors import StartupError
-from movielens_api.observation.metrics import SHARED
+from movielens_api.observability.metrics import SHARED
 from movielens_api.server.worker import READY
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
 
 LONGEST_WAIT = 30.0
 

@@ -3,8 +3,13 @@
 Generation 0 is the dataset. A version is rebuilt from the last generation not after it, and the log between them.
 """
 
-import sqlite3
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
 
 # The latest, and the one before for readers that have not switched yet; beyond these as long as somebody needs them.
 FEWEST_KEPT = 2

@@ -1,7 +1,12 @@
 """Leases: versions that somebody pages through, and until when they stay, known to every process."""
 
-import sqlite3
-from collections.abc import Iterable
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
 
 SECONDS = 900
 SECONDS_BETWEEN_RENEWALS = 60

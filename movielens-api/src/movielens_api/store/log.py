@@ -1,11 +1,16 @@
 """The log of posted ratings: rows in the order in which they were accepted, each with the next number."""
 
-import sqlite3
-from collections.abc import Sequence
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from movielens_api.ratings_table import SCHEMA
+from movielens_api.table.ratings_table import SCHEMA
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
 
 # userId, movieId, rating, timestamp
 Row = tuple[int, int, float, int]

@@ -1,18 +1,24 @@
 """Open a store's database: made if need be, checked, and asked how it was left."""
 
+from __future__ import annotations
+
 import secrets
 import sqlite3
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from movielens_api.base_files import DamagedBaseError, open_base
-from movielens_api.catalogue import Catalogue
 from movielens_api.errors import StartupError
-from movielens_api.snapshots import Origin
 from movielens_api.store import database, generations, log
-from movielens_api.store.files import Files
+from movielens_api.table.base_files import DamagedBaseError, open_base
+from movielens_api.table.snapshots import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from movielens_api.store.database import Files
+    from movielens_api.table.catalogue import Catalogue
 
 
 class DamagedStoreError(StartupError):

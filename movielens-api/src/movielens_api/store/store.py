@@ -1,30 +1,36 @@
 """The store: posted ratings, kept safe, in order, and readable at once."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TYPE_CHECKING
 from weakref import finalize
 
 from starlette.concurrency import run_in_threadpool
 
-from movielens_api.catalogue import Catalogue
 from movielens_api.errors import StartupError
-from movielens_api.snapshots import Origin, Snapshot
 from movielens_api.store import opening
-from movielens_api.store.answers import Accepted, Once
 from movielens_api.store.compaction import Compactor
-from movielens_api.store.files import Files
+from movielens_api.store.database import Files
 from movielens_api.store.leases import Renewals
-from movielens_api.store.locks import Lock
-from movielens_api.store.log import Row
 from movielens_api.store.versions import Versions
 from movielens_api.store.writer import Writer
+from movielens_api.system.locks import Lock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from concurrent.futures import Future
+
+    from movielens_api.store.idempotency import Accepted, Once
+    from movielens_api.store.log import Row
+    from movielens_api.table.catalogue import Catalogue
+    from movielens_api.table.snapshots import Origin, Snapshot
 
 FEW_ROWS = 500
 
@@ -62,7 +68,7 @@ class Store:
         self._tidying: asyncio.Future[None] | None = None
 
     @classmethod
-    def temporary(cls, catalogue: Catalogue) -> "Store":
+    def temporary(cls, catalogue: Catalogue) -> Store:
         """Return a store that is gone when nobody uses it any more."""
         folder = Path(mkdtemp(prefix="movielens-api-"))
         store = cls(folder, catalogue)
@@ -157,7 +163,7 @@ class Store:
             opening.mark(self._files, is_closed=True)
             self._lock.close()
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Store:
         return self
 
     def __exit__(self, *_error: object) -> None:

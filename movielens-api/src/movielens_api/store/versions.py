@@ -3,19 +3,24 @@
 Readers never wait for a writer: they use whole tables that never change, and a new one takes the place of the latest.
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
 from math import inf
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from movielens_api.base_files import DamagedBaseError, open_base
-from movielens_api.ratings_table import RatingsTable
-from movielens_api.snapshots import Origin, Snapshot, SnapshotGoneError
 from movielens_api.store import database, generations, log
-from movielens_api.store.files import Files
-from movielens_api.store.generations import Generation
-from movielens_api.store.recent import Recent
+from movielens_api.store.snapshot_cache import Recent
+from movielens_api.table.base_files import DamagedBaseError, open_base
+from movielens_api.table.snapshots import Origin, Snapshot, SnapshotGoneError
+
+if TYPE_CHECKING:
+    from movielens_api.store.database import Files
+    from movielens_api.store.generations import Generation
+    from movielens_api.table.ratings_table import RatingsTable
 
 # They share their layers, so each costs little more than what was posted between.
 MOST_AT_HAND = 256

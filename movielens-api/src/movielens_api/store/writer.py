@@ -1,19 +1,25 @@
 """The writer: a thread that commits all posts that wait at once, so that many share one flush of the disk."""
 
+from __future__ import annotations
+
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Condition, Thread
+from typing import TYPE_CHECKING
 
-from movielens_api.store import answers, database, leases, log
-from movielens_api.store.answers import Accepted, KeyReusedError, Once
-from movielens_api.store.files import Files
-from movielens_api.store.locks import Lock
-from movielens_api.store.log import Row
+from movielens_api.store import database, idempotency, leases, log
+from movielens_api.store.idempotency import Accepted, KeyReusedError, Once
+from movielens_api.system.locks import Lock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from movielens_api.store.database import Files
+    from movielens_api.store.log import Row
 
 MOST_ROWS_WAITING = 100_000
 MOST_POSTS_WAITING = 10_000
@@ -41,7 +47,7 @@ class Post:
 
     rows: Sequence[Row]
     once: Once | None
-    answer: "Future[Accepted]" = field(default_factory=Future)
+    answer: Future[Accepted] = field(default_factory=Future)
 
 
 class Writer:
@@ -65,7 +71,7 @@ class Writer:
         self._is_closing = False
         self._thread: Thread | None = None
 
-    def post(self, rows: Sequence[Row], once: Once | None) -> "Future[Accepted]":
+    def post(self, rows: Sequence[Row], once: Once | None) -> Future[Accepted]:
         """Write ratings, all or none. The answer comes when they are durable and can be read.
 
         Raises:
@@ -155,13 +161,13 @@ class Writer:
     def _write(self, post: Post, latest: int, now: int) -> Accepted | Exception:
         if post.once:
             try:
-                if found := answers.earlier(self._connection, post.once):
+                if found := idempotency.earlier(self._connection, post.once):
                     return found
             except KeyReusedError as error:
                 return error
         accepted = Accepted(len(post.rows), log.append(self._connection, latest, post.rows, now))
         if post.once:
-            answers.keep(self._connection, post.once, accepted, now)
+            idempotency.keep(self._connection, post.once, accepted, now)
         return accepted
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
 from airflow_movielens.client.rows import Bookmark
-from airflow_movielens.ratings.durable import write_whole
+from airflow_movielens.ratings.atomic_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,18 +11,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from airflow_movielens import __version__
+from airflow_movielens.client.concurrency import begin, result_of
 from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.fetch.checkpoint import LAYOUT
-from airflow_movielens.client.fetch.local import LocalFolder
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, Manifest
+from airflow_movielens.client.fetch.output import LocalFolder
+from airflow_movielens.client.fetch.parts import StretchStore
 from airflow_movielens.client.fetch.progress import Meter
-from airflow_movielens.client.fetch.reading import read_window
-from airflow_movielens.client.fetch.scratch import scratch_folder
-from airflow_movielens.client.fetch.store import StretchStore
-from airflow_movielens.client.pagination.in_flight import begin, result_of
+from airflow_movielens.client.fetch.resume import read_window
+from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.settings import checked_page_size
-from airflow_movielens.messages import shown
-from airflow_movielens.ratings.formats import FileFormat
+from airflow_movielens.ratings.messages import shown
+from airflow_movielens.ratings.paths import FileFormat
 from airflow_movielens.ratings.writing import write_rows
 
 if TYPE_CHECKING:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME, FileCheckpoints
+from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, manifest_name
+from airflow_movielens.client.fetch.workdirs import claimed_folder
+from airflow_movielens.ratings.atomic_files import flush_to_disk, move_into_place, write_whole
+from airflow_movielens.ratings.locks import one_at_a_time
+from airflow_movielens.ratings.paths import local_path, output_text
+
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
     from contextlib import AbstractContextManager
+    from os import PathLike
     from pathlib import Path
 
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
@@ -60,3 +70,84 @@ class Output(Protocol):
 
         What an earlier fetch published is replaced; at no moment does a manifest lie beside a file it does not mean.
         """
+
+
+class LocalFolder:
+    """A folder of this machine for the parts of a window; see `PartsFolder`.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.local = path
+        self.checkpoints: Checkpoints = FileCheckpoints(path / CHECKPOINT_NAME)
+
+    def keep(self, name: str) -> None:
+        """Write the file through to the disk."""
+        flush_to_disk(self.local / name)
+        flush_to_disk(self.local)
+
+    def bring(self, name: str) -> None:
+        """Check that the file is here."""
+        if not (self.local / name).is_file():
+            raise FileNotFoundError(f"{self.local / name} is gone")
+
+    def clear(self) -> None:
+        """Remove all parts."""
+        remove_parts(self.local)
+
+
+def remove_parts(folder: Path, keep: Collection[str] = ()) -> None:
+    """Remove the parts in a local folder, and what else an attempt left there; ``keep`` names files that stay."""
+    for part in folder.glob("*.*"):
+        if part.name not in keep:
+            part.unlink()
+
+
+class LocalOutput:
+    """A local file as output; see `Output`.
+
+    Args:
+        path: The file; its ending tells the format.
+
+    Raises:
+        ValueError: It cannot be the path of an output (see `output_text`), or is a URL of object storage.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = output_text(path)
+        local = local_path(self.path)
+        if local is None:
+            raise ValueError(f"{self.path} is not a local file: give a path of this machine")
+        self._file = local.absolute()
+
+    @property
+    def address(self) -> str:
+        """The absolute path."""
+        return str(self._file)
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self._file.name
+
+    @contextmanager
+    def folder(self, key: str) -> Iterator[LocalFolder]:
+        """Give a hidden folder beside the file; see `claimed_folder`."""
+        with claimed_folder(self._file, key) as folder:
+            yield LocalFolder(folder)
+
+    def publish(self, data: Path, quarantine: Path | None, manifest: Manifest) -> None:
+        """Rename the files; see `Output`."""
+        manifest_file = self._file.with_name(manifest_name(self.name))
+        quarantine_file = self._file.with_name(self.name + QUARANTINE_ENDING)
+        with one_at_a_time(self._file.parent):
+            manifest_file.unlink(missing_ok=True)
+            if quarantine is None:
+                quarantine_file.unlink(missing_ok=True)
+            else:
+                move_into_place(quarantine, quarantine_file)
+            move_into_place(data, self._file)
+            write_whole(data.with_name("manifest.json"), manifest.to_json().encode())
+            move_into_place(data.with_name("manifest.json"), manifest_file)

@@ -13,10 +13,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.wait import wait_for_write
 
-from airflow_movielens.client.http.deadlines import request_being_sent
+from airflow_movielens.client.http.timeouts import request_being_sent
 
 if TYPE_CHECKING:
-    from airflow_movielens.client.http.deadlines import UnderWay
+    from airflow_movielens.client.http.timeouts import UnderWay
 
 
 _INTERIM = range(102, 200)

@@ -16,12 +16,12 @@ from airflow_movielens.client.errors import (
     RatingsChangedError,
     RetryableError,
 )
-from airflow_movielens.client.http import pace as clock
+from airflow_movielens.client.http import rate_limit as clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_movielens.client.http.pace import Pace
+    from airflow_movielens.client.http.rate_limit import Pace
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from airflow_movielens import __version__
-from airflow_movielens.client.http.codings import accepted_codings
-from airflow_movielens.client.http.redirects import MOST_REDIRECTS, redirect_target
+from airflow_movielens.client.http.origins import MOST_REDIRECTS, redirect_target
+from airflow_movielens.client.http.responses import accepted_codings
 from airflow_movielens.client.http.tls import build_ssl_context
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from airflow_movielens.client.concurrency import read_ahead
 from airflow_movielens.client.errors import RatingsChangedError
-from airflow_movielens.client.pagination.checks import check_behind, check_complete, check_same_state
-from airflow_movielens.client.pagination.read_ahead import read_ahead
+from airflow_movielens.client.pagination.consistency import check_behind, check_complete, check_same_state
 from airflow_movielens.client.rows import Batch, without_host
 
 if TYPE_CHECKING:

@@ -15,7 +15,12 @@ from itertools import chain, count, takewhile
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import FatalError, RatingsChangedError
-from airflow_movielens.client.pagination.checks import check_behind, check_complete, check_repeated, check_same_state
+from airflow_movielens.client.pagination.consistency import (
+    check_behind,
+    check_complete,
+    check_repeated,
+    check_same_state,
+)
 from airflow_movielens.client.rows import Batch, without_first
 from airflow_movielens.client.settings import MIN_PAGE_SIZE
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_movielens.client.errors import RatingsChangedError
-from airflow_movielens.client.pagination.checks import (
+from airflow_movielens.client.concurrency import read_ahead
+from airflow_movielens.client.errors import Exchange, RatingsChangedError, RetryableError
+from airflow_movielens.client.pagination.consistency import (
     check_behind,
     check_complete,
     check_nothing_follows,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_movielens.client.pagination.source import Source
-    from airflow_movielens.client.rows import Bookmark, Page
+    from airflow_movielens.client.rows import Bookmark, Page, Rows
 
 
 class SectionPages:
@@ -60,3 +61,63 @@ class SectionPages:
     def _pages(self, at: Bookmark, total: int) -> Iterator[Page]:
         offsets = range(at.count, total, at.page_size)
         return self._source.together(partial(self._source.section, at, offset) for offset in offsets)
+
+
+class SectionStream:
+    """The rest of a window as one section of its snapshot, in a format that can be read while it arrives.
+
+    Args:
+        source: Where the stream comes from.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._open: Iterator[Rows] | None = None
+
+    def batches(self, at: Bookmark) -> Iterator[Batch]:
+        """Read on behind ``at``, whose ``total`` is known.
+
+        Raises:
+            RatingsChangedError: The snapshot is gone, or the server's answer is not the rest of it.
+        """
+        return read_ahead(at, self._fetch, self._check)
+
+    def _check(self, rows: Rows, at: Bookmark) -> Batch:
+        check_behind(rows, at.last_good, self._source.table, self._exchange(at))
+        behind = at.behind(rows)
+        self._check_total(max(behind.count, at.total or 0), at)
+        return Batch(rows, behind, is_last=behind.count == at.total)
+
+    def _fetch(self, at: Bookmark) -> Rows:
+        """The next piece; an answer that broke off is asked for again, from the row behind ``at``."""
+        return self._source.retrying(partial(self._piece, at), partial(self._second_look, at))
+
+    def _piece(self, at: Bookmark) -> Rows:
+        is_new = self._open is None
+        stream = self._open = self._open or self._source.stream(at)
+        try:
+            rows = next(stream, None)
+            if rows is None and is_new:  # not cut off: the server has no more
+                self._check_total(at.count, at)
+            if rows is None:
+                raise RetryableError(f"the API's stream ended at row {at.count} of {at.total}", self._exchange(at))
+            if at.count + rows.count == at.total and (more := next(stream, None)) is not None:
+                self._check_total(at.total + more.count, at)
+        except Exception:
+            self._open = None
+            raise
+        return rows
+
+    def _second_look(self, at: Bookmark) -> Rows:
+        # One piece only: rows further on have not been looked at before.
+        self._open = self._source.stream(at, quarantine=True)
+        try:
+            return self._piece(at)
+        finally:
+            self._open = None
+
+    def _check_total(self, count: int, at: Bookmark) -> None:
+        check_complete(count, at.total, self._source.table, self._exchange(at))
+
+    def _exchange(self, at: Bookmark) -> Exchange:
+        return Exchange("GET", self._source.section_url(at, at.count))

@@ -1,8 +1,10 @@
-"""Where pages and streams come from: what the kinds of pagination know of a server."""
+"""The largest ``limit`` that an API takes, found out by what it refuses."""
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -10,21 +12,68 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urljoin
 
-from airflow_movielens.client.decoding import JSON, may_be_cut, read_page, stream_decoder
+from airflow_movielens.client.concurrency import in_order
 from airflow_movielens.client.errors import BadAnswerError, BadRowsError, FatalError, RetryableError
 from airflow_movielens.client.http.retries import with_retries
-from airflow_movielens.client.pagination.checks import check_same_stream
-from airflow_movielens.client.pagination.in_flight import in_order
+from airflow_movielens.client.pagination.consistency import check_same_stream
+from airflow_movielens.client.parsing import JSON, may_be_cut, read_page, stream_decoder
+from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from airflow_movielens.client.concurrency import CongestionWindow
     from airflow_movielens.client.http.transport import Transport
-    from airflow_movielens.client.pagination.congestion import CongestionWindow
-    from airflow_movielens.client.pagination.page_limit import PageLimit
     from airflow_movielens.client.rows import Bookmark, Page, Rows
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
+
+log = logging.getLogger(__name__)
+
+_NUMBER = re.compile(r"(?<!\d)(?<!\d\.)\d{1,7}(?!\.?\d)", re.ASCII)
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)", re.ASCII)
+_COMMON_MAXIMUM = 100
+_MOST_TRIES = 3
+
+
+class PageLimit:
+    """What a client knows of the page sizes that its API takes. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._accepted = 0
+        self._most: int | None = None
+
+    def clamp(self, limit: int) -> int:
+        """Lower a limit to what the API takes, as far as that is known."""
+        return limit if self._most is None else min(limit, self._most)
+
+    def accept(self, limit: int) -> None:
+        """Take note of a limit that the API took."""
+        self._accepted = max(self._accepted, limit)
+
+    def lower(self, refused: int, accepted: int) -> None:
+        """Take note of a limit that the API took in place of a larger one that it refused."""
+        if self._most != accepted:
+            log.warning("The API refuses limit=%s: reading pages of %s rows instead", refused, accepted)
+        self._most = accepted
+        self.accept(accepted)
+
+    def smaller(self, refused: int, server_said: str) -> Iterable[int]:
+        """Limits to try instead of one that was refused: the numbers in the server's words, and a common maximum.
+
+        Args:
+            refused: The limit of the request that the API refused.
+            server_said: Its words, which often name its maximum.
+
+        Returns:
+            At most three, largest first; none if so large a limit was taken before, so that it is not the reason.
+        """
+        if refused <= self._accepted:
+            return ()
+        words = _THOUSANDS.sub("", server_said)
+        stated = {int(number) for number in _NUMBER.findall(words)} | {_COMMON_MAXIMUM}
+        return sorted((number for number in stated if MIN_PAGE_SIZE <= number < refused), reverse=True)[:_MOST_TRIES]
+
 
 _REFUSED_PAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _T = TypeVar("_T")

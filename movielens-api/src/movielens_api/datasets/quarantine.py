@@ -1,0 +1,79 @@
+"""Damaged rows: how many are borne, and where they are set aside."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from movielens_api.errors import DamagedDatasetError, StartupError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMED = 3
+LONGEST_QUOTE = 80
+SCHEMA: dict[str, type[pl.DataType]] = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
+
+
+@dataclass(frozen=True)
+class Damage:
+    """The damaged rows of one file.
+
+    Attributes:
+        place: the file, as messages name it.
+        total: how many rows the file has, damaged or not.
+        rows: the damaged ones, with the columns of `SCHEMA`.
+    """
+
+    place: str
+    total: int
+    rows: pl.DataFrame
+
+    def refuse_above(self, share: float) -> None:
+        """Raise if more than a share of all rows is damaged, or all of them: that is a fault of the file.
+
+        Raises:
+            DamagedDatasetError: it is; the message names the first damaged lines.
+        """
+        if self.rows.height == self.total > 0:
+            raise DamagedDatasetError(f"{self.place}: none of {self.total:,} rows is a rating: {self._examples()}")
+        if self.rows.height > share * self.total:
+            raise DamagedDatasetError(
+                f"{self.place}: {self.rows.height:,} of {self.total:,} rows are damaged, "
+                f"more than --max-damaged {share:g} allows: {self._examples()}"
+            )
+
+    def set_aside(self, quarantine: Path) -> str:
+        """Write the damaged rows to a CSV file and say so; the file appears whole or not at all.
+
+        Raises:
+            StartupError: the file cannot be written.
+        """
+        beside = quarantine.with_name(f".{quarantine.name}.{os.getpid()}")
+        try:
+            quarantine.parent.mkdir(parents=True, exist_ok=True)
+            self.rows.write_csv(beside)
+            beside.replace(quarantine)
+        except OSError as error:
+            raise StartupError(
+                f"cannot set damaged rows aside in {quarantine} (see --data-dir): {error.strerror or error}"
+            ) from error
+        finally:
+            with suppress(OSError):
+                beside.unlink()
+        return (
+            f"{self.place}: {self.rows.height:,} of {self.total:,} rows are damaged and were left out; "
+            f"all of them are in {quarantine}: {self._examples()}"
+        )
+
+    def _examples(self) -> str:
+        named = [
+            f"line {line}: {reason}, found {row[:LONGEST_QUOTE]!r}"
+            for line, reason, row in self.rows.head(NAMED).rows()
+        ]
+        more = self.rows.height - len(named)
+        return "; ".join(named) + (f"; and {more:,} more" if more else "")

@@ -1,0 +1,180 @@
+"""Which downloads were verified: a record beside each file, which holds as long as the file is untouched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import urllib.parse
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from movielens_api.datasets.download import download, fetch_text
+from movielens_api.datasets.options import DOWNLOADS_VARIABLE, Options
+from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a file.
+
+    Attributes:
+        md5: the checksum that it had when it was verified last; None if it never was.
+        state: its size, times and inode at that time.
+    """
+
+    md5: str | None = None
+    state: object = None
+
+
+def verify(path: Path, md5: str | None, published: Callable[[], str]) -> None:
+    """Refuse a file whose checksum is wrong. One that was verified and is untouched since then is not read again.
+
+    Args:
+        path: the file.
+        md5: its checksum, if it never changes.
+        published: returns the checksum otherwise; asked only if the file has another one than when it was verified.
+
+    Raises:
+        DamagedDatasetError: the checksum is wrong.
+        StartupError: the file cannot be read, or as `published`.
+    """
+    record = _record(path)
+    try:
+        # Before the file is read: what is written to it meanwhile has another time.
+        state = _state(path)
+        if record.md5 and record.state == state and md5 in {None, record.md5}:
+            return
+        found = _md5_of(path)
+    except OSError as error:
+        raise StartupError(f"cannot read {path}: {error.strerror or error}") from error
+    expected = md5 or (found if found == record.md5 else published())
+    if found != expected:
+        raise DamagedDatasetError(
+            f"{path} has the MD5 checksum {found}, and GroupLens publishes {expected}: delete it to download it again, "
+            "or move it elsewhere and give --dataset that path to load it as it is"
+        )
+    _write(path, Record(found, state))
+
+
+def remember(path: Path, md5: str) -> None:
+    """Record that a file, which was just downloaded and checked, has the right checksum.
+
+    Args:
+        path: the file.
+        md5: its checksum.
+    """
+    _write(path, Record(md5, _state(path)))
+
+
+def _md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        # What GroupLens publishes; it guards against accidents, HTTPS against attackers.
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _record(path: Path) -> Record:
+    try:
+        return Record(**json.loads(_beside(path).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return Record()
+
+
+def _write(path: Path, record: Record) -> None:
+    # Where nothing can be written, the next start reads the file again.
+    with suppress(OSError):
+        _beside(path).write_text(json.dumps({"md5": record.md5, "state": record.state}), encoding="ascii")
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.verified")
+
+
+def _state(path: Path) -> list[int]:
+    found = path.stat()
+    # With the time when the inode changed: programs set that of the content as they like, but not this one.
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+# What GroupLens publishes beside the files that never change; ml-latest-small changes, so its checksum is fetched.
+MD5: dict[str, str | None] = {
+    "ml-latest-small": None,
+    "ml-25m": "6b51fb2759a8657d3bfcbfc42b592ada",
+    "ml-32m": "d472be332d4daa821edc399621853b57",
+}
+LICENCE = (
+    "MovieLens data belong to GroupLens, University of Minnesota: no redistribution and no commercial use without "
+    "permission, and publications cite them (the README in the zip; https://grouplens.org/datasets/movielens/)"
+)
+
+
+def fetch(name: str, options: Options) -> Path:
+    """Return the dataset's zip, which is downloaded the first time. Whoever put it there, its checksum is verified.
+
+    Args:
+        name: one of `MD5`.
+        options: where files are kept and come from, who hears of it.
+
+    Raises:
+        DownloadError: it cannot be reached.
+        DamagedDatasetError: its checksum is wrong.
+        StartupError: it cannot be written, or the address to download from is no such address.
+    """
+    target = options.data_dir / "downloads" / f"{name}.zip"
+    if not target.is_file():
+        _download(name, target, options)
+        options.tell(LICENCE)
+    verify(target, MD5[name], lambda: _published_of(target, options))
+    return target
+
+
+def _download(name: str, target: Path, options: Options) -> None:
+    url = f"{_checked(options.downloads)}/{name}.zip"
+    # Without a known checksum, a file that is put there could not be verified.
+    place = f"put it at {target}, or " if MD5[name] else ""
+    by_hand = f"; {name}.zip downloaded in any other way will do: {place}give --dataset its path"
+    try:
+        md5 = MD5[name] or _published(url)
+        download(url, target, md5, options.tell)
+    except DownloadError as error:
+        raise DownloadError(f"{error}{by_hand}") from error
+    remember(target, md5)
+
+
+def _published_of(target: Path, options: Options) -> str:
+    try:
+        return _published(f"{_checked(options.downloads)}/{target.name}")
+    except DownloadError as error:
+        raise DownloadError(
+            f"{target} cannot be verified: {error}; to load it as it is, move it elsewhere and give --dataset that path"
+        ) from error
+
+
+def _published(url: str) -> str:
+    # GroupLens writes it after the name of the file or before it.
+    text = fetch_text(f"{url}.md5")
+    found = re.search(r"\b[0-9a-f]{32}\b", text, re.IGNORECASE)
+    if not found:
+        raise DamagedDatasetError(f"{url}.md5 holds no MD5 checksum but {text[:80]!r}")
+    return found[0].lower()
+
+
+def _checked(address: str) -> str:
+    try:
+        parts = urllib.parse.urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if "@" in address:
+        raise StartupError(
+            f"{DOWNLOADS_VARIABLE} holds a user or a password, which downloads do not send: leave it out"
+        )
+    if not usable or re.search(r"[\s?#]", address):
+        raise StartupError(f"{DOWNLOADS_VARIABLE} is no http or https address: {address!r}")
+    return address.rstrip("/")

@@ -1,0 +1,49 @@
+"""Content codings: answers in fewer bytes, at the level that costs the least time."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import ZstdCompressor
+else:
+    from backports.zstd import ZstdCompressor
+
+LEVEL = 1
+GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+class Compressor(Protocol):
+    """Takes bytes piece by piece, and gives them back smaller."""
+
+    def compress(self, data: bytes | memoryview, /) -> bytes:
+        """Take some, and return what is ready."""
+
+    def flush(self) -> bytes:
+        """Return the rest."""
+
+
+def _gzip() -> Compressor:
+    return zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP_WINDOW)
+
+
+def _zstd() -> Compressor:
+    return ZstdCompressor(level=LEVEL)
+
+
+# Of two that a client likes equally, zstd: three times as fast, and smaller.
+CODINGS: dict[str, Callable[[], Compressor]] = {"zstd": _zstd, "gzip": _gzip}
+
+
+def compress(chunks: Iterable[bytes | memoryview], coding: str) -> Iterator[bytes]:
+    """Compress a stream, holding no more of it than a chunk."""
+    compressor = CODINGS[coding]()
+    for chunk in chunks:
+        if ready := compressor.compress(chunk):
+            yield ready
+    yield compressor.flush()

@@ -1,0 +1,188 @@
+"""Posted ratings, read strictly and as a whole: every row is plainly right, or nothing is taken."""
+
+from __future__ import annotations
+
+import json
+from codecs import BOM_UTF8
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import HTTPException, Request
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+
+from movielens_api.datasets.ratings_file import YEAR_10000
+from movielens_api.http.parameters import MAX_ID
+from movielens_api.http.problems import RowError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from movielens_api.store.log import Row
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+MEDIA_TYPES = (JSON, NDJSON)
+MOST_ROWS = 10_000
+MOST_ERRORS = 100
+QUOTES_PER_ROW = 8
+HALF_STARS = "Input should be a multiple of 0.5"
+
+
+class NewRating(BaseModel):
+    """A rating to add."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    movieId: int = Field(ge=1, le=MAX_ID, examples=[1172])  # noqa: N815 - GroupLens' name, and the wire's
+    rating: float = Field(ge=0.5, le=5, multiple_of=0.5, description="Stars.", examples=[4.0])
+    timestamp: int = Field(ge=0, lt=YEAR_10000, description="When, in Unix seconds (UTC).", examples=[1260759205])
+    userId: int = Field(ge=1, le=MAX_ID, examples=[1])  # noqa: N815 - GroupLens' name, and the wire's
+
+
+class NotJsonError(ValueError):
+    """The text is not of its media type."""
+
+
+class TooManyRowsError(ValueError):
+    """There are more rows than a request may have."""
+
+
+class WrongRowsError(ValueError):
+    """Some rows are no ratings.
+
+    Attributes:
+        errors: what is wrong, up to `MOST_ERRORS` of it.
+    """
+
+    def __init__(self, errors: list[RowError]) -> None:
+        super().__init__(f"{len(errors)} errors")
+        self.errors = errors
+
+
+def parse(body: bytes, media_type: str) -> list[Row]:
+    """Read ratings.
+
+    Args:
+        body: a JSON array of objects, or an object per line.
+        media_type: one of `MEDIA_TYPES`.
+
+    Raises:
+        NotJsonError: it is no JSON.
+        TooManyRowsError: it has more than `MOST_ROWS` rows.
+        WrongRowsError: not every row is a rating.
+    """
+    lines = None if media_type == JSON else [line for line in body.split(b"\n") if line.strip()]
+    if lines is not None and len(lines) > MOST_ROWS:
+        raise TooManyRowsError
+    try:
+        found = _LIST.validate_json(body) if lines is None else [_ONE.validate_json(line) for line in lines]
+    except ValidationError:
+        raise _explained(body, lines) from None
+    if len(found) > MOST_ROWS:
+        raise TooManyRowsError
+    # Every quote is of a key, since no value is text: more quotes than of four keys a row are of keys given twice.
+    # Pydantic takes 4.0000000001 for a multiple of 0.5.
+    if body.count(b'"') != QUOTES_PER_ROW * len(found) or not all((row.rating * 2).is_integer() for row in found):
+        raise _explained(body, lines)
+    return [(row.userId, row.movieId, row.rating, row.timestamp) for row in found]
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as it is written."""
+
+
+_LIST = TypeAdapter(Annotated[list[NewRating], FailFast()])
+_ONE = TypeAdapter(NewRating)
+_DECODER = json.JSONDecoder(object_pairs_hook=_Pairs)
+
+
+def _explained(body: bytes, lines: list[bytes] | None) -> ValueError:
+    """Look again, slowly, for what is wrong."""
+    try:
+        rows = _decode(body, "") if lines is None else [_decode(line, f"row {n}, ") for n, line in enumerate(lines)]
+    except NotJsonError as error:
+        return error
+    if type(rows) is not list:
+        return WrongRowsError([RowError(message="Input should be an array of objects, one per rating")])
+    if len(rows) > MOST_ROWS:
+        return TooManyRowsError()
+    return WrongRowsError(list(islice(_wrong(rows), MOST_ERRORS)))
+
+
+def _decode(text: bytes, place: str) -> Any:
+    if text.startswith(BOM_UTF8):
+        raise NotJsonError(f"{place}it begins with a byte order mark; send it without")
+    try:
+        return _DECODER.decode(text.decode())
+    except json.JSONDecodeError as error:
+        raise NotJsonError(f"{place}line {error.lineno}, column {error.colno}: {error.msg}") from None
+    # RecursionError: brackets in brackets. ValueError: a number of more digits than Python reads.
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise NotJsonError(f"{place}{error}") from None
+
+
+def _wrong(rows: list[Any]) -> Iterator[RowError]:
+    for number, row in enumerate(rows):
+        if not isinstance(row, _Pairs):
+            yield RowError(row=number, message="Input should be an object")
+            continue
+        names = [name for name, _ in row]
+        yield from (RowError(row=number, column=name, message="Given twice") for name in _repeated(names))
+        yield from (RowError(row=number, column=name, message=said) for name, said in _wrong_values(dict(row)))
+
+
+def _repeated(names: list[str]) -> list[str]:
+    return sorted(name for name, times in Counter(names).items() if times > 1)
+
+
+def _wrong_values(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    # Not left to pydantic: it would explain all of a hundred thousand unknown columns.
+    yield from ((name, "A rating has no such column") for name in sorted(row.keys() - NewRating.model_fields.keys()))
+    known = {name: value for name, value in row.items() if name in NewRating.model_fields}
+    try:
+        rating = _ONE.validate_python(known).rating
+        if not (rating * 2).is_integer():
+            yield "rating", HALF_STARS
+    except ValidationError as error:
+        for found in error.errors(include_url=False, include_context=False, include_input=False):
+            yield str(found["loc"][0]), found["msg"]
+
+
+MOST_BYTES = 2 << 20
+ACCEPT_POST = {"Accept-Post": ", ".join(MEDIA_TYPES)}
+TOO_LARGE = f"A post has up to {MOST_ROWS:,} ratings and {MOST_BYTES:,} bytes. Send them in several."
+
+
+def media_type(request: Request) -> str:
+    """Return what the body is said to be, one of `MEDIA_TYPES`.
+
+    Raises:
+        HTTPException: 415, it is something else, or compressed.
+    """
+    coding = request.headers.get("content-encoding", "").strip().lower() or "identity"
+    if coding != "identity":
+        raise HTTPException(415, f"Send ratings as they are, not as {coding}.", headers={"Accept-Encoding": "identity"})
+    name, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
+    if name not in MEDIA_TYPES or any(each.replace('"', "") not in {"", "charset=utf-8"} for each in parameters):
+        raise HTTPException(415, f"Send ratings as {' or '.join(MEDIA_TYPES)}, in UTF-8.", headers=ACCEPT_POST)
+    return name
+
+
+async def read(request: Request) -> bytes:
+    """Return the body.
+
+    Raises:
+        HTTPException: 413, it is larger than documented, as far as it was read.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise too_large()
+    return bytes(body)
+
+
+def too_large() -> HTTPException:
+    """Return what to raise for more bytes or rows than documented."""
+    return HTTPException(413, TOO_LARGE)

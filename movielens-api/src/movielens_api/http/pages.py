@@ -1,0 +1,79 @@
+"""Answers with many rows: a slice of a frame in an envelope, encoded without a Python object per row."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from movielens_api.http.parameters import Paging
+
+MEDIA_TYPE = "application/json"
+Row = TypeVar("Row", bound=BaseModel)
+
+
+class Page(BaseModel, Generic[Row]):
+    """Some rows, and how many there are in all. Only documents answers; `page` writes them."""
+
+    result: list[Row]
+    offset: int = Field(description="How many rows were skipped.", examples=[0])
+    limit: int = Field(description="How many rows were asked for.", examples=[100])
+    total: int = Field(description="How many rows there are in all.", examples=[100004])
+
+
+def page(rows: pl.DataFrame, paging: Paging) -> Response:
+    """Answer with the part of the rows that `paging` asks for."""
+    part = rows.slice(paging.offset, paging.limit)
+    before, after = envelope(offset=paging.offset, limit=paging.limit, total=rows.height)
+    body = BytesIO()
+    body.write(before)
+    part.write_json(body)
+    body.write(after)
+    return Response(body.getvalue(), media_type=MEDIA_TYPE)
+
+
+def envelope(*, offset: int, limit: int, total: int) -> tuple[bytes, bytes]:
+    """Return what comes before and after an array of rows, to say what they are a part of."""
+    return b'{"result":', b',"offset":%d,"limit":%d,"total":%d}' % (offset, limit, total)
+
+
+class Rating(BaseModel):
+    """One rating."""
+
+    movieId: int = Field(examples=[1172])  # noqa: N815 - GroupLens' name, and the wire's
+    rating: float = Field(ge=0.5, le=5, multiple_of=0.5, description="Stars.", examples=[4.0])
+    timestamp: int = Field(description="When, in Unix seconds (UTC).", examples=[1260759205])
+    userId: int = Field(examples=[1])  # noqa: N815 - GroupLens' name, and the wire's
+
+
+class Movie(BaseModel):
+    """One movie. The sample lacks title and year of a few."""
+
+    movieId: int = Field(examples=[1172])  # noqa: N815 - GroupLens' name, and the wire's
+    title: str | None = Field(examples=["Cinema Paradiso (Nuovo cinema Paradiso)"])
+    year: int | None = Field(examples=[1989])
+    genres: str | None = Field(description="Separated by `|`.", examples=["Drama"])
+
+
+class User(BaseModel):
+    """One user."""
+
+    userId: int = Field(examples=[1])  # noqa: N815 - GroupLens' name, and the wire's
+    num_ratings: int = Field(description="How many ratings the user gave.", examples=[20])
+
+
+class Accepted(BaseModel):
+    """What became of posted ratings: they are on disk, and the next answer has them."""
+
+    accepted: int = Field(description="How many ratings were posted.", examples=[2])
+
+
+class Health(BaseModel):
+    """A sign of life."""
+
+    status: str = Field(examples=["ok"])

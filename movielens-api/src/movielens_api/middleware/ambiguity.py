@@ -1,0 +1,94 @@
+"""Requests that two programs could understand differently are refused: they say something twice, or frame it badly."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from movielens_api.http import problems
+from movielens_api.middleware.authentication import is_public
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+# The parser refuses a repeated Content-Length itself; headers that are lists may come in several lines (RFC 9110, 5.3).
+SINGLE_HEADERS = frozenset({b"authorization", b"content-encoding", b"content-type", b"host", b"idempotency-key"})
+# Where a connection puts the target of a request as it was sent.
+TARGET = "movielens_api.target"
+ABSOLUTE = re.compile(rb"https?://([^/?#]*)[^#]*", re.IGNORECASE)
+# uri-host [ ":" port ] of RFC 9110, 7.2, where an http URI has no empty host (4.2.1); an IPv6 address may have a zone.
+HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+(%[\w.~-]+)?\]|([\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(:[0-9]*)?")
+BAD_FRAMING = "Transfer-Encoding: not known in this version of HTTP. Send Content-Length, or HTTP/1.1."
+BAD_CODING = "Transfer-Encoding: only chunked is understood."
+BAD_TARGET = "The target of a request is a path or begins with http:// or https://, and has no fragment (#)."
+BAD_HOST = "Host: missing, empty or not the name of a computer. Send the one of the address, such as localhost:5000."
+
+
+class Unambiguous:
+    """An ASGI layer that refuses what is not plainly one request.
+
+    A parameter that is given twice is 422. A header that is given twice, no valid Host, Transfer-Encoding outside
+    HTTP/1.1 and a target that is no path are 400. A transfer coding other than chunked is 501.
+
+    Args:
+        app: What answers the other requests.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on requests that say everything once."""
+        refusal = _refusal(scope) if scope["type"] == "http" else None
+        await (refusal or self.app)(scope, receive, send)
+
+
+def _refusal(scope: Scope) -> Response | None:
+    headers = Counter(name for name, _ in scope["headers"] if name in SINGLE_HEADERS)
+    if repeated := sorted(name.decode().title() for name, count in headers.items() if count > 1):
+        return problems.respond(scope["path"], 400, f"{', '.join(repeated)}: given more than once. Send it once.")
+    return _bad_framing(scope) or _bad_address(scope) or _repeated_parameter(scope)
+
+
+def _bad_framing(scope: Scope) -> Response | None:
+    codings = [value.strip().lower() for name, value in scope["headers"] if name == b"transfer-encoding"]
+    if not codings:
+        return None
+    if scope["http_version"] != "1.1":
+        status, detail = 400, BAD_FRAMING
+    elif codings != [b"chunked"]:
+        status, detail = 501, BAD_CODING
+    else:
+        return None
+    # Nothing that follows on this connection can be trusted (RFC 9112, 6.1).
+    return problems.respond(scope["path"], status, detail, headers={"Connection": "close"})
+
+
+def _bad_address(scope: Scope) -> Response | None:
+    target = scope.get(TARGET, b"/")
+    absolute = ABSOLUTE.fullmatch(target)
+    if not absolute and (not target.startswith((b"/", b"*")) or b"#" in target):
+        return problems.respond(scope["path"], 400, BAD_TARGET)
+    if absolute:
+        # It counts, whatever Host says (RFC 9112, 3.2.2).
+        scope["headers"] = [(name, absolute[1] if name == b"host" else value) for name, value in scope["headers"]]
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    if (not hosts and scope["http_version"] == "1.1") or not all(HOST.fullmatch(host.strip(b" \t")) for host in hosts):
+        return problems.respond(scope["path"], 400, BAD_HOST)
+    return None
+
+
+def _repeated_parameter(scope: Scope) -> Response | None:
+    # What is open to everyone takes no parameters, and ignores those of probes and caches.
+    if b"&" not in scope["query_string"] or is_public(scope["path"]):
+        return None
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    repeated = sorted(name for name, count in Counter(name for name, _ in query).items() if count > 1)
+    if not repeated:
+        return None
+    errors = [problems.ParameterError(parameter=name, message="Given more than once") for name in repeated]
+    detail = "; ".join(f"{error.parameter}: {error.message}" for error in errors)
+    return problems.respond(scope["path"], 422, detail, errors=errors)

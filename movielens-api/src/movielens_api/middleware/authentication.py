@@ -1,0 +1,92 @@
+"""The ASGI layer that lets nobody pass to the routes who may not."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from movielens_api.auth.identity import CHALLENGES
+from movielens_api.auth.logins import Logins, LoginsLimitedError
+from movielens_api.http import problems
+from movielens_api.routes.read_route import READING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+PUBLIC_FOLDER = "/static/"
+WANTED = "Send a user and password of this server with HTTP Basic authentication, or a token of it as Bearer."
+LIMITED = "Too many logins have failed or are under way. Wait as long as the header Retry-After says."
+
+
+class Authentication:
+    """Sets `scope["user"]` to the `Identity` of whoever asks, or answers 401 in the same words whatever is wrong.
+
+    Args:
+        app: the routes.
+        logins: who is let in.
+    """
+
+    def __init__(self, app: ASGIApp, logins: Logins) -> None:
+        self.app = app
+        self.logins = logins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass the request on."""
+        if scope["type"] != "http" or is_public(_route(scope)):
+            await self.app(scope, receive, send)
+            return
+        answer = self.app
+        try:
+            header = _authorization(scope)
+            user = await self.logins.identify(header, _address(scope)) if header else None
+            if user is None:
+                answer = problems.respond(scope["path"], 401, WANTED, headers={"WWW-Authenticate": CHALLENGES})
+            else:
+                scope["user"] = user
+        except LoginsLimitedError as error:
+            headers = {"Retry-After": str(max(1, ceil(error.seconds)))}
+            answer = problems.respond(scope["path"], 429, LIMITED, headers=headers)
+        await answer(scope, receive, send)
+
+
+def is_public(path: str) -> bool:
+    """Tell whether an address is open to everyone."""
+    return path in PUBLIC or path.startswith(PUBLIC_FOLDER)
+
+
+def _route(scope: Scope) -> str:
+    """Return the path as the routes see it: below the prefix under which the application is mounted."""
+    path: str = scope["path"]
+    prefix = scope.get("root_path")
+    return path[len(prefix) :] if prefix and path.startswith(prefix + "/") else path
+
+
+def _authorization(scope: Scope) -> bytes:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return bytes(value)
+    return b""
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+SCHEMES = {
+    "basic": {"type": "http", "scheme": "basic", "description": "A user and password of this server."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token from `movielens-api tokens add`."},
+}
+
+
+def document_authentication(document: dict[str, Any]) -> None:
+    """Add to an OpenAPI document how to authenticate, and the errors of whoever may not or asks too often."""
+    document["components"]["securitySchemes"] = SCHEMES
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if not is_public(path):
+                operation["security"] = [{scheme: []} for scheme in SCHEMES]
+                forbidden = () if method.upper() in READING else (403,)
+                errors = problems.responses(401, *forbidden, 429)
+                operation["responses"] |= {str(status): error for status, error in errors.items()}

@@ -1,0 +1,65 @@
+"""Responses to HTTP/1.0: without chunks, which only 1.1 knows, and with a length, so that a cut one shows."""
+
+from __future__ import annotations
+
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MEMORY_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 256 * 1024
+
+
+class WholeForHttp10:
+    """An ASGI layer: to HTTP/1.0, a streamed response is sent once it is whole, with its Content-Length.
+
+    It is kept in a temporary file meanwhile.
+
+    Args:
+        app: What answers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer in the way that the client's version of HTTP allows."""
+        if scope["type"] != "http" or scope["http_version"] == "1.1" or scope["method"] == "HEAD":
+            await self.app(scope, receive, send)
+            return
+        with SpooledTemporaryFile(MEMORY_BYTES) as body:
+            await self.app(scope, receive, _spooling(body, send))
+
+
+def _spooling(body: IO[bytes], send: Send) -> Send:
+    start: Message | None = None
+
+    async def spool(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start" and not _has_length(message):
+            start = message
+        elif start is None:
+            await send(message)
+        else:
+            body.write(message.get("body", b""))
+            if not message.get("more_body", False):
+                await send({**start, "headers": [*start["headers"], (b"content-length", b"%d" % body.tell())]})
+                for piece in _pieces(body):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await send({"type": "http.response.body"})
+
+    return spool
+
+
+def _has_length(start: Message) -> bool:
+    return any(name.lower() == b"content-length" for name, _ in start["headers"])
+
+
+def _pieces(body: IO[bytes]) -> Iterator[bytes]:
+    body.seek(0)
+    while piece := body.read(PIECE_BYTES):
+        yield piece

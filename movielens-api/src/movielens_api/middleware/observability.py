@@ -1,0 +1,130 @@
+"""The outermost ASGI layer: counts and logs every request, and answers for the ones that failed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from movielens_api.http import problems
+from movielens_api.observability.metrics import OTHER, Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from movielens_api.observability.logs import AccessLog
+
+# What routes may note in the scope: how many ratings they send or took.
+ROWS = "movielens_api.rows"
+FIRST_REDIRECTION = 300
+MOST_TEXT = 500
+
+log = logging.getLogger(__name__)
+
+
+class Observation:
+    """Observes an application.
+
+    Args:
+        app: what is observed.
+        metrics: what counts.
+        access_log: what takes a line per request, if anything.
+        routes: the paths without parameters that there are, as labels for requests that were answered before routing.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessLog | None, routes: Collection[str]) -> None:
+        self.app = app
+        self._metrics = metrics
+        self._access_log = access_log
+        self._routes = frozenset(routes)
+        self._name = os.urandom(4).hex()
+        self._number = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and note how it was answered."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answer = Answer(send, has_body=scope["method"] != "HEAD")
+        scope[problems.REQUEST] = f"{self._name}-{next(self._number)}"
+        started = time.perf_counter()
+        self._metrics.began()
+        try:
+            await self.app(scope, receive, answer.send)
+        except Exception:
+            log.exception("request %s failed: %s %r", scope[problems.REQUEST], scope["method"], scope["path"])
+            await self._apologise(answer, scope, receive)
+        except asyncio.CancelledError:
+            # The server ends and waits no longer. There is no one above who would need to know.
+            log.warning("request %s was broken off: the server ends", scope[problems.REQUEST])
+        finally:
+            self._metrics.ended()
+            self._note(scope, answer, time.perf_counter() - started)
+
+    async def _apologise(self, answer: Answer, scope: Scope, receive: Receive) -> None:
+        # An answer under way is broken off by the server then, so that no client takes what it has for the whole.
+        if not answer.status:
+            await problems.failed(scope)(scope, receive, answer.send)
+
+    def _note(self, scope: Scope, answer: Answer, seconds: float) -> None:
+        label: str = scope["route"].path if "route" in scope else scope["path"]
+        if "route" not in scope and label not in self._routes:
+            label = OTHER
+        rows = scope.get(ROWS, 0) if answer.bytes and answer.status < FIRST_REDIRECTION else 0
+        self._metrics.count(scope["method"], label, answer.status, seconds=seconds, sent=answer.bytes, rows=rows)
+        if self._access_log:
+            self._access_log.write(_entry(scope, answer, seconds))
+
+
+class Answer:
+    """What is sent to a client, watched on its way.
+
+    Args:
+        send: sends it.
+        has_body: whether the server sends the body, which it does not to HEAD.
+
+    Attributes:
+        status: the HTTP status; 0 as long as nothing was sent.
+        bytes: the size of the body so far.
+    """
+
+    __slots__ = ("_has_body", "_send", "bytes", "status")
+
+    def __init__(self, send: Send, *, has_body: bool) -> None:
+        self._send = send
+        self._has_body = has_body
+        self.status = 0
+        self.bytes = 0
+
+    async def send(self, message: Message) -> None:
+        """Send and remember."""
+        if message["type"] == "http.response.body":
+            self.bytes += len(message.get("body", b"")) if self._has_body else 0
+        elif message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+
+def _entry(scope: Scope, answer: Answer, seconds: float) -> dict[str, Any]:
+    client = scope.get("client")
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "request": scope[problems.REQUEST],
+        "client": client[0] if client else None,
+        "user": getattr(scope.get("user"), "name", None),
+        "method": scope["method"],
+        "path": scope["path"][:MOST_TEXT],
+        "query": scope["query_string"][:MOST_TEXT].decode("latin-1"),
+        "status": answer.status,
+        "bytes": answer.bytes,
+        "duration_ms": round(seconds * 1000, 2),
+        "agent": next((value for name, value in scope["headers"] if name == b"user-agent"), b"")[:MOST_TEXT].decode(
+            "latin-1"
+        ),
+    }

@@ -1,0 +1,185 @@
+"""How often something may happen: the generic cell rate algorithm (GCRA; ITU-T recommendation I.371, annex A).
+
+A token bucket whose whole state is one number, the theoretical arrival time: when the bucket will be full again.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import time
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import chain
+from math import ceil
+from typing import TYPE_CHECKING
+
+from movielens_api.errors import StartupError
+from movielens_api.http import problems
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+EARLY = 0.01  # of an interval, by which an event may come too early: sums of intervals are not exact
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A number of events at once, then one per interval.
+
+    Attributes:
+        interval: seconds until one more event is allowed.
+        burst: how many events are allowed at once.
+    """
+
+    interval: float
+    burst: int
+
+    def wait(self, arrival: float, now: float) -> float:
+        """Return for how many seconds no event is allowed; zero: one is allowed now.
+
+        Args:
+            arrival: what `after` returned for the last event; anything earlier than now for none.
+            now: the time in seconds, by any clock that never goes back.
+        """
+        wait = max(arrival, now) - now - (self.burst - 1) * self.interval
+        return wait if wait > EARLY * self.interval else 0.0
+
+    def after(self, arrival: float, now: float) -> float:
+        """Return the state after one more event."""
+        return max(arrival, now) + self.interval
+
+    def left(self, arrival: float, now: float) -> int:
+        """Return how many more events are allowed now."""
+        return max(0, int((now - max(arrival, now)) / self.interval + self.burst + EARLY))
+
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a server is one process
+    fcntl = None  # type: ignore[assignment]
+
+SLOTS = 8_192
+NUMBER = 8
+
+
+class Slots:
+    """A float64 per user; a dict of numbers that belongs to every process, and to one of them at a time: `with slots:`.
+
+    The file holds the numbers, then as many names (8 bytes of a hash each), which says whose a number is.
+    A name takes the first free slot, once per server. Should all be taken, users share slots.
+
+    Args:
+        path: the file; None for a process alone.
+
+    Raises:
+        StartupError: the file cannot be made.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._slots: dict[str, int] = {}
+        size = 2 * SLOTS * NUMBER
+        self._file = None if path is None else _open(path, size)
+        shared = memoryview(mmap.mmap(-1 if self._file is None else self._file, size))
+        self._numbers = shared[: SLOTS * NUMBER].cast("d")
+        self._names = shared[SLOTS * NUMBER :].cast("Q")
+
+    def __enter__(self) -> None:
+        if self._file is not None and fcntl:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_error: object) -> None:
+        if self._file is not None and fcntl:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def __getitem__(self, user: str) -> float:
+        """Return the number of a user; zero at first."""
+        number: float = self._numbers[self._slot(user)]
+        return number
+
+    def __setitem__(self, user: str, number: float) -> None:
+        self._numbers[self._slot(user)] = number
+
+    def _slot(self, user: str) -> int:
+        slot = self._slots.get(user)
+        if slot is None:
+            slot = self._slots[user] = self._claim(user)
+        return slot
+
+    def _claim(self, user: str) -> int:
+        name = int.from_bytes(blake2b(user.encode(errors="surrogateescape"), digest_size=NUMBER).digest(), "big") or 1
+        first = name % SLOTS
+        for slot in chain(range(first, SLOTS), range(first)):
+            if self._names[slot] in (0, name):
+                self._names[slot] = name
+                return slot
+        return first
+
+
+def _open(path: Path, size: int) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.ftruncate(file, size)  # what is new is zero, what was there stays
+    except OSError as error:
+        raise StartupError(f"cannot write {path} (see --data-dir): {error.strerror or error}") from error
+    return file
+
+
+WINDOW = 1  # seconds
+Header = tuple[bytes, bytes]
+
+
+class RateLimit:
+    """Lets a user ask so many times at once and so many times a second, or answers 429.
+
+    Every answer says how many are left, with the header fields of draft-ietf-httpapi-ratelimit-headers-11.
+
+    All processes share the limit, exactly: each reads and writes a user's number under a lock.
+
+    Args:
+        app: what is behind the authentication, which set `scope["user"]`; without a user there is no limit.
+        requests: how many a second, and how many at once.
+        slots: when each user's allowance is whole again.
+    """
+
+    def __init__(self, app: ASGIApp, requests: int, slots: Slots) -> None:
+        self.app = app
+        self.rate = Rate(WINDOW / requests, requests)
+        self.slots = slots
+        self.policy = (b"ratelimit-policy", b'"default";q=%d;w=%d' % (requests, WINDOW))
+        self.refusal = f"More than {requests} requests a second. Wait as long as the header Retry-After says."
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 429."""
+        user = scope.get("user")
+        if user is None:
+            await self.app(scope, receive, send)
+            return
+        wait, left = self._take(user.name)
+        app = self.app
+        if wait:
+            retry = {"Retry-After": str(max(1, ceil(wait)))}
+            app = problems.respond(scope["path"], 429, self.refusal, headers=retry)
+        said = (self.policy, (b"ratelimit", b'"default";r=%d;t=%d' % (left, WINDOW)))
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *said]
+            await send(message)
+
+        await app(scope, receive, tell)
+
+    def _take(self, user: str) -> tuple[float, int]:
+        """Count a request; return for how long it must wait, and how many are left."""
+        with self.slots:
+            now = time.monotonic()
+            arrival = self.slots[user]
+            if arrival > now + WINDOW + self.rate.interval:
+                arrival = now  # from before a restart of this computer, when its clock began anew
+            wait = self.rate.wait(arrival, now)
+            if not wait:
+                arrival = self.slots[user] = self.rate.after(arrival, now)
+        return wait, self.rate.left(arrival, now)

@@ -1,0 +1,88 @@
+"""The access log: a JSON object a line for each request."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+SECONDS_COLLECTED = 0.1
+STANDARD_ERROR = "-"
+
+
+class AccessLog:
+    """Writes lines to a file, which may be renamed while it is written to, or to standard error.
+
+    Lines are collected for a tenth of a second and written at once, so that those of several processes do not mix.
+
+    Args:
+        destination: the path of a file, or `-` for standard error.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+
+    def __init__(self, destination: str) -> None:
+        self._path = None if destination == STANDARD_ERROR else Path(destination)
+        self._descriptor = self._open()
+        self._lines: list[str] = []
+        # Everything but ASCII is escaped, line ends as well: no request can forge a line.
+        self._encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """Add a line, from within the event loop."""
+        if not self._lines:
+            asyncio.get_running_loop().call_later(SECONDS_COLLECTED, self.flush)
+        self._lines.append(self._encode(entry))
+
+    def flush(self) -> None:
+        """Write what has been collected."""
+        lines, self._lines = self._lines, []
+        if not lines:
+            return
+        # A full disk or a closed terminal must not keep anybody from being answered.
+        with suppress(OSError):
+            self._reopen_if_renamed()
+            _write(self._descriptor, "".join(f"{line}\n" for line in lines).encode())
+
+    def close(self) -> None:
+        """Write what has been collected, and write no more."""
+        self.flush()
+        if self._path:
+            os.close(self._descriptor)
+
+    def _open(self) -> int:
+        if self._path is None:
+            return sys.stderr.fileno()
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+
+    def _reopen_if_renamed(self) -> None:
+        if self._path is None:
+            return
+        try:
+            same = os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            same = False
+        if not same:
+            before, self._descriptor = self._descriptor, self._open()
+            os.close(before)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]
+
+
+def configure() -> None:
+    """Send warnings and errors of this process to standard error, with the time in UTC."""
+    handler = logging.StreamHandler()
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])

@@ -1,0 +1,108 @@
+"""Metrics for Prometheus, of one process or of all workers together."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from movielens_api import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# prometheus_client's variable: the folder through which workers share what they have counted.
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+PREFIX = "movielens_api"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER = "other"
+
+
+class Metrics:
+    """What one application counts.
+
+    Args:
+        ratings: tells how many ratings there are now.
+
+    Attributes:
+        media_type: what `exposition` is written in.
+        began: counts a request as under way.
+        ended: counts it as answered.
+    """
+
+    media_type = "text/plain; version=0.0.4; charset=utf-8"
+
+    def __init__(self, ratings: Callable[[], int]) -> None:
+        self._registry = registry = CollectorRegistry()
+        named: dict[str, Any] = {"namespace": PREFIX, "registry": registry}
+        address = ["method", "route"]
+        self._requests = Counter("requests", "Answered requests.", [*address, "status"], **named)
+        self._seconds = Histogram("request_duration_seconds", "From request to last byte.", address, **named)
+        self._bytes = Counter("sent_bytes", "Bytes of bodies sent.", address, **named)
+        self._rows = Counter("rows", "Ratings sent by GET or accepted by POST.", address, **named)
+        in_flight = Gauge("requests_in_flight", "Requests under way.", multiprocess_mode="livesum", **named)
+        self.began, self.ended = in_flight.inc, in_flight.dec
+        self._state = State(ratings)
+        self._of = lru_cache(maxsize=1024)(self._labelled)
+
+    def count(self, method: str, route: str, status: int, *, seconds: float, sent: int, rows: int) -> None:
+        """Count a request that was answered.
+
+        Args:
+            method: its method.
+            route: the path as documented, such as `/movies/{movieId}`; never what a client made up.
+            status: the status of the answer.
+            seconds: how long it took.
+            sent: the bytes of the body.
+            rows: the ratings in it, or posted by it.
+        """
+        requests, duration, size, ratings = self._of(method if method in METHODS else OTHER, route, status)
+        requests.inc()
+        duration.observe(seconds)
+        size.inc(sent)
+        if rows:
+            ratings.inc(rows)
+
+    def exposition(self) -> bytes:
+        """Write all metrics as Prometheus reads them."""
+        registry = CollectorRegistry()
+        registry.register(self._state)
+        if SHARED in os.environ:
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            return generate_latest(registry)
+        ProcessCollector(registry=registry)
+        return generate_latest(self._registry) + generate_latest(registry)
+
+    def _labelled(self, method: str, route: str, status: int) -> tuple[Counter, Histogram, Counter, Counter]:
+        return (
+            self._requests.labels(method, route, str(status)),
+            self._seconds.labels(method, route),
+            self._bytes.labels(method, route),
+            self._rows.labels(method, route),
+        )
+
+
+class State:
+    """What is looked at when somebody asks, since every worker sees the same."""
+
+    def __init__(self, ratings: Callable[[], int]) -> None:
+        self._ratings = ratings
+
+    def collect(self) -> Iterator[Metric]:
+        """Look."""
+        yield GaugeMetricFamily(f"{PREFIX}_ratings", "Ratings there are now.", self._ratings())
+        info = GaugeMetricFamily(f"{PREFIX}_info", "The version of the server.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info

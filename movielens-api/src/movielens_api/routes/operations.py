@@ -1,0 +1,72 @@
+"""`/healthz` and `/readyz`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query
+from starlette.responses import Response
+
+from movielens_api.http import problems
+from movielens_api.http.pages import Health
+from movielens_api.http.parameters import NoParameters
+from movielens_api.observability.metrics import Metrics
+from movielens_api.routes.read_route import ReadRoute
+from movielens_api.store import Store
+
+
+def health_router(unready: Callable[[], str | None]) -> APIRouter:
+    """Serve signs of life, to everyone.
+
+    Args:
+        unready: tells why the server cannot serve ratings now, or None if it can.
+    """
+    routes = APIRouter(tags=["operation"], route_class=ReadRoute)
+
+    @routes.get("/healthz", summary="Show that the server is up", responses=problems.responses())
+    async def healthz() -> Health:
+        """Answers without credentials, for whatever watches the server."""
+        return Health(status="ok")
+
+    @routes.get("/readyz", summary="Show that the server can serve", responses=problems.responses(503))
+    async def readyz() -> Health:
+        """Answers without credentials, for whatever decides where requests go."""
+        if reason := unready():
+            raise HTTPException(503, reason, headers={"Retry-After": "1"})
+        return Health(status="ok")
+
+    return routes
+
+
+class Exposition(Response):
+    """Metrics as Prometheus reads them; as a class, so that the OpenAPI document names the media type."""
+
+    media_type = Metrics.media_type
+
+
+def metrics_router(metrics: Metrics, store: Store) -> APIRouter:
+    """Serve metrics.
+
+    Args:
+        metrics: what counts.
+        store: whose ratings are counted, as of now, whatever this process has read before.
+    """
+    routes = APIRouter(tags=["operation"], route_class=ReadRoute)
+
+    @routes.get(
+        "/metrics",
+        summary="Count what the server does",
+        response_class=Exposition,
+        responses=problems.responses(401, 422),
+    )
+    async def show_metrics(_query: Annotated[NoParameters, Query()]) -> Response:
+        """Requests, times, bytes, ratings, memory: for Prometheus."""
+        # A store that cannot be read is what somebody may want to find out about.
+        with suppress(sqlite3.Error):
+            await store.current()
+        return Exposition(metrics.exposition())
+
+    return routes

@@ -1,0 +1,71 @@
+"""Answers to requests with an `Idempotency-Key`, kept a day: a request sent again gets the one it got."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+
+SECONDS_KEPT = 86_400
+
+
+@dataclass(frozen=True)
+class Once:
+    """What makes a request the same request.
+
+    Attributes:
+        user: who sent it.
+        key: its `Idempotency-Key`.
+        fingerprint: what only the same content has.
+    """
+
+    user: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The answer to a post.
+
+    Attributes:
+        rows: how many ratings were accepted.
+        version: a version that contains them.
+        is_replayed: whether an earlier request did this, and this one nothing.
+    """
+
+    rows: int
+    version: int
+    is_replayed: bool = False
+
+
+class KeyReusedError(ValueError):
+    """The same user sent the same key with other content."""
+
+
+def earlier(connection: sqlite3.Connection, once: Once) -> Accepted | None:
+    """Return the answer that a request got before, if it was.
+
+    Raises:
+        KeyReusedError: the key came with other content.
+    """
+    found = connection.execute(
+        "SELECT fingerprint, accepted, version FROM answers WHERE user = ? AND key = ?", (once.user, once.key)
+    ).fetchone()
+    if found is None:
+        return None
+    fingerprint, rows, version = found
+    if fingerprint != once.fingerprint:
+        raise KeyReusedError(once.key)
+    return Accepted(rows, version, is_replayed=True)
+
+
+def keep(connection: sqlite3.Connection, once: Once, answer: Accepted, now: int) -> None:
+    """Keep an answer for a day from now, in Unix seconds, and forget those kept for longer."""
+    connection.execute(
+        "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
+        (once.user, once.key, once.fingerprint, answer.rows, answer.version, now),
+    )
+    connection.execute("DELETE FROM answers WHERE answered < ?", (now - SECONDS_KEPT,))

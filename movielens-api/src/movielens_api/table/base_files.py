@@ -1,0 +1,129 @@
+"""A table of ratings as files: columns that are mapped into memory as they are, so processes share them.
+
+A folder with a `.npy` file per column, the users, and a manifest with checksums; it appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zlib
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from movielens_api.table.ratings_table import RatingsTable
+from movielens_api.table.sorted_run import DTYPES, Digest, SortedRun
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+MANIFEST = "manifest.json"
+USERS = "users.arrow"
+ROWS_AT_ONCE = 1 << 18
+BYTES_AT_ONCE = 1 << 24
+
+
+class DamagedBaseError(Exception):
+    """A folder does not hold what `write_base` wrote."""
+
+
+def write_base(table: RatingsTable, folder: Path) -> None:
+    """Write a table as a new folder, chunk by chunk: whole or not at all, and there after a power cut.
+
+    It holds some chunks in memory, and works outside of the interpreter's lock most of the time.
+
+    Args:
+        table: the ratings.
+        folder: where to write them; there must be nothing yet.
+
+    Raises:
+        OSError: there is no room or no permission.
+    """
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    # A process of this number that was killed may have left one.
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        digest = _write_columns(table, beside)
+        # Polars takes no path that is not UTF-8; a file it takes.
+        with (beside / USERS).open("wb") as users:
+            table.users.write_ipc(users)
+        files = {path.name: checksum(path) for path in sorted(beside.iterdir())}
+        manifest = {"rows": len(table), "digest": digest.hex(), "files": files}
+        (beside / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+        for path in (*beside.iterdir(), beside):
+            flush(path)
+        beside.rename(folder)
+        flush(folder.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def open_base(folder: Path) -> RatingsTable:
+    """Return the table in a folder: its columns are read when and where they are looked at.
+
+    Args:
+        folder: what `write_base` wrote. It may be deleted while the table is in use, but not written to.
+
+    Raises:
+        DamagedBaseError: it is not as it was written.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        for name, expected in manifest["files"].items():
+            if checksum(folder / name) != expected:
+                raise DamagedBaseError(f"{folder / name} is not as it was written")
+        columns = {name: _map(folder, name) for name in DTYPES}
+        users = pl.read_ipc((folder / USERS).read_bytes())
+        return RatingsTable.of(SortedRun(columns, users), bytes.fromhex(manifest["digest"]))
+    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        raise DamagedBaseError(f"{folder} holds no ratings: {error}") from error
+
+
+def _write_columns(table: RatingsTable, folder: Path) -> bytes:
+    digest = Digest()
+    with ExitStack() as stack:
+        files = {name: stack.enter_context(_path(folder, name).open("wb")) for name in DTYPES}
+        for name, file in files.items():
+            header = {"descr": DTYPES[name], "fortran_order": False, "shape": (len(table),)}
+            np.lib.format.write_array_header_1_0(file, header)
+        for rows in table.chunks(0, len(table), ROWS_AT_ONCE):
+            for name, content in digest.update(rows).items():
+                files[name].write(content)
+    return digest.value()
+
+
+def _map(folder: Path, name: str) -> NDArray[Any]:
+    column = np.load(_path(folder, name), mmap_mode="r", allow_pickle=False)
+    if column.dtype != np.dtype(DTYPES[name]):
+        raise ValueError(f"{name} is of type {column.dtype}")
+    # A plain array over the mapped memory: numpy's own class for it is slower to search.
+    return np.asarray(column)
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.npy"
+
+
+def checksum(path: Path) -> int:
+    """Return the CRC-32 of a file. It is read, not mapped, so it does not count as memory of this process."""
+    found = 0
+    with path.open("rb") as file:
+        while content := file.read(BYTES_AT_ONCE):
+            found = zlib.crc32(content, found)
+    return found
+
+
+def flush(path: Path) -> None:
+    """Wait until a file or a folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,153 @@
+"""The ratings: one state of them, any window of it, and the state that further ratings make of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from movielens_api.table.sorted_run import Digest, Layer, Overlay, SortedRun, join, latest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA: dict[str, type[pl.DataType]] = {
+    "userId": pl.Int32,
+    "movieId": pl.Int32,
+    "rating": pl.Float32,
+    "timestamp": pl.Int64,
+}
+ORDER = ["timestamp", "userId", "movieId"]
+SECONDS_PER_DAY = 86_400
+ROWS_PER_DIGESTED_CHUNK = 1 << 18
+# Merging so few takes about as long as merging one; and each overlay has so many times the changes of the one above.
+MOST_IN_TOP = 2_000
+GROWTH = 8
+
+
+class RatingsTable:
+    """Ratings in the canonical order `timestamp, userId, movieId`. A table never changes: `posted` makes another.
+
+    Args:
+        ratings: rows with the columns of `SCHEMA`, in any order; `timestamp` is Unix seconds in UTC.
+
+    Raises:
+        ValueError: two rows have the same user, movie and timestamp, so they are not two ratings.
+    """
+
+    def __init__(self, ratings: pl.DataFrame) -> None:
+        ordered = _as_stored(ratings).sort(ORDER).rechunk()
+        _refuse_repetition(ordered)
+        self._layer: Layer = SortedRun.of(ordered)
+        self._digest: bytes | None = None
+
+    @classmethod
+    def of(cls, layer: Layer, digest: bytes | None = None) -> RatingsTable:
+        """Make a table of ratings that are in order already, and whose digest may be known."""
+        table = cls.__new__(cls)
+        table._layer, table._digest = layer, digest
+        return table
+
+    def __len__(self) -> int:
+        return len(self._layer)
+
+    def posted(self, ratings: pl.DataFrame) -> RatingsTable:
+        """Return the table with further ratings; this one stays as it is, and both share what they can.
+
+        A rating with the user, movie and timestamp of one that is there, or earlier among the further ones,
+        takes its place. It costs under a millisecond for a few ratings however many there are,
+        as long as `folded` is called now and then.
+
+        Args:
+            ratings: rows with the columns of `SCHEMA`, in the order they were given.
+        """
+        if ratings.is_empty():
+            return self
+        given = SortedRun.of(_as_stored(ratings))
+        top = Overlay.on(self._layer, given.taken(latest(given.columns)))
+        if isinstance(top.below, Overlay) and len(top.changes) + len(top.below.changes) <= MOST_IN_TOP:
+            top = join(top, top.below)
+        return RatingsTable.of(top)
+
+    def folded(self) -> RatingsTable:
+        """Return the same ratings in fewer layers: this table itself if there is nothing to do.
+
+        To be called after the table is published; how long it takes depends on how many ratings were posted.
+        """
+        top = self._layer
+        while isinstance(top, Overlay) and isinstance(top.below, Overlay) and _is_large(top, top.below):
+            top = join(top, top.below)
+        return self if top is self._layer else RatingsTable.of(top)
+
+    def window(self, start: date | None = None, end: date | None = None) -> pl.DataFrame:
+        """Return the ratings of whole UTC days.
+
+        Args:
+            start: the first day, inclusive; None means from the first rating on.
+            end: the day after the last, exclusive; None means up to the last rating.
+        """
+        return self.rows(*self.bounds(start, end))
+
+    def bounds(self, start: date | None = None, end: date | None = None) -> tuple[int, int]:
+        """Return the places of a window's first row and of the row after its last."""
+        first = 0 if start is None else self._layer.before(_midnight(start))
+        after = len(self) if end is None else self._layer.before(_midnight(end))
+        return first, max(first, after)
+
+    def rows(self, first: int, after: int) -> pl.DataFrame:
+        """Return the rows from one place to before another, as a view where nothing was posted among them."""
+        after = min(after, len(self))
+        return self._layer.rows(min(first, after), after)
+
+    def chunks(self, first: int, after: int, size: int) -> Iterator[pl.DataFrame]:
+        """Yield the rows from one place to before another, so many at once, and so many in memory."""
+        return (self.rows(start, min(start + size, after)) for start in range(first, after, size))
+
+    @property
+    def users(self) -> pl.DataFrame:
+        """Everyone who rated, by `userId`, with `num_ratings`."""
+        return self._layer.users
+
+    def digest(self) -> bytes:
+        """Return what only the same ratings have. Unless they came from a base, the first call reads them all."""
+        if self._digest is None:
+            digest = Digest()
+            for rows in self.chunks(0, len(self), ROWS_PER_DIGESTED_CHUNK):
+                digest.update(rows)
+            self._digest = digest.value()
+        return self._digest
+
+    def days(self) -> tuple[date, date] | None:
+        """Return the first and the last day with a rating, or None without ratings."""
+        if not len(self):
+            return None
+        first, last = (self.rows(place, place + 1)["timestamp"].item() for place in (0, len(self) - 1))
+        return _day_of(first), _day_of(last)
+
+
+def _as_stored(ratings: pl.DataFrame) -> pl.DataFrame:
+    if ratings.schema == SCHEMA:
+        return ratings
+    return ratings.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+
+
+def _is_large(top: Overlay, below: Overlay) -> bool:
+    return len(top.changes) * GROWTH > len(below.changes)
+
+
+def _refuse_repetition(ordered: pl.DataFrame) -> None:
+    # Sorted, equal rows are neighbours; hashing them instead takes four times the memory of the ratings.
+    repeats = ordered.select(pl.all_horizontal(pl.col(ORDER).diff() == 0).fill_null(value=False)).to_series()
+    place = repeats.arg_max()
+    if place is not None and repeats[place]:
+        row = ordered.row(place, named=True)
+        raise ValueError("user {userId} rated movie {movieId} more than once at {timestamp}".format(**row))
+
+
+def _midnight(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * SECONDS_PER_DAY
+
+
+def _day_of(timestamp: int) -> date:
+    return datetime.fromtimestamp(timestamp, UTC).date()

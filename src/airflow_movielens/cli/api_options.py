@@ -1,0 +1,154 @@
+"""Which API, and as whom: options and the environment as client settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from getpass import getpass
+from typing import TYPE_CHECKING, get_args
+from urllib.parse import urlsplit
+
+from airflow_movielens.client.errors import FatalError
+from airflow_movielens.client.settings import (
+    DEFAULT_CONCURRENCY,
+    DEFAULT_PAGE_SIZE,
+    ClientSettings,
+    DataFormat,
+    build_base_url,
+)
+from airflow_movielens.ratings.messages import shown
+
+if TYPE_CHECKING:
+    import argparse
+
+_DIGITS_OF_PORT = 5
+
+
+def add_api_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `api_settings` reads."""
+    where = parser.add_argument_group("the API", "A password or token comes from the environment only, or a prompt.")
+    where.add_argument("--host", help="bare host or full URL (default: MOVIELENS_HOST, else localhost)")
+    where.add_argument("--schema", choices=["http", "https"], help="default: MOVIELENS_SCHEMA, else http")
+    where.add_argument("--port", type=int, help="default: MOVIELENS_PORT, otherwise 5000, or 443 for https")
+    where.add_argument(
+        "--user", help="default: MOVIELENS_USER; its password is MOVIELENS_PASSWORD. Or MOVIELENS_TOKEN, a bearer token"
+    )
+    how = parser.add_argument_group("how it is asked")
+    how.add_argument(
+        "--batch-size",
+        type=int,
+        default=DEFAULT_PAGE_SIZE,
+        metavar="N",
+        help="ratings in one request (default: %(default)s)",
+    )
+    how.add_argument(
+        "--concurrency",
+        type=int,
+        default=DEFAULT_CONCURRENCY,
+        metavar="N",
+        help="most requests at once (default: %(default)s)",
+    )
+    how.add_argument(
+        "--requests-per-second", type=float, metavar="X", help="most requests begun in a second (default: any number)"
+    )
+    how.add_argument(
+        "--retries",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how often a failed request is repeated (default: %(default)s)",
+    )
+    how.add_argument(
+        "--format",
+        choices=get_args(DataFormat),
+        default="auto",
+        help="what to ask for (default: auto, the best it speaks)",
+    )
+    how.add_argument(
+        "--time-zone", metavar="NAME", help="in which the API cuts days, such as Asia/Seoul (default: UTC)"
+    )
+    tls = parser.add_argument_group("TLS")
+    tls.add_argument(
+        "--ca-file", metavar="FILE", help="PEM file with the authorities to trust instead of the usual ones"
+    )
+    tls.add_argument("--client-certificate", metavar="FILE", help="PEM file with a certificate to show")
+    tls.add_argument("--client-key", metavar="FILE", help="PEM file with its key, unless the same file holds it")
+    tls.add_argument("--no-verify-tls", action="store_true", help="trust whoever answers: for trying things out")
+
+
+def api_settings(options: argparse.Namespace) -> ClientSettings:
+    """Read the client's settings from options, then from the environment.
+
+    Raises:
+        FatalError: They are unusable; the message says which and what to do.
+    """
+    user, password, token = _credentials(options.user)
+    return ClientSettings(
+        base_url=_base_url(options),
+        user=user,
+        password=password,
+        token=token,
+        page_size=options.batch_size,
+        concurrency=options.concurrency,
+        requests_per_second=options.requests_per_second,
+        retries=options.retries,
+        data_format=options.format,
+        verify_tls=not options.no_verify_tls,
+        ca_file=options.ca_file,
+        client_certificate=options.client_certificate,
+        client_key=options.client_key,
+        time_zone=options.time_zone,
+    )
+
+
+def _base_url(options: argparse.Namespace) -> str:
+    url = _url_of_parts(options)
+    parts = urlsplit(url)
+    if options.port is not None and options.port != parts.port:
+        raise FatalError(f"--port is {shown(options.port)}, but the host says {url}: make both the same")
+    if options.schema and options.schema != parts.scheme:
+        raise FatalError(f"--schema is {options.schema}, but the host says {url}: make both the same")
+    return url
+
+
+def _url_of_parts(options: argparse.Namespace) -> str:
+    if options.host:
+        # Not with the schema and port of the environment: those belong to the host there.
+        return build_base_url(options.host, options.schema, options.port)
+    schema = options.schema or os.environ.get("MOVIELENS_SCHEMA")
+    host = os.environ.get("MOVIELENS_HOST")
+    port = options.port
+    if port is None:
+        port = _port_of_environment(is_needed="://" not in (host or ""))
+    return build_base_url(host, schema, port)
+
+
+def _port_of_environment(*, is_needed: bool) -> int | None:
+    port = os.environ.get("MOVIELENS_PORT")
+    if port and "://" in port and not is_needed:
+        return None
+    if port and not (port.isascii() and port.isdecimal() and len(port) <= _DIGITS_OF_PORT):
+        why = (
+            ". Kubernetes sets it so for a service called movielens: give --port, or a full URL as --host"
+            if "://" in port
+            else ": give a port number"
+        )
+        raise FatalError(f"MOVIELENS_PORT is {shown(port)}{why}")
+    return int(port) if port else None
+
+
+def _credentials(user: str | None) -> tuple[str | None, str | None, str | None]:
+    token = os.environ.get("MOVIELENS_TOKEN")
+    if token and not user:
+        return None, None, token
+    user = user or os.environ.get("MOVIELENS_USER")
+    return (user, _password(user), None) if user else (None, None, None)
+
+
+def _password(user: str) -> str:
+    password = os.environ.get("MOVIELENS_PASSWORD")
+    if password is not None:
+        return password
+    if not sys.stdin.isatty():
+        raise FatalError(f"no password for the user {user!r}: set MOVIELENS_PASSWORD, or run in a terminal to be asked")
+    return getpass(f"Password of {user}: ")

@@ -1,0 +1,185 @@
+"""What the status of an answer means for the caller."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from http.client import BadStatusLine, RemoteDisconnected
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from airflow_movielens.client.errors import (
+    AbortedError,
+    BadAnswerError,
+    FatalError,
+    MovielensError,
+    RatingsChangedError,
+    RetryableError,
+)
+from airflow_movielens.client.http.responses import CodingError, TooLargeError
+from airflow_movielens.client.http.tls import hopeless_tls_problem
+from airflow_movielens.client.settings import DEFAULT_PORT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_movielens.client.errors import Exchange
+    from airflow_movielens.client.http.timeouts import UnderWay
+
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
+"""Servers send fractions too, although the RFC knows none."""
+_RETRYABLE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+_CHANGED = {HTTPStatus.CONFLICT, HTTPStatus.GONE}
+_REFUSED = "the API refuses this request"
+_NO_PAGE = "the API answers with neither ratings nor a refusal, expected status 200: check host, port and path prefix"
+_FATAL: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "the API refuses the credentials: check user and password (or token)",
+    HTTPStatus.FORBIDDEN: "the API refuses the credentials, or does not allow this with them: check user, password (or "
+    "token) and role",
+    HTTPStatus.NOT_FOUND: "the API does not know this address: check host, port and path prefix",
+    HTTPStatus.METHOD_NOT_ALLOWED: "the API does not allow GET at this address: check host, port and path prefix",
+    HTTPStatus.NOT_ACCEPTABLE: "the API has none of the formats asked for: set data_format to one that it has",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "the proxy refuses the credentials: check the proxy's URL",
+    HTTPStatus.NOT_IMPLEMENTED: "the API does not implement GET at this address: check host, port and path prefix",
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "the API does not support HTTP/1.1",
+    HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED: "the network asks for a login before it lets requests through",
+}
+_NO_CREDENTIALS = "the API asks for credentials, and none were given: give user and password, or a token"
+_SPEAKS_TLS = re.compile("https (port|server)|ssl-enabled server", re.IGNORECASE)
+"""How servers answer a request in plain HTTP on a port of TLS."""
+
+
+def error_of_status(
+    status: int, headers: Mapping[str, str], exchange: Exchange, *, has_credentials: bool = True
+) -> MovielensError:
+    """The error that an unsuccessful answer means.
+
+    Args:
+        status: Any but 200.
+        headers: The answer's headers, looked up whatever their case.
+        exchange: The request and the answer.
+        has_credentials: Whether the request had any.
+
+    Returns:
+        `RatingsChangedError` for 409 and 410; `RetryableError` for 408, 429 and 5xx but 501, 505 and 511; otherwise
+        `FatalError`.
+    """
+    if status in _CHANGED:
+        return RatingsChangedError("the snapshot is gone", exchange)
+    if status in _RETRYABLE or (status >= HTTPStatus.INTERNAL_SERVER_ERROR and status not in _FATAL):
+        return RetryableError("the API is busy or broken", exchange, retry_after(headers))
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} and not has_credentials:
+        return FatalError(_NO_CREDENTIALS, exchange)
+    if status == HTTPStatus.BAD_REQUEST and _SPEAKS_TLS.search(exchange.server_said):
+        return FatalError("the API speaks https at this address: set the schema to https", exchange)
+    other = _NO_PAGE if status < HTTPStatus.BAD_REQUEST else _REFUSED
+    return FatalError(_FATAL.get(status, other), exchange)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from ``Retry-After`` in either form (RFC 9110, 10.2.3); None if there is none to understand.
+
+    A date is compared with the answer's own ``Date``, so that a clock that is wrong does no harm.
+    """
+    value = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    until = _date(value)
+    return None if until is None else max((until - (_date(headers.get("Date", "")) or _now())).total_seconds(), 0.0)
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def explained(exchange: Exchange, request: UnderWay) -> Iterator[None]:
+    """Turn the errors of urllib3, sockets and bodies into ours.
+
+    Raises:
+        RetryableError: No answer came, it broke off, or it took too long.
+        BadAnswerError: It cannot be decompressed, or is too large.
+        FatalError: Trying again cannot help.
+        AbortedError: The request was cut, or the session is closed.
+    """
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (CodingError, TooLargeError) as error:
+        raise BadAnswerError(f"the API's answer cannot be read: {error}", exchange) from error
+    except (HTTPError, OSError) as error:
+        request.check(exchange)
+        raise error_of_trouble(error, exchange) from error
+    except ValueError as error:
+        # Without the error's own words: they may quote a header with credentials.
+        message = f"the request cannot be sent ({type(error).__name__}): check the API's address and the credentials"
+        raise FatalError(message, exchange) from None
+    # The end of an answer without a length looks the same whoever ended it.
+    request.check(exchange)
+
+
+def error_of_trouble(error: Exception, exchange: Exchange) -> MovielensError:
+    """The error that a failure of the network, of TLS or of HTTP itself means.
+
+    Args:
+        error: What urllib3 or a socket raised.
+        exchange: The request.
+
+    Returns:
+        `FatalError` where trying again cannot help; `AbortedError` if the session is closed; else `RetryableError`.
+    """
+    from urllib3 import exceptions
+
+    cause = _root_cause(error)
+    if isinstance(error, exceptions.ClosedPoolError):
+        return AbortedError("the client is closed", exchange)
+    if isinstance(cause, ssl.SSLError) and (problem := hopeless_tls_problem(cause)):
+        return FatalError(problem, exchange)
+    if isinstance(error, exceptions.ProxyError):
+        return _proxy_trouble(cause, exchange)
+    return RetryableError(_network_problem(error, cause, exchange), exchange)
+
+
+def _network_problem(error: Exception, cause: BaseException, exchange: Exchange) -> str:
+    from urllib3 import exceptions
+
+    if isinstance(cause, ssl.SSLError):
+        return f"no secure connection to the API ({cause})"
+    if isinstance(error, exceptions.NewConnectionError):
+        return f"no connection to the API: is it running, are host and port right?{_assumed_port(exchange)} ({cause})"
+    if isinstance(error, exceptions.TimeoutError):
+        return "the API did not answer in time"
+    if isinstance(cause, BadStatusLine) and not isinstance(cause, RemoteDisconnected):
+        advice = " Does it speak https?" if exchange.url.startswith("http:") else ""
+        return f"what answers at this address does not speak HTTP: check host and port.{advice} ({cause!r})"
+    return f"the API's answer broke off ({cause})"
+
+
+def _assumed_port(exchange: Exchange) -> str:
+    is_default = urlsplit(exchange.url).port == DEFAULT_PORT
+    return f" Port {DEFAULT_PORT} is assumed where neither the host nor the port field gives one" if is_default else ""
+
+
+def _proxy_trouble(cause: BaseException, exchange: Exchange) -> MovielensError:
+    if "407" in str(cause):
+        return FatalError("the proxy refuses the credentials: check the proxy's URL", exchange)
+    return RetryableError(f"no connection through the proxy ({cause})", exchange)
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error

@@ -1,0 +1,115 @@
+"""A window from its first page to its last row: the first answer tells which kind of pagination the server speaks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from airflow_movielens.client.errors import DataError, FatalError, RatingsChangedError
+from airflow_movielens.client.pagination.consistency import check_complete, check_nothing_follows
+from airflow_movielens.client.pagination.cursors import CursorPages
+from airflow_movielens.client.pagination.offsets import OffsetPages
+from airflow_movielens.client.pagination.sections import SectionPages, SectionStream
+from airflow_movielens.client.parsing import can_be_streamed
+from airflow_movielens.client.rows import Batch, Bookmark, Rows, without_host
+from airflow_movielens.client.settings import MIN_PAGE_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from airflow_movielens.client.errors import MovielensError
+    from airflow_movielens.client.pagination.source import Source
+    from airflow_movielens.client.rows import Page
+
+_REFUSED_STATUS = {401, 403}
+
+
+class Pagination(Protocol):
+    """A kind of pagination."""
+
+    def batches(self, at: Bookmark) -> Iterator[Batch]:
+        """Read on behind ``at``, to the last row; the last batch says that it is."""
+
+
+def read_window(source: Source) -> Generator[Batch, None, None]:
+    """Read a window from its start.
+
+    Raises:
+        RatingsChangedError: The data changed meanwhile.
+        MovielensError: See its subclasses.
+    """
+    first = source.page(0, source.page_size)
+    count = first.rows.count
+    if not count or (first.total is not None and count > first.total):
+        check_complete(count, first.total, source.table, first.exchange)
+    check_nothing_follows(first, count, source.table)
+    at = _behind(first, source.page_size)
+    is_last = _is_whole(first)
+    yield Batch(first.rows, at, is_last=is_last)
+    if not is_last:
+        yield from _rest(source, at)
+
+
+def read_on(source: Source, at: Bookmark) -> Generator[Batch, None, None]:
+    """Read a window on behind a bookmark of another reading, perhaps of another process.
+
+    Raises:
+        RatingsChangedError: The data changed since, or the server does not know any more how to go on.
+        MovielensError: See its subclasses.
+    """
+    batches = _rest(source, at)
+    try:
+        yield next(batches)
+    except DataError as error:
+        # Another server may pass over the cursor, and give what was not asked for.
+        raise _cannot_go_on(error) from error
+    yield from batches
+
+
+def _rest(source: Source, at: Bookmark) -> Iterator[Batch]:
+    if at.kind != "offset" and (at.url is None or at.count == at.total):
+        yield Batch(Rows(source.table.empty(), 0), at, is_last=True)
+        return
+    try:
+        yield from _pagination(source, at).batches(at)
+    except FatalError as error:
+        status = error.exchange.status if error.exchange else None
+        if at.kind == "offset" or status is None or status in _REFUSED_STATUS:
+            raise
+        # The server forgot what its link means; it may well answer the same question put anew.
+        raise _cannot_go_on(error) from error
+
+
+def _cannot_go_on(error: MovielensError) -> RatingsChangedError:
+    return RatingsChangedError(f"reading cannot go on where it stopped: {error.args[0]}", error.exchange)
+
+
+def _pagination(source: Source, at: Bookmark) -> Pagination:
+    if at.kind == "offset":
+        return OffsetPages(source)
+    if at.kind == "cursor":
+        return CursorPages(source)
+    return SectionStream(source) if can_be_streamed(at.media_type) else SectionPages(source)
+
+
+def _behind(first: Page, page_size: int) -> Bookmark:
+    rows = first.rows
+    begin = Bookmark("offset", 0, page_size, first.total, snapshot=first.snapshot, media_type=first.media_type)
+    at = begin.behind(rows)
+    if first.section_url is not None and first.total is not None:
+        return replace(at, kind="section", url=without_host(first.section_url))
+    if first.next_url is not None:
+        return replace(at, kind="cursor", url=without_host(first.next_url))
+    is_clamped = 0 < rows.count < page_size and rows.count != first.total
+    return replace(at, page_size=max(rows.count, MIN_PAGE_SIZE)) if is_clamped else at
+
+
+def _is_whole(first: Page) -> bool:
+    """Whether the first answer is the whole window.
+
+    A server that names the snapshot of each answer is believed; of others, the total may be that of the page only.
+    """
+    if not first.rows.count:
+        return True
+    names_its_state = first.snapshot is not None or first.section_url is not None
+    return names_its_state and first.next_url is None and first.rows.count == first.total

@@ -1,0 +1,198 @@
+"""Whatever goes wrong while bytes are read, as an error that names the request."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow_movielens.client.errors import BadAnswerError, BadRowsError, DataError
+from airflow_movielens.client.rows import BadRow, Rows
+from airflow_movielens.ratings.validation import find_problem, frame_of_columns, frame_of_objects, is_rising
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import polars as pl
+
+    from airflow_movielens.client.errors import Exchange
+    from airflow_movielens.client.rows import RowKey
+    from airflow_movielens.client.window import Window
+    from airflow_movielens.ratings.schema import Table
+
+
+@contextmanager
+def readable_as(form: str, exchange: Exchange) -> Iterator[None]:
+    """Run a block that parses an answer; what it raises because of the answer's content becomes a `BadAnswerError`.
+
+    Args:
+        form: What the answer should be, such as ``JSON``.
+        exchange: Where the answer came from.
+    """
+    import polars as pl
+
+    try:
+        yield
+    except (ValueError, OSError, RecursionError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise BadAnswerError(f"the API's answer is not {form} ({_in_short(error)})", exchange) from error
+
+
+def _in_short(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+_FEWEST_ROWS_OF_A_KIND = 2
+_ROWS_SIFTED_AT_ONCE = 10_000
+"""As Python objects, rows take up some twenty times the memory that they take up as columns."""
+
+
+class RowChecker:
+    """Checks the rows of one answer, piece after piece: order and numbers go on from each to the next.
+
+    Args:
+        table: What the rows are.
+        window: Where their timestamps must lie, if they have any.
+        exchange: Where they came from, for error messages.
+        quarantine: Whether bad rows are put aside (`Rows.bad`) instead of raised.
+    """
+
+    def __init__(self, table: Table, window: Window, exchange: Exchange, *, quarantine: bool = False) -> None:
+        self._table = table
+        self._window = window
+        self._bounds = window.timestamps()
+        self._exchange = exchange
+        self._quarantine = quarantine
+        self._count = 0
+        self._last: RowKey | None = None
+        """The key of the last good row."""
+
+    def check_objects(self, rows: Sequence[Any]) -> Rows:
+        """Check parsed JSON values.
+
+        Raises:
+            DataError: A row lies outside the window, or all of them lack the same column.
+            BadRowsError: For the first row that is out of order, or breaks the contract otherwise unless such rows are
+                put aside.
+        """
+        frame = frame_of_objects(rows, self._table)
+        return self._sift(rows) if frame is None or not self._follows(frame) else self._take(frame)
+
+    def check_columns(self, sent: pl.DataFrame) -> Rows:
+        """Check rows that came as columns: at least those of the table, in any order and of any dtypes.
+
+        Raises:
+            MovielensError: As `check_objects`.
+        """
+        if (rows := self.check_if_good(sent)) is not None:
+            return rows
+        if len(sent) <= _ROWS_SIFTED_AT_ONCE:
+            return self._sift(sent.to_dicts())
+        return join([self.check_columns(part) for part in sent.iter_slices(_ROWS_SIFTED_AT_ONCE)])
+
+    def check_if_good(self, sent: pl.DataFrame) -> Rows | None:
+        """Check rows that came as columns, as `check_columns`; None, and nothing is done, if any of them is bad."""
+        frame = frame_of_columns(sent, self._table)
+        return None if frame is None or not self._follows(frame) else self._take(frame)
+
+    def _follows(self, frame: pl.DataFrame) -> bool:
+        if frame.is_empty():
+            return True
+        first, last = (dict(zip(frame.columns, frame.row(place), strict=True)) for place in (0, -1))
+        return (
+            is_rising(frame, self._table.key)
+            and (self._last is None or self._last < self._key(first))
+            # In order, the others lie between them.
+            and self._lies_inside(first)
+            and self._lies_inside(last)
+        )
+
+    def _take(self, frame: pl.DataFrame) -> Rows:
+        if frame.is_empty():
+            return Rows(frame, 0)
+        self._count += len(frame)
+        first, last = frame.row(0), frame.row(-1)
+        self._last = self._key(dict(zip(frame.columns, last, strict=True)))
+        return Rows(frame, len(frame), first, last)
+
+    def _sift(self, rows: Sequence[Any]) -> Rows:
+        good, bad = [], []
+        self._refuse_missing_column(rows)
+        for number, row in enumerate(rows, self._count):
+            self._refuse_outside(row, number)
+            if problem := find_problem(row, self._table) or self._repetition(row):
+                bad.append(BadRow(self._exchange.url, number, *problem, _as_json(row)))
+                self._raise_unless_put_aside(bad)
+            elif problem := self._disorder(row):
+                raise self._error([BadRow(self._exchange.url, number, *problem, _as_json(row))])
+            else:
+                good.append(row)
+                self._last = self._key(row)
+        self._count += len(rows)
+        frame = frame_of_objects(good, self._table)
+        if frame is None:
+            raise AssertionError("rows without a problem make a dataframe")
+        return Rows(frame, len(rows), self._as_sent(rows[0]), self._as_sent(rows[-1]), tuple(bad))
+
+    def _raise_unless_put_aside(self, bad: list[BadRow]) -> None:
+        if not self._quarantine:
+            raise self._error(bad)
+
+    def _error(self, bad: list[BadRow]) -> BadRowsError:
+        return BadRowsError(f"bad {self._table.name} from the API: {bad[0]}", self._exchange, bad)
+
+    def _refuse_missing_column(self, rows: Sequence[Any]) -> None:
+        if not self._quarantine or len(rows) < _FEWEST_ROWS_OF_A_KIND:
+            return
+        for name in self._table.column_names:
+            if all(isinstance(row, dict) and name not in row for row in rows):
+                message = f"all {len(rows)} rows of the API's answer lack {name!r}: these are no {self._table.name}"
+                raise DataError(message, self._exchange)
+
+    def _refuse_outside(self, row: Any, number: int) -> None:
+        # Whatever else is wrong with the row: that it was sent says that the answer is of another window.
+        if isinstance(row, dict) and type(row.get("timestamp")) is int and not self._lies_inside(row):
+            raise DataError(
+                f"row {number} of the API's answer: {self._window.misses(row['timestamp'])}", self._exchange
+            )
+
+    def _repetition(self, row: dict[str, Any]) -> tuple[str, str] | None:
+        if self._key(row) != self._last:
+            return None
+        return "", f"({', '.join(self._table.key)}) = {self._last} is the same row again, expected rising order"
+
+    def _disorder(self, row: dict[str, Any]) -> tuple[str, str] | None:
+        key = self._key(row)
+        if self._last is None or self._last < key:
+            return None
+        return "", f"({', '.join(self._table.key)}) = {key} comes after {self._last}, expected rising order"
+
+    def _lies_inside(self, row: dict[str, Any]) -> bool:
+        if "timestamp" not in self._table.key:
+            return True
+        start, end = self._bounds
+        timestamp = row["timestamp"]
+        return (start is None or start <= timestamp) and (end is None or timestamp < end)
+
+    def _key(self, row: dict[str, Any]) -> RowKey:
+        return tuple(row[name] for name in self._table.key)
+
+    def _as_sent(self, row: Any) -> RowKey:
+        sent = _as_json(row)
+        return tuple(sent.get(name) for name in self._table.column_names) if isinstance(sent, dict) else (sent,)
+
+
+def join(pieces: Sequence[Rows]) -> Rows:
+    """Join pieces of an answer, at least one, in their order."""
+    import polars as pl
+
+    if len(pieces) == 1:
+        return pieces[0]
+    sent = [piece for piece in pieces if piece.count] or pieces
+    good = pl.concat([piece.good for piece in pieces])
+    bad = tuple(row for piece in pieces for row in piece.bad)
+    return Rows(good, sum(piece.count for piece in pieces), sent[0].first, sent[-1].last, bad)
+
+
+def _as_json(row: Any) -> Any:
+    """Values that JSON does not know become text: NaN and infinity, and in columns dates, bytes and so on."""
+    return json.loads(json.dumps(row, default=str), parse_constant=str)

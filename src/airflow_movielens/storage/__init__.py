@@ -1,0 +1,6 @@
+"""Files that tasks read and write, local or on object storage.
+
+- ``files``: one path, whatever it is: check it, write it, or copy it to this machine.
+- ``object_store``: a file on object storage as output of a fetch.
+- ``inputs``: paths, globs, folders of part files and manifests as a list of files to read.
+"""
