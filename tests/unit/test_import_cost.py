@@ -44,7 +44,8 @@ ONLY_IN_TASKS = {
     "airflow_movielens.client.fetch",
     "airflow_movielens.client.http",
     "airflow_movielens.ranking",
-    "airflow_movielens.ratings",
+    "airflow_movielens.ratings.paths",
+    "airflow_movielens.ratings.schema",
 }
 
 

@@ -92,13 +92,13 @@ def durable_rows(folder):
 @pytest.mark.parametrize(
     ("place", "is_durable"),
     [
-        (("local:LocalFolder.keep", "4"), lambda rows: 0 < rows < ROWS),
+        (("output:LocalFolder.keep", "4"), lambda rows: 0 < rows < ROWS),
         (("checkpoint:FileCheckpoints.save", "4"), lambda rows: 0 < rows < ROWS),
         (("fetching:write_rows",), lambda rows: rows == ROWS),
-        (("local:one_at_a_time",), lambda rows: rows == ROWS),
-        (("local:write_whole",), lambda rows: rows == ROWS),  # the data is in its place, the manifest is not
+        (("output:one_at_a_time",), lambda rows: rows == ROWS),
+        (("output:write_whole",), lambda rows: rows == ROWS),  # the data is in its place, the manifest is not
         (("checkpoint:FileCheckpoints.clear",), lambda rows: rows == ROWS),
-        (("local:LocalFolder.clear",), lambda rows: rows == 0),
+        (("output:LocalFolder.clear",), lambda rows: rows == 0),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -123,7 +123,7 @@ def test_a_stale_manifest_never_lies_beside_new_data(tmp_path, rows):
         fetch_process.fetch(server.base_url, tmp_path / "r.csv")
         old = (tmp_path / "r.csv").read_bytes()
     with serve(lambda _, query, __: page_of(rows, query)) as server:
-        assert start(server, tmp_path / "r.csv", "local:write_whole").wait() == -signal.SIGKILL
+        assert start(server, tmp_path / "r.csv", "output:write_whole").wait() == -signal.SIGKILL
     assert (tmp_path / "r.csv").read_bytes() != old
     assert not (tmp_path / MANIFEST).exists()
 

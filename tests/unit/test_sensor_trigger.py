@@ -14,7 +14,7 @@ from unit.raw_server import listen, request_head
 from unit.scripted_server import Answer, serve
 from unit.trigger_runs import cancelled, connect, first_event, until
 
-from airflow_movielens.connection import client
+from airflow_movielens.connection import client as connection_client
 from airflow_movielens.triggers import MovielensRatingsTrigger, polling, ratings
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
@@ -40,10 +40,10 @@ def hanging(monkeypatch):
     open_connections = set()
 
     def hang(connection):
-        if request_head(client):
-            open_connections.add(client)
-            client.recv(1)
-            open_connections.discard(client)
+        if request_head(connection):
+            open_connections.add(connection)
+            connection.recv(1)
+            open_connections.discard(connection)
 
     with listen(hang) as port:
         connect(monkeypatch, f"http://127.0.0.1:{port}", conn_id="hanging")
@@ -264,13 +264,13 @@ def test_a_shared_poll_is_nobodys_task(server, monkeypatch):
 
 def test_clients_are_made_outside_the_event_loop(server, monkeypatch):
     """It takes a while: modules and certificates are loaded."""
-    make, threads = client.client_from_connection, set()
+    make, threads = connection_client.client_from_connection, set()
 
     def spied(*arguments, **options):
         threads.add(threading.get_ident())
         return make(*arguments, **options)
 
-    monkeypatch.setattr(client, "client_from_connection", spied)
+    monkeypatch.setattr(connection_client, "client_from_connection", spied)
     server.add("2000-11-20")
     assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
     assert threads
