@@ -54,14 +54,21 @@ test-tools:
 		{ $(AS_ROOT) apt-get update -qq && $(AS_ROOT) apt-get install -qq -y chromium curl; } >/dev/null; $(HAS_TEST_TOOLS); } \
 		|| { echo "The tests need Chromium or Chrome, and curl: install them so that they are on PATH." >&2; exit 1; }
 
-ALL_TESTS := tests/unit movielens-api/tests tests/integration tests/docs tests/packaging tests/e2e
-test: lint test-tools ## install what the tests need, check the code, run all tests
-	$(BIN)/pytest $(ALL_TESTS)
+# The slowest first, so that all processes end at about the same time; a group of tests (a file, for one) shares a process.
+ALL_TESTS := tests/e2e tests/packaging tests/integration tests/docs movielens-api/tests tests/unit
+WORKERS ?= 2
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+test: lint test-tools ## install what the tests need, check the code, run all tests but the longest (WORKERS=2 processes)
+	$(PYTEST) -m "not long" $(ALL_TESTS)
+
+.PHONY: test-fast
+test-fast: .venv/.test-installed ## run the unit tests (a minute)
+	$(PYTEST) -m "not long" tests/unit
 
 # Tracing coverage takes half as much CPU time again, in every process that a test starts.
 .PHONY: test-long
-test-long: lint test-tools ## what test does, and print the coverage
-	$(BIN)/pytest $(ALL_TESTS) --cov
+test-long: lint test-tools ## what test does, with the longest tests, and print the coverage
+	$(PYTEST) $(ALL_TESTS) --cov
 
 # The newest Airflow is the one in .venv. All are run, whichever fails.
 OLDER_AIRFLOWS := 3.1 3.2
