@@ -13,7 +13,7 @@ ROWS = ratings(1_030)
 
 
 def test_a_retry_goes_on_from_the_checkpoint(airflow, run_day, connection, monkeypatch, airflow_version):
-    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 100)
+    monkeypatch.setattr(parts, "ROWS_PER_PART", 100)
     saved, cleared = [], []
     save, clear = TaskStateCheckpoints.save, TaskStateCheckpoints.clear
     monkeypatch.setattr(TaskStateCheckpoints, "save", lambda self, values: [saved.append(values), save(self, values)])

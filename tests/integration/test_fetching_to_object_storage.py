@@ -27,7 +27,7 @@ import os, signal, sys
 from integration import test_fetching_to_object_storage as tests
 from airflow_movielens import object_storage
 tests.attach_store(sys.argv[2])
-tests.stretches.ROWS_A_STRETCH = 100
+tests.parts.ROWS_PER_PART = 100
 put, calls = object_storage.ObjectFolder.keep, []
 def deadly(folder, name):
     calls.append(name)
@@ -54,7 +54,7 @@ def fetch(base_url, output=None):
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 100)
+    monkeypatch.setattr(parts, "ROWS_PER_PART", 100)
     folder = tmp_path / "store"
     attach_store(folder)
     return folder / "bucket" / "days"
@@ -191,7 +191,7 @@ def test_what_other_outputs_left_is_not_touched(killed, store, server):
 
 
 def test_who_may_not_list_can_still_fetch(store, server, monkeypatch, caplog):
-    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 100)
+    monkeypatch.setattr(parts, "ROWS_PER_PART", 100)
 
     def forbidden(*_, **__):
         raise PermissionError("listing is not allowed")

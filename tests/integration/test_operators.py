@@ -180,17 +180,17 @@ def test_a_passing_fault_is_left_to_airflows_retries(connection, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("rows_a_stretch", [250_000, 20])
+@pytest.mark.parametrize("rows_per_part", [250_000, 20])
 def test_a_task_that_is_asked_to_stop_stops_and_leaves_only_what_a_retry_goes_on_from(
-    connection, tmp_path, monkeypatch, rows_a_stretch
+    connection, tmp_path, monkeypatch, rows_per_part
 ):
-    monkeypatch.setattr(parts, "ROWS_A_STRETCH", rows_a_stretch)
+    monkeypatch.setattr(parts, "ROWS_PER_PART", rows_per_part)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     operator = MovielensFetchRatingsOperator(task_id="fetch", output_path=str(tmp_path / "r.csv"), **WINDOW)
 
     def script(_, query, __):
         if query["offset"] == "54":  # all before it are answered, so that a part can become durable
-            while rows_a_stretch == 20 and not list(tmp_path.glob(".partial-*/*.arrow")):
+            while rows_per_part == 20 and not list(tmp_path.glob(".partial-*/*.arrow")):
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGTERM)
         return page_of(ratings(2000), query)
@@ -207,7 +207,7 @@ def test_a_task_that_is_asked_to_stop_stops_and_leaves_only_what_a_retry_goes_on
         signal.signal(signal.SIGTERM, before)
     left = [file.name for file in tmp_path.iterdir() if not file.name.startswith(".partial-r.csv-")]
     assert left == []
-    assert bool(list(tmp_path.iterdir())) == (rows_a_stretch == 20)
+    assert bool(list(tmp_path.iterdir())) == (rows_per_part == 20)
 
 
 def test_a_home_folder_is_written_to(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from pathlib import Path
 from airflow_movielens.client import MovielensClient, Window
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, parts
 
-ROWS_A_STRETCH = 100
+ROWS_PER_PART = 100
 SETTINGS = {"page_size": 50}
 
 
@@ -38,7 +38,7 @@ def die_at(place, nth):
 
 
 def fetch(url, path):
-    parts.ROWS_A_STRETCH = ROWS_A_STRETCH
+    parts.ROWS_PER_PART = ROWS_PER_PART
     with MovielensClient(url, **SETTINGS) as client:
         return fetch_ratings(client, Window.of("1970-01-02", "1970-01-03"), LocalOutput(Path(path)))
 

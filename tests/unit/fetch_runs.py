@@ -48,7 +48,7 @@ def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress
     )
     with (
         client,
-        mock.patch.object(parts, "ROWS_A_STRETCH", scenario.stretch),
+        mock.patch.object(parts, "ROWS_PER_PART", scenario.part),
         in_small_pieces(scenario.piece),
         given_up_after(PATIENCE, client),
     ):

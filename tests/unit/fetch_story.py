@@ -147,7 +147,7 @@ class Story:
         return checkpoints[0]["bookmark"]["count"] if checkpoints else 0
 
     def _check_little_is_lost(self) -> None:
-        """But for a stretch that is being gathered, and one that is being written, all that came is durable."""
+        """But for a part that is being gathered, and one that is being written, all that came is durable."""
         kept, is_published = self._kept(), self._content() != self.old
         if kept is None or is_published or not self.reported or self._disturbances():
             return
@@ -155,7 +155,7 @@ class Story:
         if counts != sorted(counts):
             return  # it started over
         batch = max(after - before for before, after in pairwise(counts))
-        assert counts[-1] - kept <= 2 * (self.scenario.stretch + batch)
+        assert counts[-1] - kept <= 2 * (self.scenario.part + batch)
 
     def _check_nothing_asked_twice(self, asked: list[Query], durable: int | None) -> None:
         if durable is None or self._disturbances():

@@ -55,7 +55,7 @@ class Scenario:
         ending: Of the file.
         has_old_file: Whether an earlier fetch left its file.
         piece: Bytes of a piece of a streamed answer, and what is taken for many bytes or rows.
-        stretch: Rows of a stretch that becomes durable.
+        part: Rows of a part that becomes durable.
     """
 
     states: tuple[tuple[int, State], ...]
@@ -69,7 +69,7 @@ class Scenario:
     ending: str
     has_old_file: bool
     piece: int
-    stretch: int
+    part: int
 
     def model(self) -> Model:
         return Model(self.runs[0].speech, list(self.states), dict(self.faults), dict(self.broken), self.remembers)
@@ -106,7 +106,7 @@ def scenarios(draw, kills=("progress", "file", "torn")):
         ending=draw(st.sampled_from([".ndjson", ".csv", ".json", ".parquet", ".csv.gz"])),
         has_old_file=draw(st.booleans()),
         piece=draw(st.sampled_from([1 << 20, 1, 30, 400])),
-        stretch=draw(st.sampled_from([1, 5, 250_000])),
+        part=draw(st.sampled_from([1, 5, 250_000])),
     )
 
 

@@ -164,7 +164,7 @@ USAGE = {
     "unknown ending": (["--output-path", "ratings.xml"], "cannot tell the file format"),
     "batch size": (["--batch-size", "0"], "give a whole number of at least 1"),
     "concurrency": (["--concurrency", "0"], "concurrency is 0"),
-    "pace": (["--requests-per-second", "0"], "requests_per_second is 0"),
+    "rate_limit": (["--requests-per-second", "0"], "requests_per_second is 0"),
     "retries": (["--retries", "-1"], "retries is -1"),
     "host": (["--host", "ftp://api"], "not an http or https URL"),
     "credentials in the host": (["--host", "http://me:hunter2@api"], "must not hold credentials"),
@@ -314,7 +314,7 @@ def test_a_stopped_fetch_says_that_it_goes_on_from_there(stop, tmp_path):
 
 
 def test_the_same_command_goes_on_where_a_failed_one_was(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 10)
+    monkeypatch.setattr(parts, "ROWS_PER_PART", 10)
 
     broken = [True]
 
@@ -414,7 +414,7 @@ def test_the_version_is_said(capsys):
 
 
 def test_a_fetch_that_was_killed_while_it_wrote_the_file_says_that_all_came_earlier(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 10)
+    monkeypatch.setattr(parts, "ROWS_PER_PART", 10)
 
     def full(*_):
         raise OSError("No space left on device")

@@ -61,13 +61,13 @@ class ScriptedClient:
 
 
 @pytest.fixture(autouse=True)
-def busy_machines_cut_no_more_stretches(monkeypatch):
-    monkeypatch.setattr(parts, "SECONDS_A_STRETCH", 3600.0)
+def busy_machines_cut_no_more_parts(monkeypatch):
+    monkeypatch.setattr(parts, "SECONDS_PER_PART", 3600.0)
 
 
 @pytest.fixture
-def short_stretches(monkeypatch):
-    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 200)
+def short_parts(monkeypatch):
+    monkeypatch.setattr(parts, "ROWS_PER_PART", 200)
 
 
 def names(folder):
@@ -115,15 +115,15 @@ def test_a_window_without_ratings_is_a_file_without_rows(tmp_path):
 @pytest.mark.parametrize(
     "ending", ["json", "json.gz", "ndjson", "ndjson.gz", "ndjson.zst", "csv.gz", "csv.zst", "parquet"]
 )
-def test_stretches_do_not_show_in_the_file(tmp_path, monkeypatch, ending):
+def test_parts_do_not_show_in_the_file(tmp_path, monkeypatch, ending):
     fetch(ScriptedClient(), tmp_path / f"one.{ending}")
-    monkeypatch.setattr(parts, "ROWS_A_STRETCH", 200)
+    monkeypatch.setattr(parts, "ROWS_PER_PART", 200)
     fetch(ScriptedClient(), tmp_path / f"many.{ending}")
     assert (tmp_path / f"many.{ending}").read_bytes() == (tmp_path / f"one.{ending}").read_bytes()
 
 
-def test_time_ends_a_stretch_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts, "SECONDS_A_STRETCH", 0.0)
+def test_time_ends_a_part_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "SECONDS_PER_PART", 0.0)
     monkeypatch.setattr(parts, "SHARE_OF_THE_TIME", 0.0)
     client = ScriptedClient(5, FatalError("revoked"))
     with pytest.raises(FatalError, match="revoked"):
@@ -133,7 +133,7 @@ def test_time_ends_a_stretch_too(tmp_path, monkeypatch):
     assert client.begun_at == [0, 5]
 
 
-def test_an_error_in_the_middle_leaves_the_old_file_and_what_a_retry_goes_on_from(tmp_path, short_stretches):
+def test_an_error_in_the_middle_leaves_the_old_file_and_what_a_retry_goes_on_from(tmp_path, short_parts):
     (tmp_path / "r.csv").write_text("old")
     client = ScriptedClient(7, FatalError("revoked"))
     with pytest.raises(FatalError, match="revoked"):
@@ -145,7 +145,7 @@ def test_an_error_in_the_middle_leaves_the_old_file_and_what_a_retry_goes_on_fro
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
-def test_data_that_changes_starts_over_and_then_gives_up_leaving_nothing(tmp_path, short_stretches):
+def test_data_that_changes_starts_over_and_then_gives_up_leaving_nothing(tmp_path, short_parts):
     client = ScriptedClient(7, RatingsChangedError("changed"))
     with pytest.raises(RatingsChangedError):
         fetch(client, tmp_path / "r.csv")
@@ -153,7 +153,7 @@ def test_data_that_changes_starts_over_and_then_gives_up_leaving_nothing(tmp_pat
     assert names(tmp_path) == []
 
 
-def test_a_full_disk_is_said_and_gone_on_from(tmp_path, short_stretches, monkeypatch):
+def test_a_full_disk_is_said_and_gone_on_from(tmp_path, short_parts, monkeypatch):
     keep, kept = LocalFolder.keep, []
 
     def full(folder, name):
@@ -172,7 +172,7 @@ def test_a_full_disk_is_said_and_gone_on_from(tmp_path, short_stretches, monkeyp
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
-def test_a_file_system_without_locks_fetches_without_resuming(tmp_path, short_stretches, monkeypatch):
+def test_a_file_system_without_locks_fetches_without_resuming(tmp_path, short_parts, monkeypatch):
     def no_locks(*_):
         raise OSError("Function not implemented")
 
@@ -182,12 +182,12 @@ def test_a_file_system_without_locks_fetches_without_resuming(tmp_path, short_st
     assert MANIFEST in names(tmp_path)
 
 
-@pytest.mark.parametrize("rows_a_stretch", [200, 250_000])
+@pytest.mark.parametrize("rows_per_part", [200, 250_000])
 @pytest.mark.parametrize("fail_at", [None, 7])
 def test_quarantined_rows_lie_beside_the_data_and_survive_a_resumption(
-    tmp_path, monkeypatch, rows_a_stretch, fail_at, caplog
+    tmp_path, monkeypatch, rows_per_part, fail_at, caplog
 ):
-    monkeypatch.setattr(parts, "ROWS_A_STRETCH", rows_a_stretch)
+    monkeypatch.setattr(parts, "ROWS_PER_PART", rows_per_part)
     client = ScriptedClient(fail_at, FatalError("revoked"), bad=(0, 3, 9))
     if fail_at:
         with pytest.raises(FatalError):
@@ -208,9 +208,9 @@ def test_quarantined_rows_lie_beside_the_data_and_survive_a_resumption(
 
 
 def test_a_quarantined_row_may_be_what_json_does_not_know():
-    stretch = parts.Stretch(Bookmark("offset", 1, 1, 1), is_last=True)
-    stretch.bad = [BadRow("u", 0, "rating", "p", {"rating": float("nan")}), BadRow("u", 1, "", "p", (1, b"x"))]
-    assert [json.loads(line)["row"] for line in stretch.bad_lines().splitlines()] == ["{'rating': nan}", "(1, b'x')"]
+    part = parts.Part(Bookmark("offset", 1, 1, 1), is_last=True)
+    part.bad = [BadRow("u", 0, "rating", "p", {"rating": float("nan")}), BadRow("u", 1, "", "p", (1, b"x"))]
+    assert [json.loads(line)["row"] for line in part.bad_lines().splitlines()] == ["{'rating': nan}", "(1, b'x')"]
 
 
 def test_bad_rows_fail_by_default(tmp_path):
@@ -261,7 +261,7 @@ def test_a_tilde_is_a_home_or_a_name(tmp_path, monkeypatch):
     assert [name for name in names(tmp_path) if name[0] != "."] == ["home.csv", "~nobody-of-that-name.csv"]
 
 
-def test_rows_to_read_once_leave_nothing(tmp_path, short_stretches, monkeypatch):
+def test_rows_to_read_once_leave_nothing(tmp_path, short_parts, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with fetched_rows(ScriptedClient(), WINDOW) as rows:
         assert names(tmp_path) != []
@@ -284,7 +284,7 @@ def test_temporary_folders_of_killed_processes_are_removed_and_no_others(tmp_pat
     assert names(tmp_path) == ["airflow-movielens-mine"]
 
 
-def test_progress_counts_rows_pages_and_what_was_there(tmp_path, short_stretches):
+def test_progress_counts_rows_pages_and_what_was_there(tmp_path, short_parts):
     reports = []
     client = ScriptedClient(7, FatalError("revoked"))
     with pytest.raises(FatalError):

@@ -67,7 +67,7 @@ def test_threads_end_when_it_is_done_or_abandoned(taken):
 def sizes(window, events):
     found = []
     for event in events:
-        window.on_success() if event == "+" else window.on_trouble()
+        window.on_success() if event == "+" else window.on_overload()
         found.append(window.size)
     return found
 
@@ -95,5 +95,5 @@ def test_trouble_after_a_round_of_good_answers_halves_it_again_down_to_one():
 
 def test_after_trouble_it_grows_slowly():
     window = grown(16)
-    window.on_trouble()
+    window.on_overload()
     assert sizes(window, "+" * 9) == [8] * 8 + [9]

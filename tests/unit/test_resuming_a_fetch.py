@@ -24,9 +24,9 @@ MANIFEST = ".r.csv.manifest.json"
 
 
 @pytest.fixture(autouse=True)
-def short_stretches(monkeypatch):
-    monkeypatch.setattr(parts, "ROWS_A_STRETCH", fetch_process.ROWS_A_STRETCH)
-    monkeypatch.setattr(parts, "SECONDS_A_STRETCH", 3600.0)  # busy machines cut no more of them
+def short_parts(monkeypatch):
+    monkeypatch.setattr(parts, "ROWS_PER_PART", fetch_process.ROWS_PER_PART)
+    monkeypatch.setattr(parts, "SECONDS_PER_PART", 3600.0)  # busy machines cut no more of them
 
 
 @pytest.fixture(scope="module")

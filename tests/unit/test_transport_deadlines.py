@@ -163,7 +163,7 @@ def test_abort_cuts_what_is_under_way(speak, how):
 def test_abort_cuts_connecting(silent_port):
     transport = Transport(ClientSettings(f"http://127.0.0.1:{silent_port}", **FOREVER))
     asking = outcome_of(lambda: ask(transport, f"http://127.0.0.1:{silent_port}"))
-    until(lambda: transport._deadlines._under_way)
+    until(lambda: transport._timeouts._in_flight)
     transport.abort()
     asking.join(10)
     assert isinstance(asking.error, AbortedError)
@@ -177,7 +177,7 @@ def test_a_branch_is_aborted_alone_and_with_the_trunk():
         first, second, own = (
             outcome_of(lambda one=one: ask(one, f"http://127.0.0.1:{port}")) for one in [*branches, trunk]
         )
-        until(lambda: all(each._deadlines._under_way for each in [*branches, trunk]))
+        until(lambda: all(each._timeouts._in_flight for each in [*branches, trunk]))
         branches[0].abort()
         first.join(10)
         assert isinstance(first.error, AbortedError)
@@ -195,14 +195,14 @@ def test_the_watcher_ends_when_there_is_nothing_to_watch():
         transport = Transport(ClientSettings(f"http://127.0.0.1:{port}", total_timeout=0.05))
         for _ in range(2):
             ask(transport, f"http://127.0.0.1:{port}")
-            until(lambda: transport._deadlines._watcher is None)
+            until(lambda: transport._timeouts._watcher is None)
         transport.close()
 
 
 def test_sockets_are_let_go():
     with listen(says(ok(b"1", "Content-Length: 1"))) as port:
         transport = Transport(ClientSettings(f"http://127.0.0.1:{port}"))
-        with transport._deadlines.request() as request:
+        with transport._timeouts.request() as request:
             transport._sender.send(f"http://127.0.0.1:{port}/", JSON, request)[0].drain_conn()
             assert request._socket is not None
         assert request._socket is None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_movielens import __version__
 from airflow_movielens.cli import fetch, rank
-from airflow_movielens.cli.exit_status import checking_usage, let_ctrl_c_end_waits, prepare_streams, run_to_an_end
+from airflow_movielens.cli.exit_status import as_usage_errors, let_ctrl_c_end_waits, prepare_streams, run_command
 from airflow_movielens.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -27,19 +27,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; None for those of this process.
 
     Returns:
-        The exit status; see `airflow_movielens.cli.exit_status.Ending`.
+        The exit status; see `airflow_movielens.cli.exit_status.ExitStatus`.
     """
     prepare_streams()
     arguments = _parser().parse_args(argv)
 
     def run() -> None:
-        with checking_usage():
+        with as_usage_errors():
             prepared = arguments.prepare(arguments)
         let_ctrl_c_end_waits()
         prepared()
         sys.stdout.flush()
 
-    return run_to_an_end(run, f"movielens {arguments.command}", arguments.when_stopped, debug=arguments.debug)
+    return run_command(run, f"movielens {arguments.command}", arguments.when_stopped, debug=arguments.debug)
 
 
 def _parser() -> argparse.ArgumentParser:

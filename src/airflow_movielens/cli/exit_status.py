@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Ending(IntEnum):
+class ExitStatus(IntEnum):
     """Exit statuses; 75 is sysexits' EX_TEMPFAIL, 130 what shells give to a command that Ctrl-C stopped."""
 
     DONE = 0
@@ -32,7 +32,7 @@ class UsageError(Exception):
 
 
 @contextmanager
-def checking_usage() -> Iterator[None]:
+def as_usage_errors() -> Iterator[None]:
     """Tell errors in what was typed from those that come later.
 
     Raises:
@@ -44,7 +44,7 @@ def checking_usage() -> Iterator[None]:
         raise UsageError(str(error)) from error
 
 
-def run_to_an_end(run: Callable[[], None], name: str, when_stopped: str, *, debug: bool) -> Ending:
+def run_command(run: Callable[[], None], name: str, when_stopped: str, *, debug: bool) -> ExitStatus:
     """Run a command; say in one line on stderr what stopped it, if anything did.
 
     Args:
@@ -58,16 +58,16 @@ def run_to_an_end(run: Callable[[], None], name: str, when_stopped: str, *, debu
             run()
     except KeyboardInterrupt:
         _say(name, f"stopped; {when_stopped}", debug=debug)
-        return Ending.STOPPED
+        return ExitStatus.STOPPED
     except UsageError as error:
         _say(name, str(error), debug=debug)
-        return Ending.USAGE
+        return ExitStatus.USAGE
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of Polars is no Exception), one line says it
         _say(name, _words(error), debug=debug)
-        return Ending.TRY_LATER if isinstance(error, RetryableError) else Ending.FAILED
-    return Ending.DONE
+        return ExitStatus.TRY_LATER if isinstance(error, RetryableError) else ExitStatus.FAILED
+    return ExitStatus.DONE
 
 
 def prepare_streams() -> None:

@@ -14,7 +14,7 @@ from airflow_movielens.client.counting import first_accepted, parts
 from airflow_movielens.client.errors import DataError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.http.transport import Transport
-from airflow_movielens.client.pagination.detect import read_on, read_window
+from airflow_movielens.client.pagination.detect import read_window, resume_window
 from airflow_movielens.client.pagination.source import PageLimit, Source
 from airflow_movielens.client.pagination.verify_window import proven, some_good
 from airflow_movielens.client.parsing import ACCEPT, accept_of, read_total
@@ -134,11 +134,11 @@ class MovielensClient:
             MovielensError: See its other subclasses.
         """
         window = Window.of(start_date, end_date)
-        # Where a stretch stopped, the next one goes on in the same format.
+        # Where a part stopped, the next one goes on in the same format.
         accept = accept_of(bookmark.media_type) if bookmark else ACCEPT[self.settings.data_format]
         asked = window if self._calendar is None else self._calendar.covering(window)
         source = self._source(RATINGS, asked, batch_size, accept, quarantine=on_bad_rows == "quarantine")
-        read = read_window(source) if bookmark is None else read_on(source, bookmark)
+        read = read_window(source) if bookmark is None else resume_window(source, bookmark)
         batches = some_good(proven(read, source, window), window)
         if asked != window:
             batches = (batch.between(*window.timestamps()) for batch in batches)
@@ -250,7 +250,7 @@ class MovielensClient:
             with self._transport.hiding_secrets():
                 return read_total(answer)
 
-        return with_retries(ask, self.settings.retries, self._transport.pace)
+        return with_retries(ask, self.settings.retries, self._transport.rate_limit)
 
     def _count_read(self, days: Window, window: Window, enough: int | None) -> int:
         source = self._source(RATINGS, days, None, ACCEPT["json"], quarantine=True)

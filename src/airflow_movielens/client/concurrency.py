@@ -34,7 +34,7 @@ class CongestionWindow:
         self._limit = limit
         self._exact_size = float(min(_FIRST_SIZE, limit))
         self._slow_start = True
-        self._good_since_trouble = 0
+        self._good_since_overload = 0
         self._lock = threading.Lock()
 
     @property
@@ -45,17 +45,17 @@ class CongestionWindow:
     def on_success(self) -> None:
         """Take note of a good answer."""
         with self._lock:
-            self._good_since_trouble += 1
+            self._good_since_overload += 1
             growth = 1.0 if self._slow_start else 1.0 / self._exact_size
             self._exact_size = min(self._exact_size + growth, self._limit)
 
-    def on_trouble(self) -> None:
+    def on_overload(self) -> None:
         """Take note of an overloaded server: 429, 5xx, or no answer in time."""
         with self._lock:
             # Requests that were sent together fail together: one trouble, not many.
-            if self._slow_start or self._good_since_trouble >= self.size:
+            if self._slow_start or self._good_since_overload >= self.size:
                 self._exact_size = max(self._exact_size / 2, 1.0)
-                self._good_since_trouble = 0
+                self._good_since_overload = 0
             self._slow_start = False
 
 
@@ -167,15 +167,15 @@ class Background:
     """Runs one call at a time in a thread of its own, which does not keep the process from ending."""
 
     def __init__(self) -> None:
-        self._under_way: Future[None] | None = None
+        self._in_flight: Future[None] | None = None
 
     def start(self, call: Callable[[], None]) -> None:
         """Begin ``call``, once the one before is done; an error of that one is raised here."""
         self.wait()
-        self._under_way = begin(call)
+        self._in_flight = begin(call)
 
     def wait(self) -> None:
         """Wait for the call under way, if there is one, and raise its error; Ctrl-C ends the wait."""
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            result_of(under_way)
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight is not None:
+            result_of(in_flight)

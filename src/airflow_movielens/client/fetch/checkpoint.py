@@ -1,4 +1,4 @@
-"""What a later attempt must know to go on: which stretches are durable, and the bookmark behind them."""
+"""What a later attempt must know to go on: which parts are durable, and the bookmark behind them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Checkpoint:
 
     Attributes:
         key: What makes a fetch the same fetch.
-        files: The names of the files of all stretches, in order: ``.arrow`` has rows, ``.ndjson`` quarantined ones.
+        files: The names of the files of all parts, in order: ``.arrow`` has rows, ``.ndjson`` quarantined ones.
         size: Bytes of all these files.
         checksum: CRC-32 of their bytes, one after the other.
         rows: How many rows they hold.

@@ -16,9 +16,9 @@ from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.fetch.checkpoint import LAYOUT
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, Manifest
 from airflow_movielens.client.fetch.output import LocalFolder
-from airflow_movielens.client.fetch.parts import StretchStore
+from airflow_movielens.client.fetch.parts import PartStore
 from airflow_movielens.client.fetch.progress import Meter
-from airflow_movielens.client.fetch.resume import read_window
+from airflow_movielens.client.fetch.resume import read_table
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.settings import checked_page_size
 from airflow_movielens.ratings.messages import shown
@@ -83,10 +83,10 @@ def fetch_ratings(
     read = partial(_read, client, window, page_size, on_bad_rows)
     with output.folder(key) as folder:
         kept = checkpoints or folder.checkpoints
-        store = StretchStore(folder, kept, key)
+        store = PartStore(folder, kept, key)
         store.resume()
         _log_resumption(window, store.checkpoint.bookmark)
-        read_window(read, store, Meter(progress))
+        read_table(read, store, Meter(progress))
         manifest = _write(store, folder.local, output, window, client.settings.base_url)
         kept.clear()
         folder.clear()
@@ -101,8 +101,8 @@ def fetched_rows(
     page_size = checked_page_size(client.settings.page_size)
     with scratch_folder() as path:
         folder = LocalFolder(path)
-        store = StretchStore(folder, folder.checkpoints, "")
-        read_window(partial(_read, client, window, page_size, "fail"), store, Meter(progress))
+        store = PartStore(folder, folder.checkpoints, "")
+        read_table(partial(_read, client, window, page_size, "fail"), store, Meter(progress))
         yield store.scan()
 
 
@@ -126,7 +126,7 @@ def _key(settings: ClientSettings, window: Window, page_size: int, on_bad_rows: 
     return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:16]
 
 
-def _write(store: StretchStore, folder: Path, output: Output, window: Window, source: str) -> Manifest:
+def _write(store: PartStore, folder: Path, output: Output, window: Window, source: str) -> Manifest:
     fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
     data = _write_data(store, folder, output)
     quarantine = _write_quarantine(store, folder)
@@ -151,7 +151,7 @@ def _write(store: StretchStore, folder: Path, output: Output, window: Window, so
     return manifest
 
 
-def _write_data(store: StretchStore, folder: Path, output: Output) -> Path:
+def _write_data(store: PartStore, folder: Path, output: Output) -> Path:
     # Another attempt's unfinished file, written by a thread that lives on for a moment, must not be this one.
     data = folder / f"{store.attempt}-{output.name}"
     try:
@@ -163,7 +163,7 @@ def _write_data(store: StretchStore, folder: Path, output: Output) -> Path:
     return data
 
 
-def _write_quarantine(store: StretchStore, folder: Path) -> Path | None:
+def _write_quarantine(store: PartStore, folder: Path) -> Path | None:
     count = store.checkpoint.quarantined
     if not count:
         return None

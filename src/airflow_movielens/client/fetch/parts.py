@@ -1,4 +1,4 @@
-"""A window cut into stretches: enough rows to be worth a file of their own, or what came in some seconds."""
+"""A window cut into parts: enough rows to be worth a file of their own, or what came in some seconds."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from airflow_movielens.client.rows import BadRow, Batch, Bookmark
 
 
-ROWS_A_STRETCH = 125_000
-SECONDS_A_STRETCH = 2.0
+ROWS_PER_PART = 125_000
+SECONDS_PER_PART = 2.0
 SHARE_OF_THE_TIME = 0.02
-"""Stretches of a fetch that takes long become longer, so that there are never many more than a few hundred."""
+"""Parts of a fetch that takes long become longer, so that there are never many more than a few hundred."""
 
 
 @dataclass
-class Stretch:
+class Part:
     """Rows that become durable together.
 
     Attributes:
@@ -76,28 +76,28 @@ def _line(bad: BadRow) -> bytes:
     return text.encode() + b"\n"
 
 
-def cut(batches: Iterable[Batch]) -> Iterator[Stretch]:
-    """Gather batches into stretches; the last one may have no rows."""
+def cut(batches: Iterable[Batch]) -> Iterator[Part]:
+    """Gather batches into parts; the last one may have no rows."""
     start = begun = monotonic()
-    stretch = None
+    part = None
     for batch in batches:
-        stretch = stretch or Stretch(batch.bookmark, batch.is_last)
-        stretch.add(batch)
+        part = part or Part(batch.bookmark, batch.is_last)
+        part.add(batch)
         seconds = monotonic() - begun
-        is_long = seconds >= max(SECONDS_A_STRETCH, SHARE_OF_THE_TIME * (monotonic() - start))
-        if stretch.is_last or stretch.height >= ROWS_A_STRETCH or (is_long and stretch.frames):
-            yield stretch
-            stretch, begun = None, monotonic()
+        is_long = seconds >= max(SECONDS_PER_PART, SHARE_OF_THE_TIME * (monotonic() - start))
+        if part.is_last or part.height >= ROWS_PER_PART or (is_long and part.frames):
+            yield part
+            part, begun = None, monotonic()
 
 
 log = logging.getLogger(__name__)
 
 
-class StretchStore:
-    """Keeps the stretches of one window.
+class PartStore:
+    """Keeps the parts of one window.
 
     They are written beside the network by a thread of their own, one at a time, so at most two are in memory. A window
-    of a single stretch is not written at all.
+    of a single part is not written at all.
 
     Args:
         folder: Where they lie.
@@ -109,7 +109,7 @@ class StretchStore:
         self._folder = folder
         self._checkpoints = checkpoints
         self._empty = Checkpoint(key)
-        self._in_memory: Stretch | None = None
+        self._in_memory: Part | None = None
         self._background = Background()
         # No two attempts write files of the same name, though their folders may be the same one of an object store.
         self.attempt = uuid4().hex[:8]
@@ -130,22 +130,22 @@ class StretchStore:
             self.checkpoint = found
             remove_parts(self._folder.local, keep={*found.files, CHECKPOINT_NAME})
 
-    def add(self, stretch: Stretch) -> None:
-        """Keep the next stretch; an error of writing the one before may be raised here.
+    def add(self, part: Part) -> None:
+        """Keep the next part; an error of writing the one before may be raised here.
 
         Raises:
             OSError: There is no space left, for example.
         """
         self._background.wait()
-        if stretch.is_last and not self.checkpoint.files:
-            self._in_memory = stretch
-            self.checkpoint = _advanced(self.checkpoint, stretch)
+        if part.is_last and not self.checkpoint.files:
+            self._in_memory = part
+            self.checkpoint = _advanced(self.checkpoint, part)
         else:
-            self._background.start(lambda: self._write(stretch))
+            self._background.start(lambda: self._write(part))
 
     @contextmanager
     def settled(self) -> Iterator[None]:
-        """Wait at the end of the block until all stretches are durable; after an error too, for who goes on from them.
+        """Wait at the end of the block until all parts are durable; after an error too, for who goes on from them.
 
         Raises:
             OSError: One could not be written.
@@ -159,7 +159,7 @@ class StretchStore:
         self._background.wait()
 
     def start_over(self) -> None:
-        """Forget all stretches."""
+        """Forget all parts."""
         with suppress(OSError):
             self._background.wait()
         self._checkpoints.clear()
@@ -167,7 +167,7 @@ class StretchStore:
         self._in_memory, self.checkpoint = None, self._empty
 
     def scan(self) -> pl.LazyFrame:
-        """The rows of all stretches in order, to be read from the disk."""
+        """The rows of all parts in order, to be read from the disk."""
         import polars as pl
 
         if self._in_memory is not None:
@@ -176,7 +176,7 @@ class StretchStore:
         return pl.scan_ipc(parts, glob=False) if parts else RATINGS.empty().lazy()
 
     def bad_lines(self) -> Iterator[bytes]:
-        """The quarantined rows of all stretches in order, as JSON a line."""
+        """The quarantined rows of all parts in order, as JSON a line."""
         if self._in_memory is not None:
             yield self._in_memory.bad_lines()
         for name in self.checkpoint.files:
@@ -193,37 +193,37 @@ class StretchStore:
         if not found.matches([self._folder.local / name for name in found.files]):
             raise ValueError("its files are not as they were written")
 
-    def _write(self, stretch: Stretch) -> None:
+    def _write(self, part: Part) -> None:
         checkpoint = self.checkpoint
-        for path in _write_files(stretch, self._folder.local / f"{self.attempt}-{self._number}"):
+        for path in _write_files(part, self._folder.local / f"{self.attempt}-{self._number}"):
             self._folder.keep(path.name)
             checkpoint = checkpoint.with_file(path)
         self._number += 1
-        checkpoint = _advanced(checkpoint, stretch)
+        checkpoint = _advanced(checkpoint, part)
         self._checkpoints.save(checkpoint.to_dict())
         self.checkpoint = checkpoint
 
 
-def _write_files(stretch: Stretch, path: Path) -> Iterator[Path]:
+def _write_files(part: Part, path: Path) -> Iterator[Path]:
     import polars as pl
 
-    if stretch.frames:
+    if part.frames:
         rows = path.with_suffix(PART_ENDING)
         # Not compressed: so it is mapped when it is read, and costs no memory then.
-        pl.concat(stretch.frames).write_ipc(rows, compression="uncompressed")
+        pl.concat(part.frames).write_ipc(rows, compression="uncompressed")
         yield rows
-    if stretch.bad:
+    if part.bad:
         bad = path.with_suffix(".ndjson")
-        bad.write_bytes(stretch.bad_lines())
+        bad.write_bytes(part.bad_lines())
         yield bad
 
 
-def _advanced(checkpoint: Checkpoint, stretch: Stretch) -> Checkpoint:
+def _advanced(checkpoint: Checkpoint, part: Part) -> Checkpoint:
     return replace(
         checkpoint,
-        rows=checkpoint.rows + stretch.height,
-        quarantined=checkpoint.quarantined + len(stretch.bad),
-        bookmark=stretch.bookmark,
-        is_complete=stretch.is_last,
+        rows=checkpoint.rows + part.height,
+        quarantined=checkpoint.quarantined + len(part.bad),
+        bookmark=part.bookmark,
+        is_complete=part.is_last,
         saved_at=datetime.now(UTC),
     )

@@ -14,7 +14,7 @@ from airflow_movielens.client.fetch.parts import cut
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from airflow_movielens.client.fetch.parts import StretchStore
+    from airflow_movielens.client.fetch.parts import PartStore
     from airflow_movielens.client.fetch.progress import Meter
     from airflow_movielens.client.rows import Batch, Bookmark
 
@@ -40,7 +40,7 @@ def _log_start_over(state: tenacity.RetryCallState) -> None:
     log.warning("Starting over, attempt %d of %d: %s", state.attempt_number + 1, ATTEMPTS, error)
 
 
-def read_window(read: Callable[[Bookmark | None], Iterator[Batch]], store: StretchStore, meter: Meter) -> None:
+def read_table(read: Callable[[Bookmark | None], Iterator[Batch]], store: PartStore, meter: Meter) -> None:
     """Fill ``store`` with the rest of its window; if the data changed meanwhile, start over, a bounded number of times.
 
     Args:
@@ -61,13 +61,13 @@ def read_window(read: Callable[[Bookmark | None], Iterator[Batch]], store: Stret
                 raise
 
 
-def _read_rest(read: Callable[[Bookmark | None], Iterator[Batch]], store: StretchStore, meter: Meter) -> None:
+def _read_rest(read: Callable[[Bookmark | None], Iterator[Batch]], store: PartStore, meter: Meter) -> None:
     bookmark = store.checkpoint.bookmark
     meter.resume(bookmark)
     if not store.checkpoint.is_complete:
         with store.settled(), closing(_counted(read(bookmark), meter)) as batches:
-            for stretch in cut(batches):
-                store.add(stretch)
+            for part in cut(batches):
+                store.add(part)
 
 
 def _counted(batches: Iterator[Batch], meter: Meter) -> Generator[Batch, None, None]:

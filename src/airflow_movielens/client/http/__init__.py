@@ -1,1 +1,1 @@
-"""One request and its answer: the session, time limits, pace, retries."""
+"""One request and its answer: the session, time limits, rate_limit, retries."""

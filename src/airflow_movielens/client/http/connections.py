@@ -16,7 +16,7 @@ from urllib3.util.wait import wait_for_write
 from airflow_movielens.client.http.timeouts import request_being_sent
 
 if TYPE_CHECKING:
-    from airflow_movielens.client.http.timeouts import UnderWay
+    from airflow_movielens.client.http.timeouts import InFlight
 
 
 _INTERIM = range(102, 200)
@@ -93,7 +93,7 @@ class _CuttableHTTPSPool(HTTPSConnectionPool):
 CUTTABLE_POOLS = {"http": _CuttablePool, "https": _CuttableHTTPSPool}
 
 
-def _connect(connection: HTTPConnection, request: UnderWay) -> socket.socket:
+def _connect(connection: HTTPConnection, request: InFlight) -> socket.socket:
     """Connect as urllib3 does, but so that waiting for the connection can be cut too (looking up the name cannot)."""
     try:
         found = socket.getaddrinfo(connection._dns_host, connection.port, type=socket.SOCK_STREAM)
@@ -110,7 +110,7 @@ def _connect(connection: HTTPConnection, request: UnderWay) -> socket.socket:
     raise NewConnectionError(connection, str(problem)) from problem
 
 
-def _connect_to(address: Any, to: socket.socket, connection: HTTPConnection, request: UnderWay) -> socket.socket:
+def _connect_to(address: Any, to: socket.socket, connection: HTTPConnection, request: InFlight) -> socket.socket:
     try:
         for option in connection.socket_options or ():
             to.setsockopt(*option)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from airflow_movielens.client.errors import Exchange
-    from airflow_movielens.client.http.timeouts import UnderWay
+    from airflow_movielens.client.http.timeouts import InFlight
 
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
 """Servers send fractions too, although the RFC knows none."""
@@ -105,7 +105,7 @@ def _now() -> datetime:
 
 
 @contextmanager
-def explained(exchange: Exchange, request: UnderWay) -> Iterator[None]:
+def mapped_errors(exchange: Exchange, request: InFlight) -> Iterator[None]:
     """Turn the errors of urllib3, sockets and bodies into ours.
 
     Raises:
@@ -122,7 +122,7 @@ def explained(exchange: Exchange, request: UnderWay) -> Iterator[None]:
         raise BadAnswerError(f"the API's answer cannot be read: {error}", exchange) from error
     except (HTTPError, OSError) as error:
         request.check(exchange)
-        raise error_of_trouble(error, exchange) from error
+        raise error_of_exception(error, exchange) from error
     except ValueError as error:
         # Without the error's own words: they may quote a header with credentials.
         message = f"the request cannot be sent ({type(error).__name__}): check the API's address and the credentials"
@@ -131,7 +131,7 @@ def explained(exchange: Exchange, request: UnderWay) -> Iterator[None]:
     request.check(exchange)
 
 
-def error_of_trouble(error: Exception, exchange: Exchange) -> MovielensError:
+def error_of_exception(error: Exception, exchange: Exchange) -> MovielensError:
     """The error that a failure of the network, of TLS or of HTTP itself means.
 
     Args:
@@ -149,7 +149,7 @@ def error_of_trouble(error: Exception, exchange: Exchange) -> MovielensError:
     if isinstance(cause, ssl.SSLError) and (problem := hopeless_tls_problem(cause)):
         return FatalError(problem, exchange)
     if isinstance(error, exceptions.ProxyError):
-        return _proxy_trouble(cause, exchange)
+        return _proxy_problem(cause, exchange)
     return RetryableError(_network_problem(error, cause, exchange), exchange)
 
 
@@ -173,7 +173,7 @@ def _assumed_port(exchange: Exchange) -> str:
     return f" Port {DEFAULT_PORT} is assumed where neither the host nor the port field gives one" if is_default else ""
 
 
-def _proxy_trouble(cause: BaseException, exchange: Exchange) -> MovielensError:
+def _proxy_problem(cause: BaseException, exchange: Exchange) -> MovielensError:
     if "407" in str(cause):
         return FatalError("the proxy refuses the credentials: check the proxy's URL", exchange)
     return RetryableError(f"no connection through the proxy ({cause})", exchange)

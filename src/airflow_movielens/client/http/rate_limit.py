@@ -10,7 +10,7 @@ from time import monotonic
 from airflow_movielens.client.errors import AbortedError
 
 
-class Pace:
+class RateLimit:
     """Spaces the requests of a client evenly; shared by all its threads.
 
     Args:
@@ -21,11 +21,11 @@ class Pace:
         self._schedule = _Schedule(1 / requests_per_second if requests_per_second else 0.0)
         self._refusals = count()
         self._aborted = Event()
-        self._branches: weakref.WeakSet[Pace] = weakref.WeakSet()
+        self._branches: weakref.WeakSet[RateLimit] = weakref.WeakSet()
 
-    def branch(self) -> Pace:
-        """A pace on the same schedule, whose waits can be aborted without ending those here."""
-        branch = Pace()
+    def branch(self) -> RateLimit:
+        """A rate_limit on the same schedule, whose waits can be aborted without ending those here."""
+        branch = RateLimit()
         branch._schedule = self._schedule
         self._branches.add(branch)
         if self._aborted.is_set():

@@ -21,7 +21,7 @@ from airflow_movielens.client.http import rate_limit as clock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_movielens.client.http.rate_limit import Pace
+    from airflow_movielens.client.http.rate_limit import RateLimit
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def _ignore(_: RetryableError) -> None:
 
 
 def with_retries(
-    call: Callable[[], _T], retries: int, pace: Pace, on_trouble: Callable[[RetryableError], None] = _ignore
+    call: Callable[[], _T], retries: int, rate_limit: RateLimit, on_overload: Callable[[RetryableError], None] = _ignore
 ) -> _T:
     """Run ``call``; on a `RetryableError` wait and run it again.
 
@@ -48,8 +48,8 @@ def with_retries(
     Args:
         call: Sends a request.
         retries: How often to run it again, at least 0.
-        pace: Does the waiting.
-        on_trouble: Told of each failure after which ``call`` is run again.
+        rate_limit: Does the waiting.
+        on_overload: Told of each failure after which ``call`` is run again.
 
     Raises:
         DataError: The last failure was an answer that broke the contract.
@@ -68,25 +68,25 @@ def with_retries(
             failures.append(error)
             if len(failures) > retries or (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
                 raise _final(failures, clock.now() - began) from error
-            on_trouble(error)
-            _wait(error, len(failures), pace)
+            on_overload(error)
+            _wait(error, len(failures), rate_limit)
 
 
-def _wait(error: RetryableError, attempt: int, pace: Pace) -> None:
+def _wait(error: RetryableError, attempt: int, rate_limit: RateLimit) -> None:
     own = back_off(attempt)
     asked = 0.0 if error.retry_after is None else error.retry_after + jitter()
-    log.log(_log_level(error, pace), "Attempt %d failed, retrying in %.1f s: %s", attempt, max(own, asked), error)
+    log.log(_log_level(error, rate_limit), "Attempt %d failed, retrying in %.1f s: %s", attempt, max(own, asked), error)
     if error.retry_after is not None:
-        pace.pause(asked)
+        rate_limit.pause(asked)
     if asked < own:
-        pace.sleep(own)
+        rate_limit.sleep(own)
 
 
-def _log_level(error: RetryableError, pace: Pace) -> int:
+def _log_level(error: RetryableError, rate_limit: RateLimit) -> int:
     status = error.exchange.status if error.exchange else None
     # Some servers limit by 503.
     is_rate_limit = status == HTTPStatus.TOO_MANY_REQUESTS or error.retry_after is not None
-    return logging.DEBUG if is_rate_limit and not pace.is_first_refusal() else logging.WARNING
+    return logging.DEBUG if is_rate_limit and not rate_limit.is_first_refusal() else logging.WARNING
 
 
 def back_off(attempt: int) -> float:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _sending = threading.local()
 
 
-class UnderWay:
+class InFlight:
     """One request under way.
 
     Args:
@@ -102,12 +102,12 @@ class UnderWay:
             self._socket = None
 
 
-def request_being_sent() -> UnderWay | None:
+def request_being_sent() -> InFlight | None:
     """The request that this thread is sending."""
     return getattr(_sending, "request", None)
 
 
-class Deadlines:
+class Timeouts:
     """The requests under way.
 
     Args:
@@ -117,37 +117,37 @@ class Deadlines:
     def __init__(self, total_timeout: float) -> None:
         self._total_timeout = total_timeout
         self._lock = threading.Lock()
-        self._under_way: set[UnderWay] = set()
+        self._in_flight: set[InFlight] = set()
         self._aborted = threading.Event()
         self._watcher: threading.Thread | None = None
 
     @contextmanager
-    def request(self) -> Iterator[UnderWay]:
+    def request(self) -> Iterator[InFlight]:
         """Watch over a request.
 
         Raises:
             AbortedError: See `abort`.
         """
-        request = UnderWay(self._total_timeout)
+        request = InFlight(self._total_timeout)
         with self._lock:
             if self._aborted.is_set():
                 raise AbortedError("the client is closed")
-            self._under_way.add(request)
+            self._in_flight.add(request)
             if self._watcher is None:
-                self._watcher = threading.Thread(target=self._watch, name="movielens-deadlines", daemon=True)
+                self._watcher = threading.Thread(target=self._watch, name="movielens-timeouts", daemon=True)
                 self._watcher.start()
         try:
             yield request
         finally:
             with self._lock:
-                self._under_way.discard(request)
+                self._in_flight.discard(request)
             request.end()
 
     def abort(self) -> None:
         """Cut all requests under way, and let none begin."""
         with self._lock:
             self._aborted.set()
-            for request in self._under_way:
+            for request in self._in_flight:
                 request.cut(AbortedError)
 
     def _watch(self) -> None:
@@ -159,13 +159,13 @@ class Deadlines:
     def _cut_overdue(self) -> float | None:
         """Cut the requests whose time is up; seconds until to look again, None if nothing is under way."""
         with self._lock:
-            if not self._under_way:
+            if not self._in_flight:
                 self._watcher = None
                 return None
             now = monotonic()
-            left = {request: request.deadline - now for request in self._under_way}
+            left = {request: request.deadline - now for request in self._in_flight}
             overdue = [request for request, seconds in left.items() if seconds <= 0]
             for request in overdue:
                 request.cut(RetryableError)
-                self._under_way.discard(request)
+                self._in_flight.discard(request)
             return min([self._total_timeout, *(seconds for seconds in left.values() if seconds > 0)])

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import Exchange, FatalError, MovielensError
-from airflow_movielens.client.http.error_mapping import error_of_status, explained
+from airflow_movielens.client.http.error_mapping import error_of_status, mapped_errors
 from airflow_movielens.client.http.origins import MOST_REDIRECTS, is_same_origin, redirect_target
-from airflow_movielens.client.http.rate_limit import Pace
+from airflow_movielens.client.http.rate_limit import RateLimit
 from airflow_movielens.client.http.responses import Answer, read_body, read_pieces, read_words, shortened
 from airflow_movielens.client.http.secrets import Secrets
 from airflow_movielens.client.http.session import build_session
-from airflow_movielens.client.http.timeouts import Deadlines
+from airflow_movielens.client.http.timeouts import Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
     from airflow_movielens.client.http.responses import StreamedAnswer
-    from airflow_movielens.client.http.timeouts import UnderWay
+    from airflow_movielens.client.http.timeouts import InFlight
     from airflow_movielens.client.settings import ClientSettings
 
 
@@ -61,7 +61,7 @@ class Sender:
         self.has_credentials = "Authorization" in self._headers
         self._asks_proxy = adapter.request_url(prepared, dict(self.session.proxies)).startswith("http")
 
-    def send(self, url: str, accept: str, request: UnderWay) -> tuple[BaseHTTPResponse, Exchange, str]:
+    def send(self, url: str, accept: str, request: InFlight) -> tuple[BaseHTTPResponse, Exchange, str]:
         """Send one request, once.
 
         Args:
@@ -79,7 +79,7 @@ class Sender:
         """
         for _ in range(MOST_REDIRECTS + 1):
             exchange = Exchange("GET", self.secrets.hide(url))
-            with explained(exchange, request):
+            with mapped_errors(exchange, request):
                 response = self._send(url, accept, request)
             target = redirect_target(url, response.status, response.headers)
             if target is None:
@@ -97,7 +97,7 @@ class Sender:
         self.session.close()
         self._pool.close()
 
-    def _send(self, url: str, accept: str, request: UnderWay) -> BaseHTTPResponse:
+    def _send(self, url: str, accept: str, request: InFlight) -> BaseHTTPResponse:
         if not is_same_origin(url, self._base_url):
             raise FatalError(f"the request is not for the API's own host, {self._base_url}: it was not sent")
         parts = urlsplit(url)
@@ -135,11 +135,11 @@ def _prepare(session: Session, base_url: str) -> tuple[PreparedRequest, HTTPAdap
 class Transport:
     """Sends GET requests to one API. Safe to use from several threads.
 
-    Each request is sent once; see `with_retries`. All wait for their turn first; see `pace`.
+    Each request is sent once; see `with_retries`. All wait for their turn first; see `rate_limit`.
 
     Attributes:
         session: Whose connections, credentials, TLS and proxy are used.
-        pace: When requests may begin.
+        rate_limit: When requests may begin.
 
     Args:
         settings: How the API is reached.
@@ -149,15 +149,15 @@ class Transport:
     """
 
     def __init__(self, settings: ClientSettings) -> None:
-        self._share(settings, Sender(settings), Pace(settings.requests_per_second))
+        self._share(settings, Sender(settings), RateLimit(settings.requests_per_second))
 
     def branch(self) -> Transport:
-        """A transport on the same connections and at the same pace that can be aborted alone.
+        """A transport on the same connections and at the same rate_limit that can be aborted alone.
 
         Aborting or closing this one aborts it too.
         """
         branch = Transport.__new__(Transport)
-        branch._share(self._settings, self._sender, self.pace.branch())
+        branch._share(self._settings, self._sender, self.rate_limit.branch())
         self._branches.add(branch)
         return branch
 
@@ -203,8 +203,8 @@ class Transport:
 
         From any thread. Only looking up a host name cannot be cut.
         """
-        self.pace.abort()
-        self._deadlines.abort()
+        self.rate_limit.abort()
+        self._timeouts.abort()
         for branch in list(self._branches):
             branch.abort()
 
@@ -213,18 +213,18 @@ class Transport:
         self.abort()
         self._sender.close()
 
-    def _share(self, settings: ClientSettings, sender: Sender, pace: Pace) -> None:
+    def _share(self, settings: ClientSettings, sender: Sender, rate_limit: RateLimit) -> None:
         self._settings = settings
         self._sender = sender
-        self._deadlines = Deadlines(settings.total_timeout)
+        self._timeouts = Timeouts(settings.total_timeout)
         self._branches: weakref.WeakSet[Transport] = weakref.WeakSet()
         self.session: Session = sender.session
-        self.pace = pace
+        self.rate_limit = rate_limit
 
     @contextmanager
     def _answered(self, url: str, accept: str) -> Iterator[_Arriving]:
-        self.pace.wait()
-        with self._deadlines.request() as request:
+        self.rate_limit.wait()
+        with self._timeouts.request() as request:
             response, exchange, url = self._sender.send(url, accept, request)
             try:
                 if response.status != HTTPStatus.OK:
@@ -243,7 +243,7 @@ class Transport:
 class _Arriving:
     """A `StreamedAnswer`."""
 
-    def __init__(self, response: BaseHTTPResponse, exchange: Exchange, request: UnderWay, url: str) -> None:
+    def __init__(self, response: BaseHTTPResponse, exchange: Exchange, request: InFlight, url: str) -> None:
         self._response = response
         self._url = url
         self.request = request
@@ -252,7 +252,7 @@ class _Arriving:
         self.media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
     def whole(self) -> Answer:
-        with explained(self.exchange, self.request):
+        with mapped_errors(self.exchange, self.request):
             response = self._response
             # A content coding such as gzip has an end of its own.
             is_coded = self.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}
@@ -265,7 +265,7 @@ class _Arriving:
         pieces = read_pieces(self._response)
         while True:
             self.request.restart_clock()
-            with explained(self.exchange, self.request):
+            with mapped_errors(self.exchange, self.request):
                 piece = next(pieces, None)
             self.request.stop_clock()
             if piece is None:

@@ -50,7 +50,7 @@ def check_repeated(page: Page, last: RowKey | None) -> None:
         raise RatingsChangedError(message, page.exchange)
 
 
-def check_behind(rows: Rows, last: RowKey | None, table: Table, exchange: Exchange | None) -> None:
+def check_after(rows: Rows, last: RowKey | None, table: Table, exchange: Exchange | None) -> None:
     """Check that the good rows come behind ``last``, a good one, in the order of the table.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_movielens.client.concurrency import read_ahead
 from airflow_movielens.client.errors import RatingsChangedError
-from airflow_movielens.client.pagination.consistency import check_behind, check_complete, check_same_state
+from airflow_movielens.client.pagination.consistency import check_after, check_complete, check_same_state
 from airflow_movielens.client.rows import Batch, without_host
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class CursorPages:
 
     def _check(self, page: Page, at: Bookmark) -> Batch:
         check_same_state(page, at)
-        check_behind(page.rows, at.last_good, self._source.table, page.exchange)
+        check_after(page.rows, at.last_good, self._source.table, page.exchange)
         url = without_host(page.next_url)
         behind = replace(at.behind(page.rows), url=url)
         if url is None:

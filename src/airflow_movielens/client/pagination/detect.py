@@ -50,7 +50,7 @@ def read_window(source: Source) -> Generator[Batch, None, None]:
         yield from _rest(source, at)
 
 
-def read_on(source: Source, at: Bookmark) -> Generator[Batch, None, None]:
+def resume_window(source: Source, at: Bookmark) -> Generator[Batch, None, None]:
     """Read a window on behind a bookmark of another reading, perhaps of another process.
 
     Raises:
@@ -62,7 +62,7 @@ def read_on(source: Source, at: Bookmark) -> Generator[Batch, None, None]:
         yield next(batches)
     except DataError as error:
         # Another server may pass over the cursor, and give what was not asked for.
-        raise _cannot_go_on(error) from error
+        raise _cannot_resume(error) from error
     yield from batches
 
 
@@ -77,10 +77,10 @@ def _rest(source: Source, at: Bookmark) -> Iterator[Batch]:
         if at.kind == "offset" or status is None or status in _REFUSED_STATUS:
             raise
         # The server forgot what its link means; it may well answer the same question put anew.
-        raise _cannot_go_on(error) from error
+        raise _cannot_resume(error) from error
 
 
-def _cannot_go_on(error: MovielensError) -> RatingsChangedError:
+def _cannot_resume(error: MovielensError) -> RatingsChangedError:
     return RatingsChangedError(f"reading cannot go on where it stopped: {error.args[0]}", error.exchange)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import FatalError, RatingsChangedError
 from airflow_movielens.client.pagination.consistency import (
-    check_behind,
+    check_after,
     check_complete,
     check_repeated,
     check_same_state,
@@ -59,7 +59,7 @@ class OffsetPages:
                     self._check_end(at, page)
                     yield Batch(new, at, is_last=True)
                     return
-                check_behind(new, at.last_good, self._source.table, page.exchange)
+                check_after(new, at.last_good, self._source.table, page.exchange)
                 at = at.behind(new)
                 if at.total is not None and at.count > at.total:
                     check_complete(at.count, at.total, self._source.table, page.exchange)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from airflow_movielens.client.concurrency import read_ahead
 from airflow_movielens.client.errors import Exchange, RatingsChangedError, RetryableError
 from airflow_movielens.client.pagination.consistency import (
-    check_behind,
+    check_after,
     check_complete,
     check_nothing_follows,
     check_same_state,
@@ -47,7 +47,7 @@ class SectionPages:
         while at.count < total:
             for page in self._pages(at, total):
                 check_same_state(page, at)
-                check_behind(page.rows, at.last_good, self._source.table, page.exchange)
+                check_after(page.rows, at.last_good, self._source.table, page.exchange)
                 if not page.rows.count:
                     raise RatingsChangedError(f"the API has no rows behind row {at.count} of {total}", page.exchange)
                 at = at.behind(page.rows)
@@ -83,7 +83,7 @@ class SectionStream:
         return read_ahead(at, self._fetch, self._check)
 
     def _check(self, rows: Rows, at: Bookmark) -> Batch:
-        check_behind(rows, at.last_good, self._source.table, self._exchange(at))
+        check_after(rows, at.last_good, self._source.table, self._exchange(at))
         behind = at.behind(rows)
         self._check_total(max(behind.count, at.total or 0), at)
         return Batch(rows, behind, is_last=behind.count == at.total)

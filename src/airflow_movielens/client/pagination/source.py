@@ -214,7 +214,7 @@ class Source:
                         raise
                     return second_look()
 
-        return with_retries(once, self.retries, self.transport.pace, self._on_trouble)
+        return with_retries(once, self.retries, self.transport.rate_limit, self._on_overload)
 
     def section_url(self, at: Bookmark, offset: int) -> str:
         """Where the rows of a bookmark's snapshot are, from ``offset`` to the end of the window."""
@@ -228,6 +228,6 @@ class Source:
         """Run calls at the same time; give their results in their order."""
         return in_order(calls, self.congestion)
 
-    def _on_trouble(self, error: RetryableError) -> None:
+    def _on_overload(self, error: RetryableError) -> None:
         if not isinstance(error, BadAnswerError):
-            self.congestion.on_trouble()
+            self.congestion.on_overload()

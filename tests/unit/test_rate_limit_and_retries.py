@@ -19,7 +19,7 @@ from airflow_movielens.client.errors import (
     RetryableError,
 )
 from airflow_movielens.client.http.error_mapping import retry_after
-from airflow_movielens.client.http.rate_limit import Pace
+from airflow_movielens.client.http.rate_limit import RateLimit
 from airflow_movielens.client.http.retries import LONGEST_BACK_OFF, back_off, with_retries
 from airflow_movielens.client.rows import BadRow
 
@@ -48,16 +48,18 @@ class Failing:
 
 
 def test_starts_are_spaced_evenly(sleeps):
-    pace = Pace(requests_per_second=10)
+    rate_limit = RateLimit(requests_per_second=10)
     for _ in range(5):
-        pace.wait()
+        rate_limit.wait()
     assert sleeps == pytest.approx([0.1] * 4, abs=0.02)
 
 
 def test_starts_are_spaced_across_threads(sleeps):
-    pace = Pace(requests_per_second=1)
+    rate_limit = RateLimit(requests_per_second=1)
     threads = [
-        threading.Thread(target=branch.wait) for branch in (pace, pace.branch(), pace.branch()) for _ in range(4)
+        threading.Thread(target=branch.wait)
+        for branch in (rate_limit, rate_limit.branch(), rate_limit.branch())
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -67,43 +69,43 @@ def test_starts_are_spaced_across_threads(sleeps):
 
 
 def test_without_a_rate_nothing_waits(sleeps):
-    pace = Pace()
+    rate_limit = RateLimit()
     for _ in range(1000):
-        pace.wait()
+        rate_limit.wait()
     assert sleeps == []
 
 
 def test_a_pause_holds_for_all_and_for_those_who_wait_already(sleeps):
-    pace = Pace(requests_per_second=1)
-    pace.pause(7)
-    pace.branch().wait()
-    pace.wait()
+    rate_limit = RateLimit(requests_per_second=1)
+    rate_limit.pause(7)
+    rate_limit.branch().wait()
+    rate_limit.wait()
     assert sleeps == pytest.approx([7, 1], abs=0.1)
 
 
 def test_a_pause_that_begins_during_a_wait_is_waited_for(sleeps, monkeypatch):
-    pace = Pace(requests_per_second=1)
-    pace.wait()
+    rate_limit = RateLimit(requests_per_second=1)
+    rate_limit.wait()
     monkeypatch.setattr(
-        pace, "sleep", lambda seconds: [sleeps.append(seconds), pace.pause(5) if len(sleeps) == 1 else 0]
+        rate_limit, "sleep", lambda seconds: [sleeps.append(seconds), rate_limit.pause(5) if len(sleeps) == 1 else 0]
     )
-    pace.wait()
+    rate_limit.wait()
     assert len(sleeps) == 2
     assert sleeps[1] == pytest.approx(5, abs=0.1)
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one(sleeps):
-    pace = Pace()
-    pace.pause(9)
-    pace.pause(1)
-    pace.wait()
+    rate_limit = RateLimit()
+    rate_limit.pause(9)
+    rate_limit.pause(1)
+    rate_limit.wait()
     assert sleeps == pytest.approx([9], abs=0.1)
 
 
 def test_abort_ends_waits_and_forbids_more(monkeypatch):
     monkeypatch.undo()  # real waits
-    pace, errors = Pace(), []
-    pace.pause(1000)
+    rate_limit, errors = RateLimit(), []
+    rate_limit.pause(1000)
 
     def wait(call):
         try:
@@ -111,11 +113,16 @@ def test_abort_ends_waits_and_forbids_more(monkeypatch):
         except AbortedError as error:
             errors.append(error)
 
-    calls = [pace.wait, pace.branch().wait, lambda: pace.sleep(1000), lambda: pace.branch().sleep(1000)]
+    calls = [
+        rate_limit.wait,
+        rate_limit.branch().wait,
+        lambda: rate_limit.sleep(1000),
+        lambda: rate_limit.branch().sleep(1000),
+    ]
     threads = [threading.Thread(target=wait, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
-    pace.abort()
+    rate_limit.abort()
     for thread in threads:
         thread.join(10)
     assert len(errors) == 4
@@ -126,7 +133,7 @@ def test_abort_ends_waits_and_forbids_more(monkeypatch):
 
 def test_troubles_are_told_and_the_call_repeated(sleeps):
     call, troubles = Failing(busy(), SILENT), []
-    assert with_retries(call, 2, Pace(), troubles.append) == "done"
+    assert with_retries(call, 2, RateLimit(), troubles.append) == "done"
     assert [str(trouble.args[0]) for trouble in troubles] == ["the API is busy or broken", SILENT.args[0]]
     assert len(sleeps) == 2
 
@@ -134,7 +141,7 @@ def test_troubles_are_told_and_the_call_repeated(sleeps):
 def test_the_last_error_tells_the_story():
     troubles = []
     with pytest.raises(RetryableError) as caught:
-        with_retries(Failing(busy(), busy(), SILENT, busy(500)), 3, Pace(), troubles.append)
+        with_retries(Failing(busy(), busy(), SILENT, busy(500)), 3, RateLimit(), troubles.append)
     assert type(caught.value) is RetryableError
     assert caught.value.exchange == Exchange("GET", HERE, 500)
     assert str(caught.value).startswith("gave up after 4 attempts in ")
@@ -144,7 +151,7 @@ def test_the_last_error_tells_the_story():
 
 def test_without_retries_there_is_no_story():
     with pytest.raises(RetryableError, match=r"^the API did not answer in time"):
-        with_retries(Failing(SILENT), 0, Pace())
+        with_retries(Failing(SILENT), 0, RateLimit())
 
 
 @pytest.mark.parametrize(
@@ -153,7 +160,7 @@ def test_without_retries_there_is_no_story():
 def test_what_retrying_cannot_mend_passes_at_once(error, sleeps):
     call = Failing(error, error)
     with pytest.raises(type(error)) as caught:
-        with_retries(call, 3, Pace())
+        with_retries(call, 3, RateLimit())
     assert caught.value is error
     assert (call.calls, sleeps) == (1, [])
 
@@ -162,38 +169,38 @@ def test_bad_answers_become_data_errors_that_keep_the_rows():
     rows = [BadRow(HERE, 1, "rating", "found 7", {})]
     bad = BadRowsError("row 1", Exchange("GET", HERE, 200), rows)
     with pytest.raises(DataError, match=r"gave up after 2 attempts .*last: row 1") as caught:
-        with_retries(Failing(bad, bad), 1, Pace())
+        with_retries(Failing(bad, bad), 1, RateLimit())
     assert caught.value.bad_rows == tuple(rows)
     with pytest.raises(DataError, match="no JSON") as caught:
-        with_retries(Failing(BadAnswerError("no JSON", bad.exchange)), 0, Pace())
+        with_retries(Failing(BadAnswerError("no JSON", bad.exchange)), 0, RateLimit())
     assert caught.value.bad_rows == ()
 
 
 def test_a_wait_that_the_server_asks_for_holds_for_the_whole_client(sleeps):
-    pace = Pace()
-    assert with_retries(Failing(busy(429, 40.0)), 3, pace) == "done"
+    rate_limit = RateLimit()
+    assert with_retries(Failing(busy(429, 40.0)), 3, rate_limit) == "done"
     assert sleeps == []
-    pace.branch().wait()
+    rate_limit.branch().wait()
     (wait,) = sleeps
     assert 39.9 <= wait <= 41  # and up to a second of jitter
 
 
 @pytest.mark.parametrize("asked", [0.0, 0.5])
 def test_a_short_wait_that_the_server_asks_for_never_shortens_the_back_off(asked, sleeps):
-    pace, call = Pace(), Failing(*[busy(429, asked)] * 3)
+    rate_limit, call = RateLimit(), Failing(*[busy(429, asked)] * 3)
 
     def at_its_turn():
-        pace.wait()
+        rate_limit.wait()
         return call()
 
-    assert with_retries(at_its_turn, 3, pace) == "done"
+    assert with_retries(at_its_turn, 3, rate_limit) == "done"
     assert all(floor - 0.1 <= wait <= floor + 1 for floor, wait in zip([1, 2, 4], sleeps, strict=True))
 
 
 def test_too_long_a_wait_is_not_waited_for(sleeps):
     call = Failing(busy(429, 3600.0))
     with pytest.raises(RetryableError, match=r"asks to wait 3,600 s") as caught:
-        with_retries(call, 3, Pace())
+        with_retries(call, 3, RateLimit())
     assert caught.value.retry_after == 3600
     assert (call.calls, sleeps) == (1, [])
 
