@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from api_testing import damaged
@@ -16,7 +15,7 @@ from movielens_api import datasets
 from movielens_api.datasets import binary_cache, grouplens, synthetic
 from movielens_api.datasets.options import Options
 from movielens_api.errors import DamagedDatasetError, StartupError
-from movielens_api.table import base_files
+from movielens_api.system import atomic_files
 from movielens_api.table.sorted_run import DTYPES
 
 HEADER = "userId,movieId,rating,timestamp\n"
@@ -144,14 +143,19 @@ def test_no_room_for_the_cache_stops_nothing(folder: Path, options: Options, sai
     assert said[0].startswith("the next start will take as long as this one")
 
 
-@pytest.mark.parametrize("where", [binary_cache, base_files])
+@pytest.mark.parametrize("flushed", [0, 10])  # the columns of the ratings fail, or what lies around them
 def test_a_write_that_fails_leaves_nothing(
-    folder: Path, options: Options, monkeypatch: pytest.MonkeyPatch, where: ModuleType
+    folder: Path, options: Options, monkeypatch: pytest.MonkeyPatch, flushed: int
 ) -> None:
-    def full(path: Path) -> None:
-        raise OSError(28, "No space left on device", path)
+    calls = 0
 
-    monkeypatch.setattr(where, "flush", full)
+    def full(path: Path) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > flushed:
+            raise OSError(28, "No space left on device", path)
+
+    monkeypatch.setattr(atomic_files, "flush", full)
     assert len(rows(folder, options)) == 3
     assert states(options) == []
 

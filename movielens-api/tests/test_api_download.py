@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from movielens_api import datasets
 from movielens_api.datasets import releases
-from movielens_api.datasets.options import GROUPLENS, Options, default_data_dir, default_downloads
+from movielens_api.datasets.options import GROUPLENS, Options, default_downloads
 from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
+from movielens_api.system.directories import cache_directory
 
 NAME = "ml-latest-small"
 
@@ -358,9 +359,9 @@ def test_the_command_downloads(launch: Launch, mirror: Mirror, tmp_path: Path) -
 
 def test_where_things_are_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    assert default_data_dir({}, "linux") == Path("/home/me/.cache/movielens-api")
-    assert default_data_dir({"XDG_CACHE_HOME": "/caches"}, "linux") == Path("/caches/movielens-api")
-    assert default_data_dir({"XDG_CACHE_HOME": "relative"}, "linux") == Path("/home/me/.cache/movielens-api")
-    assert default_data_dir({}, "darwin") == Path("/home/me/Library/Caches/movielens-api")
+    assert cache_directory({}, "linux") == Path("/home/me/.cache/movielens-api")
+    assert cache_directory({"XDG_CACHE_HOME": "/caches"}, "linux") == Path("/caches/movielens-api")
+    assert cache_directory({"XDG_CACHE_HOME": "relative"}, "linux") == Path("/home/me/.cache/movielens-api")
+    assert cache_directory({}, "darwin") == Path("/home/me/Library/Caches/movielens-api")
     assert default_downloads({}) == GROUPLENS
     assert default_downloads({"MOVIELENS_API_DOWNLOADS": "http://x"}) == "http://x"

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from movielens_api.cli import main, serve_options
-from movielens_api.datasets.options import default_data_dir
 from movielens_api.errors import StartupError
-from movielens_api.system import directories
+from movielens_api.system.directories import cache_directory, data_directory
 
 OPTIONS = ("--dataset", "--data-dir", "--access-log", "--tls-certificate", "--tls-key", "--tls-key-password-file")
 
@@ -76,8 +75,7 @@ def test_users_are_kept_where_the_server_looks(
 
 def test_no_home_directory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "")
-    for ask in (lambda: directories.durable(None, {}, "linux"), lambda: default_data_dir({}, "linux")):
+    for ask in data_directory, cache_directory:
         with pytest.raises(StartupError, match=r"no home directory .*: set HOME, or give --data-dir"):
-            ask()
-    assert directories.durable(None, {"XDG_DATA_HOME": "/data"}, "linux") == Path("/data/movielens-api")
-    assert directories.durable(Path("/d"), {}, "linux") == Path("/d")
+            ask({}, "linux")
+    assert data_directory({"XDG_DATA_HOME": "/data"}, "linux") == Path("/data/movielens-api")

@@ -19,7 +19,7 @@ from movielens_api.middleware.rate_limit import Slots
 from movielens_api.observability.logs import AccessLog
 from movielens_api.server import tls
 from movielens_api.store import Store
-from movielens_api.system import directories
+from movielens_api.system.directories import data_directory
 
 if TYPE_CHECKING:
     import ssl
@@ -77,7 +77,7 @@ class Settings:
     @property
     def durable(self) -> Path:
         """Where to keep what nobody can fetch or compute again."""
-        return directories.durable(Path(self.data_dir) if self.data_dir else None)
+        return Path(self.data_dir) if self.data_dir else data_directory()
 
 
 def load(settings: Settings, tell: Callable[[str], None] = tell) -> Catalogue:

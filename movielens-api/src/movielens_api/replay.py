@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
 from movielens_api.http.ingest import MOST_ROWS
 from movielens_api.store.writer import NotWrittenError, OverloadedError
+from movielens_api.system.days import format_time, start_of_day
 from movielens_api.table.catalogue import Catalogue
 from movielens_api.table.ratings_table import ORDER, SCHEMA, RatingsTable
 from movielens_api.table.sorted_run import SortedRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from movielens_api.store import Store
 
 DAYS = 30
 SECONDS_BETWEEN_POSTS = 0.05
 SECONDS_BETWEEN_ATTEMPTS = 1.0
-SECONDS_PER_DAY = 86_400
 
 
 def first_day(catalogue: Catalogue) -> date:
@@ -96,9 +97,9 @@ class Replay:
 
     def _replay(self) -> None:
         place = self._arrived()
-        at = self._timestamps[place - 1] if place else _midnight(self._day)
+        at = self._timestamps[place - 1] if place else start_of_day(self._day)
         left = len(self._timestamps) - place
-        self._tell(f"replaying {left:,} ratings from {_second(at)} (UTC) on, at {self._speed:g} times real time")
+        self._tell(f"replaying {left:,} ratings from {format_time(at)} (UTC) on, at {self._speed:g} times real time")
         began = time.monotonic()
         while place < len(self._timestamps):
             now = at + (time.monotonic() - began) * self._speed
@@ -111,7 +112,7 @@ class Replay:
                     pause = SECONDS_BETWEEN_ATTEMPTS
             if self._stop.wait(pause):
                 return
-        self._tell(f"replayed all ratings, until {_second(self._timestamps[-1])} (UTC)")
+        self._tell(f"replayed all ratings, until {format_time(self._timestamps[-1])} (UTC)")
 
     def _post(self, first: int, after: int) -> bool:
         try:
@@ -130,11 +131,3 @@ class Replay:
         # They are posted in order. What else clients posted does not matter.
         place = missing.min()
         return int(str(place)) if place is not None else len(self._timestamps)
-
-
-def _midnight(day: date) -> int:
-    return (day - date(1970, 1, 1)).days * SECONDS_PER_DAY
-
-
-def _second(timestamp: int) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
-from contextlib import contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from movielens_api.auth.users import Users
 from movielens_api.errors import DamagedUsersError, UserError
+from movielens_api.system.atomic_files import replace_file
+from movielens_api.system.locks import FileLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 NAME = "users.json"
+OWNER_ONLY = 0o600
 Signature = tuple[int, int, int] | None
 log = logging.getLogger(__name__)
 
@@ -64,9 +66,10 @@ class UsersFile:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(self.path.with_suffix(".lock")):
+            with closing(FileLock(self.path.with_suffix(".lock"), OWNER_ONLY)) as lock, lock:
                 changed = change(read(self.path))
-                _replace(self.path, changed.model_dump_json(indent=1) + "\n")
+                with replace_file(self.path, mode=OWNER_ONLY, temporary=self.path.with_suffix(".new")) as file:
+                    file.write(changed.model_dump_json(indent=1).encode() + b"\n")
         except OSError as error:
             raise UserError(f"cannot write {self.path} (see --data-dir): {error.strerror or error}") from error
         return changed
@@ -98,28 +101,3 @@ def _signature(path: str) -> Signature:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _replace(path: Path, text: str) -> None:
-    # Always the same name, so that a crash leaves at most one such file, which the next edit overwrites.
-    new = path.with_suffix(".new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    if sys.platform != "win32":
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Wait until no other process is in here."""
-    with open(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), "rb") as file:  # noqa: PTH123
-        if sys.platform != "win32":
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -40,9 +40,9 @@ def users_file(arguments: argparse.Namespace) -> UsersFile:
         DamagedUsersError: it cannot be read.
     """
     from movielens_api.auth.users_file import UsersFile
-    from movielens_api.system import directories
+    from movielens_api.system.directories import data_directory
 
-    return UsersFile(directories.durable(arguments.data_dir))
+    return UsersFile(arguments.data_dir or data_directory())
 
 
 def say(message: str) -> None:

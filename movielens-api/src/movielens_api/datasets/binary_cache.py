@@ -15,7 +15,8 @@ import polars as pl
 
 from movielens_api import __version__
 from movielens_api.datasets.quarantine import Damage
-from movielens_api.table.base_files import DamagedBaseError, checksum, flush, open_base, write_base
+from movielens_api.system.atomic_files import create_folder
+from movielens_api.table.base_files import DamagedBaseError, checksum, open_base, write_base
 from movielens_api.table.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -77,17 +78,12 @@ class BinaryCache:
         Raises:
             OSError: there is no room or no permission.
         """
-        beside = self._parent / f".{self._name}.{os.getpid()}"
-        # A process of this number that was killed may have left one.
-        shutil.rmtree(beside, ignore_errors=True)
-        try:
-            beside.mkdir(parents=True)
+        with create_folder(self._folder) as beside:
             write_base(catalogue.ratings, beside / RATINGS)
             frames = {MOVIES: catalogue.movies} | ({DAMAGED: damage.rows} if damage else {})
             for file, frame in frames.items():
                 with (beside / file).open("wb") as opened:
                     frame.write_ipc(opened, compression="uncompressed")
-                flush(beside / file)
             manifest = {
                 "files": {file: checksum(beside / file) for file in frames},
                 "place": damage.place if damage else None,
@@ -95,12 +91,7 @@ class BinaryCache:
             }
             text = json.dumps(manifest).encode()
             (beside / MANIFEST).write_bytes(b"%08x " % zlib.crc32(text) + text)
-            flush(beside / MANIFEST)
             self._forget()
-            beside.rename(self._folder)
-            flush(self._parent)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
 
     def _forget(self) -> None:
         for kept in self._parent.glob(f"{self._name}-{'[0-9a-f]' * LENGTH_OF_KEY}"):

@@ -8,14 +8,15 @@ import http.client
 import re
 import shutil
 import ssl
-import sys
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
+from movielens_api.system.atomic_files import move_file
+from movielens_api.system.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ def download(url: str, target: Path, md5: str, tell: Callable[[str], None]) -> N
         StartupError: it cannot be written.
     """
     part = target.with_name(target.name + ".part")
-    with _writing(part), _alone(part) as file:
+    with _writing(part), _locked(part) as file:
         _complete(url, file, tell)
         file.seek(0)
         found = hashlib.file_digest(file, _md5).hexdigest()
@@ -56,7 +57,7 @@ def download(url: str, target: Path, md5: str, tell: Callable[[str], None]) -> N
             raise DamagedDatasetError(
                 f"{url} has the MD5 checksum {found} and should have {md5}: what was downloaded has been deleted"
             )
-        part.replace(target)
+        move_file(part, target)
 
 
 def fetch_text(url: str, longest: int = 1_000) -> str:
@@ -179,20 +180,10 @@ def _writing(part: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(part: Path) -> Iterator[BufferedRandom]:
-    """Open the file as the only process that does."""
+def _locked(part: Path) -> Iterator[BufferedRandom]:
+    """Open the file as the only process that downloads to it."""
     part.parent.mkdir(parents=True, exist_ok=True)
-    with part.open("a+b") as file:
-        _lock(file, part)
-        yield file
-
-
-def _lock(file: BufferedRandom, part: Path) -> None:
-    if sys.platform == "win32":  # which lets nobody rename a file that another process has open
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise DownloadError(f"another process is downloading to {part}: try again when it is done") from error
+    with closing(FileLock(part)) as lock:
+        if not lock.acquire(blocking=False):
+            raise DownloadError(f"another process is downloading to {part}: try again when it is done")
+        yield lock.file

@@ -5,30 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from movielens_api.system import directories
+from movielens_api.system.directories import cache_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 DOWNLOADS_VARIABLE = "MOVIELENS_API_DOWNLOADS"
 MAX_DAMAGED = 0.001
-
-
-def default_data_dir(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Return where this platform keeps what a program can fetch or compute again.
-
-    Raises:
-        StartupError: it depends on the home directory, and there is none.
-    """
-    if platform == "darwin":
-        return directories.home() / "Library" / "Caches" / "movielens-api"
-    # The standard of these variables says that a relative path is to be ignored.
-    given = Path(environ.get("XDG_CACHE_HOME", ""))
-    return (given if given.is_absolute() else directories.home() / ".cache") / "movielens-api"
 
 
 def default_downloads(environ: Mapping[str, str] = os.environ) -> str:
@@ -52,7 +39,7 @@ class Options:
         tell: takes each line about progress and damage.
     """
 
-    data_dir: Path = field(default_factory=default_data_dir)
+    data_dir: Path = field(default_factory=cache_directory)
     max_damaged: float = MAX_DAMAGED
     downloads: str = field(default_factory=default_downloads)
     tell: Callable[[str], None] = tell

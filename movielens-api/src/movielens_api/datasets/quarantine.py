@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from movielens_api.errors import DamagedDatasetError, StartupError
+from movielens_api.system.atomic_files import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,18 +52,14 @@ class Damage:
         Raises:
             StartupError: the file cannot be written.
         """
-        beside = quarantine.with_name(f".{quarantine.name}.{os.getpid()}")
         try:
             quarantine.parent.mkdir(parents=True, exist_ok=True)
-            self.rows.write_csv(beside)
-            beside.replace(quarantine)
+            with replace_file(quarantine) as file:
+                self.rows.write_csv(file)
         except OSError as error:
             raise StartupError(
                 f"cannot set damaged rows aside in {quarantine} (see --data-dir): {error.strerror or error}"
             ) from error
-        finally:
-            with suppress(OSError):
-                beside.unlink()
         return (
             f"{self.place}: {self.rows.height:,} of {self.total:,} rows are damaged and were left out; "
             f"all of them are in {quarantine}: {self._examples()}"

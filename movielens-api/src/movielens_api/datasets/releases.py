@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from movielens_api.datasets.download import download, fetch_text
 from movielens_api.datasets.options import DOWNLOADS_VARIABLE, Options
 from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
+from movielens_api.system.atomic_files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,8 +89,8 @@ def _record(path: Path) -> Record:
 
 def _write(path: Path, record: Record) -> None:
     # Where nothing can be written, the next start reads the file again.
-    with suppress(OSError):
-        _beside(path).write_text(json.dumps({"md5": record.md5, "state": record.state}), encoding="ascii")
+    with suppress(OSError), replace_file(_beside(path)) as file:
+        file.write(json.dumps({"md5": record.md5, "state": record.state}).encode())
 
 
 def _beside(path: Path) -> Path:

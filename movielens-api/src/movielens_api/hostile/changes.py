@@ -12,7 +12,8 @@ import polars as pl
 
 from movielens_api.hostile.middleware import Layer, Variant, query
 from movielens_api.hostile.turns import Pulls
-from movielens_api.table.ratings_table import SCHEMA, SECONDS_PER_DAY
+from movielens_api.system.days import SECONDS_PER_DAY
+from movielens_api.table.ratings_table import SCHEMA
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import MAXYEAR, UTC, date, datetime
+from datetime import MAXYEAR, date
 from html import escape
 from typing import TYPE_CHECKING
+
+from movielens_api.system.days import day_of
 
 if TYPE_CHECKING:
     from movielens_api.table.ratings_table import RatingsTable
@@ -17,7 +19,7 @@ def ratings_per_year(ratings: RatingsTable) -> dict[int, int]:
     counts = {}
     first = 0
     while first < len(ratings):
-        year = datetime.fromtimestamp(ratings.rows(first, first + 1)["timestamp"][0], UTC).year
+        year = day_of(ratings.rows(first, first + 1)["timestamp"][0]).year
         after = len(ratings) if year == MAXYEAR else ratings.bounds(None, date(year + 1, 1, 1))[1]
         counts[year] = after - first
         first = after

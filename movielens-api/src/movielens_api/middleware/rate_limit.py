@@ -6,7 +6,6 @@ A token bucket whose whole state is one number, the theoretical arrival time: wh
 from __future__ import annotations
 
 import mmap
-import os
 import time
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
 from movielens_api.http import problems
+from movielens_api.system.locks import FileLock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,13 +56,9 @@ class Rate:
         return max(0, int((now - max(arrival, now)) / self.interval + self.burst + EARLY))
 
 
-try:
-    import fcntl
-except ImportError:  # Windows, where a server is one process
-    fcntl = None  # type: ignore[assignment]
-
 SLOTS = 8_192
 NUMBER = 8
+OWNER_ONLY = 0o600
 
 
 class Slots:
@@ -81,18 +77,18 @@ class Slots:
     def __init__(self, path: Path | None = None) -> None:
         self._slots: dict[str, int] = {}
         size = 2 * SLOTS * NUMBER
-        self._file = None if path is None else _open(path, size)
-        shared = memoryview(mmap.mmap(-1 if self._file is None else self._file, size))
+        self._lock = _open(path, size) if path else None
+        shared = memoryview(mmap.mmap(self._lock.file.fileno() if self._lock else -1, size))
         self._numbers = shared[: SLOTS * NUMBER].cast("d")
         self._names = shared[SLOTS * NUMBER :].cast("Q")
 
     def __enter__(self) -> None:
-        if self._file is not None and fcntl:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+        if self._lock:
+            self._lock.acquire()
 
     def __exit__(self, *_error: object) -> None:
-        if self._file is not None and fcntl:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+        if self._lock:
+            self._lock.release()
 
     def __getitem__(self, user: str) -> float:
         """Return the number of a user; zero at first."""
@@ -118,14 +114,14 @@ class Slots:
         return first
 
 
-def _open(path: Path, size: int) -> int:
+def _open(path: Path, size: int) -> FileLock:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.ftruncate(file, size)  # what is new is zero, what was there stays
+        lock = FileLock(path, OWNER_ONLY)
+        lock.file.truncate(size)  # new bytes are zero, existing ones stay
     except OSError as error:
         raise StartupError(f"cannot write {path} (see --data-dir): {error.strerror or error}") from error
-    return file
+    return lock
 
 
 WINDOW = 1  # seconds

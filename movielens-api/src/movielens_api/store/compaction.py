@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from threading import Lock as ThreadLock
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from movielens_api.store import database, generations, leases
 from movielens_api.store.generations import Generation
-from movielens_api.system.locks import Lock
+from movielens_api.system.locks import FileLock
 from movielens_api.table.base_files import DamagedBaseError, write_base
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Compactor:
     def __init__(self, files: Files, versions: Versions) -> None:
         self._files = files
         self._versions = versions
-        self._running = ThreadLock()
+        self._running = Lock()
         self._thread: Thread | None = None
         self._not_before = 0.0
 
@@ -78,10 +77,10 @@ class Compactor:
         return latest.version - base.version > max(FEWEST_ROWS, len(base.ratings) // SHARE_OF_BASE)
 
     def _compact(self) -> None:
-        lock = Lock(self._files.compacting)
+        lock = FileLock(self._files.compacting)
         try:
             # Another process may be at it, or have been.
-            if lock.try_to_take() and not self._is_behind_after_refresh():
+            if lock.acquire(blocking=False) and not self._is_behind_after_refresh():
                 write_generation(self._files, self._versions.latest, self._versions.generation.number + 1)
                 self._versions.refresh()
         finally:
@@ -101,12 +100,12 @@ def write_generation(files: Files, snapshot: Snapshot, number: int) -> None:
         number: the generation's.
     """
     connection = files.connect()
-    turn = Lock(files.writing)
+    turn = FileLock(files.writing)
     try:
         # An attempt that failed may have left a base that no row names.
         _remove_strays(files, connection)
         write_base(snapshot.ratings, files.base(number))
-        with turn.held(), database.writing(connection):
+        with turn, database.writing(connection):
             generations.add(connection, Generation(number, snapshot.version))
             generations.retire(connection, leases.oldest(connection, int(time.time())))
         _remove_strays(files, connection)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from movielens_api.system.days import SECONDS_PER_DAY
+
 if TYPE_CHECKING:
     import sqlite3
 
-SECONDS_KEPT = 86_400
+SECONDS_KEPT = SECONDS_PER_DAY
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import secrets
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
 from movielens_api.store import database, generations, log
+from movielens_api.system.days import format_time
 from movielens_api.table.base_files import DamagedBaseError, open_base
 from movielens_api.table.snapshots import Origin
 
@@ -49,10 +49,9 @@ class Found:
             return None
         if not self.crashed:
             return f"With {self.posted:,} posted ratings, kept in {files.folder}."
-        at = datetime.fromtimestamp(self.last, UTC).strftime("%Y-%m-%d %H:%M:%S")
         return (
             f"Recovered {self.posted:,} posted ratings after a crash, kept in {files.folder}; "
-            f"the last came at {at} (UTC)."
+            f"the last came at {format_time(self.last)} (UTC)."
         )
 
 

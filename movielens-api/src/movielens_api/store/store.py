@@ -21,7 +21,7 @@ from movielens_api.store.database import Files
 from movielens_api.store.leases import Renewals
 from movielens_api.store.versions import Versions
 from movielens_api.store.writer import Writer
-from movielens_api.system.locks import Lock
+from movielens_api.system.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,9 +174,9 @@ class Store:
         self._compactor.look_after()
 
 
-def _owned(files: Files) -> Lock:
-    lock = Lock(files.owner)
-    if not lock.try_to_take():
+def _owned(files: Files) -> FileLock:
+    lock = FileLock(files.owner)
+    if not lock.acquire(blocking=False):
         lock.file.seek(0)
         holder = lock.file.read(20).decode(errors="replace").strip()
         raise StartupError(

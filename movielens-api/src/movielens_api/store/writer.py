@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from movielens_api.store import database, idempotency, leases, log
 from movielens_api.store.idempotency import Accepted, KeyReusedError, Once
-from movielens_api.system.locks import Lock
+from movielens_api.system.locks import FileLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +61,7 @@ class Writer:
 
     def __init__(self, files: Files, publish: Callable[[], object], tidy: Callable[[], object]) -> None:
         self._connection = files.connect()
-        self._turn = Lock(files.writing)
+        self._turn = FileLock(files.writing)
         self._publish = publish
         self._tidy = tidy
         self._changed = Condition()
@@ -124,7 +124,7 @@ class Writer:
 
     def _work(self, posts: list[Post], versions: set[int]) -> None:
         try:
-            with self._turn.held():
+            with self._turn:
                 outcomes = self._commit(posts, versions)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait forever
             outcomes = [_failure(error)] * len(posts)

@@ -1,5 +1,7 @@
-"""What the operating system provides.
+"""Services of the operating system, and the calendar.
 
 - ``locks``: locks between processes.
-- ``directories``: the user's cache and data directories.
+- ``atomic_files``: files and folders that appear whole or not at all.
+- ``directories``: the user's directories for caches and for data.
+- ``days``: UTC days and Unix seconds.
 """

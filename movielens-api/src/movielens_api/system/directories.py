@@ -1,4 +1,4 @@
-"""Where things are kept."""
+"""The user's directories for caches and for data, by the conventions of the platform."""
 
 from __future__ import annotations
 
@@ -12,38 +12,56 @@ from movielens_api.errors import StartupError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+APPLICATION = "movielens-api"
 
-def durable(data_dir: Path | None, environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Return where to keep what nobody can fetch or compute again.
+
+def cache_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Return the directory for files that can be downloaded or computed again.
 
     Args:
-        data_dir: the folder that was asked for, if any.
-        environ: the environment.
-        platform: the operating system, as `sys.platform` names it.
+        environ: The environment.
+        platform: The operating system, as ``sys.platform`` names it.
 
     Raises:
-        StartupError: it depends on the home directory, and there is none.
+        StartupError: The directory depends on the home directory, and the user has none.
     """
-    if data_dir is not None:
-        return data_dir
     if platform == "darwin":
-        return home() / "Library" / "Application Support" / "movielens-api"
-    # The standard of these variables says that a relative path is to be ignored.
-    given = Path(environ.get("XDG_DATA_HOME", ""))
-    return (given if given.is_absolute() else home() / ".local" / "share") / "movielens-api"
+        return home_directory() / "Library" / "Caches" / APPLICATION
+    return _xdg_directory(environ, "XDG_CACHE_HOME", ".cache")
 
 
-def home() -> Path:
+def data_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Return the directory for files that cannot be downloaded or computed again.
+
+    Args:
+        environ: The environment.
+        platform: The operating system, as ``sys.platform`` names it.
+
+    Raises:
+        StartupError: The directory depends on the home directory, and the user has none.
+    """
+    if platform == "darwin":
+        return home_directory() / "Library" / "Application Support" / APPLICATION
+    return _xdg_directory(environ, "XDG_DATA_HOME", ".local/share")
+
+
+def home_directory() -> Path:
     """Return the user's home directory.
 
     Raises:
-        StartupError: there is none, as in a container whose user has no name.
+        StartupError: The user has no home directory, as in a container whose user has no name.
     """
     try:
         found = Path.home()
     except RuntimeError:
         found = Path()
-    # An empty HOME is no home directory, though Python takes it for the root.
+    # Python takes an empty HOME for the root directory.
     if not found.is_absolute() or os.environ.get("HOME", found) == "":
         raise StartupError("there is no home directory to keep files in: set HOME, or give --data-dir")
     return found
+
+
+def _xdg_directory(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    # The XDG specification says that relative paths are to be ignored.
+    given = Path(environ.get(variable, ""))
+    return (given if given.is_absolute() else home_directory() / default) / APPLICATION

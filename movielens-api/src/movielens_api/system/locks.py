@@ -1,59 +1,64 @@
-"""Locks between processes, which the system releases when their holder dies."""
+"""Locks between processes. The operating system releases a lock when its holder dies."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a lock does nothing: the server is a single process there
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from io import BufferedRandom
     from pathlib import Path
 
 
-class Lock:
-    """A lock on a file. Processes that inherit the open file hold the lock, too.
+class FileLock:
+    """An exclusive lock on a file. A process that inherits the open file holds the lock, too.
+
+    Use it as a context manager to hold the lock for a block of code.
 
     Args:
-        path: the file, which is made if need be and stays.
+        path: The file. It is created if necessary, and never deleted.
+        mode: The permissions of a new file.
+
+    Attributes:
+        file: The open file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.file: IO[bytes] = path.open("a+b")
+    def __init__(self, path: Path, mode: int = 0o666) -> None:
+        self.file: BufferedRandom = open(path, "a+b", opener=partial(os.open, mode=mode))  # noqa: SIM115
 
-    def take(self) -> None:
-        """Wait until nobody else has it, and take it."""
-        _flock(self.file, "LOCK_EX")
+    def acquire(self, *, blocking: bool = True) -> bool:
+        """Acquire the lock.
 
-    def try_to_take(self) -> bool:
-        """Take it unless somebody has it, and tell whether that went well."""
-        try:
-            _flock(self.file, "LOCK_EX", "LOCK_NB")
-        except BlockingIOError:
-            return False
+        Args:
+            blocking: Whether to wait until the lock is free.
+
+        Returns:
+            Whether the lock was acquired.
+        """
+        if fcntl:
+            try:
+                fcntl.flock(self.file, fcntl.LOCK_EX if blocking else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
         return True
 
     def release(self) -> None:
-        """Let others take it."""
-        _flock(self.file, "LOCK_UN")
+        """Release the lock."""
+        if fcntl:
+            fcntl.flock(self.file, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Let go of the file, and of the lock unless another process inherited it."""
+        """Close the file, which releases the lock unless another process inherited it."""
         self.file.close()
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Have the lock for a while."""
-        self.take()
-        try:
-            yield
-        finally:
-            self.release()
+    def __enter__(self) -> None:
+        self.acquire()
 
-
-def _flock(file: IO[bytes], *flags: str) -> None:
-    if sys.platform == "win32":  # where SQLite's own locks must do
-        return
-    import fcntl
-
-    fcntl.flock(file, sum(getattr(fcntl, flag) for flag in flags))
+    def __exit__(self, *_error: object) -> None:
+        self.release()

@@ -6,8 +6,6 @@ A folder with a `.npy` file per column, the users, and a manifest with checksums
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import zlib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from movielens_api.system.atomic_files import create_folder
 from movielens_api.table.ratings_table import RatingsTable
 from movielens_api.table.sorted_run import DTYPES, Digest, SortedRun
 
@@ -45,11 +44,7 @@ def write_base(table: RatingsTable, folder: Path) -> None:
     Raises:
         OSError: there is no room or no permission.
     """
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    # A process of this number that was killed may have left one.
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    try:
+    with create_folder(folder) as beside:
         digest = _write_columns(table, beside)
         # Polars takes no path that is not UTF-8; a file it takes.
         with (beside / USERS).open("wb") as users:
@@ -57,12 +52,6 @@ def write_base(table: RatingsTable, folder: Path) -> None:
         files = {path.name: checksum(path) for path in sorted(beside.iterdir())}
         manifest = {"rows": len(table), "digest": digest.hex(), "files": files}
         (beside / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-        for path in (*beside.iterdir(), beside):
-            flush(path)
-        beside.rename(folder)
-        flush(folder.parent)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def open_base(folder: Path) -> RatingsTable:
@@ -118,12 +107,3 @@ def checksum(path: Path) -> int:
         while content := file.read(BYTES_AT_ONCE):
             found = zlib.crc32(content, found)
     return found
-
-
-def flush(path: Path) -> None:
-    """Wait until a file or a folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from movielens_api.system.days import day_of, start_of_day
 from movielens_api.table.sorted_run import Digest, Layer, Overlay, SortedRun, join, latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
 SCHEMA: dict[str, type[pl.DataType]] = {
     "userId": pl.Int32,
@@ -19,7 +20,6 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     "timestamp": pl.Int64,
 }
 ORDER = ["timestamp", "userId", "movieId"]
-SECONDS_PER_DAY = 86_400
 ROWS_PER_DIGESTED_CHUNK = 1 << 18
 # Merging so few takes about as long as merging one; and each overlay has so many times the changes of the one above.
 MOST_IN_TOP = 2_000
@@ -91,8 +91,8 @@ class RatingsTable:
 
     def bounds(self, start: date | None = None, end: date | None = None) -> tuple[int, int]:
         """Return the places of a window's first row and of the row after its last."""
-        first = 0 if start is None else self._layer.before(_midnight(start))
-        after = len(self) if end is None else self._layer.before(_midnight(end))
+        first = 0 if start is None else self._layer.before(start_of_day(start))
+        after = len(self) if end is None else self._layer.before(start_of_day(end))
         return first, max(first, after)
 
     def rows(self, first: int, after: int) -> pl.DataFrame:
@@ -123,7 +123,7 @@ class RatingsTable:
         if not len(self):
             return None
         first, last = (self.rows(place, place + 1)["timestamp"].item() for place in (0, len(self) - 1))
-        return _day_of(first), _day_of(last)
+        return day_of(first), day_of(last)
 
 
 def _as_stored(ratings: pl.DataFrame) -> pl.DataFrame:
@@ -143,11 +143,3 @@ def _refuse_repetition(ordered: pl.DataFrame) -> None:
     if place is not None and repeats[place]:
         row = ordered.row(place, named=True)
         raise ValueError("user {userId} rated movie {movieId} more than once at {timestamp}".format(**row))
-
-
-def _midnight(day: date) -> int:
-    return (day - date(1970, 1, 1)).days * SECONDS_PER_DAY
-
-
-def _day_of(timestamp: int) -> date:
-    return datetime.fromtimestamp(timestamp, UTC).date()
