@@ -115,11 +115,11 @@ def test_servers_share_a_limit(
 HAMMERING = """
 import sys, time
 from pathlib import Path
-from movielens_api.middleware import layer
+from movielens_api.middleware import rate_limit
 from movielens_api.middleware.rate_limit import Slots
 
-layer.WINDOW = 3600
-limit = layer.RateLimit(None, 2000, Slots(Path(sys.argv[1])))
+rate_limit.WINDOW = 3600
+limit = rate_limit.RateLimit(None, 2000, Slots(Path(sys.argv[1])))
 sys.stdin.readline()
 print(sum(not limit._take("ann")[0] for _ in range(20_000)))
 """
