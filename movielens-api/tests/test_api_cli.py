@@ -30,10 +30,10 @@ def ended(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, s
     [
         (["--replay", "x"], "argument --replay: expected a number such as 0.5, found 'x'"),
         (["--replay", "nan"], "argument --replay: expected a number such as 0.5, found 'nan'"),
-        (["--replay", "0"], "argument --replay: 0 is not above 0"),
-        (["--replay", "1e10"], "argument --replay: 1e10 is not above 0 and up to"),
-        (["--replay-from", "x"], "argument --replay-from: expected a day of the calendar, as YYYY-MM-DD, found 'x'"),
-        (["--replay-from", "2015-02-30"], "expected a day of the calendar, as YYYY-MM-DD, found '2015-02-30'"),
+        (["--replay", "0"], "argument --replay: 0 is not greater than 0"),
+        (["--replay", "1e10"], "argument --replay: 1e10 is not greater than 0 and at most"),
+        (["--replay-from", "x"], "argument --replay-from: expected a calendar date as YYYY-MM-DD, found 'x'"),
+        (["--replay-from", "2015-02-30"], "expected a calendar date as YYYY-MM-DD, found '2015-02-30'"),
         (["--max-damaged", "x"], "argument --max-damaged: expected a number such as 0.5, found 'x'"),
         (["--max-damaged", "1_0"], "argument --max-damaged: expected a number"),
         (["--max-damaged", "1.5"], "argument --max-damaged: 1.5 is not between 0 and 1"),
@@ -46,10 +46,10 @@ def ended(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, s
         (["--user", "a", "--user", "b"], "argument --user: given twice, with different values"),
         (["--password", "secret", "--password", "secret2"], "argument --password: given twice, with different values"),
         (["--dataset", "a", "--dataset", "b"], "argument --dataset: given twice, with different values"),
-        (["--user", ""], "argument --user: expected a value, found an empty one"),
-        (["--password="], "argument --password: expected a value, found an empty one"),
-        (["--host="], "argument --host: expected a value, found an empty one"),
-        (["--access-log", "a\0b"], r"argument --access-log: 'a\x00b' has a NUL"),
+        (["--user", ""], "argument --user: the value is empty"),
+        (["--password="], "argument --password: the value is empty"),
+        (["--host="], "argument --host: the value is empty"),
+        (["--access-log", "a\0b"], r"argument --access-log: 'a\x00b' contains a NUL"),
     ],
 )
 def test_what_is_typed_wrong(capfd: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
@@ -99,7 +99,7 @@ def test_a_bug_is_one_line_and_a_traceback_on_demand(
     monkeypatch.setattr(users, "_list", fail)
     status, said = ended(capfd, "users", "list")
     words = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    assert (status, said) == (1, f"movielens-api: {words} (a bug: movielens-api --debug COMMAND shows where)")
+    assert (status, said) == (1, f"movielens-api: {words} (a bug; movielens-api --debug COMMAND shows the traceback)")
     assert main(["--debug", "users", "list"]) == 1
     assert "Traceback" in capfd.readouterr().err
 

@@ -385,7 +385,7 @@ def test_a_dataset_at_the_top_of_a_folder_is_the_one_that_is_meant(place: Path, 
 @pytest.mark.parametrize("name", ["ratings.csv", "ml.tar.gz", "ml.csv.gz"])
 def test_a_single_file_is_no_dataset(place: Path, options: Options, name: str) -> None:
     write(place, {name: RATINGS})
-    with pytest.raises(StartupError, match="is a single file: give --dataset the folder"):
+    with pytest.raises(StartupError, match="is a single file: pass the folder"):
         datasets.load(str(place / name), options)
 
 
@@ -400,7 +400,7 @@ def test_a_folder_that_is_called_like_a_download(place: Path, monkeypatch: pytes
     said: list[str] = []
     with pytest.raises(StartupError):
         datasets.load("ml-25m", Options(tmp_path / "data", downloads="http://127.0.0.1:1", tell=said.append))
-    assert said[0] == "ml-25m is the name of a dataset: for what is here under this name, write ./ml-25m"
+    assert said[0] == "ml-25m is the name of a dataset; to load the path with this name, write ./ml-25m"
 
 
 @pytest.mark.parametrize("seed", range(3))

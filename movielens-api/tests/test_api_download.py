@@ -127,7 +127,7 @@ def test_a_cut_connection_is_continued(options: Options, mirror: Mirror, said: l
     mirror.cut_after = [1000, 500]
     assert len(datasets.load(NAME, options).ratings) == 3
     assert [asked for path, asked in mirror.asked if path.endswith(".zip")] == [None, "bytes=1000-", "bytes=1500-"]
-    assert any("continuing" in line for line in said)
+    assert any("resuming" in line for line in said)
 
 
 def test_the_next_start_continues(options: Options, mirror: Mirror) -> None:
@@ -173,7 +173,7 @@ def test_what_never_changes_has_to_be_what_it_was(options: Options, mirror: Mirr
 
 def test_a_checksum_that_is_none(options: Options, mirror: Mirror) -> None:
     mirror.md5 = "<html>Not here</html>"
-    with pytest.raises(DamagedDatasetError, match=r"\.zip\.md5 holds no MD5 checksum but '<html>Not here"):
+    with pytest.raises(DamagedDatasetError, match=r"\.zip\.md5 does not contain an MD5 checksum, but '<html>Not here"):
         datasets.load(NAME, options)
 
 
@@ -181,7 +181,7 @@ def test_a_checksum_that_is_none(options: Options, mirror: Mirror) -> None:
 def test_the_server_refuses(options: Options, mirror: Mirror, status: int) -> None:
     mirror.status = status
     with pytest.raises(
-        DownloadError, match=rf"cannot download {mirror.url}/{NAME}\.zip\.md5: the server answered {status}"
+        DownloadError, match=rf"cannot download {mirror.url}/{NAME}\.zip\.md5: the server returned {status}"
     ):
         datasets.load(NAME, options)
 
@@ -212,12 +212,12 @@ def test_no_server(tmp_path: Path, address: str) -> None:
     ],
 )
 def test_an_address_that_is_none(tmp_path: Path, address: str) -> None:
-    with pytest.raises(StartupError, match="MOVIELENS_API_DOWNLOADS is no http or https address"):
+    with pytest.raises(StartupError, match="MOVIELENS_API_DOWNLOADS is not an http or https URL"):
         datasets.load(NAME, Options(tmp_path, downloads=address))
 
 
 def test_an_address_with_a_password_is_not_repeated(tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match="holds a user or a password") as caught:
+    with pytest.raises(StartupError, match="contains a user or a password") as caught:
         datasets.load(NAME, Options(tmp_path, downloads="https://me:secret@example.org"))
     assert "secret" not in str(caught.value)
 
@@ -275,7 +275,7 @@ def test_a_verified_zip_is_read_once_until_it_is_touched(
 def test_what_changes_is_verified_by_its_record_or_by_what_is_published(options: Options, mirror: Mirror) -> None:
     path = put_by_hand(options, NAME, mirror.content)
     offline = dataclasses.replace(options, downloads="http://127.0.0.1:1")
-    with pytest.raises(DownloadError, match=rf"{path} cannot be verified: cannot reach .* give --dataset that path$"):
+    with pytest.raises(DownloadError, match=rf"{path} cannot be verified: cannot reach .* pass its path as --dataset$"):
         datasets.load(NAME, offline)
     assert len(datasets.load(NAME, options).ratings) == 3
     # Restored from a backup, it has other times, but the checksum that it had when it was verified.

@@ -19,7 +19,7 @@ def test_a_hostile_server_says_so(launch: Launch, folder: Path) -> None:
     process = launch("serve", "--hostile", "clamped-limit, basic", "--dataset", str(folder), "--port", "0")
     assert process.stdout
     warning = [process.stdout.readline() for _ in range(3)][-1]
-    assert warning.startswith("Hostile on purpose (clamped-limit, basic): for tests of clients only.")
+    assert warning.startswith("Hostile mode (clamped-limit, basic): for tests of clients only.")
     server = Api(drained(process))
     assert server.url.startswith("http://127.0.0.1:")
     answer = server.get("/ratings", limit=1000)
@@ -57,7 +57,7 @@ def test_what_cannot_be(launch: Launch) -> None:
     assert "unknown hostile profile 'nonsense'" in errors
     assert all(name in errors for name in profiles())
     process = launch("serve", "--hostile", "basic", "--workers", "2")
-    assert "leave out --workers" in process.communicate(timeout=60)[1]
+    assert "omit --workers" in process.communicate(timeout=60)[1]
     assert process.returncode == 2
 
 

@@ -43,9 +43,9 @@ def test_a_tilde_is_the_home_directory(option: str, monkeypatch: pytest.MonkeyPa
         ("s3://bucket/ml.zip", "is a URL"),
         ("s3:/bucket/ml.zip", "is a URL"),
         ("https://me:secret@host/ml.zip", "is a URL"),
-        ("$HOME/dd", "begins with a variable"),
-        ("${HOME}/dd", "begins with a variable"),
-        ("%USERPROFILE%/dd", "begins with a variable"),
+        ("$HOME/dd", "starts with a variable"),
+        ("${HOME}/dd", "starts with a variable"),
+        ("%USERPROFILE%/dd", "starts with a variable"),
         ("~nobody-of-this-name/dd", "no such home directory"),
     ],
 )
@@ -76,6 +76,6 @@ def test_users_are_kept_where_the_server_looks(
 def test_no_home_directory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "")
     for ask in data_directory, cache_directory:
-        with pytest.raises(StartupError, match=r"no home directory .*: set HOME, or give --data-dir"):
+        with pytest.raises(StartupError, match=r"no home directory .*: set HOME or pass --data-dir"):
             ask({}, "linux")
     assert data_directory({"XDG_DATA_HOME": "/data"}, "linux") == Path("/data/movielens-api")

@@ -30,7 +30,7 @@ def test_start_says_what_is_served_and_where(launch: Launch, folder: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "redirections", "status", "said"),
     [
-        ("users add ann --role read", "<&-", 2, "there is no terminal to ask for a password"),
+        ("users add ann --role read", "<&-", 2, "there is no terminal to prompt for a password"),
         ("users add ann --role read --password-stdin", "<&-", 2, "password"),
         ("users add ann --role read --generate", ">/dev/full", 1, "No space left on device"),
         ("users list", ">/dev/full", 1, "No space left on device"),
@@ -103,7 +103,7 @@ def test_a_failure_is_one_line_and_no_traceback(launch: Launch) -> None:
     process = launch("serve", "--dataset", "sampel", "--port", "0")
     assert process.communicate(timeout=30) == (
         "",
-        "movielens-api: unknown dataset 'sampel': neither one of the names (sample, ml-latest-small, ml-25m, ml-32m, synthetic:N) nor a folder nor a zip\n",
+        "movielens-api: unknown dataset 'sampel': it is neither one of the names (sample, ml-latest-small, ml-25m, ml-32m, synthetic:N) nor a folder nor a zip\n",
     )
     assert process.returncode == 2
 

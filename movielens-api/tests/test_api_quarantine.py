@@ -142,7 +142,7 @@ def test_no_damage_sets_nothing_aside(folder: Path, options: Options, said: list
 def test_quarantine_that_cannot_be_written(folder: Path, options: Options) -> None:
     (folder / "ratings.csv").write_text(HEADER + GOOD + "x\n")
     (options.data_dir / "quarantine").write_text("in the way")
-    with pytest.raises(StartupError, match=r"cannot set damaged rows aside in .*--data-dir"):
+    with pytest.raises(StartupError, match=r"cannot write damaged rows to .*--data-dir"):
         datasets.load(str(folder), bearing(options, 0.5))
 
 

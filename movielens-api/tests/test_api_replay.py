@@ -107,16 +107,16 @@ def test_a_failure_says_that_the_replay_has_ended(small: Catalogue, tmp_path: Pa
             assert time.monotonic() < deadline
             time.sleep(0.01)
     assert told[1] == (
-        "the replay has ended, and no more ratings arrive until a restart: ZeroDivisionError: division by zero"
+        "the replay has stopped, and no more ratings arrive until a restart: ZeroDivisionError: division by zero"
     )
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--replay-from", DAY], "give --replay, too"),
-        (["--replay", "10", "--replay-from", "2016-10-17"], "no ratings from 2016-10-17 on"),
-        (["--replay", "0"], "not above 0"),
+        (["--replay-from", DAY], "pass --replay, too"),
+        (["--replay", "10", "--replay-from", "2016-10-17"], "no ratings on or after 2016-10-17"),
+        (["--replay", "0"], "not greater than 0"),
         (["--replay", "nan"], "expected a number such as 0.5, found 'nan'"),
         (["--replay", "1", "--replay-from", "20160917"], "YYYY-MM-DD"),
         (["--replay", "1", "--replay-from", "2016-02-30"], "2016-02-30"),

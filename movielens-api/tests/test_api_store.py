@@ -491,7 +491,7 @@ def test_the_start_after_a_crash_says_what_it_recovered(launch: Launch, folder: 
     process.stdout.readline()
     said = process.stdout.readline()
     assert said.startswith(f"Recovered 2 posted ratings after a crash, kept in {tmp_path / 'data' / 'store'}")
-    assert "; the last came at 2" in said
+    assert "; the last one was posted at 2" in said
     assert Api(url_of(process)).json("/ratings", limit=0)["total"] == 5
 
 

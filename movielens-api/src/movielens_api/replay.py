@@ -45,7 +45,7 @@ def before(catalogue: Catalogue, day: date) -> Catalogue:
         StartupError: no rating is from that day on.
     """
     if not catalogue.ratings.window(start=day).height:
-        raise StartupError(f"nothing to replay: dataset {catalogue.name} has no ratings from {day} on")
+        raise StartupError(f"nothing to replay: dataset {catalogue.name} has no ratings on or after {day}")
     earlier = SortedRun.of(catalogue.ratings.window(end=day))
     return Catalogue(f"{catalogue.name} until {day}", RatingsTable.of(earlier), catalogue.movies)
 
@@ -93,13 +93,15 @@ class Replay:
             self._replay()
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for ratings should know
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            self._tell(f"the replay has ended, and no more ratings arrive until a restart: {reason}")
+            self._tell(f"the replay has stopped, and no more ratings arrive until a restart: {reason}")
 
     def _replay(self) -> None:
         place = self._arrived()
         at = self._timestamps[place - 1] if place else start_of_day(self._day)
         left = len(self._timestamps) - place
-        self._tell(f"replaying {left:,} ratings from {format_time(at)} (UTC) on, at {self._speed:g} times real time")
+        self._tell(
+            f"replaying {left:,} ratings from {format_time(at)} (UTC) onwards at {self._speed:g} times real time"
+        )
         began = time.monotonic()
         while place < len(self._timestamps):
             now = at + (time.monotonic() - began) * self._speed
@@ -118,7 +120,7 @@ class Replay:
         try:
             self._store.add(self._rows.slice(first, after - first).rows()).result()
         except (OverloadedError, NotWrittenError) as error:
-            self._tell(f"the replay waits: {error or 'too many posts are waiting'}")
+            self._tell(f"the replay is waiting: {error or 'too many posts are waiting'}")
             return False
         return True
 

@@ -46,11 +46,11 @@ def check(password: str, user: str) -> None:
         UserError: it is too short or too long, has control characters, or is the default's or the user's name.
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        raise UserError(f"a password has {SHORTEST} to {LONGEST:,} characters")
+        raise UserError(f"a password must have {SHORTEST} to {LONGEST:,} characters")
     if any(category(character) in {"Cc", "Cs"} for character in password):
-        raise UserError("a password has no control characters, and is UTF-8")
+        raise UserError("a password must be UTF-8 without control characters")
     if password in {DEFAULT.password, user}:
-        raise UserError("a password is neither the default's nor the name of the user")
+        raise UserError("a password must differ from the default password and from the name of the user")
 
 
 def store(password: str, cost: Cost | None = None) -> str:

@@ -23,7 +23,7 @@ def given_credentials(user: str | None, password: str | None, environ: Mapping[s
     if not user and not password:
         return None
     if not user or not password:
-        raise StartupError("a user and a password belong together: set both API_USER and API_PASSWORD")
+        raise StartupError("user and password must be given together: set both API_USER and API_PASSWORD")
     try:
         return Credentials(user, password)
     except ValueError as error:
@@ -42,7 +42,9 @@ def choose_credentials(given: Credentials | None, host: str, *, has_users: bool)
         return None
     chosen = given or DEFAULT
     if chosen.password == DEFAULT.password and not is_loopback(host):
-        raise StartupError(f"not on {host} with the default password: set API_USER and API_PASSWORD, or add users")
+        raise StartupError(
+            f"the default password is not allowed on {host}: set API_USER and API_PASSWORD, or add users"
+        )
     return chosen
 
 

@@ -73,7 +73,7 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         if not NAME.fullmatch(name):
             raise UserError(f"{name!r} cannot be a user's name: {NAME_RULE}")
         if name in self.users:
-            raise UserError(f"there is a user {name!r} already; `users password` and `users role` change one")
+            raise UserError(f"the user {name!r} already exists; `users password` and `users role` change it")
 
     def add(self, name: str, role: Role, password: str) -> Users:
         """Add a user.
@@ -108,9 +108,9 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         if not NAME.fullmatch(name):
             raise UserError(f"{name!r} cannot be a token's name: {NAME_RULE}")
         if any(token.name == name for token in owner.tokens):
-            raise UserError(f"{user} has a token {name!r} already; revoke it or choose another name")
+            raise UserError(f"{user} already has a token {name!r}; revoke it or choose another name")
         if role not in roles_of(owner.role):
-            raise UserError(f"{user} may not {role}, so a token of this user may not either")
+            raise UserError(f"{user} lacks the role {role}, so a token of this user cannot have it")
         digest = tokens.digest(secret.encode())
         token = Token(name=name, sha256=digest, role=role, created=_now(), expires=expires)
         return self.change(user, tokens=(*owner.tokens, token))

@@ -91,7 +91,7 @@ def read(path: Path) -> Users:
         wrong = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(map(str, wrong["loc"])) or "the whole"
         raise DamagedUsersError(
-            f"{path} is damaged ({where}: {wrong['msg']}): mend it, restore it or move it away"
+            f"{path} is damaged ({where}: {wrong['msg']}): fix it, restore it or move it away"
         ) from None
 
 

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of Polars is no Exception), one line says it
         if arguments.debug:
             traceback.print_exc()
-        return _failed(f"{type(error).__name__}: {error} (a bug: movielens-api --debug COMMAND shows where)", 1)
+        return _failed(f"{type(error).__name__}: {error} (a bug; movielens-api --debug COMMAND shows the traceback)", 1)
     return 0
 
 
@@ -75,7 +75,7 @@ def _failed(message: str, status: int) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="movielens-api", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    parser.add_argument("--debug", action="store_true", help="a traceback with an unexpected error")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (serve, users, tokens):
         command.add_to(commands)

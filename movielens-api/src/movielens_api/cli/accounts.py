@@ -28,7 +28,10 @@ def command(
     parser = commands.add_parser(name, help=description[0].lower() + description[1:-1], description=description)
     parser.set_defaults(run=run)
     parser.add_argument(
-        "--data-dir", type=arguments.folder, metavar="DIR", help="as for `serve` (default: the user's data directory)"
+        "--data-dir",
+        type=arguments.folder,
+        metavar="DIR",
+        help="the data directory, as for `serve` (default: the user's data directory)",
     )
     return parser
 
@@ -62,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where a password comes from."""
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
-    source.add_argument("--generate", action="store_true", help="make a password up and print it")
+    source.add_argument("--generate", action="store_true", help="generate a password and print it")
 
 
 def new_password(arguments: argparse.Namespace) -> str:
@@ -87,12 +90,12 @@ def _read(arguments: argparse.Namespace) -> str:
         except UnicodeDecodeError as error:
             raise UserError("the password on standard input is not UTF-8") from error
     if not sys.stdin.isatty():
-        raise UserError("there is no terminal to ask for a password: use --password-stdin or --generate")
+        raise UserError("there is no terminal to prompt for a password: use --password-stdin or --generate")
     try:
         password = getpass(f"Password of {arguments.name}: ")
-        repeated = getpass("Once more: ")
+        repeated = getpass("Repeat the password: ")
     except (EOFError, KeyboardInterrupt) as error:
-        raise UserError("no password was typed") from error
+        raise UserError("no password was entered") from error
     if password != repeated:
         raise UserError("the two passwords differ; nothing was changed")
     return password

@@ -24,7 +24,7 @@ class _StoreOnce(argparse.Action):
     ) -> None:
         # An unset variable of a shell gives ''; argparse itself makes an empty list of '--' before Python 3.13.
         if option and values in ("", []):
-            parser.error(f"argument {option}: expected a value, found an empty one")
+            parser.error(f"argument {option}: the value is empty")
         if self._typed not in (None, values):
             # Without the values: one of the options is a password.
             parser.error(f"argument {option}: given twice, with different values")
@@ -66,13 +66,13 @@ def path(text: str) -> str:
             a user who does not exist.
     """
     if not text.strip():
-        raise argparse.ArgumentTypeError("the path is empty: leave the option out, or give a path")
+        raise argparse.ArgumentTypeError("the path is empty: omit the option or pass a path")
     if "\0" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} has a NUL, which no path can have")
+        raise argparse.ArgumentTypeError(f"{text!r} contains a NUL, which no path can have")
     if URL.match(text):
-        raise argparse.ArgumentTypeError(f"{_without_password(text)!r} is a URL: give a path on this machine")
+        raise argparse.ArgumentTypeError(f"{_without_password(text)!r} is a URL: pass a path on this machine")
     if VARIABLE.match(text):
-        raise argparse.ArgumentTypeError(f"{text!r} begins with a variable that no shell has replaced")
+        raise argparse.ArgumentTypeError(f"{text!r} starts with a variable that no shell has expanded")
     try:
         expanded = Path(text).expanduser()
     except RuntimeError as error:

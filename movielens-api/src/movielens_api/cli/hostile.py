@@ -37,13 +37,13 @@ def names(arguments: argparse.Namespace) -> list[str]:
     from movielens_api.hostile import chosen
 
     if arguments.workers > 1:
-        raise StartupError("a hostile server counts requests in one process: leave out --workers")
+        raise StartupError("a hostile server counts requests in one process: omit --workers")
     return chosen(arguments.hostile)
 
 
 def warning(named: list[str]) -> str:
     """Say that a server is not to be trusted."""
-    return f"Hostile on purpose ({', '.join(named)}): for tests of clients only. What is posted is not kept."
+    return f"Hostile mode ({', '.join(named)}): for tests of clients only. Posted ratings are not kept."
 
 
 def layered(

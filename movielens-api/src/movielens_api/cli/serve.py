@@ -61,7 +61,7 @@ def _tell(what: str, stream: TextIO, done: threading.Event) -> None:
         print(file=stream, flush=True)
 
 
-DESCRIPTION = "Serve ratings until told to stop."
+DESCRIPTION = "Start the server. It runs until Ctrl+C or SIGTERM."
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     profiles = hostile.names(arguments)
     if arguments.replay_from and not arguments.replay:
-        raise StartupError("--replay-from says where a replay begins: give --replay, too")
+        raise StartupError("--replay-from sets the start of a replay: pass --replay, too")
     logs.configure()
     settings = _settings(arguments)
     tls = bootstrap.tls_context(settings)
@@ -211,5 +211,5 @@ def _warn_of_listeners(host: str, *, tls: bool) -> None:
     from movielens_api.auth.startup_credentials import is_loopback
 
     if not tls and not is_loopback(host):
-        warning = "without TLS, passwords and ratings cross the network readably; see --tls-certificate"
+        warning = "without TLS, passwords and ratings cross the network unencrypted; see --tls-certificate"
         print(f"movielens-api: {warning}", file=sys.stderr)

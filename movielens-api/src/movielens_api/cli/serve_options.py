@@ -34,19 +34,21 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
         type=arguments.path,
         metavar="DIR",
         help="where posted ratings, users, downloads, the binary cache and quarantined rows are kept "
-        "(default: the user's data directory, and the user's cache directory for what comes back)",
+        "(default: the user's data directory, and the user's cache directory for files that can be restored)",
     )
     parser.add_argument(
         "--max-damaged",
         type=_share,
         metavar="SHARE",
-        help="the share of damaged ratings up to which the rest is loaded (default: 0.001)",
+        help="the share of damaged ratings to tolerate (default: 0.001)",
     )
 
 
 def _add_access(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=5000, help="the port to listen on; 0 picks one (default: 5000)")
+    parser.add_argument(
+        "--port", type=_port, default=5000, help="the port to listen on; 0 picks a free one (default: 5000)"
+    )
     parser.add_argument("--user", help="the user to accept (default: $API_USER)")
     parser.add_argument(
         "--password",
@@ -59,13 +61,13 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
         "--replay",
         type=_speed,
         metavar="SPEED",
-        help="let historical ratings arrive as if live, at so many times real time (8640: a day in ten seconds)",
+        help="let historical ratings arrive as if live, at this multiple of real time (8640: a day in ten seconds)",
     )
     parser.add_argument(
         "--replay-from",
         type=_day,
         metavar="YYYY-MM-DD",
-        help="the first day (UTC) whose ratings arrive; earlier ones are there (default: 30 days before the last)",
+        help="the first day (UTC) whose ratings arrive; earlier ones are loaded (default: 30 days before the last)",
     )
 
 
@@ -73,7 +75,7 @@ def _add_hostility(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hostile",
         metavar="PROFILE,...",
-        help="misbehave on purpose, to test a client: list explains all profiles, which can be combined",
+        help="misbehave on purpose, to test a client; profiles can be combined, and `list` explains them",
     )
 
 
@@ -82,16 +84,20 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
         "--rate-limit",
         type=_rate,
         metavar="N",
-        help="how many requests a second each user may send, and how many at once (default: any number)",
+        help="the number of requests per second that each user may send, also as a burst (default: unlimited)",
     )
     parser.add_argument(
-        "--workers", type=_workers, default=1, metavar="N", help="how many processes answer (default: 1)"
+        "--workers",
+        type=_workers,
+        default=1,
+        metavar="N",
+        help="the number of processes that serve requests (default: 1)",
     )
     parser.add_argument(
         "--tls-certificate",
         type=arguments.path,
         metavar="FILE",
-        help="speak TLS with this certificate and its chain, in PEM",
+        help="serve over TLS with this certificate and its chain, in PEM",
     )
     parser.add_argument("--tls-key", type=arguments.path, metavar="FILE", help="the key of the certificate, in PEM")
     parser.add_argument(
@@ -102,16 +108,16 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
         type=arguments.path,
         default="-",
         metavar="FILE",
-        help="a line of JSON per request goes there; - is standard error, /dev/null nowhere (default: -)",
+        help="the file for a line of JSON per request; - is standard error, /dev/null disables it (default: -)",
     )
 
 
 def _workers(text: str) -> int:
     count = digits(text)
     if count < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
     if count > 1 and os.name != "posix":
-        raise argparse.ArgumentTypeError("several workers need a POSIX system; this one can have 1")
+        raise argparse.ArgumentTypeError("more than one worker requires a POSIX system")
     return count
 
 
@@ -132,7 +138,7 @@ def _rate(text: str) -> int:
 def _speed(text: str) -> float:
     speed = number(text)
     if not 0 < speed <= 1e9:  # noqa: PLR2004 - thirty years in a second
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and up to 1000000000")
+        raise argparse.ArgumentTypeError(f"{text} is not greater than 0 and at most 1000000000")
     return speed
 
 
@@ -142,7 +148,7 @@ def _day(text: str) -> date:
             raise ValueError
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a day of the calendar, as YYYY-MM-DD, found {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a calendar date as YYYY-MM-DD, found {text!r}") from None
 
 
 def _share(text: str) -> float:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from movielens_api.cli.accounts import ROLES, command, say, show, users_file
 from movielens_api.cli.arguments import digits
 
-DESCRIPTION = "Manage the tokens of users. A running server follows at once."
+DESCRIPTION = "Manage the tokens of users. A running server applies changes at once."
 MOST_DAYS = 36_500
 
 
@@ -16,11 +16,15 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     """Add the subcommand to the parser of `movielens-api`."""
     parser = commands.add_parser("tokens", help="manage the tokens of users", description=DESCRIPTION)
     own = parser.add_subparsers(required=True, metavar="COMMAND")
-    adding = command(own, "add", _add, "Make a token and print it.")
+    adding = command(own, "add", _add, "Create a token and print it.")
     adding.add_argument("user", metavar="USER")
     adding.add_argument("--name", required=True, help="what the token is for")
-    adding.add_argument("--role", choices=ROLES, default="read", help="what it may do, if its user may (default: read)")
-    adding.add_argument("--expires", type=_days, metavar="DAYS", help="after how many days it ends (default: never)")
+    adding.add_argument(
+        "--role", choices=ROLES, default="read", help="the role of the token, at most that of its user (default: read)"
+    )
+    adding.add_argument(
+        "--expires", type=_days, metavar="DAYS", help="the number of days until it expires (default: never)"
+    )
     command(own, "list", _list, "List tokens.")
     revoking = command(own, "revoke", _revoke, "Revoke a token.")
     revoking.add_argument("user", metavar="USER")
@@ -34,7 +38,7 @@ def _add(arguments: argparse.Namespace) -> None:
     expires = days and datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
     secret = new_secret()
     users_file(arguments).edit(lambda users: users.add_token(user, name, arguments.role, secret, expires))
-    say(f"The token {name} of {user} ({arguments.role}), shown only now:")
+    say(f"The token {name} of {user} ({arguments.role}), which is shown only once:")
     print(secret)
 
 

@@ -9,19 +9,19 @@ from movielens_api.cli.accounts import ROLES, add_options, command, new_password
 if TYPE_CHECKING:
     import argparse
 
-DESCRIPTION = "Manage who may use the server. A running server follows at once."
+DESCRIPTION = "Manage users. A running server applies changes at once."
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand to the parser of `movielens-api`."""
-    parser = commands.add_parser("users", help="manage who may use the server", description=DESCRIPTION)
+    parser = commands.add_parser("users", help="manage users", description=DESCRIPTION)
     own = parser.add_subparsers(required=True, metavar="COMMAND")
     adding = command(own, "add", _add, "Add a user.")
     adding.add_argument("name", metavar="NAME")
-    adding.add_argument("--role", choices=ROLES, required=True, help="what the user may do; write includes read")
+    adding.add_argument("--role", choices=ROLES, required=True, help="the role of the user; write includes read")
     add_options(adding)
     command(own, "list", _list, "List users.")
-    command(own, "remove", _remove, "Remove a user with all tokens.").add_argument("name", metavar="NAME")
+    command(own, "remove", _remove, "Remove a user and all their tokens.").add_argument("name", metavar="NAME")
     changing = command(own, "password", _password, "Change the password of a user.")
     changing.add_argument("name", metavar="NAME")
     add_options(changing)
@@ -41,7 +41,7 @@ def _add(arguments: argparse.Namespace) -> None:
     changed = file.edit(lambda users: users.add(name, arguments.role, stored))
     say(f"Added {name} ({arguments.role}).")
     if len(changed.users) == 1:
-        say("With the first user, movielens/movielens is out.")
+        say("There is a user now, so movielens/movielens no longer works.")
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -57,7 +57,7 @@ def _remove(arguments: argparse.Namespace) -> None:
     left = users_file(arguments).edit(lambda users: users.remove(arguments.name))
     say(f"Removed {arguments.name}.")
     if not left.users:
-        say("No user is left: a server on this computer lets in movielens/movielens again.")
+        say("No users are left: a server on this computer accepts movielens/movielens again.")
 
 
 def _password(arguments: argparse.Namespace) -> None:
@@ -75,11 +75,11 @@ def _password(arguments: argparse.Namespace) -> None:
 def _role(arguments: argparse.Namespace) -> None:
     name, role = arguments.name, arguments.role
     users_file(arguments).edit(lambda users: users.change(name, role=role))
-    say(f"{name} may {role} now.")
+    say(f"Changed the role of {name} to {role}.")
 
 
 def _tell(arguments: argparse.Namespace, password: str) -> None:
     """Print a generated password; before it is stored, because it is lost if nobody can be told."""
     if arguments.generate:
-        say("The password, shown only now:")
+        say("The password, which is shown only once:")
         print(password, flush=True)

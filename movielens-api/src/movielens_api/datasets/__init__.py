@@ -36,7 +36,7 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
     """
     options = options or Options()
     if dataset in NAMES and os.path.lexists(dataset):
-        options.tell(f"{dataset} is the name of a dataset: for what is here under this name, write ./{dataset}")
+        options.tell(f"{dataset} is the name of a dataset; to load the path with this name, write ./{dataset}")
     if dataset == "sample":
         cache = BinaryCache(options.data_dir, "sample", sample.version())
         return _kept(cache, dataset, lambda: (sample.load(), None), options)[0]
@@ -71,9 +71,11 @@ def _source(dataset: str, options: Options) -> Source:
     if is_file and path.suffix.casefold() == ".zip":
         return ZipSource(path)
     if is_file:
-        raise StartupError(f"{path} is a single file: give --dataset the folder with ratings and movies, or its zip")
+        raise StartupError(
+            f"{path} is a single file: pass the folder with ratings and movies, or its zip, as --dataset"
+        )
     names = ", ".join([*NAMES, "synthetic:N"])
-    raise StartupError(f"unknown dataset {dataset!r}: neither one of the names ({names}) nor a folder nor a zip")
+    raise StartupError(f"unknown dataset {dataset!r}: it is neither one of the names ({names}) nor a folder nor a zip")
 
 
 def _load_files(source: Source, name: str, options: Options) -> Catalogue:

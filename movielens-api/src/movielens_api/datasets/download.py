@@ -55,7 +55,7 @@ def download(url: str, target: Path, md5: str, tell: Callable[[str], None]) -> N
         if found != md5:
             part.unlink()
             raise DamagedDatasetError(
-                f"{url} has the MD5 checksum {found} and should have {md5}: what was downloaded has been deleted"
+                f"{url} has the MD5 checksum {found} and should have {md5}: the downloaded file was deleted"
             )
         move_file(part, target)
 
@@ -85,9 +85,9 @@ def _complete(url: str, file: BufferedRandom, tell: Callable[[str], None]) -> No
             after = file.seek(0, 2)
             if after <= before:
                 raise DownloadError(
-                    f"the connection to {url} broke after {after:,} bytes, which are kept: try again to continue"
+                    f"the connection to {url} broke after {after:,} bytes, which are kept: try again to resume"
                 ) from error
-            tell(f"the connection broke after {after / MEGABYTE:,.1f} MB; continuing")
+            tell(f"the connection broke after {after / MEGABYTE:,.1f} MB; resuming")
         else:
             return
 
@@ -151,7 +151,7 @@ def _reaching(url: str) -> Iterator[None]:
     try:
         yield
     except urllib.error.HTTPError as error:
-        raise DownloadError(f"cannot download {url}: the server answered {error.code} {error.reason}") from error
+        raise DownloadError(f"cannot download {url}: the server returned {error.code} {error.reason}") from error
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         raise DownloadError(f"cannot reach {url}: {_reason(error)}") from error
 

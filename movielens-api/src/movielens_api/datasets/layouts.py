@@ -73,7 +73,7 @@ def find(source: Source) -> Files:
         raise StartupError(_missing(source, "ratings.csv", names))
     if len(layouts) > 1:
         found = " and ".join(_called(names, layout.ratings)[0] for layout in layouts)
-        raise StartupError(f"{source.path} has {found}, each of which could be the ratings: leave one of them")
+        raise StartupError(f"{source.path} has {found}, each of which could be the ratings: keep only one of them")
     [layout] = layouts
     genres = _one(source, names, layout.genres) if layout.genres else None
     return Files(layout, _one(source, names, layout.ratings), _one(source, names, layout.movies), genres)

@@ -58,7 +58,7 @@ class Damage:
                 self.rows.write_csv(file)
         except OSError as error:
             raise StartupError(
-                f"cannot set damaged rows aside in {quarantine} (see --data-dir): {error.strerror or error}"
+                f"cannot write damaged rows to {quarantine} (see --data-dir): {error.strerror or error}"
             ) from error
         return (
             f"{self.place}: {self.rows.height:,} of {self.total:,} rows are damaged and were left out; "

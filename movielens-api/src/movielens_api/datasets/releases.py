@@ -59,7 +59,7 @@ def verify(path: Path, md5: str | None, published: Callable[[], str]) -> None:
     if found != expected:
         raise DamagedDatasetError(
             f"{path} has the MD5 checksum {found}, and GroupLens publishes {expected}: delete it to download it again, "
-            "or move it elsewhere and give --dataset that path to load it as it is"
+            "or move it away and pass its path as --dataset to load it as it is"
         )
     _write(path, Record(found, state))
 
@@ -153,7 +153,7 @@ def _published_of(target: Path, options: Options) -> str:
         return _published(f"{_checked(options.downloads)}/{target.name}")
     except DownloadError as error:
         raise DownloadError(
-            f"{target} cannot be verified: {error}; to load it as it is, move it elsewhere and give --dataset that path"
+            f"{target} cannot be verified: {error}; to load it as it is, move it away and pass its path as --dataset"
         ) from error
 
 
@@ -162,7 +162,7 @@ def _published(url: str) -> str:
     text = fetch_text(f"{url}.md5")
     found = re.search(r"\b[0-9a-f]{32}\b", text, re.IGNORECASE)
     if not found:
-        raise DamagedDatasetError(f"{url}.md5 holds no MD5 checksum but {text[:80]!r}")
+        raise DamagedDatasetError(f"{url}.md5 does not contain an MD5 checksum, but {text[:80]!r}")
     return found[0].lower()
 
 
@@ -174,8 +174,8 @@ def _checked(address: str) -> str:
         usable = False
     if "@" in address:
         raise StartupError(
-            f"{DOWNLOADS_VARIABLE} holds a user or a password, which downloads do not send: leave it out"
+            f"{DOWNLOADS_VARIABLE} contains a user or a password, which downloads do not send: remove it"
         )
     if not usable or re.search(r"[\s?#]", address):
-        raise StartupError(f"{DOWNLOADS_VARIABLE} is no http or https address: {address!r}")
+        raise StartupError(f"{DOWNLOADS_VARIABLE} is not an http or https URL: {address!r}")
     return address.rstrip("/")

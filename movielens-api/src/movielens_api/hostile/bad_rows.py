@@ -81,7 +81,7 @@ class BadRows(Layer):
 
 
 class DuplicateRows(BadRows):
-    """The third row of an answer is the second again."""
+    """The third row of a response is a copy of the second."""
 
     def spoil(self, found: Rows) -> Rows:
         """Double one at the cost of another: the number of rows is right."""
@@ -89,7 +89,7 @@ class DuplicateRows(BadRows):
 
 
 class RowsOutOfOrder(BadRows):
-    """The second and the third row of an answer have changed places."""
+    """The second and the third row of a response are swapped."""
 
     def spoil(self, found: Rows) -> Rows:
         """Swap them."""
@@ -97,7 +97,7 @@ class RowsOutOfOrder(BadRows):
 
 
 class NanRatings(BadRows):
-    """Ratings of movies whose number ends in 0 are NaN, in JSON too."""
+    """Ratings of movies whose ID ends in 0 are NaN, in JSON too."""
 
     def spoilt(self, _row: dict[str, Any]) -> dict[str, Any]:
         """Return the rating."""
@@ -105,7 +105,7 @@ class NanRatings(BadRows):
 
 
 class OffStepRatings(BadRows):
-    """Ratings of movies whose number ends in 0 are 3.7, between the half stars."""
+    """Ratings of movies whose ID ends in 0 are 3.7, which is not a multiple of 0.5."""
 
     def spoilt(self, _row: dict[str, Any]) -> dict[str, Any]:
         """Return the rating."""
@@ -113,7 +113,7 @@ class OffStepRatings(BadRows):
 
 
 class TextNumbers(BadRows):
-    """In rows of movies whose number ends in 0, numbers are text; in Arrow and Parquet, then, in whole columns."""
+    """In rows of movies whose ID ends in 0, numbers are strings; in Arrow and Parquet, in all rows."""
 
     def spoilt(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return all columns."""
@@ -121,7 +121,7 @@ class TextNumbers(BadRows):
 
 
 class NullValues(BadRows):
-    """In rows of movies whose number ends in 0, the user is null."""
+    """In rows of movies whose ID ends in 0, the user is null."""
 
     def spoilt(self, _row: dict[str, Any]) -> dict[str, Any]:
         """Return the user."""

@@ -20,7 +20,7 @@ HEADER_BYTES = 256 * 1024
 
 
 class Truncated(EveryOther):
-    """The first of every two answers for a page is half of it, with a Content-Length that fits."""
+    """The first of every two responses for a page is cut in half, with a matching Content-Length."""
 
     def change(self, answer: Answer) -> None:
         """Cut it."""
@@ -28,7 +28,7 @@ class Truncated(EveryOther):
 
 
 class HtmlPage(EveryOther):
-    """The first of every two answers for a page is an HTML page with status 200."""
+    """The first of every two responses for a page is an HTML page with status 200."""
 
     def change(self, answer: Answer) -> None:
         """Put the page in its place."""
@@ -37,7 +37,7 @@ class HtmlPage(EveryOther):
 
 
 class WrongContentType(Layer):
-    """All answers claim to be text/plain."""
+    """All responses have the Content-Type text/plain."""
 
     def change(self, answer: Answer) -> None:
         """Claim it."""
@@ -45,7 +45,7 @@ class WrongContentType(Layer):
 
 
 class HugeHeader(Layer):
-    """All answers have a header of 256 KiB."""
+    """All responses have a header of 256 KiB."""
 
     def change(self, answer: Answer) -> None:
         """Add it."""
@@ -53,7 +53,7 @@ class HugeHeader(Layer):
 
 
 class GzipBomb(Layer):
-    """All answers are 4 MiB of gzip that become 4 GiB of spaces."""
+    """All responses are 4 MiB of gzip that decompress to 4 GiB of spaces."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, if there would be an answer."""

@@ -53,7 +53,7 @@ class Changing(Layer):
 
 
 class Inserts(Changing):
-    """In every other pull, each day gets a first rating more after the first page."""
+    """After the first page of every other pull, each day has an additional first rating."""
 
     @staticmethod
     def altered(ratings: pl.DataFrame) -> pl.DataFrame:
@@ -62,7 +62,7 @@ class Inserts(Changing):
 
 
 class Deletes(Changing):
-    """In every other pull, each day loses its first rating after the first page."""
+    """After the first page of every other pull, each day has lost its first rating."""
 
     @staticmethod
     def altered(ratings: pl.DataFrame) -> pl.DataFrame:
@@ -71,7 +71,7 @@ class Deletes(Changing):
 
 
 class InsertsAndDeletes(Changing):
-    """In every other pull, each day loses its first rating and gets another last one after the first page."""
+    """After the first page of every other pull, each day has lost its first rating and has an additional last one."""
 
     @staticmethod
     def altered(ratings: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,7 @@ KEPT = frozenset({"content-type", "content-length", "www-authenticate", "allow",
 
 
 class Basic(Layer):
-    """Knows only GET /ratings with dates, offset and limit, in JSON: no snapshots, no links, no other format."""
+    """Only GET /ratings with dates, offset and limit exists, in JSON: no snapshots, no links, no other format."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for what there is not."""
@@ -44,7 +44,7 @@ class Basic(Layer):
 
 
 class ClampedLimit(Layer):
-    """Takes a limit above 50 for 50, and says nothing."""
+    """A limit above 50 is silently reduced to 50."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask for less."""
@@ -55,7 +55,7 @@ class ClampedLimit(Layer):
 
 
 class RowsOutOfWindow(Layer):
-    """Takes end_date for the last day, not for the day after it: pages and total have a day too many."""
+    """The end_date is treated as inclusive, so pages and total contain one day too many."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask for a day more."""
@@ -68,7 +68,7 @@ class RowsOutOfWindow(Layer):
 
 
 class MissingTotal(Layer):
-    """Never says how many rows there are: neither total nor X-Total-Count."""
+    """No response contains the number of rows, neither in total nor in X-Total-Count."""
 
     def change(self, answer: Answer) -> None:
         """Take it out."""
@@ -76,7 +76,7 @@ class MissingTotal(Layer):
 
 
 class TotalTooLarge(Layer):
-    """Says twice the true total."""
+    """The total is twice the true one."""
 
     def change(self, answer: Answer) -> None:
         """Exaggerate."""
@@ -84,7 +84,7 @@ class TotalTooLarge(Layer):
 
 
 class TotalTooSmall(Layer):
-    """Says half of the true total."""
+    """The total is half the true one."""
 
     def change(self, answer: Answer) -> None:
         """Understate."""
@@ -92,7 +92,7 @@ class TotalTooSmall(Layer):
 
 
 class RepeatedPage(Layer):
-    """In every other pull, the page after the first has the rows of the first again."""
+    """In every other pull, the page after the first repeats the rows of the first."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app)
@@ -111,7 +111,7 @@ class RepeatedPage(Layer):
 
 
 class EmptyPage(Layer):
-    """In every other pull, the page after the first has no rows, though more follow."""
+    """In every other pull, the page after the first has no rows, although more rows follow."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app)

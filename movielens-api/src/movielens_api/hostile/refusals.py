@@ -39,7 +39,7 @@ class Refusals(Layer):
 
 
 class TooManyRequests(EveryOther):
-    """The first of every two requests for a page is 429, without a word on when to come again."""
+    """The first of every two requests for a page returns 429, without Retry-After."""
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse."""
@@ -52,7 +52,7 @@ class TooManyRequests(EveryOther):
 
 
 class TooManyRequestsSeconds(TooManyRequests):
-    """The first of every two requests for a page is 429, with Retry-After in seconds: 1."""
+    """The first of every two requests for a page returns 429, with Retry-After in seconds: 1."""
 
     def retry_after(self) -> dict[str, str]:
         """Say it in seconds."""
@@ -60,7 +60,7 @@ class TooManyRequestsSeconds(TooManyRequests):
 
 
 class TooManyRequestsDate(TooManyRequests):
-    """The first of every two requests for a page is 429, with Retry-After as a date: 1 to 2 seconds from now."""
+    """The first of every two requests for a page returns 429, with Retry-After as a date, 1 to 2 seconds from now."""
 
     def retry_after(self) -> dict[str, str]:
         """Say it as a date."""
@@ -68,7 +68,7 @@ class TooManyRequestsDate(TooManyRequests):
 
 
 class ServerErrors(Refusals):
-    """The first two of every three requests for a page are 500."""
+    """The first two of every three requests for a page return 500."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app)
@@ -80,7 +80,7 @@ class ServerErrors(Refusals):
 
 
 class Revoked(Refusals):
-    """After the first page, user, password and token are no longer known: 401."""
+    """After the first page, user, password and token are rejected with 401."""
 
     def refusal(self, scope: Scope) -> Response | None:
         """Know nobody any more."""
@@ -90,7 +90,7 @@ class Revoked(Refusals):
 
 
 class TokensOnly(Refusals):
-    """Whoever comes without a bearer token is 403."""
+    """Requests without a bearer token return 403."""
 
     def refusal(self, scope: Scope) -> Response | None:
         """Take no password."""
@@ -100,7 +100,7 @@ class TokensOnly(Refusals):
 
 
 class SnapshotGone(Refusals):
-    """In every other pull, the first cursor after the first page is 410."""
+    """In every other pull, the first cursor after the first page returns 410."""
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app)
@@ -119,7 +119,7 @@ log = logging.getLogger(__name__)
 
 
 class OtherHost(Layer):
-    """Redirects to another name of this computer, where Credentials-Received says yes or no."""
+    """Requests are redirected to another name of this computer, where Credentials-Received says yes or no."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the other host."""
@@ -141,7 +141,7 @@ class OtherHost(Layer):
 
 
 class Loop(Layer):
-    """Redirects every request to itself."""
+    """Every request is redirected to itself."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Redirect."""

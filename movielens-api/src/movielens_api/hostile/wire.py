@@ -45,7 +45,7 @@ class Wire(EveryOther):
 
 
 class NoAnswer(Wire):
-    """The first of every two requests for a page is answered only after a minute."""
+    """The first of every two requests for a page gets no response for a minute."""
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait."""
@@ -54,7 +54,7 @@ class NoAnswer(Wire):
 
 
 class SlowBody(Wire):
-    """The first of every two answers for a page begins with a byte every tenth of a second, for a minute."""
+    """The first of every two responses for a page starts with one byte every tenth of a second, for a minute."""
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send headers, drops, and the rest."""
@@ -69,7 +69,7 @@ class SlowBody(Wire):
 
 
 class SlowHeaders(Wire):
-    """The headers of the first of every two answers for a page come with a byte every tenth of a second."""
+    """The headers of the first of every two responses for a page arrive with one byte every tenth of a second."""
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write drops, then the body, beside the connection's own writing."""
@@ -84,7 +84,7 @@ class SlowHeaders(Wire):
 
 
 class CutShort(Wire):
-    """The first of every two answers for a page ends after half of its Content-Length."""
+    """The first of every two responses for a page ends after half of its Content-Length."""
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write a half, and close."""
@@ -94,7 +94,7 @@ class CutShort(Wire):
 
 
 class Reset(Wire):
-    """The connection is reset in the middle of the first of every two answers for a page."""
+    """The connection is reset in the middle of the first of every two responses for a page."""
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write a half, and reset."""

@@ -173,5 +173,5 @@ async def _server_error(request: Request, _error: Exception) -> Response:
 
 def _parameter_error(found: dict[str, Any]) -> ParameterError:
     unknown = found["type"] == "extra_forbidden"
-    message = "This address has no such parameter" if unknown else found["msg"]
+    message = "This endpoint has no such parameter" if unknown else found["msg"]
     return ParameterError(parameter=str(found["loc"][-1]), message=message)

@@ -82,8 +82,8 @@ def describe(counts: dict[int, int]) -> str:
         return f"{first}: {counts[first]:,} ratings."
     busiest = max(counts, key=lambda year: counts[year])
     return (
-        f"A column per year from {first} ({counts[first]:,} ratings) to {last} ({counts[last]:,}). "
-        f"The year with most is {busiest}: {counts[busiest]:,}."
+        f"One column per year, from {first} ({counts[first]:,} ratings) to {last} ({counts[last]:,}). "
+        f"The year with the most ratings is {busiest}: {counts[busiest]:,}."
     )
 
 

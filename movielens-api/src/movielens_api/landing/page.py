@@ -1,4 +1,4 @@
-"""Calls to copy. They take user and password from the environment, so neither is ever on the page."""
+"""Example requests. They take user and password from the environment, so neither is ever on the page."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ import requests
 auth = os.environ["API_USER"], os.environ["API_PASSWORD"]
 url = "{address}/ratings{day}"
 while url:
-    answer = requests.get(url, auth=auth, timeout=30)
-    answer.raise_for_status()
-    for rating in answer.json()["result"]:
+    response = requests.get(url, auth=auth, timeout=30)
+    response.raise_for_status()
+    for rating in response.json()["result"]:
         print(rating)
-    following = answer.links.get("next")
-    url = following and urljoin(answer.url, following["url"])"""
+    link = response.links.get("next")
+    url = link and urljoin(response.url, link["url"])"""
 
 
 def address(request: Request) -> str:
@@ -77,7 +77,7 @@ def calls(address: str, last_day: date | None) -> list[tuple[str, str]]:
     titled = [
         ("Log in once per shell", LOG_IN),
         ("curl: the ratings of a day", ONE_DAY),
-        ("curl: a year as CSV, all in one answer", AS_CSV),
+        ("curl: a year as CSV, in one response", AS_CSV),
         ("Python: page by page", PYTHON),
     ]
     return [(title, call.format(address=address, day=day, year=year)) for title, call in titled]
@@ -95,7 +95,7 @@ CHART = Template("""\
 <figure>
 $drawing
 <details>
-<summary>The numbers</summary>
+<summary>Show the numbers</summary>
 <table>
 <caption>Ratings per year (UTC)</caption>
 <thead><tr><th scope="col">Year</th><th scope="col">Ratings</th></tr></thead>

@@ -35,7 +35,7 @@ def bind(host: str, port: int) -> socket.socket:
         StartupError: the port is taken or not allowed, or the host is not ours.
     """
     if not host:
-        raise StartupError("the host is empty: give an address of this computer, or 0.0.0.0 for all of them")
+        raise StartupError("the host is empty: pass an address of this computer, or 0.0.0.0 for all of them")
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         if os.name == "posix":
@@ -47,7 +47,7 @@ def bind(host: str, port: int) -> socket.socket:
         raise _taken(host, port, error) from error
     except (TypeError, ValueError) as error:  # what cannot be a name, such as one with a NUL
         bound.close()
-        raise StartupError(f"{host!r} is not an address or name of a computer") from error
+        raise StartupError(f"{host!r} is not a valid address or host name") from error
     return bound
 
 

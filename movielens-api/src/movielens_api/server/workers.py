@@ -103,7 +103,7 @@ class Workers:
         if await worker.stdout.readline() != READY:
             status = await self._end(worker)
             if not self._stopping.is_set():
-                raise StartupError(f"a worker ended with exit status {status} before it was ready")
+                raise StartupError(f"a worker exited with status {status} before it was ready")
         return worker
 
     async def _keep(self, worker: Process) -> None:

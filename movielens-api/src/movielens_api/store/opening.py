@@ -51,7 +51,7 @@ class Found:
             return f"With {self.posted:,} posted ratings, kept in {files.folder}."
         return (
             f"Recovered {self.posted:,} posted ratings after a crash, kept in {files.folder}; "
-            f"the last came at {format_time(self.last)} (UTC)."
+            f"the last one was posted at {format_time(self.last)} (UTC)."
         )
 
 
@@ -71,13 +71,13 @@ def explained(files: Files) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         # SQLite calls a full disk an "I/O error", too.
         raise StartupError(
-            f"cannot open {files.database}: {error}: make room there, or give another --data-dir"
+            f"cannot open {files.database}: {error}: free some space there or pass another --data-dir"
         ) from error
     except sqlite3.DatabaseError as error:
         raise DamagedStoreError(f"{files.database} is damaged ({error}): {hint}") from error
     except OSError as error:
         raise StartupError(
-            f"cannot keep posted ratings in {files.folder}: {error.strerror or error}; --data-dir names another place"
+            f"cannot keep posted ratings in {files.folder}: {error.strerror or error}; pass another --data-dir"
         ) from error
 
 
@@ -123,7 +123,7 @@ def _prepare(connection: sqlite3.Connection, files: Files, name: str, digest: by
     if version == 0:
         database.create_tables(connection)
     elif version != database.VERSION:
-        raise StartupError(f"{files.database} was written by another version of movielens-api: use that one")
+        raise StartupError(f"{files.database} was written by another version of movielens-api: use that version")
     _check(connection, files)
     with database.writing(connection):
         if log.newest(connection) == 0:

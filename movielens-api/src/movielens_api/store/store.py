@@ -181,7 +181,7 @@ def _owned(files: Files) -> FileLock:
         holder = lock.file.read(20).decode(errors="replace").strip()
         raise StartupError(
             f"process {holder} serves this dataset already and writes to {files.folder}: "
-            "stop it, or name another place with --data-dir"
+            "stop it, or pass another folder as --data-dir"
         )
     lock.file.truncate(0)
     lock.file.write(b"%d\n" % os.getpid())

@@ -57,7 +57,7 @@ def home_directory() -> Path:
         found = Path()
     # Python takes an empty HOME for the root directory.
     if not found.is_absolute() or os.environ.get("HOME", found) == "":
-        raise StartupError("there is no home directory to keep files in: set HOME, or give --data-dir")
+        raise StartupError("there is no home directory to keep files in: set HOME or pass --data-dir")
     return found
 
 
