@@ -13,7 +13,8 @@ from fastapi import Depends
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT, Credentials
-from movielens_api.auth.identity import CHALLENGES, parse_basic, require
+from movielens_api.auth.identity import CHALLENGES, parse_basic
+from movielens_api.auth.roles import require
 from movielens_api.middleware.authentication import WANTED
 from movielens_api.table.catalogue import Catalogue
 

@@ -7,12 +7,7 @@ import hmac
 import re
 from base64 import b64decode
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
-
-from fastapi import HTTPException, Request
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+from typing import Literal, NamedTuple
 
 Role = Literal["read", "write"]
 ROLES: tuple[Role, ...] = ("read", "write")
@@ -35,20 +30,6 @@ class Identity(NamedTuple):
 def roles_of(role: Role) -> frozenset[Role]:
     """Return a role and those it includes: whoever may write may read."""
     return frozenset(ROLES[: ROLES.index(role) + 1])
-
-
-def require(role: Role) -> Callable[[Request], Coroutine[None, None, None]]:
-    """Return a dependency of a route: 403 for users without the role.
-
-    Example: `@routes.post("/ratings", dependencies=[Depends(require("write"))])`
-    """
-
-    async def check(request: Request) -> None:
-        user: Identity = request.scope["user"]
-        if role not in user.roles:
-            raise HTTPException(403, f"This needs the role {role}, which {user.name} or the token sent does not have.")
-
-    return check
 
 
 CHALLENGES = 'Basic realm="movielens-api", charset="UTF-8", Bearer realm="movielens-api"'

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from starlette.responses import Response
 
-from movielens_api.auth.identity import require
+from movielens_api.auth.roles import require
 from movielens_api.http import ingest, pages, problems
 from movielens_api.http.ingest import MOST_ROWS, NotJsonError, TooManyRowsError, WrongRowsError, parse
 from movielens_api.http.parameters import NoParameters
