@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_movielens.client.http.origins import ForeignOriginError, is_same_origin, join_on_origin
+from airflow_movielens.client.http.origins import ForeignOriginError, join_on_origin, same_origin
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from airflow_movielens.client.http.origins import ForeignOriginError, is_same_or
 )
 def test_stays_on_the_origin(base, target, joined):
     assert join_on_origin(base, target) == joined
-    assert is_same_origin(joined, base)
+    assert same_origin(joined, base)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,28 @@ def test_never_advises_to_leave_https():
     with pytest.raises(ForeignOriginError, match="differ") as caught:
         join_on_origin("http://h/r", "javascript:x")
     assert "If you trust" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "other", "is_same"),
+    [
+        ("http://h/a?x=1", "http://h/b#top", True),
+        ("HTTP://h/", "http://H:80", True),
+        ("https://h", "https://h.:443/x", True),
+        ("http://user:pw@h/", "http://h/", True),
+        ("http://[::1]/", "http://[0:0::1]:80/", True),
+        ("http://b\u00fccher.example/", "http://XN--bcher-kva.example/", True),
+        ("http://h/", "https://h/", False),
+        ("http://h:443/", "https://h/", False),
+        ("http://h/", "http://h:0/", False),
+        ("http://h/", "http://h:5000/", False),
+        ("http://h/", "http://h.example/", False),
+        ("http://h/", "http://h@evil/", False),
+        ("http://h/", "//h/", False),
+    ],
+)
+def test_origins_are_the_same_if_scheme_host_and_port_are(url, other, is_same):
+    assert same_origin(url, other) is same_origin(other, url) is is_same
 
 
 @pytest.mark.parametrize("target", ["http://[bad", "http://h:port/x", "http://h:99999/"])

@@ -1,4 +1,7 @@
-"""The origin of a URL (RFC 6454): scheme, host and port. Credentials are only sent to the API's own origin."""
+"""Origins of URLs (RFC 6454: scheme, host and port), and the links and redirects that may be followed.
+
+Credentials are only sent to the API's own origin.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,21 @@ from airflow_movielens.client.http.secrets import hide_in_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from urllib.parse import SplitResult
+
+MAX_REDIRECTS = 5
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_REDIRECTS = {
+    HTTPStatus.MOVED_PERMANENTLY,
+    HTTPStatus.FOUND,
+    HTTPStatus.SEE_OTHER,
+    HTTPStatus.TEMPORARY_REDIRECT,
+    HTTPStatus.PERMANENT_REDIRECT,
+}
 
 
 class ForeignOriginError(ValueError):
-    """A URL leads to an origin other than the API's; the message says what differs and what to do."""
+    """A URL leads to another origin than the API's; the message says what differs and what to do."""
 
 
 class _Origin(NamedTuple):
@@ -27,16 +38,18 @@ class _Origin(NamedTuple):
     port: int | None
 
     @classmethod
-    def of(cls, parts: SplitResult) -> _Origin:
-        return cls(parts.scheme, _one_spelling(parts.hostname or ""), parts.port or _DEFAULT_PORTS.get(parts.scheme))
+    def of(cls, url: str) -> _Origin:
+        parts = urlsplit(url)
+        port = _DEFAULT_PORTS.get(parts.scheme) if parts.port is None else parts.port
+        return cls(parts.scheme, _normalized(parts.hostname or ""), port)
 
     def __str__(self) -> str:
         port = "" if self.port in {None, _DEFAULT_PORTS.get(self.scheme)} else f":{self.port}"
         return f"{self.scheme}://{f'[{self.host}]' if ':' in self.host else self.host}{port}"
 
 
-def _one_spelling(host: str) -> str:
-    """A host as its shortest IPv6 address or its ASCII name, without the dot at its end."""
+def _normalized(host: str) -> str:
+    """Return a host as its shortest IPv6 address or its ASCII name, without a trailing dot."""
     try:
         return ip_address(host).compressed
     except ValueError:
@@ -47,38 +60,42 @@ def _one_spelling(host: str) -> str:
         return host
 
 
-def is_same_origin(url: str, other: str) -> bool:
-    """Whether two URLs have the same scheme, host and port.
+def same_origin(url: str, other: str) -> bool:
+    """Return whether two URLs have the same scheme, host and port.
 
     Raises:
-        ValueError: One is not a URL.
+        ValueError: A text is not a URL.
     """
-    return _Origin.of(urlsplit(url)) == _Origin.of(urlsplit(other))
+    return _Origin.of(url) == _Origin.of(other)
 
 
 def join_on_origin(base: str, target: str) -> str:
-    """Resolve a link or redirect that an API sent, on the origin of the URL that was asked.
+    """Resolve a link or redirect that an API sent, and keep it on the origin of the requested URL.
 
-    An API behind a proxy that terminates TLS may not know that it is reached by https: it writes ``http`` and a port of
-    its own into its URLs. On the same host, such a URL is taken as https, at the port of ``base``.
+    An API behind a proxy that terminates TLS may not know that it is reached by https: it writes ``http`` and its own
+    port into its URLs. On the same host, such a URL is taken as https, at the port of ``base``.
 
     Args:
-        base: The URL that was asked.
+        base: The requested URL.
         target: The URL that the API sent, absolute or relative.
 
     Returns:
         The absolute URL, without credentials and fragment.
 
     Raises:
-        ForeignOriginError: It leads to another origin.
-        ValueError: It is not a URL.
+        ForeignOriginError: The target has another origin.
+        ValueError: The target is not a URL.
     """
-    ours, parts = urlsplit(base), urlsplit(urljoin(base, target))
-    here, there = _Origin.of(ours), _Origin.of(parts)
-    is_downgrade = here.host == there.host and (here.scheme, there.scheme) == ("https", "http")
-    if here != there and not is_downgrade:
-        raise ForeignOriginError(_refusal(here, there))
-    return parts._replace(scheme=ours.scheme, netloc=ours.netloc, fragment="").geturl()
+    joined = urljoin(base, target)
+    if not same_origin(joined, base) and not _is_downgrade(base, joined):
+        raise ForeignOriginError(_refusal(_Origin.of(base), _Origin.of(joined)))
+    ours = urlsplit(base)
+    return urlsplit(joined)._replace(scheme=ours.scheme, netloc=ours.netloc, fragment="").geturl()
+
+
+def _is_downgrade(base: str, joined: str) -> bool:
+    here, there = _Origin.of(base), _Origin.of(joined)
+    return here.host == there.host and (here.scheme, there.scheme) == ("https", "http")
 
 
 def _refusal(here: _Origin, there: _Origin) -> str:
@@ -98,32 +115,24 @@ def _refusal(here: _Origin, there: _Origin) -> str:
     )
 
 
-MOST_REDIRECTS = 5
-
-_REDIRECTS = {
-    HTTPStatus.MOVED_PERMANENTLY,
-    HTTPStatus.FOUND,
-    HTTPStatus.SEE_OTHER,
-    HTTPStatus.TEMPORARY_REDIRECT,
-    HTTPStatus.PERMANENT_REDIRECT,
-}
-
-
 def redirect_target(url: str, status: int, headers: Mapping[str, str]) -> str | None:
-    """The absolute URL without credentials that a response redirects to; None if it is not a redirect.
+    """Return the absolute URL, without credentials, to which a response redirects.
 
     Args:
-        url: The URL asked.
-        status: The answer's status.
-        headers: Its headers, looked up whatever their case.
+        url: The requested URL.
+        status: The response's status code.
+        headers: The response's headers, with names looked up in any case.
+
+    Returns:
+        The URL; None if the response is not a redirect.
 
     Raises:
-        FatalError: It leads to another origin (see `join_on_origin`), or is not a URL.
+        FatalError: The redirect leads to another origin (see `join_on_origin`), or its target is not a URL.
     """
     location = headers.get("Location")
     if status not in _REDIRECTS or not location:
         return None
-    # Headers arrive as Latin-1, but a URL in one may be UTF-8.
+    # Headers arrive as Latin-1, but a URL in a header may be UTF-8.
     location = location.encode("latin-1", "replace").decode("utf-8", "replace")
     exchange = Exchange("GET", hide_in_url(url), status)
     try:
@@ -131,4 +140,4 @@ def redirect_target(url: str, status: int, headers: Mapping[str, str]) -> str | 
     except ForeignOriginError as error:
         raise FatalError(f"the API redirects to {error}", exchange) from None
     except ValueError:
-        raise FatalError("the API redirects to what is not a URL", exchange) from None
+        raise FatalError("the API redirects to a Location that is not a URL", exchange) from None
