@@ -11,11 +11,31 @@ import tenacity.nap
 from airflow_movielens.client.http import rate_limit
 
 
+class SkippingClock:
+    """A clock whose waits end immediately, as if their time had passed; it lists them."""
+
+    def __init__(self):
+        self.waits: list[float] = []
+
+    def now(self):
+        return time.monotonic() + sum(self.waits)
+
+    def sleep(self, seconds, until):
+        self.waits.append(seconds)
+
+
+@pytest.fixture
+def clock():
+    """Make a clock whose waits end immediately."""
+    return SkippingClock()
+
+
 @pytest.fixture(autouse=True)
-def sleeps(monkeypatch):
-    """Skip back-off, pauses and the rate limit's waits, as if their time had passed; they are listed here."""
-    waits: list[float] = []
-    monkeypatch.setattr(rate_limit, "sleep", lambda _, seconds: waits.append(seconds))
-    monkeypatch.setattr(rate_limit, "now", lambda: time.monotonic() + sum(waits))
-    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=waits.append))
-    return waits
+def sleeps(monkeypatch, clock):
+    """Skip back-off, pauses and the rate limit's waits; they are listed here.
+
+    The default clock is replaced because connections, operators and command lines make clients of their own.
+    """
+    monkeypatch.setattr(rate_limit, "SYSTEM_CLOCK", clock)
+    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=clock.waits.append))
+    return clock.waits

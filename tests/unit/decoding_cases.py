@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from airflow_movielens.client.errors import Exchange
-from airflow_movielens.client.http.responses import Answer
+from airflow_movielens.client.http.responses import Response
 from airflow_movielens.client.parsing.pages import JSON
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import RATINGS
@@ -35,8 +35,8 @@ def envelope(array: bytes, total: int = 7) -> bytes:
     return b'{"result":%b,"offset":0,"limit":1000,"total":%d}' % (array, total)
 
 
-def answer(body: bytes, media_type: str = JSON, **headers: str) -> Answer:
-    return Answer(body, media_type, {name.replace("_", "-"): value for name, value in headers.items()}, EXCHANGE, URL)
+def answer(body: bytes, media_type: str = JSON, **headers: str) -> Response:
+    return Response(body, media_type, {name.replace("_", "-"): value for name, value in headers.items()}, EXCHANGE, URL)
 
 
 def arrow(rows: list[dict[str, Any]] | pl.DataFrame, rows_a_batch: int = 10) -> bytes:

@@ -159,7 +159,7 @@ class SeveralProcesses:
 
 def _fetch_alone(scenario: Scenario, run: Run, base_url: str, output: Path, to: Any) -> None:
     """The fetch of `SeveralProcesses`."""
-    with mock.patch.object(rate_limit, "sleep"), mock.patch.object(tenacity.nap, "time"):
+    with mock.patch.object(rate_limit.SYSTEM_CLOCK, "sleep"), mock.patch.object(tenacity.nap, "time"):
         try:
             to.send(fetch(scenario, run, base_url, output))
         except MovielensError as error:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, answer, arrow, ndjson, rows_of
 
-from airflow_movielens.client.errors import BadAnswerError, BadRowsError
+from airflow_movielens.client.errors import BadResponseError, BadRowsError
 from airflow_movielens.client.parsing import arrow as arrow_module
 from airflow_movielens.client.parsing import fast_json, read_page, stream_decoder
 from airflow_movielens.client.parsing import json_text as ndjson_module
@@ -89,13 +89,13 @@ def test_bad_rows_are_put_aside_and_good_ones_stay(media_type):
 
 @pytest.mark.parametrize("cut", range(1, 700, 13))
 def test_an_arrow_stream_that_breaks_off_is_never_complete(cut):
-    with pytest.raises(BadAnswerError, match="broke off"):
+    with pytest.raises(BadResponseError, match="broke off"):
         pieces(arrow(ROWS)[:-cut], ARROW)
 
 
 def test_a_last_line_needs_no_line_feed_but_its_end():
     assert join(pieces(ndjson(ROWS)[:-1], NDJSON)).good.to_dicts() == ROWS
-    with pytest.raises(BadAnswerError, match="broke off in the middle of a line"):
+    with pytest.raises(BadResponseError, match="broke off in the middle of a line"):
         pieces(ndjson(ROWS)[:-2], NDJSON)
 
 
@@ -106,7 +106,7 @@ def test_empty_lines_carriage_returns_spaces_and_a_byte_order_mark_do_no_harm():
 
 @pytest.mark.parametrize("line", [b"{", b"1,2", b'{"a":1} {}', b"NaN", b"<html>", b"\xff", b"[" * 100_000])
 def test_a_line_that_is_no_json_is_a_bad_answer(line):
-    with pytest.raises(BadAnswerError, match="the API's answer is not NDJSON"):
+    with pytest.raises(BadResponseError, match="the API's answer is not NDJSON"):
         pieces(ndjson(ROWS[:9]) + line + b"\n" + ndjson(ROWS[9:]), NDJSON)
 
 
@@ -119,7 +119,7 @@ def test_a_line_that_is_no_row_is_a_bad_row(line):
 def test_a_line_without_end_is_given_up(monkeypatch):
     monkeypatch.setattr(ndjson_module, "_LONGEST_LINE", 5000)
     decoder = stream_decoder(NDJSON, EXCHANGE, RATINGS, ALWAYS)
-    with pytest.raises(BadAnswerError, match="a line of more than 5000 bytes"):
+    with pytest.raises(BadResponseError, match="a line of more than 5000 bytes"):
         for _ in range(100):
             list(decoder.feed(b" " * 100))
 
@@ -167,7 +167,7 @@ def test_values_that_are_not_exact_are_bad_rows(sent, found):
 
 
 def test_missing_columns_are_named():
-    with pytest.raises(BadAnswerError, match="lacks the columns rating, timestamp of ratings"):
+    with pytest.raises(BadResponseError, match="lacks the columns rating, timestamp of ratings"):
         pieces(arrow(frame().select("userId", "movieId")), ARROW)
 
 
@@ -178,9 +178,9 @@ def compressed():
 
 
 def test_what_would_grow_when_read_is_refused():
-    with pytest.raises(BadAnswerError, match="compressed"):
+    with pytest.raises(BadResponseError, match="compressed"):
         pieces(compressed(), ARROW)
-    with pytest.raises(BadAnswerError, match="dictionaries"):
+    with pytest.raises(BadResponseError, match="dictionaries"):
         pieces(arrow(frame(more=pl.lit("x").cast(pl.Categorical)), 100), ARROW)
 
 
@@ -191,7 +191,7 @@ def test_what_would_grow_when_read_is_refused():
 )  # fmt: skip
 @pytest.mark.parametrize("size", [3, 1 << 20])
 def test_what_is_no_arrow_stream_is_a_bad_answer(body, size):
-    with pytest.raises(BadAnswerError):
+    with pytest.raises(BadResponseError):
         pieces(body, ARROW, size)
 
 
@@ -202,12 +202,12 @@ def test_a_batch_that_claims_more_rows_than_bytes_is_refused():
     assert claims
     for at in claims:
         damaged = body[:at] + struct.pack("<q", 2**40) + body[at + 8 :]
-        with pytest.raises(BadAnswerError):
+        with pytest.raises(BadResponseError):
             pieces(bytes(damaged), ARROW)
 
 
 def test_columns_without_bytes_cannot_claim_rows():
-    with pytest.raises(BadAnswerError, match="a record batch of 0 bytes says that it has 60 rows"):
+    with pytest.raises(BadResponseError, match="a record batch of 0 bytes says that it has 60 rows"):
         pieces(arrow(pl.DataFrame({name: [None] * 60 for name in ROWS[0]}), 100), ARROW)
 
 
@@ -220,7 +220,7 @@ def test_damage_anywhere_is_an_error_or_other_values_and_never_a_crash(data, siz
         body[place : place + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=8))
     try:
         read = pieces(bytes(body), ARROW, size)
-    except BadAnswerError:
+    except BadResponseError:
         return
     for piece in read:
         assert piece.good.schema == RATINGS.polars_schema()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, answer, compact, envelope, ndjson, rows_of
 
-from airflow_movielens.client.errors import BadAnswerError, BadRowsError
+from airflow_movielens.client.errors import BadResponseError, BadRowsError
 from airflow_movielens.client.parsing import fast_json, read_page
 from airflow_movielens.client.parsing.fast_json import read_uniform
 from airflow_movielens.client.parsing.pages import NDJSON
@@ -31,7 +31,7 @@ def outcome(body, media_type="application/json", *, fast):
             page = read_page(answer(body, media_type), RATINGS, ALWAYS)
         except BadRowsError as error:
             return str(error.bad_rows[0])
-        except BadAnswerError:
+        except BadResponseError:
             return "unreadable"
     return page.rows.good.rows(), page.rows.first, page.rows.last, page.total
 
@@ -196,6 +196,6 @@ def test_all_good_values_are_read_exactly(values):
 
 
 def test_the_exchange_is_named():
-    with pytest.raises(BadAnswerError) as caught:
+    with pytest.raises(BadResponseError) as caught:
         read_page(answer(b"{"), RATINGS, ALWAYS)
     assert caught.value.exchange == EXCHANGE

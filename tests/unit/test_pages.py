@@ -7,7 +7,7 @@ import json
 import pytest
 from unit.decoding_cases import ALWAYS, RATINGS, URL, answer, arrow, compact, envelope, ndjson, rows_of
 
-from airflow_movielens.client.errors import BadAnswerError, BadRowsError, DataError, FatalError
+from airflow_movielens.client.errors import BadResponseError, BadRowsError, DataError, FatalError
 from airflow_movielens.client.parsing import read_page, read_total
 from airflow_movielens.client.parsing.pages import ARROW, NDJSON
 from airflow_movielens.client.window import Window
@@ -51,7 +51,7 @@ def test_json_is_believed_under_its_names_and_without_any(media_type):
 
 @pytest.mark.parametrize("media_type", ["text/html", "text/csv", "image/png", "application/vnd.apache.parquet"])
 def test_another_media_type_is_a_bad_answer_that_quotes_its_start(media_type):
-    with pytest.raises(BadAnswerError, match=f"the API's answer is {media_type}.*'<html> Please log in"):
+    with pytest.raises(BadResponseError, match=f"the API's answer is {media_type}.*'<html> Please log in"):
         page_of(b"<html>\n  Please log in" + b"." * 10_000, media_type)
 
 
@@ -68,7 +68,7 @@ def test_the_total_is_in_the_envelope_or_the_header(total, header, expected):
 def test_totals_that_disagree_are_a_bad_answer():
     sent = answer(b'{"result":[],"total":7}', X_Total_Count="8")
     for read in (lambda: read_page(sent, RATINGS, ALWAYS), lambda: read_total(sent)):
-        with pytest.raises(BadAnswerError, match=r"total|X-Total-Count"):
+        with pytest.raises(BadResponseError, match=r"total|X-Total-Count"):
             read()
 
 

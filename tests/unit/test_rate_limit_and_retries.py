@@ -10,7 +10,7 @@ import pytest
 
 from airflow_movielens.client.errors import (
     AbortedError,
-    BadAnswerError,
+    BadResponseError,
     BadRowsError,
     DataError,
     Exchange,
@@ -19,7 +19,7 @@ from airflow_movielens.client.errors import (
     RetryableError,
 )
 from airflow_movielens.client.http.error_mapping import retry_after
-from airflow_movielens.client.http.rate_limit import RateLimit
+from airflow_movielens.client.http.rate_limit import SYSTEM_CLOCK, RateLimit
 from airflow_movielens.client.http.retries import LONGEST_BACK_OFF, back_off, with_retries
 from airflow_movielens.client.rows import BadRow
 
@@ -83,15 +83,20 @@ def test_a_pause_holds_for_all_and_for_those_who_wait_already(sleeps):
     assert sleeps == pytest.approx([7, 1], abs=0.1)
 
 
-def test_a_pause_that_begins_during_a_wait_is_waited_for(sleeps, monkeypatch):
-    rate_limit = RateLimit(requests_per_second=1)
+def test_a_pause_that_begins_during_a_wait_is_waited_for(clock):
+    class PausingClock:
+        now = staticmethod(clock.now)
+
+        def sleep(self, seconds, until):
+            clock.sleep(seconds, until)
+            if len(clock.waits) == 1:
+                rate_limit.pause(5)
+
+    rate_limit = RateLimit(requests_per_second=1, clock=PausingClock())
     rate_limit.wait()
-    monkeypatch.setattr(
-        rate_limit, "sleep", lambda seconds: [sleeps.append(seconds), rate_limit.pause(5) if len(sleeps) == 1 else 0]
-    )
     rate_limit.wait()
-    assert len(sleeps) == 2
-    assert sleeps[1] == pytest.approx(5, abs=0.1)
+    assert len(clock.waits) == 2
+    assert clock.waits[1] == pytest.approx(5, abs=0.1)
 
 
 def test_a_shorter_pause_does_not_end_a_longer_one(sleeps):
@@ -102,9 +107,8 @@ def test_a_shorter_pause_does_not_end_a_longer_one(sleeps):
     assert sleeps == pytest.approx([9], abs=0.1)
 
 
-def test_abort_ends_waits_and_forbids_more(monkeypatch):
-    monkeypatch.undo()  # real waits
-    rate_limit, errors = RateLimit(), []
+def test_abort_ends_waits_and_forbids_more():
+    rate_limit, errors = RateLimit(clock=SYSTEM_CLOCK), []
     rate_limit.pause(1000)
 
     def wait(call):
@@ -172,7 +176,7 @@ def test_bad_answers_become_data_errors_that_keep_the_rows():
         with_retries(Failing(bad, bad), 1, RateLimit())
     assert caught.value.bad_rows == tuple(rows)
     with pytest.raises(DataError, match="no JSON") as caught:
-        with_retries(Failing(BadAnswerError("no JSON", bad.exchange)), 0, RateLimit())
+        with_retries(Failing(BadResponseError("no JSON", bad.exchange)), 0, RateLimit())
     assert caught.value.bad_rows == ()
 
 

@@ -17,7 +17,7 @@ from unit.raw_server import drips, listen, ok, request_head, says
 from unit.scripted_server import Answer, serve
 
 from airflow_movielens.client import ClientSettings, FatalError, RatingsChangedError, RetryableError
-from airflow_movielens.client.errors import AbortedError, BadAnswerError
+from airflow_movielens.client.errors import AbortedError, BadResponseError
 from airflow_movielens.client.http import responses
 from airflow_movielens.client.http.session import is_loopback
 from airflow_movielens.client.http.transport import Transport
@@ -172,7 +172,7 @@ BROKEN = {
 @pytest.mark.parametrize("how", ["get", "stream"])
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
 def test_a_wrong_coding_is_a_bad_answer(transport, answer, how):
-    with pytest.raises(BadAnswerError, match="the API's answer cannot be read"):
+    with pytest.raises(BadResponseError, match="the API's answer cannot be read"):
         answer_to(transport, says(answer), how)
 
 
@@ -180,7 +180,7 @@ def test_a_page_larger_than_memory_should_hold_is_refused(transport, monkeypatch
     monkeypatch.setattr(responses, "MOST_BYTES", 3 * 1024**2)
     bomb = gzip.compress(bytes(100 * 1024**2))
     for answer in (ok(bomb, "Content-Encoding: gzip"), ok(b"", "Content-Length: 999999999999"), ok(bytes(4 * 1024**2))):
-        with pytest.raises(BadAnswerError, match="larger than 3 MB"):
+        with pytest.raises(BadResponseError, match="larger than 3 MB"):
             answer_to(transport, says(answer))
 
 

@@ -3,7 +3,7 @@
 MovielensError
 ├── RetryableError              try again later
 │   ├── RatingsChangedError     try again: the window starts over
-│   └── BadAnswerError          ask once more; never leaves the client: becomes a DataError
+│   └── BadResponseError          ask once more; never leaves the client: becomes a DataError
 │       └── BadRowsError        rows break the contract: may be quarantined
 ├── FatalError                  mend the configuration or the request first
 ├── DataError                   the server's data breaks the contract: look at it
@@ -78,11 +78,11 @@ class RatingsChangedError(RetryableError):
     """The server's data changed while its pages were read: what was read is a mix, the window starts over."""
 
 
-class BadAnswerError(RetryableError):
+class BadResponseError(RetryableError):
     """An answer that cannot be read or breaks the contract; if it stays so, a `DataError` says it."""
 
 
-class BadRowsError(BadAnswerError):
+class BadRowsError(BadResponseError):
     """Rows of an answer break the contract.
 
     Attributes:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import (
     AbortedError,
-    BadAnswerError,
+    BadResponseError,
     FatalError,
     MovielensError,
     RatingsChangedError,
@@ -110,7 +110,7 @@ def mapped_errors(exchange: Exchange, request: InFlight) -> Iterator[None]:
 
     Raises:
         RetryableError: No answer came, it broke off, or it took too long.
-        BadAnswerError: It cannot be decompressed, or is too large.
+        BadResponseError: It cannot be decompressed, or is too large.
         FatalError: Trying again cannot help.
         AbortedError: The request was cut, or the session is closed.
     """
@@ -119,7 +119,7 @@ def mapped_errors(exchange: Exchange, request: InFlight) -> Iterator[None]:
     try:
         yield
     except (CodingError, TooLargeError) as error:
-        raise BadAnswerError(f"the API's answer cannot be read: {error}", exchange) from error
+        raise BadResponseError(f"the API's answer cannot be read: {error}", exchange) from error
     except (HTTPError, OSError) as error:
         request.check(exchange)
         raise error_of_exception(error, exchange) from error

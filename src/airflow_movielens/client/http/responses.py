@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A successful answer (200), whole.
 
     Attributes:
@@ -41,27 +41,27 @@ class Answer:
     is_close_delimited: bool = False
 
 
-class StreamedAnswer(Protocol):
+class StreamedResponse(Protocol):
     """A successful answer (200) that is read while it arrives."""
 
     @property
     def media_type(self) -> str:
-        """As in `Answer`."""
+        """As in `Response`."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """As in `Answer`."""
+        """As in `Response`."""
 
     @property
     def exchange(self) -> Exchange:
-        """As in `Answer`."""
+        """As in `Response`."""
 
     def chunks(self) -> Iterator[bytes]:
         """Give the content, with any content coding taken off, in pieces of about a megabyte.
 
         Raises:
             RetryableError: It broke off, or a piece took longer than the settings allow.
-            BadAnswerError: Its content coding is unknown or wrong.
+            BadResponseError: Its content coding is unknown or wrong.
             AbortedError: It is no longer wanted.
         """
 

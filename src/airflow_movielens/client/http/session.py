@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from airflow_movielens import __version__
-from airflow_movielens.client.http.origins import MOST_REDIRECTS, redirect_target
+from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target
 from airflow_movielens.client.http.responses import accepted_codings
 from airflow_movielens.client.http.tls import build_ssl_context
 
@@ -39,7 +39,7 @@ def build_session(settings: ClientSettings) -> Session:
             return redirect_target(resp.url, resp.status_code, resp.headers)
 
     session = SameHostSession()
-    session.max_redirects = MOST_REDIRECTS
+    session.max_redirects = MAX_REDIRECTS
     session.headers["Accept"] = "application/json"
     session.headers["Accept-Encoding"] = "identity" if is_loopback(settings.base_url) else accepted_codings()
     session.headers["User-Agent"] = f"airflow-movielens/{__version__} {default_user_agent()}"

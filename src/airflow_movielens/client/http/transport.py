@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import Exchange, FatalError, MovielensError
 from airflow_movielens.client.http.error_mapping import error_of_status, mapped_errors
-from airflow_movielens.client.http.origins import MOST_REDIRECTS, is_same_origin, redirect_target
+from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target, same_origin
 from airflow_movielens.client.http.rate_limit import RateLimit
-from airflow_movielens.client.http.responses import Answer, read_body, read_pieces, read_words, shortened
+from airflow_movielens.client.http.responses import Response, read_body, read_pieces, read_words, shortened
 from airflow_movielens.client.http.secrets import Secrets
 from airflow_movielens.client.http.session import build_session
 from airflow_movielens.client.http.timeouts import Timeouts
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
-    from airflow_movielens.client.http.responses import StreamedAnswer
+    from airflow_movielens.client.http.rate_limit import Clock
+    from airflow_movielens.client.http.responses import StreamedResponse
     from airflow_movielens.client.http.timeouts import InFlight
     from airflow_movielens.client.settings import ClientSettings
 
@@ -77,10 +78,10 @@ class Sender:
             FatalError: The URL, or a redirect, leads elsewhere; or trying again cannot help.
             AbortedError: The request was cut.
         """
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             exchange = Exchange("GET", self.secrets.hide(url))
             with mapped_errors(exchange, request):
-                response = self._send(url, accept, request)
+                response = self._open(url, accept, request)
             target = redirect_target(url, response.status, response.headers)
             if target is None:
                 return response, Exchange("GET", exchange.url, response.status), url
@@ -97,8 +98,8 @@ class Sender:
         self.session.close()
         self._pool.close()
 
-    def _send(self, url: str, accept: str, request: InFlight) -> BaseHTTPResponse:
-        if not is_same_origin(url, self._base_url):
+    def _open(self, url: str, accept: str, request: InFlight) -> BaseHTTPResponse:
+        if not same_origin(url, self._base_url):
             raise FatalError(f"the request is not for the API's own host, {self._base_url}: it was not sent")
         parts = urlsplit(url)
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
@@ -143,25 +144,39 @@ class Transport:
 
     Args:
         settings: How the API is reached.
+        clock: The source of time for waits; None for the system's.
+        sender: Connections to share; None for new ones.
+        rate_limit: The rate limit to share; None for a new one.
 
     Raises:
         FatalError: A file for TLS, or the proxy in the environment, is unusable.
     """
 
-    def __init__(self, settings: ClientSettings) -> None:
-        self._share(settings, Sender(settings), RateLimit(settings.requests_per_second))
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        clock: Clock | None = None,
+        sender: Sender | None = None,
+        rate_limit: RateLimit | None = None,
+    ) -> None:
+        self._settings = settings
+        self._sender = sender or Sender(settings)
+        self._timeouts = Timeouts(settings.total_timeout)
+        self._branches: weakref.WeakSet[Transport] = weakref.WeakSet()
+        self.session: Session = self._sender.session
+        self.rate_limit = rate_limit or RateLimit(settings.requests_per_second, clock=clock)
 
     def branch(self) -> Transport:
-        """A transport on the same connections and at the same rate_limit that can be aborted alone.
+        """Return a transport with the same connections and rate limit that can be aborted on its own.
 
-        Aborting or closing this one aborts it too.
+        Aborting or closing this one aborts the branch, too.
         """
-        branch = Transport.__new__(Transport)
-        branch._share(self._settings, self._sender, self.rate_limit.branch())
+        branch = Transport(self._settings, sender=self._sender, rate_limit=self.rate_limit.branch())
         self._branches.add(branch)
         return branch
 
-    def get(self, url: str, accept: str) -> Answer:
+    def get(self, url: str, accept: str) -> Response:
         """Send one request, and read its answer whole.
 
         Args:
@@ -170,24 +185,24 @@ class Transport:
 
         Raises:
             RetryableError: Timeout, no connection, a cut body, 408, 429, 5xx.
-            BadAnswerError: A success whose body is too large or cannot be decompressed.
+            BadResponseError: A success whose body is too large or cannot be decompressed.
             RatingsChangedError: 409 or 410.
             FatalError: Any other status, a redirect elsewhere, a certificate that cannot be trusted.
             AbortedError: See `abort`.
         """
-        with self._answered(url, accept) as arriving:
-            return arriving.whole()
+        with self._respond(url, accept) as response:
+            return response.whole()
 
     @contextmanager
-    def stream(self, url: str, accept: str) -> Iterator[StreamedAnswer]:
+    def stream(self, url: str, accept: str) -> Iterator[StreamedResponse]:
         """Send one request, and give its answer to be read as it arrives; arguments and errors as for `get`.
 
         The answer may be of any size. The total timeout is for its headers, and then for each piece of it anew; the
         time that its reader takes between them does not count.
         """
-        with self._answered(url, accept) as arriving:
-            arriving.request.stop_clock()
-            yield arriving
+        with self._respond(url, accept) as response:
+            response.request.stop_clock()
+            yield response
 
     @contextmanager
     def hiding_secrets(self) -> Iterator[None]:
@@ -213,16 +228,8 @@ class Transport:
         self.abort()
         self._sender.close()
 
-    def _share(self, settings: ClientSettings, sender: Sender, rate_limit: RateLimit) -> None:
-        self._settings = settings
-        self._sender = sender
-        self._timeouts = Timeouts(settings.total_timeout)
-        self._branches: weakref.WeakSet[Transport] = weakref.WeakSet()
-        self.session: Session = sender.session
-        self.rate_limit = rate_limit
-
     @contextmanager
-    def _answered(self, url: str, accept: str) -> Iterator[_Arriving]:
+    def _respond(self, url: str, accept: str) -> Iterator[_OpenResponse]:
         self.rate_limit.wait()
         with self._timeouts.request() as request:
             response, exchange, url = self._sender.send(url, accept, request)
@@ -233,15 +240,15 @@ class Transport:
                     exchange = exchange._replace(server_said=words)
                     has_credentials = self._sender.has_credentials
                     raise error_of_status(response.status, response.headers, exchange, has_credentials=has_credentials)
-                yield _Arriving(response, exchange, request, url)
+                yield _OpenResponse(response, exchange, request, url)
             finally:
                 # One that was read to its end has given its connection back before.
                 response.close()
                 response.release_conn()
 
 
-class _Arriving:
-    """A `StreamedAnswer`."""
+class _OpenResponse:
+    """A `StreamedResponse`."""
 
     def __init__(self, response: BaseHTTPResponse, exchange: Exchange, request: InFlight, url: str) -> None:
         self._response = response
@@ -251,17 +258,17 @@ class _Arriving:
         self.headers: Mapping[str, str] = response.headers
         self.media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
-    def whole(self) -> Answer:
+    def whole(self) -> Response:
         with mapped_errors(self.exchange, self.request):
             response = self._response
             # A content coding such as gzip has an end of its own.
             is_coded = self.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}
             has_end = response.length_remaining is not None or response.chunked or is_coded
             body = read_body(response)
-        return Answer(body, self.media_type, self.headers, self.exchange, self._url, not has_end)
+        return Response(body, self.media_type, self.headers, self.exchange, self._url, not has_end)
 
     def chunks(self) -> Iterator[bytes]:
-        """See `StreamedAnswer.chunks`."""
+        """See `StreamedResponse.chunks`."""
         pieces = read_pieces(self._response)
         while True:
             self.request.restart_clock()

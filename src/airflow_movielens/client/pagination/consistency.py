@@ -8,7 +8,7 @@ from airflow_movielens.client.errors import RatingsChangedError
 
 if TYPE_CHECKING:
     from airflow_movielens.client.errors import Exchange
-    from airflow_movielens.client.http.responses import StreamedAnswer
+    from airflow_movielens.client.http.responses import StreamedResponse
     from airflow_movielens.client.rows import Bookmark, Page, RowKey, Rows
     from airflow_movielens.ratings.schema import Table
 
@@ -27,7 +27,7 @@ def check_same_state(page: Page, before: Bookmark) -> None:
         raise RatingsChangedError(message, page.exchange)
 
 
-def check_same_stream(answer: StreamedAnswer, before: Bookmark) -> None:
+def check_same_stream(answer: StreamedResponse, before: Bookmark) -> None:
     """Compare what a streamed answer tells of its total and snapshot with those before.
 
     Raises:

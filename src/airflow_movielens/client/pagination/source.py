@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urljoin
 
 from airflow_movielens.client.concurrency import in_order
-from airflow_movielens.client.errors import BadAnswerError, BadRowsError, FatalError, RetryableError
+from airflow_movielens.client.errors import BadResponseError, BadRowsError, FatalError, RetryableError
 from airflow_movielens.client.http.retries import with_retries
 from airflow_movielens.client.pagination.consistency import check_same_stream
 from airflow_movielens.client.parsing import JSON, may_be_cut, read_page, stream_decoder
@@ -184,12 +184,12 @@ class Source:
             decoder = stream_decoder(answer.media_type, answer.exchange, self.table, self.window, quarantine=quarantine)
             if decoder is None:
                 message = f"the API streams {answer.media_type!r}, which was not asked for"
-                raise BadAnswerError(message, answer.exchange)
+                raise BadResponseError(message, answer.exchange)
             try:
                 for chunk in answer.chunks():
                     yield from decoder.feed(chunk)
             except RetryableError as error:
-                if not isinstance(error, BadAnswerError):
+                if not isinstance(error, BadResponseError):
                     yield from decoder.whole_rows()
                 raise
             yield from decoder.finish()
@@ -229,5 +229,5 @@ class Source:
         return in_order(calls, self.congestion)
 
     def _on_overload(self, error: RetryableError) -> None:
-        if not isinstance(error, BadAnswerError):
+        if not isinstance(error, BadResponseError):
             self.congestion.on_overload()

@@ -13,7 +13,7 @@ from io import BytesIO
 from struct import Struct, error
 from typing import TYPE_CHECKING, Final
 
-from airflow_movielens.client.errors import BadAnswerError
+from airflow_movielens.client.errors import BadResponseError
 from airflow_movielens.client.parsing.row_checker import readable_as
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class ArrowDecoder:
         """Take the next piece; give rows if enough whole record batches are there.
 
         Raises:
-            BadAnswerError: It is no Arrow stream, lacks a column, or is one that cannot be read here: compressed
+            BadResponseError: It is no Arrow stream, lacks a column, or is one that cannot be read here: compressed
                 inside, with dictionaries, or with a record batch of more than 256 MiB.
             BadRowsError: A row breaks the contract.
         """
@@ -161,18 +161,18 @@ class ArrowDecoder:
         """Take the end of the answer; give the rows not given yet.
 
         Raises:
-            BadAnswerError: As `feed`, or the stream's own end is missing: it has broken off.
+            BadResponseError: As `feed`, or the stream's own end is missing: it has broken off.
             BadRowsError: As `feed`.
         """
         if not self._is_at_end:
-            raise BadAnswerError("the API's answer broke off: its Arrow stream has no end", self._exchange)
+            raise BadResponseError("the API's answer broke off: its Arrow stream has no end", self._exchange)
         yield from self.whole_rows()
 
     def whole_rows(self) -> Iterator[Rows]:
         """Give the record batches that are there as a whole: after an answer broke off, all of it that can be used.
 
         Raises:
-            BadAnswerError: As `feed`.
+            BadResponseError: As `feed`.
             BadRowsError: As `feed`.
         """
         if self._rows:
@@ -220,7 +220,7 @@ class ArrowDecoder:
         sent = pl.read_ipc_stream(self._schema + END).columns
         missing = [name for name in self._table.column_names if name not in sent]
         if missing:
-            raise BadAnswerError(
+            raise BadResponseError(
                 f"the API's answer lacks the columns {', '.join(missing)} of {self._table.name}", self._exchange
             )
 

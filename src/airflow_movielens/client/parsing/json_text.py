@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.client.errors import BadAnswerError, DataError
+from airflow_movielens.client.errors import BadResponseError, DataError
 from airflow_movielens.client.parsing.fast_json import read_uniform
 from airflow_movielens.client.parsing.row_checker import readable_as
 
@@ -38,7 +38,7 @@ def read_envelope(body: bytes, exchange: Exchange, table: Table, checker: RowChe
     """Read the rows and the total out of an envelope, its keys in any order.
 
     Raises:
-        BadAnswerError: It is no envelope.
+        BadResponseError: It is no envelope.
         BadRowsError: A row breaks the contract.
         DataError: Its total is no count.
     """
@@ -50,7 +50,7 @@ def read_envelope(body: bytes, exchange: Exchange, table: Table, checker: RowChe
     with readable_as("JSON", exchange):
         envelope = parse(body)
         if not isinstance(envelope, dict) or not isinstance(envelope.get("result"), list):
-            raise BadAnswerError('the API\'s answer has no list "result"', exchange)
+            raise BadResponseError('the API\'s answer has no list "result"', exchange)
         total = _total(envelope, exchange)
         return checker.check_objects(envelope["result"]), total
 
@@ -59,13 +59,13 @@ def read_envelope_total(body: bytes, exchange: Exchange) -> int | None:
     """Read nothing but the total; None if there is none.
 
     Raises:
-        BadAnswerError: It is no envelope.
+        BadResponseError: It is no envelope.
         DataError: Its total is no count.
     """
     with readable_as("JSON", exchange):
         envelope = parse(body)
     if not isinstance(envelope, dict):
-        raise BadAnswerError("the API's answer is no JSON object", exchange)
+        raise BadResponseError("the API's answer is no JSON object", exchange)
     return _total(envelope, exchange)
 
 
@@ -114,7 +114,7 @@ class NdjsonDecoder:
         """Take the next piece; give rows if enough whole lines are there.
 
         Raises:
-            BadAnswerError: A line is not JSON, or longer than 1 MiB.
+            BadResponseError: A line is not JSON, or longer than 1 MiB.
             BadRowsError: A row breaks the contract.
         """
         self._waiting += chunk
@@ -122,13 +122,13 @@ class NdjsonDecoder:
             return
         yield from self.whole_rows()
         if len(self._waiting) > _LONGEST_LINE:
-            raise BadAnswerError(f"the API's answer has a line of more than {_LONGEST_LINE} bytes", self._exchange)
+            raise BadResponseError(f"the API's answer has a line of more than {_LONGEST_LINE} bytes", self._exchange)
 
     def whole_rows(self) -> Iterator[Rows]:
         """Give the rows that are there as a whole: after an answer broke off, all of it that can be used.
 
         Raises:
-            BadAnswerError: A line is not JSON.
+            BadResponseError: A line is not JSON.
             BadRowsError: As `feed`.
         """
         end = self._waiting.rfind(b"\n") + 1
@@ -140,7 +140,7 @@ class NdjsonDecoder:
         """Take the end of the answer; give the rows not given yet. The last line may lack its line feed.
 
         Raises:
-            BadAnswerError: As `feed`; a last line that is not whole has broken off.
+            BadResponseError: As `feed`; a last line that is not whole has broken off.
             BadRowsError: As `feed`.
         """
         lines, self._waiting = bytes(self._waiting), bytearray()
@@ -152,7 +152,7 @@ class NdjsonDecoder:
             if line.strip():
                 parse(line)
         except (ValueError, RecursionError) as error:
-            raise BadAnswerError("the API's answer broke off in the middle of a line", self._exchange) from error
+            raise BadResponseError("the API's answer broke off in the middle of a line", self._exchange) from error
 
     def _read(self, lines: bytes) -> Iterator[Rows]:
         columns = read_uniform(lines.removesuffix(b"\n"), self._table, b"\n")

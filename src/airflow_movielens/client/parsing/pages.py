@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from airflow_movielens.client.errors import BadAnswerError, DataError
+from airflow_movielens.client.errors import BadResponseError, DataError
 from airflow_movielens.client.parsing.arrow import ArrowDecoder
 from airflow_movielens.client.parsing.json_text import NdjsonDecoder, read_envelope, read_envelope_total
 from airflow_movielens.client.parsing.link_headers import find_link, find_section_template
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from airflow_movielens.client.errors import Exchange
-    from airflow_movielens.client.http.responses import Answer
+    from airflow_movielens.client.http.responses import Response
     from airflow_movielens.client.settings import DataFormat
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
@@ -89,7 +89,7 @@ _QUOTED = 200
 _MOST_DIGITS = 18
 
 
-def read_page(answer: Answer, table: Table, window: Window, *, quarantine: bool = False) -> Page:
+def read_page(answer: Response, table: Table, window: Window, *, quarantine: bool = False) -> Page:
     """Read a page of a table; its media type tells the format.
 
     Args:
@@ -99,7 +99,7 @@ def read_page(answer: Answer, table: Table, window: Window, *, quarantine: bool 
         quarantine: Whether bad rows are put aside (`Rows.bad`) instead of raised.
 
     Raises:
-        BadAnswerError: It is no page, or names two totals.
+        BadResponseError: It is no page, or names two totals.
         BadRowsError: A row breaks the contract.
         DataError: It is of another window, or its total is no count.
         FatalError: It links to another host.
@@ -109,7 +109,7 @@ def read_page(answer: Answer, table: Table, window: Window, *, quarantine: bool 
             "the API's answer is empty and ends with the connection, so that it may have been cut: the API must send "
             "Content-Length, X-Total-Count, or JSON"
         )
-        raise BadAnswerError(message, answer.exchange)
+        raise BadResponseError(message, answer.exchange)
     rows, total = _read_rows(answer, table, window, quarantine=quarantine)
     headers, exchange = answer.headers, answer.exchange
     return Page(
@@ -123,7 +123,7 @@ def read_page(answer: Answer, table: Table, window: Window, *, quarantine: bool 
     )
 
 
-def may_be_cut(answer: Answer) -> bool:
+def may_be_cut(answer: Response) -> bool:
     """Whether an answer seems to be an empty page, but may as well have been cut before its first row.
 
     JSON and Arrow have an end of their own; NDJSON has none.
@@ -132,11 +132,11 @@ def may_be_cut(answer: Answer) -> bool:
     return not is_told and not answer.body.strip() and can_be_streamed(answer.media_type)
 
 
-def read_total(answer: Answer) -> int | None:
+def read_total(answer: Response) -> int | None:
     """Read how many rows the whole window has; None if the server does not say.
 
     Raises:
-        BadAnswerError: The answer is no page, or names two totals.
+        BadResponseError: The answer is no page, or names two totals.
         DataError: Its total is no count.
     """
     total = read_envelope_total(answer.body, answer.exchange) if is_json(answer.media_type) else None
@@ -146,7 +146,7 @@ def read_total(answer: Answer) -> int | None:
     return total
 
 
-def _read_rows(answer: Answer, table: Table, window: Window, *, quarantine: bool) -> tuple[Rows, int | None]:
+def _read_rows(answer: Response, table: Table, window: Window, *, quarantine: bool) -> tuple[Rows, int | None]:
     if is_json(answer.media_type):
         checker = RowChecker(table, window, answer.exchange, quarantine=quarantine)
         return read_envelope(answer.body, answer.exchange, table, checker)
@@ -157,11 +157,11 @@ def _read_rows(answer: Answer, table: Table, window: Window, *, quarantine: bool
     return join(pieces or [Rows(table.empty(), 0)]), None
 
 
-def _unexpected(answer: Answer) -> BadAnswerError:
+def _unexpected(answer: Response) -> BadResponseError:
     start = " ".join(answer.body[:_QUOTED].decode(errors="replace").split())
     advice = " (is it a login page? check host, port and credentials)" if answer.media_type == "text/html" else ""
     message = f"the API's answer is {answer.media_type}{advice}, expected ratings data: it begins with {start!r}"
-    return BadAnswerError(message, answer.exchange)
+    return BadResponseError(message, answer.exchange)
 
 
 def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -> int | None:
@@ -172,5 +172,5 @@ def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -
         message = f"the API's answer has the X-Total-Count {text[:_QUOTED]!r}, expected a whole number of at least 0"
         raise DataError(message, exchange)
     if total not in {None, int(text)}:
-        raise BadAnswerError(f'the API\'s answer has the "total" {total} and the X-Total-Count {text}', exchange)
+        raise BadResponseError(f'the API\'s answer has the "total" {total} and the X-Total-Count {text}', exchange)
     return int(text)

@@ -6,7 +6,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.client.errors import BadAnswerError, BadRowsError, DataError
+from airflow_movielens.client.errors import BadResponseError, BadRowsError, DataError
 from airflow_movielens.client.rows import BadRow, Rows
 from airflow_movielens.ratings.validation import find_problem, frame_of_columns, frame_of_objects, is_rising
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def readable_as(form: str, exchange: Exchange) -> Iterator[None]:
-    """Run a block that parses an answer; what it raises because of the answer's content becomes a `BadAnswerError`.
+    """Run a block that parses an answer; what it raises because of the answer's content becomes a `BadResponseError`.
 
     Args:
         form: What the answer should be, such as ``JSON``.
@@ -34,7 +34,7 @@ def readable_as(form: str, exchange: Exchange) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, RecursionError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise BadAnswerError(f"the API's answer is not {form} ({_in_short(error)})", exchange) from error
+        raise BadResponseError(f"the API's answer is not {form} ({_in_short(error)})", exchange) from error
 
 
 def _in_short(error: BaseException) -> str:
