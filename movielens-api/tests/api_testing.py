@@ -60,6 +60,18 @@ class Api:
         return answer.json()
 
 
+def assert_problem(answer: requests.Response, status: int) -> dict[str, object]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, object] = answer.json()
+    assert {"type", "title", "status", "detail", "instance"} <= set(problem) <= {*problem, "errors"}
+    assert problem["status"] == status
+    assert problem["type"] == "about:blank"
+    assert all(isinstance(problem[name], str) and problem[name] for name in ("title", "detail", "instance"))
+    assert ("errors" in problem) == (status == 422)
+    return problem
+
+
 @dataclass
 class Model:
     """Ratings as a list of rows, searched by looking at each."""
@@ -102,6 +114,19 @@ def drained(process: Process) -> str:
 def drain(pipe: IO[str]) -> None:
     for _ in pipe:
         pass
+
+
+def children(process: Process) -> set[int]:
+    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
+    return {int(line) for line in found.stdout.split()}
+
+
+def is_alive(pid: int) -> bool:
+    # A process whose parent has ended waits as a zombie until process 1 reaps it.
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def damaged(whole: bytes, chance: random.Random) -> bytes:

@@ -202,7 +202,9 @@ def test_without_scripts_there_are_no_buttons_that_do_nothing(open_page: Open) -
     assert page.locator("svg rect").first.is_visible()
 
 
-@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(
+    "viewport", [pytest.param(WIDE, id="wide", marks=pytest.mark.long), pytest.param(PHONE, id="phone")]
+)
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_nothing_is_wider_than_the_screen(open_page: Open, path: str, viewport: dict[str, int]) -> None:
     page = open_page(path, viewport=viewport).page
@@ -220,8 +222,15 @@ def test_the_chart_is_readable_on_a_phone(open_page: Open) -> None:
     assert labels[-1]["x"] + labels[-1]["width"] <= PHONE["width"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(
+    ("scheme", "viewport"),
+    [
+        pytest.param("light", WIDE, id="light-wide"),
+        pytest.param("dark", PHONE, id="dark-phone"),
+        pytest.param("light", PHONE, id="light-phone", marks=pytest.mark.long),
+        pytest.param("dark", WIDE, id="dark-wide", marks=pytest.mark.long),
+    ],
+)
 def test_axe_finds_no_barrier(open_page: Open, scheme: str, viewport: dict[str, int]) -> None:
     page = open_page(color_scheme=scheme, viewport=viewport).page
     page.get_by_text("The numbers").click()

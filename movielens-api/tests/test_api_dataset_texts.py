@@ -403,7 +403,7 @@ def test_a_folder_that_is_called_like_a_download(place: Path, monkeypatch: pytes
     assert said[0] == "ml-25m is the name of a dataset; to load the path with this name, write ./ml-25m"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 10))])
 def test_files_damaged_at_many_places(place: Path, options: Options, seed: int) -> None:
     # Nothing can be kept below a file: writing the binary cache takes most of the time.
     options.data_dir.mkdir()

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from movielens_api import datasets
+from movielens_api.cli import main
 from movielens_api.datasets import releases
 from movielens_api.datasets.options import GROUPLENS, Options, default_downloads
 from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
@@ -345,16 +346,18 @@ def test_a_certificate_counts(
     server.server_close()
 
 
-def test_the_command_downloads(launch: Launch, mirror: Mirror, tmp_path: Path) -> None:
+def test_the_command_downloads(
+    launch: Launch, mirror: Mirror, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments = ["serve", "--dataset", NAME, "--port", "0", "--data-dir", str(tmp_path / "data")]
     process = launch(*arguments, MOVIELENS_API_DOWNLOADS=mirror.url)
     assert process.stdout
     assert process.stdout.readline().endswith(f"dataset {NAME}.\n")
-    offline = launch(*arguments[:2], "ml-32m", *arguments[3:], MOVIELENS_API_DOWNLOADS="http://127.0.0.1:1")
-    _, errors = offline.communicate(timeout=30)
+    monkeypatch.setenv("MOVIELENS_API_DOWNLOADS", "http://127.0.0.1:1")
+    assert main([*arguments[:2], "ml-32m", *arguments[3:]]) == 75
+    errors = capfd.readouterr().err
     assert errors.startswith("movielens-api: cannot reach http://127.0.0.1:1/ml-32m.zip: Connection refused")
     assert errors.count("\n") == 1
-    assert offline.returncode == 75
 
 
 def test_where_things_are_by_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 import requests
-from api_testing import Api, Serving
+from api_testing import Api, Serving, assert_problem
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
@@ -15,18 +15,6 @@ from movielens_api.table.catalogue import Catalogue
 LISTS = ["/ratings", "/movies", "/users"]
 ROUTES = ["/", *LISTS, "/movies/1", "/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"]
 PROTECTED = [*LISTS, "/movies/1", "/metrics"]
-
-
-def assert_problem(answer: requests.Response, status: int) -> dict[str, object]:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem: dict[str, object] = answer.json()
-    assert {"type", "title", "status", "detail", "instance"} <= set(problem) <= {*problem, "errors"}
-    assert problem["status"] == status
-    assert problem["type"] == "about:blank"
-    assert all(isinstance(problem[name], str) and problem[name] for name in ("title", "detail", "instance"))
-    assert ("errors" in problem) == (status == 422)
-    return problem
 
 
 def test_these_are_all_routes(api: Api) -> None:

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import tracemalloc
-from collections.abc import Callable
-from io import BytesIO, StringIO
-from typing import Any
+from io import BytesIO
 
 import polars as pl
 import pytest
 from api_testing import Api, Model
+from formats_testing import ARROW, COLUMNS, CSV, NDJSON, PARQUET, READERS
 
 from movielens_api.formats import FORMATS, ROWS_PER_CHUNK
 from movielens_api.http.negotiation import coding, media_type
 
-NDJSON, CSV, ARROW, PARQUET = FORMATS
-COLUMNS = ["userId", "movieId", "rating", "timestamp"]
-Rows = list[dict[str, Any]]
-
-
-def read_csv(body: bytes) -> Rows:
-    kinds = {"userId": int, "movieId": int, "rating": float, "timestamp": int}
-    return [{name: kinds[name](text) for name, text in row.items()} for row in csv.DictReader(StringIO(body.decode()))]
-
-
-def frame_rows(frame: pl.DataFrame) -> Rows:
-    assert frame.schema == {"userId": pl.Int32, "movieId": pl.Int32, "rating": pl.Float32, "timestamp": pl.Int64}
-    return frame.to_dicts()
-
-
-READERS: dict[str, Callable[[bytes], Rows]] = {
-    NDJSON: lambda body: [json.loads(line) for line in body.splitlines()],
-    CSV: read_csv,
-    ARROW: lambda body: frame_rows(pl.read_ipc_stream(BytesIO(body))),
-    PARQUET: lambda body: frame_rows(pl.read_parquet(BytesIO(body))),
-}
 every_format = pytest.mark.parametrize("name", READERS)
 
 

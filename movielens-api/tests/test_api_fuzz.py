@@ -18,7 +18,7 @@ from api_testing import Api, Launch, drained
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
 fuzzed = settings(
     max_examples=EXAMPLES,
     derandomize=True,

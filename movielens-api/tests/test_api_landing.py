@@ -11,8 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 import requests
-from api_testing import Api, Launch, Model, Serving, day, url_of
-from test_api_errors import assert_problem
+from api_testing import Api, Launch, Model, Serving, assert_problem, day, url_of
 
 from movielens_api import __version__
 from movielens_api.app import create_app

@@ -20,6 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from movielens_api import __version__
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
+from movielens_api.cli import main
 from movielens_api.observability.logs import AccessLog
 from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
@@ -148,14 +149,13 @@ def test_a_renamed_log_is_begun_anew(serving: Serving, small: Catalogue, logged:
     assert entries(logged.with_suffix(".1"), 1)[0]["path"] == "/healthz"
 
 
-def test_a_log_that_cannot_be_written(launch: Launch, folder: Path) -> None:
-    process = launch("serve", "--dataset", str(folder), "--port", "0", "--access-log", str(folder))
-    assert process.communicate(timeout=60)[1] == f"movielens-api: cannot write {folder}: Is a directory\n"
-    assert process.returncode == 2
+def test_a_log_that_cannot_be_written(capfd: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert main(["serve", "--dataset", str(folder), "--port", "0", "--access-log", str(folder)]) == 2
+    assert capfd.readouterr().err == f"movielens-api: cannot write {folder}: Is a directory\n"
 
 
 def test_a_process_logs_to_standard_error_or_a_file(launch: Launch, folder: Path, logged: Path) -> None:
-    for options in ([], ["--access-log", str(logged)], ["--access-log", "/dev/null"]):
+    for options in ([], ["--access-log", str(logged)]):
         process = launch("serve", "--dataset", str(folder), "--port", "0", *options)
         requests.get(url_of(process) + "/healthz", timeout=10)
         process.terminate()
@@ -164,6 +164,12 @@ def test_a_process_logs_to_standard_error_or_a_file(launch: Launch, folder: Path
         assert "healthz" not in output
         assert errors.count('"path":"/healthz"') == (0 if options else 1)
     assert entries(logged, 1)[0]["status"] == 200
+
+
+def test_the_null_device_is_a_log(serving: Serving, small: Catalogue, capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(create_app(small, DEFAULT, access_log=AccessLog("/dev/null"))) as server:
+        assert server.get("/healthz").ok
+    assert "healthz" not in "".join(capfd.readouterr())
 
 
 def test_a_failure_is_named_in_the_answer_and_explained_in_the_log(

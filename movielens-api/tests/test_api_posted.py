@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from test_api_formats import READERS
+from formats_testing import READERS
 
 from movielens_api.formats import FORMATS
 from movielens_api.landing.chart import ratings_per_year
@@ -95,7 +95,7 @@ def compare(table: RatingsTable, rows: list[Row], chance: random.Random) -> None
 
 
 @pytest.mark.usefixtures("few_in_a_layer")
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(8, 100))])
 def test_any_batches_make_what_a_dictionary_makes_of_them(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     seconds = [1, 10, DAY, 400 * DAY][seed % 4]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from api_testing import Launch, url_of
+from api_testing import Launch, Process, url_of
 
 from movielens_api import __version__
 
@@ -52,17 +52,6 @@ def test_streams_that_are_closed_or_full(
     assert not (tmp_path / "users.json").exists()
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_stops_when_asked(launch: Launch, folder: Path, stop: signal.Signals) -> None:
-    process = launch("serve", "--dataset", str(folder), "--port", "0")
-    with requests.Session() as session:
-        assert session.get(url_of(process) + "/healthz", timeout=10).ok
-        process.send_signal(stop)
-        _, errors = process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert "Traceback" not in errors
-
-
 def test_stops_when_asked_while_it_loads(launch: Launch, tmp_path: Path) -> None:
     process = launch("serve", "--dataset", "synthetic:3000000", "--data-dir", str(tmp_path), "--port", "0")
     assert process.stderr
@@ -73,30 +62,41 @@ def test_stops_when_asked_while_it_loads(launch: Launch, tmp_path: Path) -> None
     assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize(
-    ("options", "environ"),
-    [
-        (["--user", "me", "--password", "pssst"], {}),
-        ([], {"API_USER": "me", "API_PASSWORD": "pssst"}),
-        (["--user", "me", "--password", "pssst"], {"API_USER": "you", "API_PASSWORD": "other"}),
-    ],
-)
-def test_own_credentials(launch: Launch, folder: Path, options: list[str], environ: dict[str, str]) -> None:
-    process = launch("serve", "--dataset", str(folder), "--port", "0", *options, **environ)
-    url = url_of(process)
-    assert requests.get(url + "/users", auth=ME, timeout=10).status_code == 200
-    assert requests.get(url + "/users", auth=("movielens", "movielens"), timeout=10).status_code == 401
-    process.terminate()
+def stopped(process: Process, stop: signal.Signals) -> tuple[str, str]:
+    """Stop the process with a signal, and return what it wrote meanwhile."""
+    process.send_signal(stop)
     output, errors = process.communicate(timeout=30)
-    assert "pssst" not in output + errors
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    return output, errors
 
 
-def test_no_notice_and_any_host_with_own_credentials(launch: Launch, folder: Path) -> None:
+def test_own_credentials_by_options(launch: Launch, folder: Path) -> None:
+    options = ["--user", ME[0], "--password", ME[1]]
+    process = launch("serve", "--dataset", str(folder), "--port", "0", *options, API_USER="you", API_PASSWORD="other")
+    url = url_of(process)
+    statuses = [
+        requests.get(url + "/users", auth=auth, timeout=10).status_code
+        for auth in (ME, ("you", "other"), ("movielens", "movielens"))
+    ]
+    assert statuses == [200, 401, 401]
+    assert ME[1] not in "".join(stopped(process, signal.SIGTERM))
+
+
+def test_own_credentials_by_environment_on_a_network(launch: Launch, folder: Path) -> None:
     options = ["--dataset", str(folder), "--host", "0.0.0.0", "--port", "0"]
-    process = launch("serve", *options, API_USER="me", API_PASSWORD="pssst")
+    process = launch("serve", *options, API_USER=ME[0], API_PASSWORD=ME[1])
     assert process.stdout
+    # No notice of the default credentials is between them.
     _, listening = process.stdout.readline(), process.stdout.readline()
     assert listening.startswith("Listening on http://0.0.0.0:")
+    url = listening.split()[2].replace("0.0.0.0", "127.0.0.1")
+    with requests.Session() as session:
+        assert session.get(url + "/users", auth=ME, timeout=10).status_code == 200
+        assert session.get(url + "/users", auth=("movielens", "movielens"), timeout=10).status_code == 401
+        output, errors = stopped(process, signal.SIGINT)
+    assert ME[1] not in output + errors
+    assert errors.count("without TLS, passwords") == 1
 
 
 def test_a_failure_is_one_line_and_no_traceback(launch: Launch) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from api_testing import Api, Launch, Model, Process, url_of
 
+from movielens_api.cli import main
 from movielens_api.replay import Replay
 from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
@@ -22,13 +23,14 @@ DAY = "2016-09-16"
 @pytest.fixture
 def replaying(launch: Launch, tmp_path: Path) -> Callable[..., Process]:
     def start(*options: str) -> Process:
-        return launch("serve", "--port", "0", "--data-dir", str(tmp_path), *options)
+        # Not --data-dir, so that the sample is parsed once for all tests.
+        return launch("serve", "--port", "0", *options, XDG_DATA_HOME=str(tmp_path))
 
     return start
 
 
-def rows(api: Api) -> list[dict[str, Any]]:
-    answer = api.ask("/ratings", accept="application/x-ndjson")
+def rows(api: Api, start: str | None = None) -> list[dict[str, Any]]:
+    answer = api.ask("/ratings" + (f"?start_date={start}" if start else ""), accept="application/x-ndjson")
     assert answer.status_code == 200
     return [json.loads(line) for line in answer.text.splitlines()]
 
@@ -41,15 +43,15 @@ def until_over(api: Api, number: int) -> None:
 
 
 def test_ratings_arrive_in_their_order_and_a_restart_goes_on(replaying: Callable[..., Process], model: Model) -> None:
-    earlier = len(model.window(None, DAY))
+    earlier, replayed = len(model.window(None, DAY)), model.window(DAY, None)
     process = replaying("--replay", "200000", "--replay-from", DAY)
     api = Api(url_of(process))
-    seen = []
-    while not seen or seen[-1] < earlier + 20:
-        found = rows(api)
-        assert found == model.rows[: len(found)]
-        seen.append(len(found))
-    assert earlier <= seen[0] <= seen[-1] < len(model.rows)
+    found: list[dict[str, Any]] = []
+    while len(found) < 20:
+        found = rows(api, DAY)
+        assert found == replayed[: len(found)]
+    assert len(found) < len(replayed)
+    assert api.json("/ratings", end_date=DAY, limit=0)["total"] == earlier
     api.post([{"userId": 9999, "movieId": 1, "rating": 3.0, "timestamp": 0}])
     process.kill()
     process.wait()
@@ -83,11 +85,17 @@ def test_ratings_arrive_at_every_worker(replaying: Callable[..., Process], model
     assert [api.json("/ratings", limit=0)["total"] for api in apis] == [len(model.rows)] * 6
 
 
-def test_nothing_arrives_at_a_server_that_does_not_start(replaying: Callable[..., Process], tmp_path: Path) -> None:
+def test_nothing_arrives_at_a_server_that_does_not_start(
+    replaying: Callable[..., Process],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     replay = ["--replay", "1000000000", "--replay-from", DAY]
-    process = replaying(*replay, "--access-log", str(tmp_path))
-    output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output) == (2, "")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert main(["serve", "--port", "0", *replay, "--access-log", str(tmp_path)]) == 2
+    output, errors = capfd.readouterr()
+    assert output == ""
     assert errors.endswith(f"movielens-api: cannot write {tmp_path}: Is a directory\n")
     process = replaying(*replay)
     assert process.stdout
@@ -122,9 +130,12 @@ def test_a_failure_says_that_the_replay_has_ended(small: Catalogue, tmp_path: Pa
         (["--replay", "1", "--replay-from", "2016-02-30"], "2016-02-30"),
     ],
 )
-def test_what_cannot_be_replayed_is_refused(replaying: Callable[..., Process], options: list[str], said: str) -> None:
-    process = replaying(*options)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 2
+def test_what_cannot_be_replayed_is_refused(capfd: pytest.CaptureFixture[str], options: list[str], said: str) -> None:
+    try:
+        status: object = main(["serve", "--port", "0", *options])
+    except SystemExit as stopped:
+        status = stopped.code
+    errors = capfd.readouterr().err
+    assert status == 2
     assert said in errors
     assert "Traceback" not in errors

@@ -1,15 +1,14 @@
-"""Stopping: answers under way are finished, new ones are refused, and who insists does not wait."""
+"""Stopping: responses in flight are finished, new connections refused, and a second interrupt ends at once."""
 
 from __future__ import annotations
 
 import signal
 import socket
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from api_testing import Launch, Process, url_of
+from api_testing import Launch, Process, children, is_alive, url_of
 
 HEAD = b"GET /ratings HTTP/1.1\r\nHost: x\r\nAuthorization: Basic bW92aWVsZW5zOm1vdmllbGVucw==\r\n"
 STREAM = HEAD + b"Accept: text/csv\r\n\r\n"
@@ -26,17 +25,22 @@ def ask(url: str) -> socket.socket:
 
 
 @pytest.fixture(params=["1", "2"])
-def process(launch: Launch, tmp_path: Path, request: pytest.FixtureRequest) -> Process:
-    options = ["--dataset", f"synthetic:{ROWS}", "--data-dir", str(tmp_path), "--port", "0", "--workers", request.param]
-    return launch("serve", *options)
+def process(launch: Launch, request: pytest.FixtureRequest) -> Process:
+    return launch("serve", "--dataset", f"synthetic:{ROWS}", "--port", "0", "--workers", request.param)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_a_stream_under_way_is_finished(process: Process, stop: signal.Signals) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
+def test_a_response_in_flight_is_finished_and_an_idle_connection_closed(process: Process, stop: signal.Signals) -> None:
     url = url_of(process)
-    with ask(url) as connection:
+    workers = children(process)
+    address = urlsplit(url)
+    with ask(url) as connection, socket.create_connection((address.hostname, address.port), timeout=30) as idle:
+        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle.recv(1000).startswith(b"HTTP/1.1 200 ")
         process.send_signal(stop)
         refused(url)
+        # Nobody waits for the other connection.
+        assert idle.recv(1000) == b""
         received = bytearray()
         while piece := connection.recv(1 << 20):
             received += piece
@@ -46,6 +50,7 @@ def test_a_stream_under_way_is_finished(process: Process, stop: signal.Signals) 
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "Traceback" not in errors
+    assert not any(is_alive(pid) for pid in workers)
 
 
 def refused(url: str) -> None:
@@ -61,6 +66,7 @@ def refused(url: str) -> None:
 
 def test_a_second_interrupt_ends_at_once(process: Process) -> None:
     url = url_of(process)
+    workers = children(process)
     with ask(url) as connection:
         process.send_signal(signal.SIGINT)
         refused(url)
@@ -71,14 +77,4 @@ def test_a_second_interrupt_ends_at_once(process: Process) -> None:
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "Traceback" not in errors
-
-
-def test_idle_connections_do_not_delay_the_end(process: Process) -> None:
-    address = urlsplit(url_of(process))
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
-        process.terminate()
-        assert connection.recv(1000) == b""
-    process.communicate(timeout=30)
-    assert process.returncode == 0
+    assert not any(is_alive(pid) for pid in workers)

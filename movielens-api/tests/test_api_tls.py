@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from api_testing import Launch, url_of
+from api_testing import Launch, Process, url_of
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -27,6 +27,7 @@ from cryptography.x509.oid import NameOID
 
 from movielens_api.cli import main
 
+ME = ("me", "pssst")
 PASSWORD = "größe pssst"
 Refused = Callable[..., str]
 
@@ -75,39 +76,74 @@ def tls(certificate: Path, key: Path, password: Path | None = None) -> list[str]
     return [*options, "--tls-key-password-file", str(password)] if password else options
 
 
-@pytest.mark.parametrize(("workers", "key"), [("1", "plain"), ("1", "locked"), ("2", "locked")])
-def test_a_client_that_verifies(launch: Launch, folder: Path, files: Files, workers: str, key: str) -> None:
-    locked = tls(files.certificate, files.locked_key, files.password)
-    options = locked if key == "locked" else tls(files.certificate, files.key)
-    process = launch("serve", "--dataset", str(folder), "--port", "0", "--workers", workers, *options)
-    url = url_of(process)
-    assert url.startswith("https://127.0.0.1:")
-    answer = requests.get(url + "/ratings", auth=("movielens", "movielens"), verify=str(files.certificate), timeout=30)
-    assert answer.json()["total"] == 3
-    distrusting = ssl.create_default_context()
-    with socket.create_connection(address(url), timeout=30) as plain, pytest.raises(ssl.SSLCertVerificationError):
-        distrusting.wrap_socket(plain, server_hostname="127.0.0.1")
-    process.terminate()
-    output, errors = process.communicate(timeout=30)
-    assert process.returncode == 0
-    assert PASSWORD not in output + errors
-    assert "Traceback" not in errors
+@dataclass
+class Https:
+    """A server with TLS."""
+
+    process: Process
+    url: str
+    certificate: Path
+
+    def assert_verified(self) -> None:
+        """A client that trusts the certificate gets ratings, one that does not refuses to connect."""
+        verify = str(self.certificate)
+        answer = requests.get(self.url + "/ratings", auth=ME, verify=verify, timeout=30)
+        assert answer.json()["total"] == 3
+        distrusting = ssl.create_default_context()
+        with (
+            socket.create_connection(address(self.url), timeout=30) as plain,
+            pytest.raises(ssl.SSLCertVerificationError),
+        ):
+            distrusting.wrap_socket(plain, server_hostname="127.0.0.1")
+
+    def stopped(self) -> str:
+        """Stop the server, and return what it wrote."""
+        self.process.terminate()
+        output, errors = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0
+        assert "Traceback" not in errors
+        return output + errors
+
+
+@pytest.fixture
+def https(launch: Launch, folder: Path, files: Files) -> Callable[..., Https]:
+    def serve(*options: str) -> Https:
+        credentials = {"API_USER": ME[0], "API_PASSWORD": ME[1]}
+        process = launch("serve", "--dataset", str(folder), "--port", "0", *options, **credentials)
+        url = url_of(process)
+        assert url.startswith("https://")
+        return Https(process, url.replace("0.0.0.0", "127.0.0.1"), files.certificate)
+
+    return serve
+
+
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.long), "2"])
+def test_a_client_verifies_a_server_whose_key_is_locked(
+    https: Callable[..., Https], files: Files, workers: str
+) -> None:
+    server = https("--workers", workers, *tls(files.certificate, files.locked_key, files.password))
+    server.assert_verified()
+    assert PASSWORD not in server.stopped()
 
 
 # Python deprecates even naming what is old.
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
-def test_nothing_older_than_tls_1_2_and_no_plain_http(launch: Launch, folder: Path, files: Files) -> None:
-    url = url_of(launch("serve", "--dataset", str(folder), "--port", "0", *tls(files.certificate, files.key)))
+def test_on_a_network_nothing_older_than_tls_1_2_no_plain_http_and_no_warning(
+    https: Callable[..., Https], files: Files
+) -> None:
+    server = https("--host", "0.0.0.0", *tls(files.certificate, files.key))
+    server.assert_verified()
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname = False
     old.verify_mode = ssl.CERT_NONE
     old.set_ciphers("ALL:@SECLEVEL=0")
     old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection(address(url), timeout=30) as plain, pytest.raises(ssl.SSLError):
+    with socket.create_connection(address(server.url), timeout=30) as plain, pytest.raises(ssl.SSLError):
         old.wrap_socket(plain)
     with pytest.raises(requests.ConnectionError):
-        requests.get(url.replace("https", "http") + "/healthz", timeout=30)
-    assert requests.get(url + "/healthz", verify=str(files.certificate), timeout=30).ok
+        requests.get(server.url.replace("https", "http") + "/healthz", timeout=30)
+    assert requests.get(server.url + "/healthz", verify=str(files.certificate), timeout=30).ok
+    assert "without TLS" not in server.stopped()
 
 
 @pytest.fixture
@@ -150,12 +186,3 @@ def test_files_that_are_something_else(refused: Refused, files: Files, tmp_path:
     (tmp_path / "text").write_text("no certificate")
     assert "cannot use" in refused(*tls(tmp_path / "text", files.key))
     assert "cannot use" in refused(*tls(files.certificate, tmp_path / "text"))
-
-
-def test_a_warning_on_a_network_without_tls(launch: Launch, folder: Path, files: Files) -> None:
-    public = ["serve", "--dataset", str(folder), "--host", "0.0.0.0", "--port", "0", "--user", "me"]
-    for options, lines in (([], 1), (tls(files.certificate, files.key), 0)):
-        process = launch(*public, *options, API_PASSWORD="pssst")
-        url_of(process)
-        process.terminate()
-        assert process.communicate(timeout=30)[1].count("without TLS, passwords") == lines

@@ -114,8 +114,9 @@ class ZipSource:
     def names(self, *, nested: bool) -> list[str]:
         """Return the paths of the files at the top, or those in the folders there, with slashes."""
         with self._archive() as archive:
-            names = [_with_slashes(member) for member in archive.infolist() if not member.is_dir()]
-        return [name for name in names if name.count("/") == nested]
+            names = [_with_slashes(member) for member in archive.infolist()]
+        # Not `ZipInfo.is_dir`: Python 3.11 cannot say it of an empty name.
+        return [name for name in names if name.count("/") == nested and not name.endswith("/")]
 
     def state(self, names: list[str]) -> object:
         """Return what changes when these files do, for JSON."""
