@@ -16,13 +16,13 @@ from starlette.types import ASGIApp
 
 from movielens_api.auth.logins import Logins
 from movielens_api.auth.passwords import Cost, store
-from movielens_api.auth.tokens import new_secret
+from movielens_api.auth.tokens import generate
 from movielens_api.auth.users_file import UsersFile
-from movielens_api.middleware.authentication import Authentication
-from movielens_api.middleware.rate_limit import RateLimit, Slots
+from movielens_api.middleware.authentication import AuthenticationMiddleware
+from movielens_api.middleware.rate_limit import RateLimitMiddleware, Slots
 
 REQUESTS, ROUNDS = 20_000, 7
-PASSWORD, TOKEN = "invented password", new_secret()
+PASSWORD, TOKEN = "invented password", generate()
 MANY = 1_000_000
 
 
@@ -61,12 +61,12 @@ async def main(folder: Path) -> None:
     stored = store(PASSWORD, Cost(ln=4, p=1))
     file.edit(lambda users: users.add("ann", "read", stored).add_token("ann", "t", "read", TOKEN, None))
     basic = b"Basic " + b64encode(f"ann:{PASSWORD}".encode())
-    logins, limit = Logins(None, file), RateLimit(nothing, MANY, Slots(folder / "slots"))
+    logins, limit = Logins(None, file), RateLimitMiddleware(nothing, MANY, Slots(folder / "slots"))
     least = await microseconds(nothing, basic)
     rows = {
-        "a password, remembered": (Authentication(nothing, logins), basic),
-        "a token": (Authentication(nothing, logins), f"Bearer {TOKEN}".encode()),
-        "a password, remembered, and the rate limit": (Authentication(limit, logins), basic),
+        "a password, remembered": (AuthenticationMiddleware(nothing, logins), basic),
+        "a token": (AuthenticationMiddleware(nothing, logins), f"Bearer {TOKEN}".encode()),
+        "a password, remembered, and the rate limit": (AuthenticationMiddleware(limit, logins), basic),
     }
     for what, (app, authorization) in rows.items():
         print(f"{await microseconds(app, authorization) - least:6.1f} us  {what}")

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from movielens_api.auth.passwords import Cost, store, verify
-from movielens_api.auth.tokens import new_secret
+from movielens_api.auth.tokens import generate
 from movielens_api.auth.users_file import UsersFile
 
 CHEAP = Cost(ln=4, r=8, p=1)
@@ -28,7 +28,7 @@ def add(file: UsersFile, name: str, password: str, role: Any = "read") -> None:
 
 
 def add_token(file: UsersFile, user: str, name: str = "t", role: Any = "read", expires: Any = None) -> str:
-    secret = new_secret()
+    secret = generate()
     file.edit(lambda users: users.add_token(user, name, role, secret, expires))
     return secret
 

@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from movielens_api import server
-from movielens_api.hostile.wire import OpenConnection
+from movielens_api.hostile.wire import HostileConnection
 from movielens_api.middleware.request_limits import Limits
 from movielens_api.server.connection import Connection
 from movielens_api.table.catalogue import Catalogue
@@ -71,7 +71,7 @@ def serving() -> Serving:
     @contextmanager
     def serve(app: ASGIApp, limits: Limits | None = None, connection: type[Connection] = Connection) -> Iterator[Api]:
         with server.bind("127.0.0.1", 0) as listening:
-            server.admit(listening)
+            server.listen(listening)
             running = uvicorn.Server(server.config(app, limits or Limits(), connection=connection))
             thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
             thread.start()
@@ -88,7 +88,7 @@ def serving() -> Serving:
 def hostile(serving: Serving) -> Iterator[Hostile]:
     """Serve with profiles, named in any order."""
     with ExitStack() as stack:
-        yield lambda *names: stack.enter_context(serving(hostile_app(*names), connection=OpenConnection))
+        yield lambda *names: stack.enter_context(serving(hostile_app(*names), connection=HostileConnection))
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def options(tmp_path: Path, said: list[str]) -> Options:
-    return Options(tmp_path / "data", 0.5, tell=said.append)
+    return Options(tmp_path / "data", 0.5, report=said.append)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_the_same_twice_is_no_error_and_days_are_whole(capfd: pytest.CaptureFixt
 def test_an_option_takes_precedence_over_its_variable(
     options: tuple[str | None, str | None], environ: dict[str, str], expected: tuple[str, str] | None
 ) -> None:
-    given = startup_credentials.given_credentials(*options, environ)
+    given = startup_credentials.read_credentials(*options, environ)
     assert (given and (given.user, given.password)) == expected
 
 

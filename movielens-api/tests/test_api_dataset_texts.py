@@ -56,7 +56,7 @@ def pack(path: Path, files: dict[str, str | bytes], packing: int = zipfile.ZIP_D
 
 @pytest.fixture
 def options(tmp_path: Path) -> Options:
-    return Options(tmp_path / "data", 0.5, tell=lambda _: None)
+    return Options(tmp_path / "data", 0.5, report=lambda _: None)
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def test_the_first_timestamp_says_how_all_are_written(
     said: list[str] = []
     text = f"{HEADER}1,7,4.0,{first}\n1,8,4.0,{second}\n"
     catalogue = datasets.load(
-        write(place, {**CSV, "ratings.csv": text}), Options(tmp_path / "d", 0.5, tell=said.append)
+        write(place, {**CSV, "ratings.csv": text}), Options(tmp_path / "d", 0.5, report=said.append)
     )
     assert catalogue.ratings.window()["movieId"].to_list() == [7]
     assert f"line 3: {reason}" in said[0]
@@ -322,7 +322,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
 def test_what_is_refused_with_its_line(place: Path, options: Options, name: str) -> None:
     file, content, message = REFUSED[name]
     with pytest.raises(DamagedDatasetError, match=message) as caught:
-        datasets.load(write(place, {**CSV, file: content}), Options(options.data_dir, 1, tell=pytest.fail))
+        datasets.load(write(place, {**CSV, file: content}), Options(options.data_dir, 1, report=pytest.fail))
     assert str(caught.value).startswith(f"{place}/{file}")
     assert "\n" not in str(caught.value)
 
@@ -399,7 +399,7 @@ def test_a_folder_that_is_called_like_a_download(place: Path, monkeypatch: pytes
     monkeypatch.chdir(place)
     said: list[str] = []
     with pytest.raises(StartupError):
-        datasets.load("ml-25m", Options(tmp_path / "data", downloads="http://127.0.0.1:1", tell=said.append))
+        datasets.load("ml-25m", Options(tmp_path / "data", downloads="http://127.0.0.1:1", report=said.append))
     assert said[0] == "ml-25m is the name of a dataset; to load the path with this name, write ./ml-25m"
 
 

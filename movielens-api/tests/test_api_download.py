@@ -105,7 +105,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def options(tmp_path: Path, mirror: Mirror, said: list[str]) -> Options:
-    return Options(tmp_path / "data", tell=said.append, downloads=mirror.url)
+    return Options(tmp_path / "data", report=said.append, downloads=mirror.url)
 
 
 def kept(options: Options) -> set[str]:

@@ -16,11 +16,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from movielens_api.auth import DEFAULT, Credentials, Identity
-from movielens_api.auth.login_throttle import Failures
+from movielens_api.auth.login_throttle import LoginThrottle
 from movielens_api.auth.logins import REMEMBERED, WAITING, Logins
 from movielens_api.auth.passwords import store
 from movielens_api.auth.users_file import UsersFile
-from movielens_api.middleware.authentication import LIMITED, Authentication
+from movielens_api.middleware.authentication import LIMITED, AuthenticationMiddleware
 from movielens_api.middleware.rate_limit import Rate
 
 THREE = Rate(interval=3600, burst=3)
@@ -38,11 +38,11 @@ def counted() -> Counted:
 
 @pytest.fixture
 def logins(file: UsersFile, counted: Counted) -> Logins:
-    return Logins(Credentials("env", "a secret of the environment"), file, Failures(THREE), counted)
+    return Logins(Credentials("env", "a secret of the environment"), file, LoginThrottle(THREE), counted)
 
 
 def guarded(logins: Logins) -> Any:
-    return Authentication(whoami, logins)
+    return AuthenticationMiddleware(whoami, logins)
 
 
 def test_users_and_their_roles(serving: Serving, logins: Logins) -> None:
@@ -66,7 +66,7 @@ def test_once_even_if_many_ask_at_the_same_time(serving: Serving, logins: Logins
     assert len(counted.calls) == 1
 
 
-def test_failures_are_not_remembered_and_then_not_hashed(serving: Serving, logins: Logins, counted: Counted) -> None:
+def test_throttle_are_not_remembered_and_then_not_hashed(serving: Serving, logins: Logins, counted: Counted) -> None:
     with serving(guarded(logins)) as server:
         statuses = [ask(server.url, ("ann", "wrong")).status_code for _ in range(6)]
         limited = ask(server.url, ANN)
@@ -105,11 +105,11 @@ def test_who_is_in_stays_in(serving: Serving, logins: Logins, file: UsersFile, c
         assert ask(server.url, BEN).status_code == 429  # a first login, from where others fail
 
 
-def test_failures_elsewhere_do_not_count_where_the_user_was_in() -> None:
-    limit = Failures(THREE)
-    limit.succeeded(b"ann", "192.0.2.1")
+def test_throttle_elsewhere_do_not_count_where_the_user_was_in() -> None:
+    limit = LoginThrottle(THREE)
+    limit.record_success(b"ann", "192.0.2.1")
     for host in range(10):
-        limit.failed(b"ann", f"198.51.100.{host}")
+        limit.record_failure(b"ann", f"198.51.100.{host}")
     assert limit.wait(b"ann", "192.0.2.1") == 0
     assert limit.wait(b"ann", "192.0.2.2") > 0
     assert limit.wait(b"ben", "192.0.2.2") == 0
@@ -125,17 +125,17 @@ def test_failures_elsewhere_do_not_count_where_the_user_was_in() -> None:
     ],
 )
 def test_an_ipv6_network_is_one_address(one: str, other: str, *, same: bool) -> None:
-    limit = Failures(THREE)
+    limit = LoginThrottle(THREE)
     for number in range(3):
-        limit.failed(b"user%d" % number, one)
+        limit.record_failure(b"user%d" % number, one)
     assert (limit.wait(b"ann", other) > 0) is same
 
 
 def test_guessing_fills_no_memory() -> None:
-    limit = Failures(THREE, longest=100)
+    limit = LoginThrottle(THREE, longest=100)
     for number in range(1000):
-        limit.failed(b"%d" % number * 1000, f"10.0.{number // 256}.{number % 256}")
-        limit.succeeded(b"%d" % number, "10.0.0.1")
+        limit.record_failure(b"%d" % number * 1000, f"10.0.{number // 256}.{number % 256}")
+        limit.record_success(b"%d" % number, "10.0.0.1")
     assert len(limit._arrivals) == len(limit._at_home) == 100
 
 
@@ -147,8 +147,8 @@ def test_remembered_logins_are_bounded(file: UsersFile) -> None:
     assert b"9" not in logins._remembered
 
 
-def test_failures_are_forgiven_after_a_while(serving: Serving, file: UsersFile) -> None:
-    logins = Logins(None, file, Failures(Rate(interval=0.2, burst=1)))
+def test_throttle_are_forgiven_after_a_while(serving: Serving, file: UsersFile) -> None:
+    logins = Logins(None, file, LoginThrottle(Rate(interval=0.2, burst=1)))
     with serving(guarded(logins)) as server:
         assert ask(server.url, ("ann", "wrong")).status_code == 401
         while (answer := ask(server.url, ANN)).status_code == 429:
@@ -162,7 +162,7 @@ def test_only_so_many_wait_for_their_hash(serving: Serving, file: UsersFile) -> 
     def slow(password: bytes, stored: str) -> bool:
         return not go_on.wait(20)
 
-    logins = Logins(None, file, Failures(Rate(interval=3600, burst=1000)), slow)
+    logins = Logins(None, file, LoginThrottle(Rate(interval=3600, burst=1000)), slow)
     with serving(guarded(logins)) as server, ThreadPoolExecutor(WAITING + 1) as pool:
         waiting = [pool.submit(ask, server.url, (f"user{number}", "wrong")) for number in range(WAITING + 1)]
         done, _ = wait(waiting, timeout=10, return_when=FIRST_COMPLETED)

@@ -106,7 +106,7 @@ def test_any_batches_make_what_a_dictionary_makes_of_them(seed: int, tmp_path: P
     for step in range(30):
         batch = invented(chance, chance.choice([0, 1, 1, 2, 5, 20]), seconds)
         model.post(batch)
-        table = table.posted(frame(batch))
+        table = table.with_ratings(frame(batch))
         past.append((table, model.rows()))
         compare(table, model.rows(), chance)
         if chance.random() < 0.5:
@@ -123,14 +123,14 @@ def test_any_batches_make_what_a_dictionary_makes_of_them(seed: int, tmp_path: P
 def test_a_rating_before_the_first_and_after_the_last() -> None:
     table = RatingsTable(frame(invented(random.Random(1), 1, 0)))
     early, late = ({"userId": 9, "movieId": 9, "rating": 1.0, "timestamp": time} for time in (0, 253_402_300_799))
-    assert table.posted(frame([late, early])).days() == (date(1970, 1, 1), date(9999, 12, 31))
-    assert ratings_per_year(table.posted(frame([late, early]))) == {1970: 1, 2001: 1, 9999: 1}
+    assert table.with_ratings(frame([late, early])).days() == (date(1970, 1, 1), date(9999, 12, 31))
+    assert ratings_per_year(table.with_ratings(frame([late, early]))) == {1970: 1, 2001: 1, 9999: 1}
 
 
 def test_nothing_posted_is_the_same_table_and_a_folded_one_is_folded() -> None:
     table = RatingsTable(frame(invented(random.Random(1), 1, 0)))
-    assert table.posted(frame([])) is table
-    folded = table.posted(frame(invented(random.Random(2), 9, 9))).folded()
+    assert table.with_ratings(frame([])) is table
+    folded = table.with_ratings(frame(invented(random.Random(2), 9, 9))).folded()
     assert folded.folded() is folded
 
 
@@ -141,7 +141,7 @@ def test_the_digest_tells_ratings_and_not_how_they_are_held(tmp_path: Path) -> N
     for _ in range(20):
         batch = invented(chance, 3, 100)
         model.post(batch)
-        table = table.posted(frame(batch))
+        table = table.with_ratings(frame(batch))
     rows = [dict(zip(table.window().columns, row, strict=True)) for row in model.rows()]
     assert table.digest() == table.folded().digest() == RatingsTable(frame(rows)).digest()
     write_base(table, tmp_path / "base")
@@ -157,7 +157,7 @@ def test_every_format_streams_what_was_posted(media_type: str) -> None:
     chance = random.Random(4)
     table = RatingsTable(frame(first_of_each_key(invented(chance, 50, 1000))))
     for _ in range(20):
-        table = table.posted(frame(invented(chance, 5, 1000)))
+        table = table.with_ratings(frame(invented(chance, 5, 1000)))
     chunks = table.chunks(3, len(table) - 3, 7)
     rows = READERS[media_type](b"".join(FORMATS[media_type].stream(chunks)))
     assert rows == table.rows(3, len(table) - 3).select(list(SCHEMA)).to_dicts()
@@ -166,7 +166,7 @@ def test_every_format_streams_what_was_posted(media_type: str) -> None:
 def test_a_missing_value_is_refused() -> None:
     table = RatingsTable(frame([]))
     with pytest.raises(ValueError, match="lacks a value"):
-        table.posted(frame([{"userId": 1, "movieId": 7, "timestamp": 5}]))
+        table.with_ratings(frame([{"userId": 1, "movieId": 7, "timestamp": 5}]))
 
 
 def test_readers_of_old_and_new_tables_are_not_disturbed_by_posting() -> None:
@@ -188,7 +188,7 @@ def test_readers_of_old_and_new_tables_are_not_disturbed_by_posting() -> None:
     for reader in readers:
         reader.start()
     for _ in range(300):
-        current[0] = current[0].posted(frame(invented(chance, 20, 5000)))
+        current[0] = current[0].with_ratings(frame(invented(chance, 20, 5000)))
         current[0] = current[0].folded()
     done.set()
     for reader in readers:
@@ -210,7 +210,7 @@ def test_a_base_is_never_overwritten(tmp_path: Path) -> None:
     table = RatingsTable(frame(invented(random.Random(7), 1, 1)))
     write_base(table, tmp_path / "base")
     with pytest.raises(OSError, match="base"):
-        write_base(table.posted(frame(invented(random.Random(8), 1, 1))), tmp_path / "base")
+        write_base(table.with_ratings(frame(invented(random.Random(8), 1, 1))), tmp_path / "base")
     assert [path.name for path in tmp_path.iterdir()] == ["base"]
     assert open_base(tmp_path / "base").digest() == table.digest()
 

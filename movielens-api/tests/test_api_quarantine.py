@@ -56,7 +56,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def options(tmp_path_factory: pytest.TempPathFactory, said: list[str]) -> Options:
-    return Options(tmp_path_factory.mktemp("data"), tell=said.append)
+    return Options(tmp_path_factory.mktemp("data"), report=said.append)
 
 
 @pytest.fixture

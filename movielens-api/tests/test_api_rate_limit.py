@@ -19,7 +19,7 @@ from movielens_api.auth import DEFAULT
 from movielens_api.cli import main
 from movielens_api.errors import StartupError
 from movielens_api.middleware import rate_limit
-from movielens_api.middleware.rate_limit import SLOTS, Rate, RateLimit, Slots
+from movielens_api.middleware.rate_limit import SLOTS, Rate, RateLimitMiddleware, Slots
 from movielens_api.table.catalogue import Catalogue
 
 
@@ -119,7 +119,7 @@ from movielens_api.middleware import rate_limit
 from movielens_api.middleware.rate_limit import Slots
 
 rate_limit.WINDOW = 3600
-limit = rate_limit.RateLimit(None, 2000, Slots(Path(sys.argv[1])))
+limit = rate_limit.RateLimitMiddleware(None, 2000, Slots(Path(sys.argv[1])))
 sys.stdin.readline()
 print(sum(not limit._take("ann")[0] for _ in range(20_000)))
 """
@@ -157,7 +157,7 @@ def test_users_beyond_the_slots_share_them() -> None:
 def test_what_a_restart_of_the_computer_leaves_is_no_lock_out() -> None:
     slots = Slots()
     slots["ann"] = 1e12
-    wait, left = RateLimit(None, 5, slots)._take("ann")  # type: ignore[arg-type]
+    wait, left = RateLimitMiddleware(None, 5, slots)._take("ann")  # type: ignore[arg-type]
     assert (wait, left) == (0, 4)
 
 

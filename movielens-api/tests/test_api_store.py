@@ -71,7 +71,7 @@ def compacted(store: Store, times: int) -> None:
 
 def oldest_kept(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "ratings.db")) as connection:
-        return generations.kept(connection)[0].version
+        return generations.list_all(connection)[0].version
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_every_version_is_what_was_posted_until_then(small: Catalogue, tmp_path:
                     continue
                 assert contents(found) == model.versions[version]
                 if chance.random() < 0.3:
-                    store.hold(found)
+                    store.lease(found)
 
 
 @pytest.mark.usefixtures("_short_log")
@@ -156,7 +156,7 @@ def test_a_leased_version_stays_and_another_goes(small: Catalogue, tmp_path: Pat
         expected = contents(current(store))
         compacted(store, 1)
         later = post(store, (1, 1, 4.0, 100))
-        store.hold(find(store, later))
+        store.lease(find(store, later))
         compacted(store, 2)
     with Store(tmp_path, small) as store:
         assert find(store, later).version == later
@@ -175,7 +175,7 @@ def test_one_lease_keeps_all_versions_of_a_generation(
         compacted(store, between)
         for number in range(10):
             version = post(store, (1, 1, 4.0, number))
-            store.hold(find(store, version))
+            store.lease(find(store, version))
         expected = contents(find(store, version))
         compacted(store, generations.MOST_KEPT - 1)
         with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection:
@@ -187,7 +187,7 @@ def test_one_lease_keeps_all_versions_of_a_generation(
 @pytest.mark.usefixtures("_short_log")
 def test_leases_keep_only_so_many_generations(small: Catalogue, tmp_path: Path) -> None:
     with Store(tmp_path, small) as store:
-        store.hold(current(store))
+        store.lease(current(store))
         compacted(store, generations.MOST_KEPT - 1)
         assert find(store, 0).version == 0
         compacted(store, 1)

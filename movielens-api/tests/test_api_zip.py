@@ -54,7 +54,7 @@ def test_damaged_rows_in_a_zip_are_set_aside(folder: Path, target: Path, tmp_pat
     (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,7,4.0,86400\n1,8,4.0,https://x\n")
     pack(folder, target, "ml/")
     said: list[str] = []
-    assert len(datasets.load(str(target), Options(tmp_path / "data", 0.5, tell=said.append)).ratings) == 1
+    assert len(datasets.load(str(target), Options(tmp_path / "data", 0.5, report=said.append)).ratings) == 1
     assert f"{target}, ratings.csv: 1 of 2 rows" in said[0]
 
 

@@ -12,12 +12,12 @@ from movielens_api import __version__
 from movielens_api.auth.logins import Logins
 from movielens_api.http import problems
 from movielens_api.http.ingest import NewRating
-from movielens_api.middleware.ambiguity import Unambiguous
-from movielens_api.middleware.authentication import Authentication, document_authentication
-from movielens_api.middleware.http10 import WholeForHttp10
-from movielens_api.middleware.observability import Observation
-from movielens_api.middleware.rate_limit import RateLimit, Slots
-from movielens_api.middleware.request_limits import Limits, RequestLimits
+from movielens_api.middleware.ambiguity import AmbiguityMiddleware
+from movielens_api.middleware.authentication import AuthenticationMiddleware, document_authentication
+from movielens_api.middleware.http10 import Http10Middleware
+from movielens_api.middleware.observability import ObservabilityMiddleware
+from movielens_api.middleware.rate_limit import RateLimitMiddleware, Slots
+from movielens_api.middleware.request_limits import Limits, RequestLimitsMiddleware
 from movielens_api.observability.metrics import Metrics
 from movielens_api.routes import posting, ratings
 from movielens_api.routes.catalogue import movies_router, users_router
@@ -67,9 +67,9 @@ class Api(FastAPI):
         # The address asked most is found first; it is no other's prefix.
         self.router.routes.sort(key=lambda route: not isinstance(route, DirectRoute))
         paths = {path for route in self.router.routes if "{" not in (path := getattr(route, "path", "{"))}
-        limited = RequestLimits(super().build_middleware_stack(), self._limits)
-        checked = WholeForHttp10(Unambiguous(limited))
-        return Observation(checked, self._counts, self._access_log, paths)
+        limited = RequestLimitsMiddleware(super().build_middleware_stack(), self._limits)
+        checked = Http10Middleware(AmbiguityMiddleware(limited))
+        return ObservabilityMiddleware(checked, self._counts, self._access_log, paths)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -135,8 +135,8 @@ def create_app(
         app.include_router(router)
     # The last one added is the first one asked.
     if rate_limit:
-        app.add_middleware(RateLimit, requests=rate_limit, slots=slots or Slots())
-    app.add_middleware(Authentication, logins=Logins(credentials, users_file))
+        app.add_middleware(RateLimitMiddleware, requests=rate_limit, slots=slots or Slots())
+    app.add_middleware(AuthenticationMiddleware, logins=Logins(credentials, users_file))
     return app
 
 

@@ -13,7 +13,7 @@ from movielens_api import datasets, replay
 from movielens_api.app import create_app
 from movielens_api.auth import Credentials
 from movielens_api.auth.users_file import UsersFile
-from movielens_api.datasets.options import Options, tell
+from movielens_api.datasets.options import Options, report
 from movielens_api.errors import StartupError
 from movielens_api.middleware.rate_limit import Slots
 from movielens_api.observability.logs import AccessLog
@@ -80,27 +80,27 @@ class Settings:
         return Path(self.data_dir) if self.data_dir else data_directory()
 
 
-def load(settings: Settings, tell: Callable[[str], None] = tell) -> Catalogue:
+def load(settings: Settings, report: Callable[[str], None] = report) -> Catalogue:
     """Load the dataset.
 
     Args:
         settings: which, and how.
-        tell: takes each line about progress and damage.
+        report: takes each line about progress and damage.
 
     Raises:
         StartupError: as `datasets.load`.
     """
-    return datasets.load(settings.dataset, _options(settings, tell))
+    return datasets.load(settings.dataset, _options(settings, report))
 
 
-def begun(settings: Settings, catalogue: Catalogue) -> Catalogue:
+def initial_catalogue(settings: Settings, catalogue: Catalogue) -> Catalogue:
     """Return what of the dataset is there before anything is posted: all of it, but for a replay.
 
     Raises:
-        StartupError: as `replay.before`.
+        StartupError: as `replay.catalogue_before`.
     """
     day = settings.replay_from
-    return replay.before(catalogue, date.fromisoformat(day)) if day else catalogue
+    return replay.catalogue_before(catalogue, date.fromisoformat(day)) if day else catalogue
 
 
 def open_store(settings: Settings, catalogue: Catalogue, *, own: bool) -> Store:
@@ -108,13 +108,13 @@ def open_store(settings: Settings, catalogue: Catalogue, *, own: bool) -> Store:
 
     Args:
         settings: which dataset, and where.
-        catalogue: what `begun` returned.
+        catalogue: what `initial_catalogue` returned.
         own: as in `Store`.
 
     Raises:
         StartupError: as `Store`.
     """
-    name = datasets.kept_as(settings.dataset)
+    name = datasets.storage_name(settings.dataset)
     replayed = f"-replay-{settings.replay_from}" if settings.replay_from else ""
     return Store(settings.durable / "store" / f"{name}{replayed}", catalogue, own=own)
 
@@ -125,7 +125,7 @@ def application(settings: Settings, catalogue: Catalogue, store: Store) -> Itera
 
     Args:
         settings: who may use it, how often, and where that is written.
-        catalogue: what `begun` returned.
+        catalogue: what `initial_catalogue` returned.
         store: where posted ratings are kept.
 
     Raises:
@@ -143,7 +143,7 @@ def application(settings: Settings, catalogue: Catalogue, store: Store) -> Itera
             users_file=UsersFile(settings.durable),
             rate_limit=settings.rate_limit,
             # The same file in every worker: they share a limit.
-            slots=Slots(_options(settings, tell).data_dir / "rate-limits") if settings.rate_limit else None,
+            slots=Slots(_options(settings, report).data_dir / "rate-limits") if settings.rate_limit else None,
             access_log=access_log,
         )
 
@@ -158,7 +158,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     return tls.context(*(Path(path) if path else None for path in paths))
 
 
-def _options(settings: Settings, tell: Callable[[str], None]) -> Options:
+def _options(settings: Settings, report: Callable[[str], None]) -> Options:
     data_dir = settings.data_dir and Path(settings.data_dir)
     given = {"data_dir": data_dir, "max_damaged": settings.max_damaged}
-    return Options(**{name: value for name, value in given.items() if value is not None}, tell=tell)  # type: ignore[arg-type]
+    return Options(**{name: value for name, value in given.items() if value is not None}, report=report)  # type: ignore[arg-type]

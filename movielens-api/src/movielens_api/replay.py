@@ -26,7 +26,7 @@ SECONDS_BETWEEN_POSTS = 0.05
 SECONDS_BETWEEN_ATTEMPTS = 1.0
 
 
-def first_day(catalogue: Catalogue) -> date:
+def default_first_day(catalogue: Catalogue) -> date:
     """Return the day from which on ratings are replayed unless told otherwise: `DAYS` before the last rating.
 
     Raises:
@@ -38,7 +38,7 @@ def first_day(catalogue: Catalogue) -> date:
     return days[1] - timedelta(days=DAYS)
 
 
-def before(catalogue: Catalogue, day: date) -> Catalogue:
+def catalogue_before(catalogue: Catalogue, day: date) -> Catalogue:
     """Return the catalogue as it was at the start of a day (UTC); the ratings are shared, not copied.
 
     Raises:
@@ -61,18 +61,18 @@ class Replay:
         day: the first day whose ratings are posted.
         speed: how many seconds pass on that clock in one of ours.
         store: takes the ratings.
-        tell: takes a line at the start, at the end, and when something is in the way.
+        report: takes a line at the start, at the end, and when something is in the way.
     """
 
     def __init__(
-        self, ratings: RatingsTable, day: date, speed: float, store: Store, tell: Callable[[str], None]
+        self, ratings: RatingsTable, day: date, speed: float, store: Store, report: Callable[[str], None]
     ) -> None:
         self._rows = ratings.window(start=day).select(list(SCHEMA))
         self._timestamps = self._rows["timestamp"]
         self._day = day
         self._speed = speed
         self._store = store
-        self._tell = tell
+        self._report = report
         self._stop = Event()
         self._thread = Thread(target=self._run, name="replay", daemon=True)
 
@@ -93,13 +93,13 @@ class Replay:
             self._replay()
         except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for ratings should know
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            self._tell(f"the replay has stopped, and no more ratings arrive until a restart: {reason}")
+            self._report(f"the replay has stopped, and no more ratings arrive until a restart: {reason}")
 
     def _replay(self) -> None:
-        place = self._arrived()
+        place = self._posted_rows()
         at = self._timestamps[place - 1] if place else start_of_day(self._day)
         left = len(self._timestamps) - place
-        self._tell(
+        self._report(
             f"replaying {left:,} ratings from {format_time(at)} (UTC) onwards at {self._speed:g} times real time"
         )
         began = time.monotonic()
@@ -114,17 +114,17 @@ class Replay:
                     pause = SECONDS_BETWEEN_ATTEMPTS
             if self._stop.wait(pause):
                 return
-        self._tell(f"replayed all ratings, until {format_time(self._timestamps[-1])} (UTC)")
+        self._report(f"replayed all ratings, until {format_time(self._timestamps[-1])} (UTC)")
 
     def _post(self, first: int, after: int) -> bool:
         try:
             self._store.add(self._rows.slice(first, after - first).rows()).result()
         except (OverloadedError, NotWrittenError) as error:
-            self._tell(f"the replay is waiting: {error or 'too many posts are waiting'}")
+            self._report(f"the replay is waiting: {error or 'too many posts are waiting'}")
             return False
         return True
 
-    def _arrived(self) -> int:
+    def _posted_rows(self) -> int:
         """Return how many have been posted, by this process or an earlier one."""
         if not self._store.latest.version:
             return 0

@@ -20,14 +20,14 @@ class Identity(NamedTuple):
 
     Attributes:
         name: the user's name.
-        roles: what the user may do; see `roles_of`.
+        roles: what the user may do; see `implied_roles`.
     """
 
     name: str
     roles: frozenset[Role]
 
 
-def roles_of(role: Role) -> frozenset[Role]:
+def implied_roles(role: Role) -> frozenset[Role]:
     """Return a role and those it includes: whoever may write may read."""
     return frozenset(ROLES[: ROLES.index(role) + 1])
 

@@ -18,7 +18,7 @@ ALLOWED = Rate(interval=5, burst=10)
 LONGEST_MEMORY = 10_000
 
 
-class Failures:
+class LoginThrottle:
     """Failed logins of the last minute, and where users have logged in.
 
     Args:
@@ -30,28 +30,28 @@ class Failures:
         self.allowed = allowed
         self.longest = longest
         self._arrivals: dict[bytes, float] = {}
-        self._at_home: dict[bytes, float] = {}
+        self._known_addresses: dict[bytes, float] = {}
 
     def wait(self, user: bytes, address: str) -> float:
         """Return for how many seconds this login is not even tried; zero: it may be."""
         now = time.monotonic()
         return max(self.allowed.wait(self._arrivals.get(key, now), now) for key in self._keys(user, address))
 
-    def failed(self, user: bytes, address: str) -> None:
+    def record_failure(self, user: bytes, address: str) -> None:
         """Count a failure."""
         now = time.monotonic()
         for key in _key(address, b""), _key("", user):
-            self._put(self._arrivals, key, self.allowed.after(self._arrivals.get(key, now), now))
+            self._remember(self._arrivals, key, self.allowed.after(self._arrivals.get(key, now), now))
 
-    def succeeded(self, user: bytes, address: str) -> None:
+    def record_success(self, user: bytes, address: str) -> None:
         """Remember where the user logs in."""
-        self._put(self._at_home, _key(address, user), time.monotonic())
+        self._remember(self._known_addresses, _key(address, user), time.monotonic())
 
     def _keys(self, user: bytes, address: str) -> tuple[bytes, bytes]:
         by_address = _key(address, b"")
-        return by_address, by_address if _key(address, user) in self._at_home else _key("", user)
+        return by_address, by_address if _key(address, user) in self._known_addresses else _key("", user)
 
-    def _put(self, kept: dict[bytes, float], key: bytes, value: float) -> None:
+    def _remember(self, kept: dict[bytes, float], key: bytes, value: float) -> None:
         kept.pop(key, None)
         kept[key] = value
         if len(kept) > self.longest:

@@ -9,8 +9,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from movielens_api.auth import passwords
-from movielens_api.auth.identity import DEFAULT, Credentials, Identity, parse_basic, parse_bearer, roles_of
-from movielens_api.auth.login_throttle import Failures
+from movielens_api.auth.identity import DEFAULT, Credentials, Identity, implied_roles, parse_basic, parse_bearer
+from movielens_api.auth.login_throttle import LoginThrottle
 from movielens_api.auth.users import Users
 
 if TYPE_CHECKING:
@@ -52,17 +52,17 @@ class Logins:
         self,
         credentials: Credentials | None,
         users: UsersFile | None = None,
-        failures: Failures | None = None,
+        throttle: LoginThrottle | None = None,
         verify: Callable[[bytes, str], bool] = passwords.verify,
     ) -> None:
         self._credentials = credentials
         self._file = users
-        self._failures = failures or Failures()
+        self._throttle = throttle or LoginThrottle()
         self._verify = verify
         self._users = users.current() if users else Users()
         self._remembered: dict[bytes, Identity] = {}
         self._key = secrets.token_bytes(32)
-        self._decoy = passwords.decoy()
+        self._decoy = passwords.decoy_hash()
         # One at a time: a hash takes 32 MiB and a whole core.
         self._hashing = asyncio.Lock()
         self._waiting: Counter[bytes] = Counter()
@@ -80,7 +80,7 @@ class Logins:
         self._refresh()
         token = parse_bearer(header)
         if token is not None:
-            return self._users.holder(token)
+            return self._users.find_by_token(token)
         key = hmac.digest(self._key, header, "sha256")
         known = self._remembered.get(key)
         if known is not None:
@@ -115,29 +115,29 @@ class Logins:
         users = self._users
         found = await self._check(users, user, password)
         if found is None:
-            self._failures.failed(user, address)
+            self._throttle.record_failure(user, address)
             return None
         self._refresh()
         if users is not self._users:  # which may have lost this very user meanwhile
             return await self._try(key, user, password, address)
-        self._failures.succeeded(user, address)
+        self._throttle.record_success(user, address)
         self._remember(key, found)
         return found
 
     async def _check(self, users: Users, user: bytes, password: bytes) -> Identity | None:
         own = self._credentials
         if own and not (own == DEFAULT and users.users) and own.match(user, password):
-            return Identity(own.user, roles_of("write"))
+            return Identity(own.user, implied_roles("write"))
         if not users.users:
             return None
         name = user.decode(errors="replace")
         known = users.users.get(name)
         stored = known.password if known else self._decoy
         right = await asyncio.to_thread(self._verify, password, stored)
-        return Identity(name, roles_of(known.role)) if known and right else None
+        return Identity(name, implied_roles(known.role)) if known and right else None
 
     def _limit(self, user: bytes, address: str) -> None:
-        seconds = self._failures.wait(user, address)
+        seconds = self._throttle.wait(user, address)
         if seconds:
             raise LoginsLimitedError(seconds)
 

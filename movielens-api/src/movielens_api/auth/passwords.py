@@ -39,7 +39,7 @@ class Cost:
         return scrypt(password, salt=salt, n=2**self.ln, r=self.r, p=self.p, maxmem=needed, dklen=HASH_BYTES)
 
 
-def check(password: str, user: str) -> None:
+def check_strength(password: str, user: str) -> None:
     """Refuse what is too easily guessed, or what HTTP Basic cannot carry.
 
     Raises:
@@ -53,14 +53,14 @@ def check(password: str, user: str) -> None:
         raise UserError("a password must differ from the default password and from the name of the user")
 
 
-def store(password: str, cost: Cost | None = None) -> str:
+def hash_password(password: str, cost: Cost | None = None) -> str:
     """Return what to keep of a password: a PHC string with algorithm, cost, salt and hash."""
     cost = cost or Cost()
     salt = secrets.token_bytes(SALT_BYTES)
     return _format(cost, salt, cost.hash(password.encode(), salt))
 
 
-def decoy() -> str:
+def decoy_hash() -> str:
     """Return what no password matches and what takes as long to find out: an unknown user's."""
     return _format(Cost(), secrets.token_bytes(SALT_BYTES), secrets.token_bytes(HASH_BYTES))
 
@@ -71,11 +71,11 @@ def verify(password: bytes, stored: str) -> bool:
     Raises:
         ValueError: it is not in the form that `store` gives.
     """
-    cost, salt, expected = parse(stored)
+    cost, salt, expected = parse_hash(stored)
     return hmac.compare_digest(cost.hash(password, salt), expected)
 
 
-def parse(stored: str) -> tuple[Cost, bytes, bytes]:
+def parse_hash(stored: str) -> tuple[Cost, bytes, bytes]:
     """Return cost, salt and hash of a stored password.
 
     Raises:

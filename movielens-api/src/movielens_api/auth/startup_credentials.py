@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def given_credentials(user: str | None, password: str | None, environ: Mapping[str, str]) -> Credentials | None:
+def read_credentials(user: str | None, password: str | None, environ: Mapping[str, str]) -> Credentials | None:
     """Take each from the option, else from `API_USER` and `API_PASSWORD`; None if neither is there.
 
     Raises:

@@ -39,11 +39,11 @@ class Token(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         return self.expires is None or datetime.now(UTC) < self.expires
 
 
-def new_secret() -> str:
+def generate() -> str:
     """Return a token nobody has had before."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
-def digest(token: bytes) -> str:
+def hash_token(token: bytes) -> str:
     """Return what is kept of a token."""
     return sha256(token).hexdigest()

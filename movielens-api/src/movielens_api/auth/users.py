@@ -9,13 +9,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from movielens_api.auth import passwords, tokens
-from movielens_api.auth.identity import NAME, NAME_RULE, Identity, Role, roles_of
+from movielens_api.auth.identity import NAME, NAME_RULE, Identity, Role, implied_roles
 from movielens_api.auth.tokens import Token
 from movielens_api.errors import UserError
 
 
 def _stored(password: str) -> str:
-    passwords.parse(password)
+    passwords.parse_hash(password)
     return password
 
 
@@ -24,7 +24,7 @@ class User(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
 
     Attributes:
         role: what the user may do.
-        password: as `passwords.store` gives it.
+        password: as `passwords.hash_password` gives it.
         created: when the user was added.
         tokens: what the user's programs use instead of the password.
     """
@@ -44,12 +44,12 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     @cached_property
     def _holders(self) -> dict[str, tuple[Identity, Token]]:
         return {
-            token.sha256: (Identity(name, roles_of(token.role) & roles_of(user.role)), token)
+            token.sha256: (Identity(name, implied_roles(token.role) & implied_roles(user.role)), token)
             for name, user in self.users.items()
             for token in user.tokens
         }
 
-    def named(self, name: str) -> User:
+    def get_user(self, name: str) -> User:
         """Return a user.
 
         Raises:
@@ -59,9 +59,9 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
             raise UserError(f"there is no user {name!r}; `movielens-api users list` shows all")
         return self.users[name]
 
-    def holder(self, token: bytes) -> Identity | None:
+    def find_by_token(self, token: bytes) -> Identity | None:
         """Return who sends this token: its user, and what both may do; None if it is unknown or over."""
-        identity, kept = self._holders.get(tokens.digest(token), (None, None))
+        identity, kept = self._holders.get(tokens.hash_token(token), (None, None))
         return identity if kept and kept.is_valid() else None
 
     def check_new(self, name: str) -> None:
@@ -81,7 +81,7 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         Args:
             name: as `NAME_RULE` says.
             role: what the user may do.
-            password: as `passwords.store` gives it.
+            password: as `passwords.hash_password` gives it.
 
         Raises:
             UserError: as `check_new`.
@@ -91,12 +91,12 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
 
     def remove(self, name: str) -> Users:
         """Remove a user with all tokens, or raise UserError."""
-        self.named(name)
+        self.get_user(name)
         return Users(users={other: user for other, user in self.users.items() if other != name})
 
     def change(self, name: str, **changes: object) -> Users:
         """Change role or password of a user, or raise UserError."""
-        return self._with(name, self.named(name).model_copy(update=changes))
+        return self._with(name, self.get_user(name).model_copy(update=changes))
 
     def add_token(self, user: str, name: str, role: Role, secret: str, expires: datetime | None) -> Users:
         """Add a token to a user.
@@ -104,21 +104,21 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         Raises:
             UserError: no such user, a token with the name, or the user may not do what the token should.
         """
-        owner = self.named(user)
+        owner = self.get_user(user)
         if not NAME.fullmatch(name):
             raise UserError(f"{name!r} cannot be a token's name: {NAME_RULE}")
         if any(token.name == name for token in owner.tokens):
             raise UserError(f"{user} already has a token {name!r}; revoke it or choose another name")
-        if role not in roles_of(owner.role):
+        if role not in implied_roles(owner.role):
             raise UserError(f"{user} lacks the role {role}, so a token of this user cannot have it")
-        digest = tokens.digest(secret.encode())
+        digest = tokens.hash_token(secret.encode())
         token = Token(name=name, sha256=digest, role=role, created=_now(), expires=expires)
         return self.change(user, tokens=(*owner.tokens, token))
 
     def revoke(self, user: str, name: str) -> Users:
         """Remove a token of a user, or raise UserError."""
-        kept = tuple(token for token in self.named(user).tokens if token.name != name)
-        if kept == self.named(user).tokens:
+        kept = tuple(token for token in self.get_user(user).tokens if token.name != name)
+        if kept == self.get_user(user).tokens:
             raise UserError(f"{user} has no token {name!r}; `movielens-api tokens list` shows all")
         return self.change(user, tokens=kept)
 

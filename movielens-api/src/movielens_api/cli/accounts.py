@@ -77,7 +77,7 @@ def new_password(arguments: argparse.Namespace) -> str:
     from movielens_api.auth import passwords
 
     password = secrets.token_urlsafe(18) if arguments.generate else _read(arguments)
-    passwords.check(password, arguments.name)
+    passwords.check_strength(password, arguments.name)
     return password
 
 

@@ -34,11 +34,11 @@ def names(arguments: argparse.Namespace) -> list[str]:
     """
     if arguments.hostile is None:
         return []
-    from movielens_api.hostile import chosen
+    from movielens_api.hostile import parse_names
 
     if arguments.workers > 1:
         raise StartupError("a hostile server counts requests in one process: omit --workers")
-    return chosen(arguments.hostile)
+    return parse_names(arguments.hostile)
 
 
 def warning(named: list[str]) -> str:
@@ -54,7 +54,7 @@ def layered(
 
     if not named:
         return app, Connection
-    from movielens_api.hostile.serving import layers
-    from movielens_api.hostile.wire import OpenConnection
+    from movielens_api.hostile import make_hostile
+    from movielens_api.hostile.wire import HostileConnection
 
-    return layers(app, named, settings, catalogue), OpenConnection
+    return make_hostile(app, named, settings, catalogue), HostileConnection

@@ -119,7 +119,7 @@ def _serve(
     from movielens_api import bootstrap, server
     from movielens_api.server import workers
 
-    catalogue = bootstrap.begun(settings, everything)
+    catalogue = bootstrap.initial_catalogue(settings, everything)
     with (
         _store(settings, catalogue, profiles) as store,
         _replay(arguments, settings, everything, store) as start_replay,
@@ -148,7 +148,7 @@ def _store(settings: Settings, catalogue: Catalogue, profiles: list[str]) -> Sto
 def _begin(bound: socket.socket, lines: list[str], start_replay: Callable[[], None]) -> None:
     from movielens_api import server
 
-    server.admit(bound)
+    server.listen(bound)
     print(*lines, sep="\n", flush=True)
     start_replay()
 
@@ -168,21 +168,21 @@ def _lines(catalogue: Catalogue, store: Store, settings: Settings, url: str) -> 
 def _first_day(arguments: argparse.Namespace, everything: Catalogue) -> str:
     from movielens_api import replay
 
-    return str(arguments.replay_from or replay.first_day(everything))
+    return str(arguments.replay_from or replay.default_first_day(everything))
 
 
 @contextmanager
 def _replay(
     arguments: argparse.Namespace, settings: Settings, everything: Catalogue, store: Store
 ) -> Iterator[Callable[[], None]]:
-    from movielens_api.datasets.options import tell
+    from movielens_api.datasets.options import report
     from movielens_api.replay import Replay
 
     if not settings.replay_from:
         yield lambda: None
         return
     day = date.fromisoformat(settings.replay_from)
-    with Replay(everything.ratings, day, arguments.replay, store, tell) as replay:
+    with Replay(everything.ratings, day, arguments.replay, store, report) as replay:
         yield replay.start
 
 
@@ -202,7 +202,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         tls_key_password_file=arguments.tls_key_password_file,
     )
     has_users = bool(UsersFile(asked.durable).current().users)
-    given = startup_credentials.given_credentials(arguments.user, arguments.password, os.environ)
+    given = startup_credentials.read_credentials(arguments.user, arguments.password, os.environ)
     chosen = startup_credentials.choose_credentials(given, arguments.host, has_users=has_users)
     return replace(asked, user=chosen.user, password=chosen.password) if chosen else asked
 

@@ -32,11 +32,11 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _add(arguments: argparse.Namespace) -> None:
-    from movielens_api.auth.tokens import new_secret
+    from movielens_api.auth.tokens import generate
 
     user, name, days = arguments.user, arguments.name, arguments.expires
     expires = days and datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
-    secret = new_secret()
+    secret = generate()
     users_file(arguments).edit(lambda users: users.add_token(user, name, arguments.role, secret, expires))
     say(f"The token {name} of {user} ({arguments.role}), which is shown only once:")
     print(secret)

@@ -36,7 +36,7 @@ def _add(arguments: argparse.Namespace) -> None:
     file, name = users_file(arguments), arguments.name
     file.current().check_new(name)  # before anybody types a password
     password = new_password(arguments)
-    stored = passwords.store(password)
+    stored = passwords.hash_password(password)
     _tell(arguments, password)
     changed = file.edit(lambda users: users.add(name, arguments.role, stored))
     say(f"Added {name} ({arguments.role}).")
@@ -64,9 +64,9 @@ def _password(arguments: argparse.Namespace) -> None:
     from movielens_api.auth import passwords
 
     file, name = users_file(arguments), arguments.name
-    file.current().named(name)
+    file.current().get_user(name)
     password = new_password(arguments)
-    stored = passwords.store(password)
+    stored = passwords.hash_password(password)
     _tell(arguments, password)
     file.edit(lambda users: users.change(name, password=stored))
     say(f"Changed the password of {name}.")

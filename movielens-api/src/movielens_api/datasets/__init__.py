@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from movielens_api.datasets import grouplens, layouts, releases, sample, synthetic
 from movielens_api.datasets.binary_cache import BinaryCache, file_name
 from movielens_api.datasets.options import Options
-from movielens_api.datasets.quarantine import Damage
+from movielens_api.datasets.quarantine import Quarantine
 from movielens_api.datasets.source import FolderSource, Source, ZipSource
 from movielens_api.errors import StartupError
 from movielens_api.table.catalogue import Catalogue
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NAMES = ["sample", *releases.MD5]
-Loaded = tuple[Catalogue, Damage | None]
+Loaded = tuple[Catalogue, Quarantine | None]
 
 
 def load(dataset: str, options: Options | None = None) -> Catalogue:
@@ -28,7 +28,7 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
     Args:
         dataset: one of `NAMES`, `synthetic:N` or `synthetic:N:SEED`, or the path of a folder or a zip with the files
             of one of the `layouts`.
-        options: where files are kept, how much damage is borne, who hears of it.
+        options: where files are kept, how many damaged rows are tolerated, where messages go.
 
     Raises:
         StartupError: there is no such dataset, or it is not installed.
@@ -36,18 +36,18 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
     """
     options = options or Options()
     if dataset in NAMES and os.path.lexists(dataset):
-        options.tell(f"{dataset} is the name of a dataset; to load the path with this name, write ./{dataset}")
+        options.report(f"{dataset} is the name of a dataset; to load the path with this name, write ./{dataset}")
     if dataset == "sample":
         cache = BinaryCache(options.data_dir, "sample", sample.version())
-        return _kept(cache, dataset, lambda: (sample.load(), None), options)[0]
+        return _load_cached(cache, dataset, lambda: (sample.load(), None), options)[0]
     if invented := synthetic.parse(dataset):
         number, seed = invented
-        cache = BinaryCache(options.data_dir, kept_as(dataset), synthetic.VERSION)
-        return _kept(cache, dataset, lambda: (synthetic.load(number, seed), None), options)[0]
+        cache = BinaryCache(options.data_dir, storage_name(dataset), synthetic.VERSION)
+        return _load_cached(cache, dataset, lambda: (synthetic.load(number, seed), None), options)[0]
     return _load_files(_source(dataset, options), dataset, options)
 
 
-def kept_as(dataset: str) -> str:
+def storage_name(dataset: str) -> str:
     """Return the name of what is kept for a dataset: readable, and another one for every other dataset.
 
     Args:
@@ -79,21 +79,23 @@ def _source(dataset: str, options: Options) -> Source:
 
 
 def _load_files(source: Source, name: str, options: Options) -> Catalogue:
-    kept_as = file_name(source.path)
+    stored_as = file_name(source.path)
     files = layouts.find(source)
-    cache = BinaryCache(options.data_dir, kept_as, source.state(files.names))
-    catalogue, damage = _kept(cache, name, lambda: grouplens.load(source, files, name, options.max_damaged), options)
-    quarantine = options.data_dir / "quarantine" / f"{kept_as}-ratings.csv"
-    if damage and damage.rows.height:
-        damage.refuse_above(options.max_damaged)
-        options.tell(damage.set_aside(quarantine))
+    cache = BinaryCache(options.data_dir, stored_as, source.state(files.names))
+    catalogue, quarantined = _load_cached(
+        cache, name, lambda: grouplens.load(source, files, name, options.max_damaged), options
+    )
+    quarantine = options.data_dir / "quarantine" / f"{storage_name}-ratings.csv"
+    if quarantined and quarantined.rows.height:
+        quarantined.check_share(options.max_damaged)
+        options.report(quarantined.save(quarantine))
     else:
         with suppress(OSError):
             quarantine.unlink()
     return catalogue
 
 
-def _kept(cache: BinaryCache, name: str, load: Callable[[], Loaded], options: Options) -> Loaded:
+def _load_cached(cache: BinaryCache, name: str, load: Callable[[], Loaded], options: Options) -> Loaded:
     if kept := cache.read(name):
         return kept
     loaded = load()
@@ -106,5 +108,5 @@ def _kept(cache: BinaryCache, name: str, load: Callable[[], Loaded], options: Op
     # Read back, the columns are shared with other processes. One of those may have kept them in the meantime.
     kept = cache.read(name)
     if failure and not kept:
-        options.tell(failure)
+        options.report(failure)
     return kept or loaded

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from movielens_api import __version__
-from movielens_api.datasets.quarantine import Damage
+from movielens_api.datasets.quarantine import Quarantine
 from movielens_api.system.atomic_files import create_folder
 from movielens_api.table.base_files import DamagedBaseError, checksum, open_base, write_base
 from movielens_api.table.catalogue import Catalogue
@@ -55,7 +55,7 @@ class BinaryCache:
         # The version: another one may parse the same files by other rules.
         self._folder = self._parent / f"{name}-{digest(json.dumps([FORMAT, __version__, key]), LENGTH_OF_KEY)}"
 
-    def read(self, name: str) -> tuple[Catalogue, Damage | None] | None:
+    def read(self, name: str) -> tuple[Catalogue, Quarantine | None] | None:
         """Return what is kept, or None if that is nothing or not as it was written.
 
         Args:
@@ -67,12 +67,12 @@ class BinaryCache:
                 return None
             frames = {file: pl.read_ipc((self._folder / file).read_bytes()) for file in manifest["files"]}
             damaged = frames.get(DAMAGED)
-            damage = None if damaged is None else Damage(manifest["place"], manifest["total"], damaged)
-            return Catalogue(name, open_base(self._folder / RATINGS), frames[MOVIES]), damage
+            quarantined = None if damaged is None else Quarantine(manifest["place"], manifest["total"], damaged)
+            return Catalogue(name, open_base(self._folder / RATINGS), frames[MOVIES]), quarantined
         except (OSError, ValueError, KeyError, TypeError, DamagedBaseError):
             return None
 
-    def write(self, catalogue: Catalogue, damage: Damage | None) -> None:
+    def write(self, catalogue: Catalogue, quarantined: Quarantine | None) -> None:
         """Keep a dataset, all of it or nothing.
 
         Raises:
@@ -80,14 +80,14 @@ class BinaryCache:
         """
         with create_folder(self._folder) as beside:
             write_base(catalogue.ratings, beside / RATINGS)
-            frames = {MOVIES: catalogue.movies} | ({DAMAGED: damage.rows} if damage else {})
+            frames = {MOVIES: catalogue.movies} | ({DAMAGED: quarantined.rows} if quarantined else {})
             for file, frame in frames.items():
                 with (beside / file).open("wb") as opened:
                     frame.write_ipc(opened, compression="uncompressed")
             manifest = {
                 "files": {file: checksum(beside / file) for file in frames},
-                "place": damage.place if damage else None,
-                "total": damage.total if damage else None,
+                "place": quarantined.place if quarantined else None,
+                "total": quarantined.total if quarantined else None,
             }
             text = json.dumps(manifest).encode()
             (beside / MANIFEST).write_bytes(b"%08x " % zlib.crc32(text) + text)

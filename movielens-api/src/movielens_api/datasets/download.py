@@ -33,14 +33,14 @@ class _CutOffError(Exception):
     """The connection ended before the file did."""
 
 
-def download(url: str, target: Path, md5: str, tell: Callable[[str], None]) -> None:
+def download(url: str, target: Path, md5: str, report: Callable[[str], None]) -> None:
     """Download a file; what an earlier attempt got of it is kept in `<target>.part` and continued.
 
     Args:
         url: where the file is.
         target: where it goes; it appears when it is complete and its checksum is right.
         md5: its checksum.
-        tell: takes lines about the progress.
+        report: takes lines about the progress.
 
     Raises:
         DownloadError: it cannot be reached, or the connection broke.
@@ -49,7 +49,7 @@ def download(url: str, target: Path, md5: str, tell: Callable[[str], None]) -> N
     """
     part = target.with_name(target.name + ".part")
     with _writing(part), _locked(part) as file:
-        _complete(url, file, tell)
+        _complete(url, file, report)
         file.seek(0)
         found = hashlib.file_digest(file, _md5).hexdigest()
         if found != md5:
@@ -75,24 +75,24 @@ def _md5() -> hashlib._Hash:
     return hashlib.md5(usedforsecurity=False)
 
 
-def _complete(url: str, file: BufferedRandom, tell: Callable[[str], None]) -> None:
+def _complete(url: str, file: BufferedRandom, report: Callable[[str], None]) -> None:
     """Continue until all is there; an attempt that brought nothing is the last."""
     while True:
         before = file.seek(0, 2)
         try:
-            _continue(url, file, tell)
+            _continue(url, file, report)
         except _CutOffError as error:
             after = file.seek(0, 2)
             if after <= before:
                 raise DownloadError(
                     f"the connection to {url} broke after {after:,} bytes, which are kept: try again to resume"
                 ) from error
-            tell(f"the connection broke after {after / MEGABYTE:,.1f} MB; resuming")
+            report(f"the connection broke after {after / MEGABYTE:,.1f} MB; resuming")
         else:
             return
 
 
-def _continue(url: str, file: BufferedRandom, tell: Callable[[str], None]) -> None:
+def _continue(url: str, file: BufferedRandom, report: Callable[[str], None]) -> None:
     have = file.seek(0, 2)
     with _reaching(url), _open(url, have) as answer:
         if answer.status == NOTHING_LEFT:
@@ -104,11 +104,11 @@ def _continue(url: str, file: BufferedRandom, tell: Callable[[str], None]) -> No
         rest = int(announced) if re.fullmatch(r"[0-9]{1,18}", announced) else 0
         total = have + rest if rest else None
         _refuse_without_room(file, rest)
-        tell(f"downloading {url}{_sizes(have, total)}")
+        report(f"downloading {url}{_sizes(have, total)}")
         file.seek(have)
         for got in _copy(answer, file, have):
             if total and got * TOLD_STEPS // total > have * TOLD_STEPS // total:
-                tell(f"{got / total:4.0%} downloaded")
+                report(f"{got / total:4.0%} downloaded")
             have = got
         if total is not None and have < total:
             raise _CutOffError

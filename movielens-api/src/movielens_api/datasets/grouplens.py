@@ -12,7 +12,7 @@ from movielens_api.table.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from movielens_api.datasets.layouts import Files
-    from movielens_api.datasets.quarantine import Damage
+    from movielens_api.datasets.quarantine import Quarantine
     from movielens_api.datasets.ratings_file import RatingsForm
     from movielens_api.datasets.source import Source
 
@@ -21,7 +21,7 @@ SEPARATORS = {layouts.DAT: "::", layouts.HUNDRED_K: "\t"}
 TITLE_AND_YEAR = r"^(?<title>.*\S.*) \((?<year>[0-9]{4})\)\s*$"
 
 
-def load(source: Source, files: Files, name: str, max_damaged: float) -> tuple[Catalogue, Damage]:
+def load(source: Source, files: Files, name: str, max_damaged: float) -> tuple[Catalogue, Quarantine]:
     """Load ratings and movies, and the damaged rows of the ratings.
 
     Args:
@@ -39,15 +39,15 @@ def load(source: Source, files: Files, name: str, max_damaged: float) -> tuple[C
     written = _ratings_form(source, files)
     place = source.place(files.ratings)
     with source.open(files.ratings) as file:
-        ratings, damage = ratings_file.read(file, place, written)
-    damage.refuse_above(max_damaged)
+        ratings, quarantined = ratings_file.read(file, place, written)
+    quarantined.check_share(max_damaged)
     try:
-        return Catalogue(name, ratings, movies), damage
+        return Catalogue(name, ratings, movies), quarantined
     except ValueError:
-        ratings, damage = ratings_file.without_repeats(ratings, damage, written.rows.first_line)
-    damage.refuse_above(max_damaged)
+        ratings, quarantined = ratings_file.without_repeats(ratings, quarantined, written.rows.first_line)
+    quarantined.check_share(max_damaged)
     try:
-        return Catalogue(name, ratings, movies), damage
+        return Catalogue(name, ratings, movies), quarantined
     except ValueError as error:
         raise DamagedDatasetError(f"{place}: {error}") from error
 

@@ -1,4 +1,4 @@
-"""How datasets are loaded: where files are kept, how much damage is borne, who hears of it."""
+"""How datasets are loaded: where files are kept, how many damaged rows are tolerated, where messages go."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def default_downloads(environ: Mapping[str, str] = os.environ) -> str:
     return environ.get(DOWNLOADS_VARIABLE) or GROUPLENS
 
 
-def tell(message: str) -> None:
+def report(message: str) -> None:
     """Print a line to standard error."""
     print(f"movielens-api: {message}", file=sys.stderr, flush=True)
 
@@ -36,10 +36,10 @@ class Options:
         data_dir: where downloads, the binary cache and quarantined rows are kept; made when first needed.
         max_damaged: the share of damaged rows up to which the rest is loaded.
         downloads: the address under which `<name>.zip` is downloaded.
-        tell: takes each line about progress and damage.
+        report: takes each line about progress and damage.
     """
 
     data_dir: Path = field(default_factory=cache_directory)
     max_damaged: float = MAX_DAMAGED
     downloads: str = field(default_factory=default_downloads)
-    tell: Callable[[str], None] = tell
+    report: Callable[[str], None] = report

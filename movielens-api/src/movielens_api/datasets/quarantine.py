@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 NAMED = 3
 LONGEST_QUOTE = 80
-SCHEMA: dict[str, type[pl.DataType]] = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
+QUARANTINE_SCHEMA: dict[str, type[pl.DataType]] = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
 
 
 @dataclass(frozen=True)
-class Damage:
+class Quarantine:
     """The damaged rows of one file.
 
     Attributes:
         place: the file, as messages name it.
         total: how many rows the file has, damaged or not.
-        rows: the damaged ones, with the columns of `SCHEMA`.
+        rows: the damaged ones, with the columns of ``QUARANTINE_SCHEMA``.
     """
 
     place: str
     total: int
     rows: pl.DataFrame
 
-    def refuse_above(self, share: float) -> None:
+    def check_share(self, share: float) -> None:
         """Raise if more than a share of all rows is damaged, or all of them: that is a fault of the file.
 
         Raises:
@@ -46,7 +46,7 @@ class Damage:
                 f"more than --max-damaged {share:g} allows: {self._examples()}"
             )
 
-    def set_aside(self, quarantine: Path) -> str:
+    def save(self, quarantine: Path) -> str:
         """Write the damaged rows to a CSV file and say so; the file appears whole or not at all.
 
         Raises:

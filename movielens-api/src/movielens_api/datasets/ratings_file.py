@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from movielens_api.datasets import quarantine, row_format, text
-from movielens_api.datasets.quarantine import Damage
+from movielens_api.datasets import row_format, text
+from movielens_api.datasets.quarantine import QUARANTINE_SCHEMA, Quarantine
 from movielens_api.datasets.row_format import Form, Rule
 from movielens_api.errors import DamagedDatasetError
 from movielens_api.table.ratings_table import ORDER, SCHEMA
@@ -97,7 +97,7 @@ def _is_dated(lines: list[str], rows: Form) -> bool:
 
 def read(
     file: Readable, place: str, written: RatingsForm = PLAIN, *, piece: int = PIECE
-) -> tuple[pl.DataFrame, Damage]:
+) -> tuple[pl.DataFrame, Quarantine]:
     """Read the good rows, in the order of the file, and the damaged ones.
 
     Args:
@@ -116,7 +116,7 @@ def read(
     first_line = written.rows.first_line
     for _ in range(first_line - 1):
         file.readline()
-    good, damaged = [pl.DataFrame(schema=SCHEMA)], [pl.DataFrame(schema=quarantine.SCHEMA)]
+    good, damaged = [pl.DataFrame(schema=SCHEMA)], [pl.DataFrame(schema=QUARANTINE_SCHEMA)]
     total = 0
     for content in _pieces(file, piece):
         rows = _parse_undamaged(content, written)
@@ -129,10 +129,10 @@ def read(
         total += rows.height
     if not total and first_line == 1:
         raise DamagedDatasetError(f"{place} is empty")
-    return pl.concat(good, rechunk=True), Damage(place, total, pl.concat(damaged))
+    return pl.concat(good, rechunk=True), Quarantine(place, total, pl.concat(damaged))
 
 
-def without_repeats(ratings: pl.DataFrame, found: Damage, first_line: int) -> tuple[pl.DataFrame, Damage]:
+def without_repeats(ratings: pl.DataFrame, found: Quarantine, first_line: int) -> tuple[pl.DataFrame, Quarantine]:
     """Count every row that repeats an earlier one to the letter as damaged; of equal rows the first stays.
 
     Args:
@@ -150,7 +150,7 @@ def without_repeats(ratings: pl.DataFrame, found: Damage, first_line: int) -> tu
     row = pl.concat_str("userId", "movieId", "rating", "timestamp", separator=",")
     bad = repeats.select("line", reason=pl.lit("expected a rating that is not in the file already"), row=row)
     kept = numbered.filter(~pl.col("line").is_in(repeats["line"].implode())).drop("line")
-    return kept, Damage(found.place, found.total, pl.concat([found.rows, bad]).sort("line"))
+    return kept, Quarantine(found.place, found.total, pl.concat([found.rows, bad]).sort("line"))
 
 
 def _pieces(file: Readable, size: int) -> Iterator[bytes]:
@@ -241,7 +241,7 @@ def _parse_lines(content: bytes, written: RatingsForm, first_line: int) -> tuple
     )  # fmt: skip
     parsed = pl.concat([whole.drop("fields"), values], how="horizontal").with_columns(reason=_reason(written))
     good = _as_ratings(parsed.filter(pl.col("reason").is_null()))
-    wrong = parsed.filter(pl.col("reason").is_not_null()).select(list(quarantine.SCHEMA))
+    wrong = parsed.filter(pl.col("reason").is_not_null()).select(list(QUARANTINE_SCHEMA))
     torn = lines.filter(number != wanted).select(
         "line", reason=pl.format("expected {} fields, found {}", pl.lit(wanted), number), row="row"
     )

@@ -130,7 +130,7 @@ def fetch(name: str, options: Options) -> Path:
     target = options.data_dir / "downloads" / f"{name}.zip"
     if not target.is_file():
         _download(name, target, options)
-        options.tell(LICENCE)
+        options.report(LICENCE)
     verify(target, MD5[name], lambda: _published_of(target, options))
     return target
 
@@ -142,7 +142,7 @@ def _download(name: str, target: Path, options: Options) -> None:
     by_hand = f"; {name}.zip downloaded in any other way will do: {place}give --dataset its path"
     try:
         md5 = MD5[name] or _published(url)
-        download(url, target, md5, options.tell)
+        download(url, target, md5, options.report)
     except DownloadError as error:
         raise DownloadError(f"{error}{by_hand}") from error
     remember(target, md5)

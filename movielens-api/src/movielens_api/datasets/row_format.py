@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from movielens_api.datasets import quarantine
+from movielens_api.datasets.quarantine import LONGEST_QUOTE
 from movielens_api.errors import DamagedDatasetError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def of_csv(lines: list[str], place: str, needed: tuple[str, ...]) -> Form:
         columns = tuple(_name(field) for field in fields(header, separator))
         if all(columns.count(name) == 1 for name in needed):
             return Form(columns, separator, line + 1)
-    quote = header[: quarantine.LONGEST_QUOTE]
+    quote = header[:LONGEST_QUOTE]
     raise DamagedDatasetError(f"{place}, line {line}: expected the header {','.join(needed)}, found {quote!r}")
 
 

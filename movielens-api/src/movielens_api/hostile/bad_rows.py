@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from movielens_api.formats import FORMATS
-from movielens_api.hostile.middleware import Answer, Layer
+from movielens_api.hostile.middleware import BufferedResponse, Profile
 from movielens_api.http.pages import MEDIA_TYPE as JSON
 from movielens_api.table.ratings_table import SCHEMA
 
@@ -25,29 +25,29 @@ COLUMNAR: dict[str, tuple[Callable[..., pl.DataFrame], Callable[..., Any]]] = {
 Rows = list[dict[str, Any]]
 
 
-def read(answer: Answer) -> Rows:
+def read(response: BufferedResponse) -> Rows:
     """Return the rows of an answer."""
-    media_type = answer.headers["Content-Type"]
+    media_type = response.headers["Content-Type"]
     if media_type == JSON:
-        found: Rows = json.loads(answer.body)["result"]
+        found: Rows = json.loads(response.body)["result"]
         return found
     if media_type == NDJSON:
-        return [json.loads(line) for line in answer.body.splitlines()]
-    return COLUMNAR[media_type][0](BytesIO(answer.body)).to_dicts()
+        return [json.loads(line) for line in response.body.splitlines()]
+    return COLUMNAR[media_type][0](BytesIO(response.body)).to_dicts()
 
 
-def replace(answer: Answer, rows: Rows) -> None:
+def replace(response: BufferedResponse, rows: Rows) -> None:
     """Put other rows into an answer, as wrong as they are. Its tag was that of the true ones."""
-    del answer.headers["ETag"]
-    media_type = answer.headers["Content-Type"]
+    del response.headers["ETag"]
+    media_type = response.headers["Content-Type"]
     if media_type == JSON:
-        answer.body = json.dumps({**json.loads(answer.body), "result": rows}).encode()
+        response.body = json.dumps({**json.loads(response.body), "result": rows}).encode()
     elif media_type == NDJSON:
-        answer.body = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        response.body = "".join(json.dumps(row) + "\n" for row in rows).encode()
     else:
         written = BytesIO()
         COLUMNAR[media_type][1](_frame(rows), written)
-        answer.body = written.getvalue()
+        response.body = written.getvalue()
 
 
 def _frame(rows: Rows) -> pl.DataFrame:
@@ -64,12 +64,12 @@ OFF_STEP = 3.7
 BAD = 10
 
 
-class BadRows(Layer):
+class BadRows(Profile):
     """A layer that changes rows."""
 
-    def change(self, answer: Answer) -> None:
+    def change(self, response: BufferedResponse) -> None:
         """Replace the rows."""
-        replace(answer, self.spoil(read(answer)))
+        replace(response, self.spoil(read(response)))
 
     def spoil(self, found: Rows) -> Rows:
         """Return other rows."""

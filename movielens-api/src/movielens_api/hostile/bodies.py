@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import HTMLResponse
 
-from movielens_api.hostile.middleware import Answer, Layer
+from movielens_api.hostile.middleware import BufferedResponse, Profile
 from movielens_api.hostile.turns import EveryOther
 
 if TYPE_CHECKING:
@@ -22,48 +22,48 @@ HEADER_BYTES = 256 * 1024
 class Truncated(EveryOther):
     """The first of every two responses for a page is cut in half, with a matching Content-Length."""
 
-    def change(self, answer: Answer) -> None:
+    def change(self, response: BufferedResponse) -> None:
         """Cut it."""
-        answer.body = answer.body[: len(answer.body) // 2]
+        response.body = response.body[: len(response.body) // 2]
 
 
 class HtmlPage(EveryOther):
     """The first of every two responses for a page is an HTML page with status 200."""
 
-    def change(self, answer: Answer) -> None:
+    def change(self, response: BufferedResponse) -> None:
         """Put the page in its place."""
         page = HTMLResponse(PAGE)
-        answer.headers, answer.body = page.headers, bytes(page.body)
+        response.headers, response.body = page.headers, bytes(page.body)
 
 
-class WrongContentType(Layer):
+class WrongContentType(Profile):
     """All responses have the Content-Type text/plain."""
 
-    def change(self, answer: Answer) -> None:
+    def change(self, response: BufferedResponse) -> None:
         """Claim it."""
-        answer.headers["Content-Type"] = "text/plain; charset=utf-8"
+        response.headers["Content-Type"] = "text/plain; charset=utf-8"
 
 
-class HugeHeader(Layer):
+class HugeHeader(Profile):
     """All responses have a header of 256 KiB."""
 
-    def change(self, answer: Answer) -> None:
+    def change(self, response: BufferedResponse) -> None:
         """Add it."""
-        answer.headers["X-Padding"] = "x" * HEADER_BYTES
+        response.headers["X-Padding"] = "x" * HEADER_BYTES
 
 
-class GzipBomb(Layer):
+class GzipBomb(Profile):
     """All responses are 4 MiB of gzip that decompress to 4 GiB of spaces."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, if there would be an answer."""
-        answer = await self.ask(scope)
-        if answer.status != 200:  # noqa: PLR2004 - OK
-            await answer.send(send)
+        response = await self.ask(scope)
+        if response.status != 200:  # noqa: PLR2004 - OK
+            await response.send(send)
             return
-        del answer.headers["Content-Length"]
-        answer.headers["Content-Encoding"] = "gzip"
-        await send({"type": "http.response.start", "status": 200, "headers": answer.headers.raw})
+        del response.headers["Content-Length"]
+        response.headers["Content-Encoding"] = "gzip"
+        await send({"type": "http.response.start", "status": 200, "headers": response.headers.raw})
         # A gzip file may consist of several (RFC 1952, section 2.2).
         part = gzip.compress(b" " * BOMB_BYTES)
         for _ in range(BOMBS):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
-from movielens_api.hostile.middleware import Layer, Variant, query
+from movielens_api.hostile.middleware import Profile, Variant, query
 from movielens_api.hostile.turns import Pulls
 from movielens_api.system.days import SECONDS_PER_DAY
 from movielens_api.table.ratings_table import SCHEMA
@@ -23,7 +23,7 @@ MOVIE = 1
 RATING = 3.0
 
 
-class Changing(Layer):
+class Changing(Profile):
     """A layer with two applications.
 
     Args:
@@ -37,7 +37,7 @@ class Changing(Layer):
         self._pulls = Pulls()
 
     @classmethod
-    def around(cls, app: ASGIApp, variant: Variant) -> Self:
+    def wrap(cls, app: ASGIApp, variant: Variant) -> Self:
         """Put the layer around both."""
         return cls(app, variant(cls.altered))
 

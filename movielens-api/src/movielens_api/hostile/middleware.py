@@ -1,4 +1,4 @@
-"""What profiles are made of: a layer around the application, a whole answer to change, and a pause."""
+"""What profiles are made of: a layer around the application, a whole response to change, and a pause."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ TRANSPORT = "movielens_api.transport"
 
 
 @dataclass
-class Answer:
-    """A whole answer.
+class BufferedResponse:
+    """A whole response.
 
     Attributes:
         status: the HTTP status.
@@ -45,7 +45,7 @@ Change = Callable[[pl.DataFrame], pl.DataFrame]
 Variant = Callable[[Change], ASGIApp]
 
 
-class Layer:
+class Profile:
     """An ASGI layer that passes everything on. Profiles override `read`, or one of the methods that it calls.
 
     Args:
@@ -56,7 +56,7 @@ class Layer:
         self.app = app
 
     @classmethod
-    def around(cls, app: ASGIApp, variant: Variant) -> Self:
+    def wrap(cls, app: ASGIApp, variant: Variant) -> Self:
         """Put the layer around an application.
 
         Args:
@@ -71,29 +71,29 @@ class Layer:
         await (self.read if is_read else self.app)(scope, receive, send)
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer `GET /ratings`."""
-        answer = await self.ask(scope)
-        if answer.status == 200:  # noqa: PLR2004 - OK
-            self.change(answer)
-        await answer.send(send)
+        """Respond `GET /ratings`."""
+        response = await self.ask(scope)
+        if response.status == 200:  # noqa: PLR2004 - OK
+            self.change(response)
+        await response.send(send)
 
-    def change(self, answer: Answer) -> None:
-        """Change an answer with ratings."""
+    def change(self, response: BufferedResponse) -> None:
+        """Change a response with ratings."""
 
-    async def ask(self, scope: Scope) -> Answer:
-        """Return the whole answer from below, without compression, whether or not the client is still there."""
+    async def ask(self, scope: Scope) -> BufferedResponse:
+        """Return the whole response from below, without compression, whether or not the client is still there."""
         headers = [(name, value) for name, value in scope["headers"] if name not in UNWANTED]
         below = {name: value for name, value in scope.items() if name != TRANSPORT} | {"headers": headers}
-        answer = Answer(0, MutableHeaders(), b"")
+        response = BufferedResponse(0, MutableHeaders(), b"")
 
         async def take(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer.status, answer.headers = message["status"], MutableHeaders(raw=list(message["headers"]))
+                response.status, response.headers = message["status"], MutableHeaders(raw=list(message["headers"]))
             else:
-                answer.body += message.get("body", b"")
+                response.body += message.get("body", b"")
 
         await self.app(below, _nothing_more, take)
-        return answer
+        return response
 
 
 async def _nothing_more() -> Message:
@@ -106,7 +106,7 @@ def query(scope: Scope) -> dict[str, str]:
     return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
 
-def asking(scope: Scope, parameters: dict[str, str]) -> Scope:
+def with_query(scope: Scope, parameters: dict[str, str]) -> Scope:
     """Return the request with other parameters."""
     return {**scope, "query_string": urlencode(parameters).encode()}
 
@@ -116,7 +116,7 @@ def header(scope: Scope, name: str) -> str:
     return Headers(scope=scope).get(name, "")
 
 
-async def is_gone(receive: Receive, seconds: float) -> bool:
+async def wait_for_disconnect(receive: Receive, seconds: float) -> bool:
     """Wait, and tell whether the client has gone meanwhile."""
     try:
         async with asyncio.timeout(seconds):

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from movielens_api.hostile import bad_rows
-from movielens_api.hostile.middleware import Answer, Layer, asking, query
+from movielens_api.hostile.middleware import BufferedResponse, Profile, with_query, query
 from movielens_api.hostile.turns import Pulls
 from movielens_api.http import problems
 from movielens_api.http.pages import MEDIA_TYPE as JSON
@@ -20,7 +20,7 @@ FEW = 50
 KEPT = frozenset({"content-type", "content-length", "www-authenticate", "allow", "retry-after"})
 
 
-class Basic(Layer):
+class Basic(Profile):
     """Only GET /ratings with dates, offset and limit exists, in JSON: no snapshots, no links, no other format."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,25 +36,25 @@ class Basic(Layer):
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer in JSON, with no header that it does not need."""
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept"]
-        answer = await self.ask({**scope, "headers": headers})
-        for name in answer.headers:
+        response = await self.ask({**scope, "headers": headers})
+        for name in response.headers:
             if name not in KEPT:
-                del answer.headers[name]
-        await answer.send(send)
+                del response.headers[name]
+        await response.send(send)
 
 
-class ClampedLimit(Layer):
+class ClampedLimit(Profile):
     """A limit above 50 is silently reduced to 50."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask for less."""
         asked = query(scope)
         if asked.get("limit", "").isdecimal() and int(asked["limit"]) > FEW:
-            scope = asking(scope, {**asked, "limit": str(FEW)})
+            scope = with_query(scope, {**asked, "limit": str(FEW)})
         await self.app(scope, receive, send)
 
 
-class RowsOutOfWindow(Layer):
+class RowsOutOfWindow(Profile):
     """The end_date is treated as inclusive, so pages and total contain one day too many."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,34 +64,34 @@ class RowsOutOfWindow(Layer):
             later = str(date.fromisoformat(asked.get("end_date", "")) + timedelta(days=1))
         except (ValueError, OverflowError):
             later = ""
-        await self.app(asking(scope, {**asked, "end_date": later}) if later else scope, receive, send)
+        await self.app(with_query(scope, {**asked, "end_date": later}) if later else scope, receive, send)
 
 
-class MissingTotal(Layer):
+class MissingTotal(Profile):
     """No response contains the number of rows, neither in total nor in X-Total-Count."""
 
-    def change(self, answer: Answer) -> None:
+    def change(self, response: BufferedResponse) -> None:
         """Take it out."""
-        _say(answer, None)
+        _say(response, None)
 
 
-class TotalTooLarge(Layer):
+class TotalTooLarge(Profile):
     """The total is twice the true one."""
 
-    def change(self, answer: Answer) -> None:
+    def change(self, response: BufferedResponse) -> None:
         """Exaggerate."""
-        _say(answer, 2 * int(answer.headers["X-Total-Count"]))
+        _say(response, 2 * int(response.headers["X-Total-Count"]))
 
 
-class TotalTooSmall(Layer):
+class TotalTooSmall(Profile):
     """The total is half the true one."""
 
-    def change(self, answer: Answer) -> None:
+    def change(self, response: BufferedResponse) -> None:
         """Understate."""
-        _say(answer, int(answer.headers["X-Total-Count"]) // 2)
+        _say(response, int(response.headers["X-Total-Count"]) // 2)
 
 
-class RepeatedPage(Layer):
+class RepeatedPage(Profile):
     """In every other pull, the page after the first repeats the rows of the first."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -102,15 +102,15 @@ class RepeatedPage(Layer):
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Remember the first page, and put it in the place of the second."""
         page = self._pulls.take(scope)
-        answer = await self.ask(scope)
-        if page == 0 and answer.status == 200:  # noqa: PLR2004 - OK
-            self._first = bad_rows.read(answer)
-        elif page == 1 and answer.status == 200:  # noqa: PLR2004 - OK
-            bad_rows.replace(answer, self._first)
-        await answer.send(send)
+        response = await self.ask(scope)
+        if page == 0 and response.status == 200:  # noqa: PLR2004 - OK
+            self._first = bad_rows.read(response)
+        elif page == 1 and response.status == 200:  # noqa: PLR2004 - OK
+            bad_rows.replace(response, self._first)
+        await response.send(send)
 
 
-class EmptyPage(Layer):
+class EmptyPage(Profile):
     """In every other pull, the page after the first has no rows, although more rows follow."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -120,18 +120,18 @@ class EmptyPage(Layer):
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take out the rows of the second page."""
         page = self._pulls.take(scope)
-        answer = await self.ask(scope)
-        if page == 1 and answer.status == 200:  # noqa: PLR2004 - OK
-            bad_rows.replace(answer, [])
-        await answer.send(send)
+        response = await self.ask(scope)
+        if page == 1 and response.status == 200:  # noqa: PLR2004 - OK
+            bad_rows.replace(response, [])
+        await response.send(send)
 
 
-def _say(answer: Answer, total: int | None) -> None:
+def _say(response: BufferedResponse, total: int | None) -> None:
     # The tag was that of the true answer.
-    del answer.headers["ETag"], answer.headers["X-Total-Count"]
+    del response.headers["ETag"], response.headers["X-Total-Count"]
     if total is not None:
-        answer.headers["X-Total-Count"] = str(total)
-    if answer.headers["Content-Type"] == JSON:
-        page = json.loads(answer.body)
+        response.headers["X-Total-Count"] = str(total)
+    if response.headers["Content-Type"] == JSON:
+        page = json.loads(response.body)
         del page["total"]
-        answer.body = json.dumps(page if total is None else {**page, "total": total}).encode()
+        response.body = json.dumps(page if total is None else {**page, "total": total}).encode()

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from movielens_api.auth.identity import CHALLENGES
-from movielens_api.hostile.middleware import Layer, header, query
+from movielens_api.hostile.middleware import Profile, header, query
 from movielens_api.hostile.turns import EveryOther, Pulls, Turns, is_first_page
 from movielens_api.http import problems
 
@@ -26,7 +26,7 @@ SECONDS_TO_DATE = 2
 BURST = 2
 
 
-class Refusals(Layer):
+class Refusals(Profile):
     """A layer that answers some requests itself."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,7 +118,7 @@ ELSEWHERE = "/elsewhere/ratings"
 log = logging.getLogger(__name__)
 
 
-class OtherHost(Layer):
+class OtherHost(Profile):
     """Requests are redirected to another name of this computer, where Credentials-Received says yes or no."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,7 +140,7 @@ class OtherHost(Layer):
         await RedirectResponse(asked.replace(hostname=other, path=ELSEWHERE), 302)(scope, receive, send)
 
 
-class Loop(Layer):
+class Loop(Profile):
     """Every request is redirected to itself."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from movielens_api.hostile.middleware import Layer, query
+from movielens_api.hostile.middleware import Profile, query
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -70,7 +70,7 @@ def _address(asked: dict[str, str]) -> Address:
     return tuple(sorted(asked.items()))
 
 
-class EveryOther(Layer):
+class EveryOther(Profile):
     """A layer that misbehaves at the first of every two requests for a page."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -82,5 +82,5 @@ class EveryOther(Layer):
         await (self.app if self._turns.take(scope) else self.misbehave)(scope, receive, send)
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer wrongly; unless a profile says otherwise, with a changed answer."""
+        """Respond wrongly; unless a profile says otherwise, with a changed response."""
         await super().read(scope, receive, send)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from movielens_api.hostile.middleware import TRANSPORT, Answer, is_gone
+from movielens_api.hostile.middleware import TRANSPORT, BufferedResponse, wait_for_disconnect
 from movielens_api.hostile.turns import EveryOther
 from movielens_api.server.connection import Connection
 
@@ -27,7 +27,7 @@ SECONDS_BEFORE_RESET = 0.2
 NO_LINGERING = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
-class OpenConnection(Connection):
+class HostileConnection(Connection):
     """A connection that the profiles here can get at."""
 
     def on_message_begin(self) -> None:
@@ -49,7 +49,7 @@ class NoAnswer(Wire):
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait."""
-        if not await is_gone(receive, LONG_SECONDS):
+        if not await wait_for_disconnect(receive, LONG_SECONDS):
             await self.app(scope, receive, send)
 
 
@@ -58,14 +58,14 @@ class SlowBody(Wire):
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send headers, drops, and the rest."""
-        answer = await self.ask(scope)
-        answer.headers["Content-Length"] = str(len(answer.body))
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers.raw})
-        for place in range(min(DRIPS, len(answer.body))):
-            await send({"type": "http.response.body", "body": answer.body[place : place + 1], "more_body": True})
-            if await is_gone(receive, DRIP_SECONDS):
+        response = await self.ask(scope)
+        response.headers["Content-Length"] = str(len(response.body))
+        await send({"type": "http.response.start", "status": response.status, "headers": response.headers.raw})
+        for place in range(min(DRIPS, len(response.body))):
+            await send({"type": "http.response.body", "body": response.body[place : place + 1], "more_body": True})
+            if await wait_for_disconnect(receive, DRIP_SECONDS):
                 return
-        await send({"type": "http.response.body", "body": answer.body[DRIPS:]})
+        await send({"type": "http.response.body", "body": response.body[DRIPS:]})
 
 
 class SlowHeaders(Wire):
@@ -73,13 +73,13 @@ class SlowHeaders(Wire):
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write drops, then the body, beside the connection's own writing."""
-        transport, answer = _transport(scope), await self.ask(scope)
-        head = _head(answer)
+        transport, response = _transport(scope), await self.ask(scope)
+        head = _head(response)
         for place in range(len(head)):
             _write(transport, head[place : place + 1])
-            if await is_gone(receive, DRIP_SECONDS):
+            if await wait_for_disconnect(receive, DRIP_SECONDS):
                 return
-        _write(transport, answer.body)
+        _write(transport, response.body)
         await _close(transport, receive)
 
 
@@ -88,8 +88,8 @@ class CutShort(Wire):
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write a half, and close."""
-        transport, answer = _transport(scope), await self.ask(scope)
-        _write(transport, _head(answer) + answer.body[: len(answer.body) // 2])
+        transport, response = _transport(scope), await self.ask(scope)
+        _write(transport, _head(response) + response.body[: len(response.body) // 2])
         await _close(transport, receive)
 
 
@@ -98,23 +98,23 @@ class Reset(Wire):
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write a half, and reset."""
-        transport, answer = _transport(scope), await self.ask(scope)
-        _write(transport, _head(answer) + answer.body[: len(answer.body) // 2])
-        if await is_gone(receive, SECONDS_BEFORE_RESET):
+        transport, response = _transport(scope), await self.ask(scope)
+        _write(transport, _head(response) + response.body[: len(response.body) // 2])
+        if await wait_for_disconnect(receive, SECONDS_BEFORE_RESET):
             return
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING)
         transport.abort()
-        await is_gone(receive, LONG_SECONDS)
+        await wait_for_disconnect(receive, LONG_SECONDS)
 
 
 def _transport(scope: Scope) -> Transport:
     return cast("Transport", scope[TRANSPORT])
 
 
-def _head(answer: Answer) -> bytes:
-    answer.headers["Content-Length"] = str(len(answer.body))
-    lines = b"".join(b"%b: %b\r\n" % line for line in answer.headers.raw)
-    return b"%bconnection: close\r\n%b\r\n" % (STATUS_LINE[answer.status], lines)
+def _head(response: BufferedResponse) -> bytes:
+    response.headers["Content-Length"] = str(len(response.body))
+    lines = b"".join(b"%b: %b\r\n" % line for line in response.headers.raw)
+    return b"%bconnection: close\r\n%b\r\n" % (STATUS_LINE[response.status], lines)
 
 
 def _write(transport: Transport, data: bytes) -> None:
@@ -126,4 +126,4 @@ def _write(transport: Transport, data: bytes) -> None:
 async def _close(transport: Transport, receive: Receive) -> None:
     transport.close()
     # The server takes it for its own failure if this returns while the connection is still there.
-    await is_gone(receive, LONG_SECONDS)
+    await wait_for_disconnect(receive, LONG_SECONDS)

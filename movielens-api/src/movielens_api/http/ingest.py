@@ -154,7 +154,7 @@ ACCEPT_POST = {"Accept-Post": ", ".join(MEDIA_TYPES)}
 TOO_LARGE = f"A post has up to {MOST_ROWS:,} ratings and {MOST_BYTES:,} bytes. Send them in several."
 
 
-def media_type(request: Request) -> str:
+def body_media_type(request: Request) -> str:
     """Return what the body is said to be, one of `MEDIA_TYPES`.
 
     Raises:
@@ -169,7 +169,7 @@ def media_type(request: Request) -> str:
     return name
 
 
-async def read(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """Return the body.
 
     Raises:
@@ -179,10 +179,10 @@ async def read(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > MOST_BYTES:
-            raise too_large()
+            raise too_large_error()
     return bytes(body)
 
 
-def too_large() -> HTTPException:
+def too_large_error() -> HTTPException:
     """Return what to raise for more bytes or rows than documented."""
     return HTTPException(413, TOO_LARGE)

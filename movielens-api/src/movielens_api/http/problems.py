@@ -96,7 +96,7 @@ def respond(
     return Response(content, status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def failed(scope: Scope) -> Response:
+def server_error(scope: Scope) -> Response:
     """Answer a request that the server failed at, with the name under which its log says why."""
     name = scope.get(REQUEST)
     return respond(scope["path"], 500, f"{DETAILS[500]}: request {name}." if name else f"{DETAILS[500]}.")
@@ -129,7 +129,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return respond(request.scope["path"], error.status_code, detail, headers=error.headers)
 
 
-def wrong_parameter(parameter: str, message: str) -> RequestValidationError:
+def parameter_error(parameter: str, message: str) -> RequestValidationError:
     """Return what a route raises to answer 422 for a parameter that only the route can judge."""
     return RequestValidationError([{"type": "value_error", "loc": ("query", parameter), "msg": message}])
 
@@ -168,7 +168,7 @@ async def _wrong_rows(request: Request, error: Exception) -> Response:
 
 
 async def _server_error(request: Request, _error: Exception) -> Response:
-    return failed(request.scope)
+    return server_error(request.scope)
 
 
 def _parameter_error(found: dict[str, Any]) -> ParameterError:

@@ -27,7 +27,7 @@ BAD_TARGET = "The target of a request is a path or begins with http:// or https:
 BAD_HOST = "Host: missing, empty or not the name of a computer. Send the one of the address, such as localhost:5000."
 
 
-class Unambiguous:
+class AmbiguityMiddleware:
     """An ASGI layer that refuses what is not plainly one request.
 
     A parameter that is given twice is 422. A header that is given twice, no valid Host, Transfer-Encoding outside

@@ -19,7 +19,7 @@ WANTED = "Send a user and password of this server with HTTP Basic authentication
 LIMITED = "Too many logins have failed or are under way. Wait as long as the header Retry-After says."
 
 
-class Authentication:
+class AuthenticationMiddleware:
     """Sets `scope["user"]` to the `Identity` of whoever asks, or answers 401 in the same words whatever is wrong.
 
     Args:

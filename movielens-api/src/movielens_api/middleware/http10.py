@@ -14,7 +14,7 @@ MEMORY_BYTES = 4 * 1024 * 1024
 PIECE_BYTES = 256 * 1024
 
 
-class WholeForHttp10:
+class Http10Middleware:
     """An ASGI layer: to HTTP/1.0, a streamed response is sent once it is whole, with its Content-Length.
 
     It is kept in a temporary file meanwhile.

@@ -28,7 +28,7 @@ MOST_TEXT = 500
 log = logging.getLogger(__name__)
 
 
-class Observation:
+class ObservabilityMiddleware:
     """Observes an application.
 
     Args:
@@ -51,38 +51,38 @@ class Observation:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        answer = Answer(send, has_body=scope["method"] != "HEAD")
+        response = ResponseRecorder(send, has_body=scope["method"] != "HEAD")
         scope[problems.REQUEST] = f"{self._name}-{next(self._number)}"
         started = time.perf_counter()
         self._metrics.began()
         try:
-            await self.app(scope, receive, answer.send)
+            await self.app(scope, receive, response.send)
         except Exception:
             log.exception("request %s failed: %s %r", scope[problems.REQUEST], scope["method"], scope["path"])
-            await self._apologise(answer, scope, receive)
+            await self._respond_500(response, scope, receive)
         except asyncio.CancelledError:
             # The server ends and waits no longer. There is no one above who would need to know.
             log.warning("request %s was broken off: the server ends", scope[problems.REQUEST])
         finally:
             self._metrics.ended()
-            self._note(scope, answer, time.perf_counter() - started)
+            self._record(scope, response, time.perf_counter() - started)
 
-    async def _apologise(self, answer: Answer, scope: Scope, receive: Receive) -> None:
-        # An answer under way is broken off by the server then, so that no client takes what it has for the whole.
-        if not answer.status:
-            await problems.failed(scope)(scope, receive, answer.send)
+    async def _respond_500(self, response: ResponseRecorder, scope: Scope, receive: Receive) -> None:
+        # An response under way is broken off by the server then, so that no client takes what it has for the whole.
+        if not response.status:
+            await problems.server_error(scope)(scope, receive, response.send)
 
-    def _note(self, scope: Scope, answer: Answer, seconds: float) -> None:
+    def _record(self, scope: Scope, response: ResponseRecorder, seconds: float) -> None:
         label: str = scope["route"].path if "route" in scope else scope["path"]
         if "route" not in scope and label not in self._routes:
             label = OTHER
-        rows = scope.get(ROWS, 0) if answer.bytes and answer.status < FIRST_REDIRECTION else 0
-        self._metrics.count(scope["method"], label, answer.status, seconds=seconds, sent=answer.bytes, rows=rows)
+        rows = scope.get(ROWS, 0) if response.bytes and response.status < FIRST_REDIRECTION else 0
+        self._metrics.count(scope["method"], label, response.status, seconds=seconds, sent=response.bytes, rows=rows)
         if self._access_log:
-            self._access_log.write(_entry(scope, answer, seconds))
+            self._access_log.write(_entry(scope, response, seconds))
 
 
-class Answer:
+class ResponseRecorder:
     """What is sent to a client, watched on its way.
 
     Args:
@@ -111,7 +111,7 @@ class Answer:
         await self._send(message)
 
 
-def _entry(scope: Scope, answer: Answer, seconds: float) -> dict[str, Any]:
+def _entry(scope: Scope, response: ResponseRecorder, seconds: float) -> dict[str, Any]:
     client = scope.get("client")
     return {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -121,8 +121,8 @@ def _entry(scope: Scope, answer: Answer, seconds: float) -> dict[str, Any]:
         "method": scope["method"],
         "path": scope["path"][:MOST_TEXT],
         "query": scope["query_string"][:MOST_TEXT].decode("latin-1"),
-        "status": answer.status,
-        "bytes": answer.bytes,
+        "status": response.status,
+        "bytes": response.bytes,
         "duration_ms": round(seconds * 1000, 2),
         "agent": next((value for name, value in scope["headers"] if name == b"user-agent"), b"")[:MOST_TEXT].decode(
             "latin-1"

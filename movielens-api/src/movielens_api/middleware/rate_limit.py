@@ -128,7 +128,7 @@ WINDOW = 1  # seconds
 Header = tuple[bytes, bytes]
 
 
-class RateLimit:
+class RateLimitMiddleware:
     """Lets a user ask so many times at once and so many times a second, or answers 429.
 
     Every answer says how many are left, with the header fields of draft-ietf-httpapi-ratelimit-headers-11.

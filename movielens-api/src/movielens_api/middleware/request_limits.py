@@ -42,7 +42,7 @@ class Limits:
     finish_seconds: int = 10
 
 
-class RequestLimits:
+class RequestLimitsMiddleware:
     """An ASGI layer: bodies that are too large are 413, requests on connections too many 503.
 
     What is left of a refused body is read and dropped: closed at once, the connection would be reset, and the

@@ -15,7 +15,7 @@ from movielens_api.http.ingest import MOST_ROWS, NotJsonError, TooManyRowsError,
 from movielens_api.http.parameters import NoParameters
 from movielens_api.middleware.observability import ROWS
 from movielens_api.store import Store
-from movielens_api.store.idempotency import Accepted, KeyReusedError, Once
+from movielens_api.store.idempotency import IdempotencyKey, KeyReusedError, PostResult
 from movielens_api.store.log import Row
 from movielens_api.store.writer import NotWrittenError, OverloadedError
 
@@ -60,8 +60,8 @@ def router(store: Store) -> APIRouter:
         A rating of a user, a movie and a second that has one takes its place; of several in a request, the last does.
         Movies need not be known. They may also come as `application/x-ndjson`, one object per line.
         """
-        media_type = ingest.media_type(request)
-        body = await ingest.read(request)
+        media_type = ingest.body_media_type(request)
+        body = await ingest.read_body(request)
         once = _once(request, idempotency_key, media_type, body)
         accepted = await _post(store, _rows(body, media_type), once)
         request.scope[ROWS] = 0 if accepted.is_replayed else accepted.rows
@@ -74,12 +74,12 @@ def router(store: Store) -> APIRouter:
     return routes
 
 
-def _once(request: Request, key: str | None, media_type: str, body: bytes) -> Once | None:
+def _once(request: Request, key: str | None, media_type: str, body: bytes) -> IdempotencyKey | None:
     if key is None:
         return None
     if not KEY.fullmatch(key):
         raise HTTPException(422, BAD_KEY)
-    return Once(request.scope["user"].name, key, sha256(media_type.encode() + b"\n" + body).digest())
+    return IdempotencyKey(request.scope["user"].name, key, sha256(media_type.encode() + b"\n" + body).digest())
 
 
 def _rows(body: bytes, media_type: str) -> list[Row]:
@@ -88,12 +88,12 @@ def _rows(body: bytes, media_type: str) -> list[Row]:
     except NotJsonError as error:
         raise HTTPException(400, f"This is not {media_type}: {error}") from None
     except TooManyRowsError:
-        raise ingest.too_large() from None
+        raise ingest.too_large_error() from None
     except WrongRowsError as error:
         raise problems.WrongRows(error.errors) from None
 
 
-async def _post(store: Store, rows: list[Row], once: Once | None) -> Accepted:
+async def _post(store: Store, rows: list[Row], once: IdempotencyKey | None) -> PostResult:
     try:
         return await store.post(rows, once)
     except KeyReusedError:

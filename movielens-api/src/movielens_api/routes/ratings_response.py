@@ -86,7 +86,7 @@ async def respond(
     }
     following = page.next()
     if following or is_section:
-        store.hold(snapshot)
+        store.lease(snapshot)
     if following:
         # A query alone: right behind any prefix and proxy, and no header of the request can bend it elsewhere.
         query = f"?cursor={following.token(store.origin.key)}"
@@ -116,7 +116,7 @@ def _body(ratings: RatingsTable, page: Cursor, rows: int, wanted: Preferences, c
 def _held(body: Chunks, store: Store, snapshot: Snapshot) -> Chunks:
     # Who is cut off after half an hour of a stream goes on in the same snapshot.
     for chunk in body:
-        store.hold(snapshot)
+        store.lease(snapshot)
         yield chunk
 
 

@@ -29,9 +29,9 @@ class ReadRoute(APIRoute):
         """Answer GET and HEAD, and tell whoever asks otherwise what this address knows."""
         if scope["method"] not in READING:
             raise HTTPException(405, headers={"Allow": ", ".join(_allowed(scope))})
-        await self.answer(scope, receive, send)
+        await self.respond(scope, receive, send)
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET and HEAD."""
         await self.app(scope, receive, send)
 
@@ -42,10 +42,10 @@ class DirectRoute(ReadRoute):
     FastAPI's exit stacks, dependencies and serialisation take longer than finding and writing a hundred ratings.
     """
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET and HEAD."""
-        answer: ASGIApp = await self.endpoint(Request(scope, receive))
-        await answer(scope, receive, send)
+        response: ASGIApp = await self.endpoint(Request(scope, receive))
+        await response(scope, receive, send)
 
 
 def _allowed(scope: Scope) -> list[str]:
@@ -58,8 +58,8 @@ def document_head(document: dict[str, Any]) -> None:
     for item in document["paths"].values():
         reading = item["get"]  # every address has one
         bodiless = {
-            status: {name: said for name, said in answer.items() if name != "content"}
-            for status, answer in reading["responses"].items()
+            status: {name: said for name, said in response.items() if name != "content"}
+            for status, response in reading["responses"].items()
         }
         item["head"] = {
             **reading,

@@ -51,7 +51,7 @@ def bind(host: str, port: int) -> socket.socket:
     return bound
 
 
-def admit(bound: socket.socket) -> None:
+def listen(bound: socket.socket) -> None:
     """Listen: from here on, clients can connect.
 
     Raises:

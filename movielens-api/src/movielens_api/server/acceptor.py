@@ -28,7 +28,7 @@ SECONDS_AFTER_A_FAILURE = 0.1
 Accept = Callable[[socket.socket], None]
 
 
-class SharingServer(Server):
+class SharedSocketServer(Server):
     """uvicorn's server, with an `Acceptor` instead of its own."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from movielens_api.http import problems
 from movielens_api.middleware.ambiguity import TARGET
 from movielens_api.middleware.request_limits import CROWDED, Limits
-from movielens_api.server.write_coalescing import JoinedWriting
+from movielens_api.server.write_coalescing import CoalescingTransport
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport, TimerHandle, Transport
@@ -106,7 +106,7 @@ class Connection(HttpToolsProtocol):
         self.expect_100_continue = self.expect_100_continue and self.parser.get_http_version() == "1.1"
         super().on_headers_complete()
         if self.scope["method"] != "HEAD":
-            self.cycle.transport = cast("Transport", JoinedWriting(self.transport))
+            self.cycle.transport = cast("Transport", CoalescingTransport(self.transport))
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from movielens_api import bootstrap, server
 from movielens_api.errors import StartupError
 from movielens_api.observability import logs
-from movielens_api.server.acceptor import SharingServer
+from movielens_api.server.acceptor import SharedSocketServer
 
 if TYPE_CHECKING:
     import ssl
@@ -33,7 +33,7 @@ def main() -> int:
     settings = bootstrap.Settings.from_json(sys.stdin.readline())
     try:
         # Who started this has said already what there is to say.
-        catalogue = bootstrap.begun(settings, bootstrap.load(settings, tell=lambda _: None))
+        catalogue = bootstrap.initial_catalogue(settings, bootstrap.load(settings, report=lambda _: None))
         with (
             bootstrap.open_store(settings, catalogue, own=False) as store,
             bootstrap.application(settings, catalogue, store) as app,
@@ -51,7 +51,7 @@ def _serve(app: FastAPI, bound: socket.socket, tls: ssl.SSLContext | None) -> No
     # A parent that has been killed meanwhile reads nothing.
     with suppress(BrokenPipeError):
         os.write(sys.stdout.fileno(), READY)
-        server.run(app, bound, tls, SharingServer)
+        server.run(app, bound, tls, SharedSocketServer)
 
 
 def _stop_with_parent() -> None:

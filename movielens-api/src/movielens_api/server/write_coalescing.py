@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 INTERIM = b"HTTP/1.1 1"
 
 
-class JoinedWriting:
+class CoalescingTransport:
     """What one answer is written to.
 
     Args:

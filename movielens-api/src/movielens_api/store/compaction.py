@@ -8,7 +8,7 @@ import time
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from movielens_api.store import database, generations, leases
+from movielens_api.store import database, generations
 from movielens_api.store.generations import Generation
 from movielens_api.system.locks import FileLock
 from movielens_api.table.base_files import DamagedBaseError, write_base
@@ -41,7 +41,7 @@ class Compactor:
         self._thread: Thread | None = None
         self._not_before = 0.0
 
-    def look_after(self) -> None:
+    def compact_if_due(self) -> None:
         """See whether there is something to do, and do it in another thread."""
         if (self._is_behind() or self._is_long()) and time.monotonic() >= self._not_before:
             self._start()
@@ -100,19 +100,19 @@ def write_generation(files: Files, snapshot: Snapshot, number: int) -> None:
         number: the generation's.
     """
     connection = files.connect()
-    turn = FileLock(files.writing)
+    writing_lock = FileLock(files.writing)
     try:
         # An attempt that failed may have left a base that no row names.
         _remove_strays(files, connection)
         write_base(snapshot.ratings, files.base(number))
-        with turn, database.writing(connection):
+        with writing_lock, database.writing(connection):
             generations.add(connection, Generation(number, snapshot.version))
-            generations.retire(connection, leases.oldest(connection, int(time.time())))
+            generations.retire(connection, generations.oldest_lease(connection, int(time.time())))
         _remove_strays(files, connection)
     finally:
-        turn.close()
+        writing_lock.close()
         connection.close()
 
 
 def _remove_strays(files: Files, connection: sqlite3.Connection) -> None:
-    files.remove_strays({each.number for each in generations.kept(connection)})
+    files.remove_strays({each.number for each in generations.list_all(connection)})

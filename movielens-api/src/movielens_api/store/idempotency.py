@@ -14,7 +14,7 @@ SECONDS_KEPT = SECONDS_PER_DAY
 
 
 @dataclass(frozen=True)
-class Once:
+class IdempotencyKey:
     """What makes a request the same request.
 
     Attributes:
@@ -29,7 +29,7 @@ class Once:
 
 
 @dataclass(frozen=True)
-class Accepted:
+class PostResult:
     """The answer to a post.
 
     Attributes:
@@ -47,27 +47,27 @@ class KeyReusedError(ValueError):
     """The same user sent the same key with other content."""
 
 
-def earlier(connection: sqlite3.Connection, once: Once) -> Accepted | None:
+def find_result(connection: sqlite3.Connection, key: IdempotencyKey) -> PostResult | None:
     """Return the answer that a request got before, if it was.
 
     Raises:
         KeyReusedError: the key came with other content.
     """
     found = connection.execute(
-        "SELECT fingerprint, accepted, version FROM answers WHERE user = ? AND key = ?", (once.user, once.key)
+        "SELECT fingerprint, accepted, version FROM answers WHERE user = ? AND key = ?", (key.user, key.key)
     ).fetchone()
     if found is None:
         return None
     fingerprint, rows, version = found
-    if fingerprint != once.fingerprint:
-        raise KeyReusedError(once.key)
-    return Accepted(rows, version, is_replayed=True)
+    if fingerprint != key.fingerprint:
+        raise KeyReusedError(key.key)
+    return PostResult(rows, version, is_replayed=True)
 
 
-def keep(connection: sqlite3.Connection, once: Once, answer: Accepted, now: int) -> None:
+def save_result(connection: sqlite3.Connection, key: IdempotencyKey, answer: PostResult, now: int) -> None:
     """Keep an answer for a day from now, in Unix seconds, and forget those kept for longer."""
     connection.execute(
         "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-        (once.user, once.key, once.fingerprint, answer.rows, answer.version, now),
+        (key.user, key.key, key.fingerprint, answer.rows, answer.version, now),
     )
     connection.execute("DELETE FROM answers WHERE answered < ?", (now - SECONDS_KEPT,))

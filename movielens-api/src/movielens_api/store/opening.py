@@ -28,7 +28,7 @@ class DamagedStoreError(StartupError):
 
 
 @dataclass(frozen=True)
-class Found:
+class StoreState:
     """What a store held when it was opened.
 
     Attributes:
@@ -56,7 +56,7 @@ class Found:
 
 
 @contextmanager
-def explained(files: Files) -> Iterator[None]:
+def startup_errors(files: Files) -> Iterator[None]:
     """Turn errors of reading a store into reasons not to start.
 
     Raises:
@@ -81,7 +81,7 @@ def explained(files: Files) -> Iterator[None]:
         ) from error
 
 
-def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> Found:
+def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> StoreState:
     """Return what a store holds.
 
     Args:
@@ -103,12 +103,12 @@ def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> Found:
         posted = log.newest(connection)
         if known != digest:
             _refuse_change(connection, files, catalogue.name)
-        return Found(Origin(digest, lineage), posted, crashed=not closed, last=log.last_received(connection))
+        return StoreState(Origin(digest, lineage), posted, crashed=not closed, last=log.last_received(connection))
     finally:
         connection.close()
 
 
-def mark(files: Files, *, is_closed: bool) -> None:
+def set_closed(files: Files, *, is_closed: bool) -> None:
     """Note that the server begins to write, or that it stopped in order: else, it crashed."""
     connection = files.connect()
     try:
@@ -132,14 +132,14 @@ def _prepare(connection: sqlite3.Connection, files: Files, name: str, digest: by
             # A dataset may be a path, and a path may hold bytes that are no UTF-8.
             text = name.encode(errors="backslashreplace").decode()
             connection.execute("INSERT INTO origin VALUES (?, ?, ?, TRUE)", (text, digest, secrets.token_bytes(16)))
-    files.remove_strays({each.number for each in generations.kept(connection)})
+    files.remove_strays({each.number for each in generations.list_all(connection)})
 
 
 def _check(connection: sqlite3.Connection, files: Files) -> None:
     [found] = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError(found)
-    for generation in generations.kept(connection):
+    for generation in generations.list_all(connection):
         if generation.number:
             open_base(files.base(generation.number))
 

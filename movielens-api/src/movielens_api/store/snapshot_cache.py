@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from movielens_api.table.snapshots import Snapshot
 
 
-class Recent:
+class SnapshotCache:
     """Some snapshots; of more than fit, those used last. Any thread may use it.
 
     Args:

@@ -18,7 +18,7 @@ from movielens_api.errors import StartupError
 from movielens_api.store import opening
 from movielens_api.store.compaction import Compactor
 from movielens_api.store.database import Files
-from movielens_api.store.leases import Renewals
+from movielens_api.store.generations import RenewalTimer
 from movielens_api.store.versions import Versions
 from movielens_api.store.writer import Writer
 from movielens_api.system.locks import FileLock
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
 
-    from movielens_api.store.idempotency import Accepted, Once
+    from movielens_api.store.idempotency import IdempotencyKey, PostResult
     from movielens_api.store.log import Row
     from movielens_api.table.catalogue import Catalogue
     from movielens_api.table.snapshots import Origin, Snapshot
@@ -54,17 +54,17 @@ class Store:
 
     def __init__(self, folder: Path, catalogue: Catalogue, *, own: bool = True) -> None:
         self._files = Files(folder)
-        with opening.explained(self._files):
+        with opening.startup_errors(self._files):
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _owned(self._files) if own else None
+            self._lock = _acquire_store(self._files) if own else None
             self.found = opening.open_database(self._files, catalogue, own=own)
             self._versions = Versions(self._files, catalogue.ratings, self.found.origin)
             self._compactor = Compactor(self._files, self._versions)
             self._writer = Writer(self._files, self._versions.refresh, self._tidy)
             if own:
                 # Last: whoever is stopped before has nothing to close.
-                opening.mark(self._files, is_closed=False)
-        self._renewals = Renewals()
+                opening.set_closed(self._files, is_closed=False)
+        self._renewals = RenewalTimer()
         self._tidying: asyncio.Future[None] | None = None
 
     @classmethod
@@ -121,22 +121,22 @@ class Store:
         """
         return await self._versions.find(version)
 
-    def hold(self, snapshot: Snapshot) -> None:
+    def lease(self, snapshot: Snapshot) -> None:
         """Keep a version for a while: somebody was given a cursor into it."""
-        self._versions.keep_at_hand(snapshot)
+        self._versions.cache(snapshot)
         # What keeps the start of a generation keeps all its versions, so new ones need no lease of their own.
         first = self._versions.generation.version
         version = min(first, snapshot.version)
         if self._renewals.is_due(version, time.monotonic()):
             self._writer.lease(version)
 
-    async def post(self, rows: Sequence[Row], once: Once | None = None) -> Accepted:
+    async def post(self, rows: Sequence[Row], key: IdempotencyKey | None = None) -> PostResult:
         """Add ratings, all or none, and return when they are durable and can be read.
 
         Args:
             rows: userId, movieId, rating and timestamp of each. Of those with the same user, movie and timestamp, in
                 here or earlier, the last holds.
-            once: what makes the request the same request; sent again, it does nothing more.
+            key: what makes the request the same request; sent again, it does nothing more.
 
         Raises:
             OverloadedError: too much waits to be written.
@@ -144,15 +144,15 @@ class Store:
             NotWrittenError: the disk did not take it.
         """
         # Shielded: the rows are on their way, whether or not somebody waits for the answer.
-        return await asyncio.shield(asyncio.wrap_future(self.add(rows, once)))
+        return await asyncio.shield(asyncio.wrap_future(self.add(rows, key)))
 
-    def add(self, rows: Sequence[Row], once: Once | None = None) -> Future[Accepted]:
+    def add(self, rows: Sequence[Row], key: IdempotencyKey | None = None) -> Future[PostResult]:
         """Do as `post` does, for threads.
 
         Raises:
             OverloadedError: too much waits to be written.
         """
-        return self._writer.post(rows, once)
+        return self._writer.post(rows, key)
 
     def close(self) -> None:
         """Write what waits, and give the store free for another server."""
@@ -160,7 +160,7 @@ class Store:
         self._compactor.close()
         self._versions.close()
         if self._lock:
-            opening.mark(self._files, is_closed=True)
+            opening.set_closed(self._files, is_closed=True)
             self._lock.close()
 
     def __enter__(self) -> Store:
@@ -171,10 +171,10 @@ class Store:
 
     def _tidy(self) -> None:
         self._versions.fold()
-        self._compactor.look_after()
+        self._compactor.compact_if_due()
 
 
-def _owned(files: Files) -> FileLock:
+def _acquire_store(files: Files) -> FileLock:
     lock = FileLock(files.owner)
     if not lock.acquire(blocking=False):
         lock.file.seek(0)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 
 from movielens_api.store import database, generations, log
-from movielens_api.store.snapshot_cache import Recent
+from movielens_api.store.snapshot_cache import SnapshotCache
 from movielens_api.table.base_files import DamagedBaseError, open_base
 from movielens_api.table.snapshots import Origin, Snapshot, SnapshotGoneError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from movielens_api.table.ratings_table import RatingsTable
 
 # They share their layers, so each costs little more than what was posted between.
-MOST_AT_HAND = 256
+CACHED_SNAPSHOTS = 256
 
 
 class Versions:
@@ -43,13 +43,13 @@ class Versions:
         self.origin = origin
         self._files = files
         self._dataset = dataset
-        self._recent = Recent(MOST_AT_HAND)
+        self._recent = SnapshotCache(CACHED_SNAPSHOTS)
         self._lock = Lock()
         self._watching = files.connect()
         self._reading = files.connect()
         self._seen = self._changes()
         with database.reading(self._reading):
-            self.generation = generations.kept(self._reading)[-1]
+            self.generation = generations.list_all(self._reading)[-1]
             self.base = self._open(self.generation)
             self._latest = self._build(self.base, log.newest(self._reading))
 
@@ -73,7 +73,7 @@ class Versions:
         at_hand = self._recent.get(version)
         return at_hand if at_hand else await run_in_threadpool(self._rebuild, version)
 
-    def keep_at_hand(self, snapshot: Snapshot) -> None:
+    def cache(self, snapshot: Snapshot) -> None:
         """Expect that somebody will ask for this version."""
         self._recent.add(snapshot)
 
@@ -97,7 +97,7 @@ class Versions:
         # Looked at first: what is committed from here on will look like another change.
         seen = self._changes()
         with database.reading(self._reading):
-            newest, kept = log.newest(self._reading), generations.kept(self._reading)
+            newest, kept = log.newest(self._reading), generations.list_all(self._reading)
             is_at_hand = self._latest.version >= kept[0].version
             if most < inf and (not is_at_hand or newest - self._latest.version > most):
                 return False
@@ -155,7 +155,7 @@ class Versions:
 
     def _holding(self, version: int) -> Generation:
         with self._lock, database.reading(self._reading):
-            generation = generations.holding(self._reading, version)
+            generation = generations.find(self._reading, version)
             if generation is None or version > log.newest(self._reading):
                 raise SnapshotGoneError(version)
             return generation
@@ -171,7 +171,7 @@ class Versions:
 
     def _can_build_on(self, start: Snapshot) -> bool:
         """Tell whether the log still has all after a version; within a reading transaction."""
-        return start.version >= generations.kept(self._reading)[0].version
+        return start.version >= generations.list_all(self._reading)[0].version
 
     def _open(self, generation: Generation) -> Snapshot:
         number, version = generation.number, generation.version
@@ -181,5 +181,5 @@ class Versions:
     def _build(self, start: Snapshot, version: int) -> Snapshot:
         if version == start.version:
             return start
-        ratings = start.ratings.posted(log.between(self._reading, start.version, version))
+        ratings = start.ratings.with_ratings(log.between(self._reading, start.version, version))
         return Snapshot(self.origin.identify(version), version, ratings)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
-from movielens_api.store import database, idempotency, leases, log
-from movielens_api.store.idempotency import Accepted, KeyReusedError, Once
+from movielens_api.store import database, generations, idempotency, log
+from movielens_api.store.idempotency import IdempotencyKey, KeyReusedError, PostResult
 from movielens_api.system.locks import FileLock
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class Post:
 
     Attributes:
         rows: the ratings.
-        once: what makes the request the same request, if it has an `Idempotency-Key`.
+        key: what makes the request the same request, if it has an `Idempotency-Key`.
         answer: where the answer goes.
     """
 
     rows: Sequence[Row]
-    once: Once | None
-    answer: Future[Accepted] = field(default_factory=Future)
+    key: IdempotencyKey | None
+    answer: Future[PostResult] = field(default_factory=Future)
 
 
 class Writer:
@@ -61,7 +61,7 @@ class Writer:
 
     def __init__(self, files: Files, publish: Callable[[], object], tidy: Callable[[], object]) -> None:
         self._connection = files.connect()
-        self._turn = FileLock(files.writing)
+        self._writing_lock = FileLock(files.writing)
         self._publish = publish
         self._tidy = tidy
         self._changed = Condition()
@@ -71,7 +71,7 @@ class Writer:
         self._is_closing = False
         self._thread: Thread | None = None
 
-    def post(self, rows: Sequence[Row], once: Once | None) -> Future[Accepted]:
+    def post(self, rows: Sequence[Row], key: IdempotencyKey | None) -> Future[PostResult]:
         """Write ratings, all or none. The answer comes when they are durable and can be read.
 
         Raises:
@@ -80,7 +80,7 @@ class Writer:
         with self._changed:
             if self._rows_waiting + len(rows) > MOST_ROWS_WAITING or len(self._posts) >= MOST_POSTS_WAITING:
                 raise OverloadedError
-            post = Post(rows, once)
+            post = Post(rows, key)
             self._posts.append(post)
             self._rows_waiting += len(rows)
             self._wake()
@@ -100,7 +100,7 @@ class Writer:
         if self._thread:
             self._thread.join()
         self._connection.close()
-        self._turn.close()
+        self._writing_lock.close()
 
     def _wake(self) -> None:
         if self._is_closing:
@@ -124,7 +124,7 @@ class Writer:
 
     def _work(self, posts: list[Post], versions: set[int]) -> None:
         try:
-            with self._turn:
+            with self._writing_lock:
                 outcomes = self._commit(posts, versions)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait forever
             outcomes = [_failure(error)] * len(posts)
@@ -145,29 +145,29 @@ class Writer:
             # What is committed stays so, and whoever reads next takes it over.
             logger.exception("committed ratings could not be taken over yet")
 
-    def _commit(self, posts: list[Post], versions: set[int]) -> list[Accepted | Exception]:
+    def _commit(self, posts: list[Post], versions: set[int]) -> list[PostResult | Exception]:
         now = int(time.time())
         with database.writing(self._connection):
-            leases.renew(self._connection, versions, now)
+            generations.renew_leases(self._connection, versions, now)
             latest = log.newest(self._connection)
-            outcomes: list[Accepted | Exception] = []
+            outcomes: list[PostResult | Exception] = []
             for post in posts:
                 outcome = self._write(post, latest, now)
-                if isinstance(outcome, Accepted):
+                if isinstance(outcome, PostResult):
                     latest = max(latest, outcome.version)
                 outcomes.append(outcome)
         return outcomes
 
-    def _write(self, post: Post, latest: int, now: int) -> Accepted | Exception:
-        if post.once:
+    def _write(self, post: Post, latest: int, now: int) -> PostResult | Exception:
+        if post.key:
             try:
-                if found := idempotency.earlier(self._connection, post.once):
+                if found := idempotency.find_result(self._connection, post.key):
                     return found
             except KeyReusedError as error:
                 return error
-        accepted = Accepted(len(post.rows), log.append(self._connection, latest, post.rows, now))
-        if post.once:
-            idempotency.keep(self._connection, post.once, accepted, now)
+        accepted = PostResult(len(post.rows), log.append(self._connection, latest, post.rows, now))
+        if post.key:
+            idempotency.save_result(self._connection, post.key, accepted, now)
         return accepted
 
 
@@ -175,8 +175,8 @@ def _failure(error: Exception) -> Exception:
     return NotWrittenError(str(error)) if isinstance(error, (sqlite3.Error, OSError)) else error
 
 
-def _answer(post: Post, outcome: Accepted | Exception) -> None:
-    if isinstance(outcome, Accepted):
+def _answer(post: Post, outcome: PostResult | Exception) -> None:
+    if isinstance(outcome, PostResult):
         post.answer.set_result(outcome)
     else:
         post.answer.set_exception(outcome)

@@ -27,7 +27,7 @@ GROWTH = 8
 
 
 class RatingsTable:
-    """Ratings in the canonical order `timestamp, userId, movieId`. A table never changes: `posted` makes another.
+    """Ratings in the canonical order `timestamp, userId, movieId`. A table never changes: `with_ratings` makes another.
 
     Args:
         ratings: rows with the columns of `SCHEMA`, in any order; `timestamp` is Unix seconds in UTC.
@@ -52,7 +52,7 @@ class RatingsTable:
     def __len__(self) -> int:
         return len(self._layer)
 
-    def posted(self, ratings: pl.DataFrame) -> RatingsTable:
+    def with_ratings(self, ratings: pl.DataFrame) -> RatingsTable:
         """Return the table with further ratings; this one stays as it is, and both share what they can.
 
         A rating with the user, movie and timestamp of one that is there, or earlier among the further ones,
