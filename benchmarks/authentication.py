@@ -15,7 +15,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from movielens_api.auth.logins import Logins
-from movielens_api.auth.passwords import Cost, store
+from movielens_api.auth.passwords import Cost, hash_password
 from movielens_api.auth.tokens import generate
 from movielens_api.auth.users_file import UsersFile
 from movielens_api.middleware.authentication import AuthenticationMiddleware
@@ -58,7 +58,7 @@ async def _send(_message: Any) -> None:
 async def main(folder: Path) -> None:
     """Measure and print."""
     file = UsersFile(folder)
-    stored = store(PASSWORD, Cost(ln=4, p=1))
+    stored = hash_password(PASSWORD, Cost(ln=4, p=1))
     file.edit(lambda users: users.add("ann", "read", stored).add_token("ann", "t", "read", TOKEN, None))
     basic = b"Basic " + b64encode(f"ann:{PASSWORD}".encode())
     logins, limit = Logins(None, file), RateLimitMiddleware(nothing, MANY, Slots(folder / "slots"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from movielens_api.auth.passwords import Cost, store, verify
+from movielens_api.auth.passwords import Cost, hash_password, verify
 from movielens_api.auth.tokens import generate
 from movielens_api.auth.users_file import UsersFile
 
@@ -24,7 +24,7 @@ def basic(text: str | bytes) -> str:
 
 
 def add(file: UsersFile, name: str, password: str, role: Any = "read") -> None:
-    file.edit(lambda users: users.add(name, role, store(password, CHEAP)))
+    file.edit(lambda users: users.add(name, role, hash_password(password, CHEAP)))
 
 
 def add_token(file: UsersFile, user: str, name: str = "t", role: Any = "read", expires: Any = None) -> str:

@@ -18,7 +18,7 @@ from starlette.routing import Mount
 from movielens_api.auth import DEFAULT, Credentials, Identity
 from movielens_api.auth.login_throttle import LoginThrottle
 from movielens_api.auth.logins import REMEMBERED, WAITING, Logins
-from movielens_api.auth.passwords import store
+from movielens_api.auth.passwords import hash_password
 from movielens_api.auth.users_file import UsersFile
 from movielens_api.middleware.authentication import LIMITED, AuthenticationMiddleware
 from movielens_api.middleware.rate_limit import Rate
@@ -90,7 +90,7 @@ def test_an_unknown_user_is_hashed_like_a_known_one(serving: Serving, logins: Lo
         answers = [ask(server.url, (user, "wrong")) for user in ("ann", "nobody", "env")]
     assert len(counted.calls) == 3
     assert len({answer.text for answer in answers}) == 1
-    fields = [stored.split("$")[1:3] for stored in (*counted.calls[1:], store("as the commands do"))]
+    fields = [stored.split("$")[1:3] for stored in (*counted.calls[1:], hash_password("as the commands do"))]
     assert fields == [fields[0]] * 3
 
 
@@ -181,7 +181,7 @@ def test_what_changes_holds_at_once(serving: Serving, logins: Logins, file: User
         assert ask(server.url, ANN).status_code == 200
         file.edit(lambda users: users.change("ann", role="read"))
         assert ask(server.url, ANN).text == ask(server.url, **bearer(token)).text == "ann ['read']"
-        file.edit(lambda users: users.change("ann", password=store("another one")))
+        file.edit(lambda users: users.change("ann", password=hash_password("another one")))
         assert ask(server.url, ANN).status_code == 401
         assert ask(server.url, ("ann", "another one")).status_code == 200
         file.edit(lambda users: users.revoke("ann", "t"))
