@@ -136,7 +136,7 @@ def test_guessing_fills_no_memory() -> None:
     for number in range(1000):
         limit.record_failure(b"%d" % number * 1000, f"10.0.{number // 256}.{number % 256}")
         limit.record_success(b"%d" % number, "10.0.0.1")
-    assert len(limit._arrivals) == len(limit._at_home) == 100
+    assert len(limit._arrivals) == len(limit._known_addresses) == 100
 
 
 def test_remembered_logins_are_bounded(file: UsersFile) -> None:
