@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from movielens_api.hostile import bad_rows
-from movielens_api.hostile.middleware import BufferedResponse, Profile, with_query, query
+from movielens_api.hostile.middleware import BufferedResponse, Profile, query, with_query
 from movielens_api.hostile.turns import Pulls
 from movielens_api.http import problems
 from movielens_api.http.pages import MEDIA_TYPE as JSON
