@@ -1,7 +1,7 @@
 """The ``movielens://`` asset scheme: ``movielens://host:port/ratings`` is the ratings of the API at that address.
 
-A port that is left out is that of the API's URL. What a URL of an API has before its resource goes before it here, too:
-``https://example.com/api`` is ``movielens://example.com/api/ratings``.
+If the port is left out, the default of the API's URL applies. A path prefix of the API is kept: the ratings of
+``https://example.com/api`` are ``movielens://example.com/api/ratings``.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ if TYPE_CHECKING:
     from airflow.sdk import Asset
 
 RESOURCES = ("ratings", "movies", "users")
-"""What an API has, the last part of an asset's path."""
+"""The resources of an API: the last segment of an asset's path."""
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
     """Check and normalise a ``movielens://`` URI; Airflow calls this for each asset of that scheme.
 
     Raises:
-        ValueError: It has no host, a user, an unreadable port, a query, or a path that ends in none of `RESOURCES`.
+        ValueError: The URI has no host, holds a user, has an unreadable port or a query, or its path does not end in
+            one of `RESOURCES`.
     """
     # Airflow itself has cut a password off by now, and its user with it.
     if uri.username is not None:
-        raise ValueError("a movielens:// URI must not hold credentials: they belong into the Airflow connection")
+        raise ValueError("a movielens:// URI must not hold credentials: put them into the Airflow connection")
     try:
         base_url = build_base_url(f"http://{uri.netloc}")
     except FatalError as error:
-        raise ValueError(f"{uri.geturl()!r} is no movielens:// URI: {error}") from None
+        raise ValueError(f"{uri.geturl()!r} is not a movielens:// URI: {error}") from None
     prefix, _, resource = uri.path.rpartition("/")
     if uri.query or uri.fragment or "//" in uri.path or resource not in RESOURCES:
         shape = f"movielens://host:port/resource, where the resource is {', '.join(RESOURCES[:-1])} or {RESOURCES[-1]}"
-        raise ValueError(f"{uri.geturl()!r} is no {shape}")
+        raise ValueError(f"{uri.geturl()!r} is not {shape}")
     return uri._replace(netloc=urlsplit(base_url).netloc.lower(), path=f"{prefix}/{resource}")
 
 
@@ -49,7 +50,7 @@ def create_asset(
     resource: str = "ratings",
     **kwargs: Any,
 ) -> Asset:
-    """Make the asset of an API from what a connection holds.
+    """Return the asset of an API from the fields of a connection.
 
     Args:
         host: A bare host (default ``localhost``), or a full URL.
@@ -59,8 +60,8 @@ def create_asset(
         **kwargs: Arguments of Airflow's ``Asset``: ``name`` (default: the URI), ``watchers``, ``extra``, …
 
     Raises:
-        FatalError: Host, schema and port make no usable address.
-        ValueError: There is no such resource.
+        FatalError: Host, schema and port do not make a usable address.
+        ValueError: The resource is not one of `RESOURCES`.
     """
     from airflow.sdk import Asset
 
@@ -68,13 +69,13 @@ def create_asset(
 
 
 def uri_of(base_url: str, resource: str) -> str:
-    """Name what an API at ``base_url`` has, as its asset's URI does; of an address that no asset may have, too."""
+    """Return the URI of a resource of the API at ``base_url``, without the checks of `sanitize_uri`."""
     parts = urlsplit(base_url)
     return f"movielens://{parts.netloc.lower()}{parts.path}/{resource}"
 
 
 def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Dataset:  # noqa: ARG001 - Airflow's signature
-    """Say what a ``movielens://`` asset is called in OpenLineage: the address is the namespace, the path the name."""
+    """Return the OpenLineage dataset of an asset: the address is its namespace, the path its name."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
     parts = urlsplit(asset.uri)

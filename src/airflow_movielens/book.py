@@ -1,6 +1,6 @@
-"""What the Dags of "Data Pipelines with Apache Airflow" (second edition) import, with the book's meanings.
+"""The names that the Dags of "Data Pipelines with Apache Airflow" (second edition) import, with the book's meanings.
 
-See docs/from-the-book.md for the names, and for what differs from the rest of this package.
+See docs/from-the-book.md for the names and their differences from the rest of this package.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _COLUMNS = ("movieId", "rating", "userId")
 
 
 class MovielensSensorAsync(MovielensRatingsSensor):
-    """Waits in the triggerer until a window has ratings: a deferred `MovielensRatingsSensor` with the book's arguments.
+    """A deferred `MovielensRatingsSensor` with the arguments of the book: it waits in the triggerer for ratings.
 
     Args:
         conn_id: The Airflow connection of the API.
@@ -67,20 +67,21 @@ def rank_movies_by_rating(ratings: pd.DataFrame, min_ratings: int = 2) -> pd.Dat
     Args:
         ratings: A pandas dataframe with the columns userId, movieId and rating. Without rows it may lack them, as
             ``pandas.read_json`` gives it for a day without ratings.
-        min_ratings: Only movies rated by *more* distinct users than this are kept.
+        min_ratings: Movies rated by *more* distinct users than this are kept.
 
     Returns:
         A pandas dataframe with the index movieId and the columns avg_rating and num_ratings, by avg_rating, then
-        num_ratings, both falling.
+        num_ratings, both descending.
 
     Raises:
-        TypeError: ``ratings`` is no pandas dataframe.
+        TypeError: ``ratings`` is not a pandas dataframe.
         ValueError: A column is missing.
     """
     if not hasattr(ratings, "groupby"):
         kind = f"{type(ratings).__module__}.{type(ratings).__qualname__}"
         raise TypeError(
-            f"ratings is a {kind}: give a pandas DataFrame, or use airflow_movielens.ranking, which ranks others too"
+            f"ratings is a {kind}: give a pandas DataFrame, or use airflow_movielens.ranking, which ranks other "
+            "dataframes too"
         )
     missing = [name for name in _COLUMNS if name not in ratings.columns]
     if missing and len(ratings):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class MovielensConn(NamedTuple):
-    """What `MovielensHook.get_conn` gives: an authenticated session and the URL it is meant for."""
+    """The result of `MovielensHook.get_conn`: an authenticated session and the base URL of the API."""
 
     session: Session
     base_url: str
@@ -36,8 +36,8 @@ class MovielensHook(BaseHook):
 
     Args:
         conn_id: The Airflow connection: host, port, schema (``http`` or ``https``), login and password.
-        retry: How often a failed request is tried again before its error is raised.
-        concurrency: How many requests may be under way at once; None for the connection's.
+        retry: How often a failed request is retried before its error is raised.
+        concurrency: How many requests may be in flight at once; None for the connection's setting.
     """
 
     conn_name_attr = "conn_id"
@@ -54,7 +54,7 @@ class MovielensHook(BaseHook):
 
     @property
     def client(self) -> MovielensClient:
-        """The client behind this hook, made from the connection at first use.
+        """The client of this hook, created from the connection at first use.
 
         Raises:
             FatalError: The connection is unusable.
@@ -69,7 +69,7 @@ class MovielensHook(BaseHook):
 
         Raises:
             FatalError: ``conn_id`` is not text, or the environment holds a connection that Airflow cannot read.
-            AirflowNotFoundException: There is none.
+            AirflowNotFoundException: The connection does not exist.
         """
         connection_id(conn_id)
         try:
@@ -79,7 +79,7 @@ class MovielensHook(BaseHook):
             raise
 
     def get_conn(self) -> MovielensConn:
-        """Get the session, which authenticates by itself, and the API's base URL; made once."""
+        """Return the authenticated session and the API's base URL. Both are created once."""
         return MovielensConn(self.client.session, self.client.settings.base_url)
 
     def get_ratings(
@@ -88,7 +88,7 @@ class MovielensHook(BaseHook):
         end_date: str | date | None = None,
         batch_size: int | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Read the ratings of a window, one by one and lazily; see `MovielensClient.get_ratings`."""
+        """Yield the ratings of a window one by one, lazily; see `MovielensClient.get_ratings`."""
         self._collect("ratings")
         yield from self.client.get_ratings(start_date, end_date, batch_size)
 
@@ -98,32 +98,32 @@ class MovielensHook(BaseHook):
         end_date: str | date | None = None,
         batch_size: int | None = None,
     ) -> Iterator[pl.DataFrame]:
-        """Read the ratings of a window as dataframes, lazily; see `MovielensClient.get_rating_frames`."""
+        """Yield the ratings of a window as dataframes, lazily; see `MovielensClient.get_rating_frames`."""
         self._collect("ratings")
         yield from self.client.get_rating_frames(start_date, end_date, batch_size)
 
     def get_movies(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
-        """Read all movies, lazily; see `MovielensClient.get_movies`."""
+        """Yield all movies, lazily; see `MovielensClient.get_movies`."""
         self._collect("movies")
         yield from self.client.get_movies(batch_size)
 
     def get_users(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
-        """Read all users, lazily; see `MovielensClient.get_users`."""
+        """Yield all users, lazily; see `MovielensClient.get_users`."""
         self._collect("users")
         yield from self.client.get_users(batch_size)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Say in a sentence whether the API answers and accepts the credentials; see `check`."""
+        """Return whether the API responds and accepts the credentials, with a sentence about it; see `check`."""
         return check(lambda: client_from_connection(self.get_connection(self.conn_id), retries=0, concurrency=1))
 
     @staticmethod
     def get_connection_form_widgets() -> dict[str, Any]:
-        """Give Airflow 3.1 the form; later versions read the provider's description instead."""
+        """Return the form's fields for Airflow 3.1; later versions read the provider info instead."""
         return form.widgets()
 
     @staticmethod
     def get_ui_field_behaviour() -> dict[str, Any]:
-        """Give Airflow 3.1 the form's labels and placeholders."""
+        """Return the form's labels and placeholders for Airflow 3.1."""
         return form.behaviour()
 
     def _collect(self, resource: str) -> None:

@@ -1,4 +1,4 @@
-"""From a task to what it wrote: the link in Airflow's pages."""
+"""The link from a task to its output in Airflow's UI."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 class MovielensOutputLink(BaseOperatorLink):
-    """Leads to the file that a task wrote.
+    """A link to the file that a task wrote.
 
-    A file on S3 or Google Cloud Storage is shown in the console of its cloud. Airflow's pages do not link to files of
-    a machine, so for any other the link leads to what the task returned: the manifest with the path, the number of
-    rows and more. There is no link before the task has succeeded, nor if it keeps its manifest to itself
-    (``do_xcom_push=False``).
+    For a file on S3 or Google Cloud Storage, the link opens the cloud's console. Airflow's UI cannot open files of a
+    machine, so for any other file the link opens the task's return value: the manifest with the path, the number of
+    rows and more. There is no link before the task has succeeded, or with ``do_xcom_push=False``.
 
-    Airflow asks for it on the worker when the task ends and keeps it as an XCom, so the API server needs nothing of us.
+    Airflow requests the link on the worker when the task ends and stores it as an XCom, so the API server does not need
+    this package.
     """
 
     name = "Output"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's signature
-        """Make the link to the output of a task instance; empty if it has none."""
+        """Return the link to the output of a task instance, or an empty string if it has none."""
         from airflow.sdk.execution_time.xcom import XCom
 
         manifest = XCom.get_value(ti_key=ti_key, key="return_value")
@@ -38,7 +38,7 @@ class MovielensOutputLink(BaseOperatorLink):
 
 def _console_page(path: str) -> str | None:
     parts = urlsplit(path, allow_fragments=False)
-    # Of s3://conn_id@bucket/key, what is before the @ is Airflow's.
+    # In s3://conn_id@bucket/key, the part before the @ is Airflow's.
     bucket, key = quote(parts.netloc.rpartition("@")[2]), path.partition("://")[2].partition("/")[2]
     match parts.scheme:
         case "s3":

@@ -1,4 +1,4 @@
-"""Everything Airflow learns about this package, in one place."""
+"""The provider info: everything that Airflow learns about this package."""
 
 from __future__ import annotations
 

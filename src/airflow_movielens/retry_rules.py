@@ -1,4 +1,4 @@
-"""The retry policy by our errors; needs Airflow 3.3 (see `movielens_retry_policy`)."""
+"""The class of the retry policy; it needs Airflow 3.3 (see `movielens_retry_policy`)."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, RetryDecision
 
 LONGEST_DELAY = timedelta(days=1)
-"""As long as Airflow's own back-off becomes at most."""
+"""The longest delay of Airflow's own back-off."""
 
 
 class MovielensRetryPolicy(ExceptionRetryPolicy):
-    """Fails at once what a retry cannot mend; retries the rest when the API wants it."""
+    """Fail at once if a retry cannot help; otherwise retry when the API allows it."""
 
     def __init__(self) -> None:
         super().__init__(
             [
-                RetryRule(RetryableError, RetryAction.RETRY, reason="the API may answer later"),
-                RetryRule([FatalError, DataError], RetryAction.FAIL, reason="trying again cannot help"),
+                RetryRule(RetryableError, RetryAction.RETRY, reason="the API may respond later"),
+                RetryRule([FatalError, DataError], RetryAction.FAIL, reason="a retry cannot help"),
             ]
         )
 
     def evaluate(
         self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
     ) -> RetryDecision:
-        """Decide what a failure leads to; see ``RetryPolicy``."""
+        """Decide whether and when a failed task is retried; see ``RetryPolicy``."""
         decision = super().evaluate(exception, try_number, max_tries, context)
         if not isinstance(exception, RetryableError) or exception.retry_after is None:
             return decision
@@ -39,5 +39,5 @@ class MovielensRetryPolicy(ExceptionRetryPolicy):
         own_delay = context["task"].retry_delay if context and "task" in context else timedelta(0)
         if seconds <= own_delay.total_seconds():
             return decision
-        reason = f"the API asks for {seconds:,.0f} s without requests"
+        reason = f"the API asked for a pause of {seconds:,.0f} s"
         return replace(decision, retry_delay=timedelta(seconds=seconds), reason=reason)

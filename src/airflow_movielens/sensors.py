@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 
 class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
-    """Waits until a window has at least ``min_ratings`` ratings.
+    """Wait until a window has at least ``min_ratings`` ratings.
 
-    When ``timeout`` passes first, the task fails, or is skipped with ``soft_fail=True``. An outage of the API is waited
-    out like missing ratings. An error that waiting cannot mend, such as a wrong password, fails the task at once, with
-    ``soft_fail`` too: a misconfigured pipeline must not look like a quiet day. (``never_fail`` skips it all the same.)
-    All this holds however it waits: in its worker, rescheduled, or deferred.
+    If ``timeout`` passes first, the task fails, or is skipped with ``soft_fail=True``. The sensor tolerates an outage
+    of the API in the same way as missing ratings. An error that waiting cannot fix, such as a wrong password, fails the
+    task at once, even with ``soft_fail``: a misconfigured pipeline must not look like a quiet day. (``never_fail``
+    skips it anyway.) This holds in every mode: poke, reschedule and deferred.
 
     Args:
         conn_id: The Airflow connection of the API.
         start_date: First UTC day, ``YYYY-MM-DD`` or a date; None to derive the window from the run.
-        end_date: First UTC day beyond; None likewise.
+        end_date: First UTC day after the window; None likewise.
         min_ratings: How many ratings to wait for, at least 1.
-        deferrable: Whether to look once in a worker and then wait in the triggerer, without a worker slot; it comes
-            before ``mode``. None for Airflow's setting ``[operators] default_deferrable``.
+        deferrable: Whether to poll once in a worker and then wait in the triggerer, without a worker slot; it takes
+            precedence over ``mode``. None for Airflow's setting ``[operators] default_deferrable``.
         **kwargs: Arguments of BaseSensorOperator: ``poke_interval``, ``timeout``, ``mode``, ``soft_fail``, …
     """
 
@@ -60,16 +60,16 @@ class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
         self.deferrable = _deferrable_by_default() if deferrable is None else deferrable
 
     def execute(self, context: Context) -> Any:
-        """Wait; see BaseSensorOperator."""
+        """Wait for the ratings; see ``BaseSensorOperator``."""
         began = time.time()
         # Around, not inside, `poke`: there `soft_fail` would turn a failure into a skip.
         with clear_failures(), explained_skips():
             self.deferrable = truth("deferrable", self.deferrable)
             if self.deferrable:
-                # It looks once and then gives its slot back; below it is deferred, not started again for that.
+                # The first poll ends in a reschedule, which becomes a deferral below.
                 self.mode = "reschedule"
             if self.reschedule and "ti" not in context:
-                raise FatalError("the context has no task instance, which waiting elsewhere needs: use mode='poke'")
+                raise FatalError("the context has no task instance, which this mode needs: use mode='poke'")
             try:
                 return super().execute(context)
             except airflow_exceptions().AirflowRescheduleException:
@@ -78,7 +78,7 @@ class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
                 self._wait_in_triggerer(context, began + self.timeout)
 
     def poke(self, context: Context) -> bool:
-        """Look once."""
+        """Poll once."""
         from airflow_movielens.hooks import MovielensHook
 
         window = self._window(context)
@@ -87,31 +87,31 @@ class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
             with MovielensHook(self.conn_id) as hook:
                 count = hook.client.count_ratings(window.start, window.end, enough=wanted)
         except RetryableError as error:
-            self.log.warning("The API cannot be asked now, waiting on: %s", error)
+            self.log.warning("The API is not available, polling again later: %s", error)
             return False
         self.log.info("Found %d ratings in %s, waiting for %d", count, window, wanted)
         return count >= wanted
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after the triggerer; see BaseSensorOperator."""
+        """Resume after the triggerer; see ``BaseSensorOperator``."""
         exceptions = airflow_exceptions()
         with clear_failures(), explained_skips():
             try:
                 return super().resume_execution(next_method, next_kwargs, context)
             except exceptions.AirflowSkipException as skip:
-                # Of a deferred sensor Airflow skips more than of others: a failure that is no timeout with soft_fail,
-                # and a timeout with never_fail.
+                # Airflow skips deferred sensors in more cases than others: for a failure that is not a timeout with
+                # soft_fail, and for a timeout with never_fail.
                 has_timed_out = isinstance(skip.__cause__, exceptions.AirflowSensorTimeout)
                 if skip.__cause__ is None or has_timed_out == self.soft_fail:
                     raise
                 raise skip.__cause__ from None
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:  # noqa: ARG002
-        """End as the trigger says.
+        """End the task according to the trigger's event.
 
         Args:
             context: Airflow's context of the running task.
-            event: See `MovielensRatingsTrigger`.
+            event: The event of `MovielensRatingsTrigger`.
         """
         if event["status"] == "found":
             self.log.info("Found %d ratings", event["count"])
@@ -127,7 +127,7 @@ class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
         return resolve_window(context, self._start_date, self._end_date)
 
     def _wait_in_triggerer(self, context: Context, deadline: float) -> NoReturn:
-        from airflow_movielens.triggers.ratings import LAST_LOOK, MovielensRatingsTrigger
+        from airflow_movielens.triggers.ratings import LAST_POLL_SECONDS, MovielensRatingsTrigger
 
         window = self._window(context)
         trigger = MovielensRatingsTrigger(
@@ -139,8 +139,8 @@ class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
             deadline=deadline,
             silent_fail=self.silent_fail,
         )
-        # The trigger keeps the deadline itself; this is for when no triggerer runs.
-        seconds = max(0.0, deadline - time.time()) + 2 * LAST_LOOK
+        # The trigger keeps the deadline itself; this timeout is for the case that no triggerer runs.
+        seconds = max(0.0, deadline - time.time()) + 2 * LAST_POLL_SECONDS
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=seconds))
 
 

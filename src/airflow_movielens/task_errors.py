@@ -1,4 +1,4 @@
-"""Our errors as Airflow failures."""
+"""Errors of the client as Airflow failures: retried, or failed at once with one clear message."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _WRONG_PLACES = {errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS}
 
 
 class StoppableMixin:
-    """Ends a task at once when Airflow asks it to; nothing half written is left, only what a retry goes on from."""
+    """End a task at once when Airflow asks for it, and leave only files from which a retry can resume."""
 
     def on_kill(self) -> None:
         """Leave ``execute``: Airflow calls this in the task's main thread and kills the process a little later."""
-        # After its `execution_timeout` a task has left `execute` already, by the error that is to be told
-        # (whose module is another one in Airflow 3.1).
+        # After its `execution_timeout`, a task has already left `execute` by the error to report, whose module differs
+        # in Airflow 3.1.
         if type(sys.exception()).__name__ != "AirflowTaskTimeout":
             raise SystemExit("The task was asked to stop")
 
 
 def airflow_exceptions() -> Any:
-    """The module with Airflow's exceptions, which moved after 3.1."""
+    """Return the module with Airflow's exceptions, which moved after 3.1."""
     import airflow.sdk.exceptions as moved
 
     if hasattr(moved, "AirflowFailException"):
@@ -43,7 +43,7 @@ def airflow_exceptions() -> Any:
 
 @contextmanager
 def explained_skips() -> Iterator[None]:
-    """Log what a sensor is skipped for: Airflow itself says only which argument of the sensor wants it."""
+    """Log why a sensor is skipped: Airflow itself logs only which argument of the sensor asks for it."""
     try:
         yield
     except airflow_exceptions().AirflowSkipException as skip:
@@ -54,7 +54,7 @@ def explained_skips() -> Iterator[None]:
 
 @contextmanager
 def clear_failures() -> Iterator[None]:
-    """End a task with one clear message; fail it without further retries where these cannot help.
+    """End a task with one clear message; fail it without further retries if these cannot help.
 
     `RetryableError` passes through, so that the task's retries apply; so does every other error, with its type and
     traceback in the log.
@@ -62,7 +62,7 @@ def clear_failures() -> Iterator[None]:
     try:
         yield
     except RetryableError as error:
-        # The chain of causes below it is long and says nothing more.
+        # The chain of causes is long and adds nothing.
         raise error from None
     except Exception as error:
         words = final_words(error)
@@ -73,10 +73,10 @@ def clear_failures() -> Iterator[None]:
 
 
 def final_words(error: Exception) -> str | None:
-    """Give the sentence of an error that a retry cannot fix; None for other errors.
+    """Return the message of an error that a retry cannot fix, or None for any other error.
 
-    Such are `FatalError`, `DataError`, a bad value, a missing connection, and a path that is missing, forbidden, too
-    long, on a read-only file system, or not what it should be.
+    Such errors are `FatalError`, `DataError`, a bad value, a missing connection, and a path that is missing, forbidden,
+    too long, on a read-only file system, or of the wrong kind.
     """
     from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
 

@@ -1,4 +1,4 @@
-"""Airflow's task state store (3.3 and later) as the place of a fetch's checkpoint."""
+"""Checkpoints of a fetch in Airflow's task state store (3.3 and later)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _KEY = "movielens_fetch"
 
 
 class TaskStateCheckpoints:
-    """Keeps the checkpoint in the state of the running task, where its retries find it; see `Checkpoints`.
+    """Keep the checkpoint in the state of the running task, where its retries find it; see `Checkpoints`.
 
-    Whatever fails there, in Airflow or in a backend that somebody has set for it, costs the checkpoint, not the fetch.
+    A failure of the store, be it Airflow's or a custom backend's, costs the checkpoint but not the fetch.
 
     Args:
         store: ``task_state_store`` of the task's context.
@@ -27,7 +27,11 @@ class TaskStateCheckpoints:
         self._store = store
 
     def load(self) -> dict[str, Any] | None:
-        """Give what was saved last."""
+        """Return the values saved last.
+
+        Raises:
+            ValueError: The store cannot be read.
+        """
         try:
             values: dict[str, Any] | None = self._store.get(_KEY)
         except Exception as error:
@@ -35,14 +39,14 @@ class TaskStateCheckpoints:
         return values
 
     def save(self, values: dict[str, Any]) -> None:
-        """Keep ``values``; if Airflow cannot, the fetch goes on all the same."""
+        """Keep ``values``; if Airflow cannot, the fetch continues."""
         try:
             self._store.set(_KEY, json.loads(json.dumps(values)))
         except Exception as error:  # noqa: BLE001
             log.warning("The checkpoint cannot be saved, a retry would fetch more again: %s", error)
 
     def clear(self) -> None:
-        """Forget what was saved."""
+        """Remove the saved values."""
         try:
             self._store.delete(_KEY)
         except Exception as error:  # noqa: BLE001
@@ -50,7 +54,7 @@ class TaskStateCheckpoints:
 
 
 def checkpoints_of(context: Context) -> TaskStateCheckpoints | None:
-    """The place for checkpoints that Airflow gives the running task; None, with a line in the log, before 3.3."""
+    """Return the checkpoint store of the running task, or None, with a log line, before Airflow 3.3."""
     store = context.get("task_state_store")
     if store is None:
         log.info("Airflow keeps no state of this task (3.3 and later do): its checkpoint lies beside the output")

@@ -1,6 +1,6 @@
 """The window of a run: from Airflow's context to ``[start, end)`` in whole UTC days.
 
-The only place that knows timetables. The same run gives the same window on every retry, backfill and clear.
+This is the only module that knows timetables. The same run has the same window on every retry, backfill and clear.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 _DAY = timedelta(days=1)
 # "2024-11-20", "2024-11-20T13:00:00", "2024-11-18 (W47)": the day as the key has it, whatever the time zone.
 _DAY_OF_KEY = re.compile(r"\d{4}-\d\d-\d\d(?!\d)", re.ASCII)
-_MEND = (
+_FIX = (
     "give a start_date that lies before end_date. If both come from templates such as data_interval_start: in "
     "Airflow 3 '@daily' and cron strings give an interval of no length; schedule the Dag with "
     "CronDataIntervalTimetable or a partition timetable, or leave start_date and end_date out"
@@ -31,10 +31,10 @@ _MEND = (
 
 
 class WindowMixin:
-    """For operators whose arguments ``start_date`` and ``end_date`` are the bounds of a window.
+    """A mixin for operators whose arguments ``start_date`` and ``end_date`` are the bounds of a window.
 
     Airflow has arguments of the same names, the task's own dates. It fills both from ``default_args``, and passes the
-    task's own dates on when it makes a task of a mapped one.
+    task's own dates when it creates a task from a mapped one.
     """
 
     @classmethod
@@ -42,18 +42,18 @@ class WindowMixin:
         """Begin a mapped task; see BaseOperator.
 
         Raises:
-            FatalError: A bound is given here, where Airflow takes it for the task's own date.
+            FatalError: A bound is given here, where Airflow would use it as the task's own date.
         """
         given = [name for name in ("start_date", "end_date") if arguments.get(name) is not None]
         if given:
             raise FatalError(
-                f"{' and '.join(given)} given to partial(), where Airflow takes them for the task's own dates: give "
+                f"{' and '.join(given)} given to partial(), where Airflow uses them as the task's own dates: give "
                 "the bounds of the window to expand_kwargs()"
             )
         return super().partial(**arguments)  # type: ignore[misc,no-any-return]
 
     def _given_bound(self: Any, name: str, value: Any, default_args: Mapping[str, Any]) -> Any:
-        """A bound as its author gave it; None if it is the very object that Airflow passes of its own accord."""
+        """Return a bound as its author gave it, or None if it is the very object that Airflow itself passes."""
         dag = self.get_dag()
         known = None if dag is None else dag.task_dict.get(self.task_id)
         own = [default_args.get(name), None if known is self else getattr(known, name, None)]
@@ -61,19 +61,19 @@ class WindowMixin:
 
 
 def resolve_window(context: Context, start_date: str | date | None, end_date: str | date | None) -> Window:
-    """Tell which days a run is about.
+    """Return the window of a run.
 
     Args:
         context: Airflow's context of the running task.
         start_date: First day (``YYYY-MM-DD``, a date or a midnight in UTC), or None to derive it from the run.
-        end_date: First day no longer wanted, likewise.
+        end_date: First day after the window, likewise.
 
     Returns:
         A window of at least one day.
 
     Raises:
-        FatalError: Only one bound is given, one is no day, they are equal or reversed, or neither the bounds nor the
-            context tell the days.
+        FatalError: Only one bound is given, a bound is not a day, the bounds are equal or reversed, or the context has
+            no run to derive the window from.
     """
     start = None if start_date is None else parse_day(start_date, "start_date")
     end = None if end_date is None else parse_day(end_date, "end_date")
@@ -86,7 +86,7 @@ def resolve_window(context: Context, start_date: str | date | None, end_date: st
         )
     if start >= end:
         what = "has no length" if start == end else "is reversed"
-        raise FatalError(f"the window {what} (start_date={start}, end_date={end}): {_MEND}")
+        raise FatalError(f"the window {what} (start_date={start}, end_date={end}): {_FIX}")
     return Window(start, end)
 
 
@@ -97,7 +97,7 @@ def _window_of_run(context: Context) -> Window:
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
     if start is not None and end is not None and start < end:
         return Window(_utc_day(start), _utc_day(end - timedelta(microseconds=1)) + _DAY)
-    # They differ in manual runs: of events, the event counts; triggered by a command, the date that was given.
+    # They differ in manual runs: for events, the event's date counts; for a triggered run, the date that was given.
     moments = [moment for moment in (context.get("logical_date"), end) if moment is not None]
     if not moments and context.get("dag_run") is None:
         raise FatalError(
@@ -110,7 +110,7 @@ def _window_of_run(context: Context) -> Window:
 def _partition_day(context: Context) -> date | None:
     key, instant = context.get("partition_key"), context.get("partition_date")
     if key is None:
-        # Airflow 3.2 has it here only, and no date.
+        # Airflow 3.2 has the key only here, and no date.
         key = getattr(context.get("dag_run"), "partition_key", None)
     if key is None:
         return None

@@ -255,7 +255,7 @@ def test_the_sensor_waits_out_an_outage_until_its_timeout(run_day, connection, m
     connection(port=9)
     run = run_day(f"sensor_{mode}_skip", "2000-11-20")
     assert run.tasks == {"wait": "skipped"}
-    assert "The API cannot be asked now, waiting on: gave up after 4 attempts" in run.log
+    assert "The API is not available, polling again later: gave up after 4 attempts" in run.log
     assert "no connection to the API" in run.log
 
 

@@ -161,7 +161,7 @@ def test_an_api_that_serves_only_ratings_is_enough(connection, caplog, status):
             task_id="p", start_date="1970-01-02", end_date="1970-01-03", min_ratings=1, top_n=1
         )
         assert operator.execute({}) == [{"movieId": 1, "title": None, "avg_rating": 3.5, "num_ratings": 1}]
-    assert "The API serves no movies" in caplog.text
+    assert "The API does not serve movies" in caplog.text
 
 
 def test_the_batch_size_is_the_limit_of_a_request(connection, tmp_path):

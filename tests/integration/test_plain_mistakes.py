@@ -98,7 +98,7 @@ def test_deferrable_may_be_text(value, is_deferred, api):
     error = run(MovielensRatingsSensor, **DAY, deferrable=value)
     assert (error is not None) == is_deferred
     if is_deferred:
-        assert str(error) == "the context has no task instance, which waiting elsewhere needs: use mode='poke'"
+        assert str(error) == "the context has no task instance, which this mode needs: use mode='poke'"
 
 
 ENDINGS = ["csv", "csv.gz", "csv.zst", "json", "json.gz", "ndjson", "ndjson.gz", "ndjson.zst", "parquet"]

@@ -231,7 +231,7 @@ def test_a_state_that_is_no_counts_makes_all_new(server, caplog, broken):
         await watcher.stop()
 
     asyncio.run(scenario())
-    assert "What was told of before is unknown" in caplog.text
+    assert "The counts reported before are unknown" in caplog.text
 
 
 @pytest.mark.airflow("3.3")
@@ -249,7 +249,7 @@ def test_two_assets_of_one_trigger_have_no_state_of_it(server, caplog):
         await watcher.stop()
 
     asyncio.run(scenario())
-    assert "What was told of before is unknown" in caplog.text
+    assert "The counts reported before are unknown" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,8 @@ def test_a_retry_comes_no_sooner_than_the_tasks_own_delay(asked, delay):
 @pytest.mark.airflow("3.3")
 def test_says_why():
     policy = movielens_retry_policy()
-    assert policy.evaluate(FatalError("401"), 1, 3).reason == "trying again cannot help"
-    assert policy.evaluate(RetryableError("503"), 1, 3).reason == "the API may answer later"
+    assert policy.evaluate(FatalError("401"), 1, 3).reason == "a retry cannot help"
+    assert policy.evaluate(RetryableError("503"), 1, 3).reason == "the API may respond later"
     assert "asks for 7 s" in policy.evaluate(RetryableError("429", retry_after=7.0), 1, 3).reason
 
 

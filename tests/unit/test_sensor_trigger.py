@@ -177,7 +177,7 @@ def test_with_silent_fail_every_error_is_waited_out(server, back_offs):
 
 
 def test_a_deadline_holds_against_a_server_that_hangs(hanging, monkeypatch):
-    monkeypatch.setattr(ratings, "LAST_LOOK", 0.5)
+    monkeypatch.setattr(ratings, "LAST_POLL_SECONDS", 0.5)
 
     async def scenario():
         given_up = asyncio.create_task(first_event(waiting_for(conn_id="hanging", deadline=time.time() + 0.5)))
@@ -246,7 +246,7 @@ def test_sensors_of_one_window_share_their_requests_whatever_they_wait_for(serve
 def test_a_shared_poll_is_nobodys_task(server, monkeypatch):
     """What Airflow tells a trigger's task by context variables, such as whose log a line is for."""
     whose, seen = ContextVar("whose", default="nobody's"), set()
-    look = polling._look
+    look = polling._poll_once
 
     async def spied(what):
         seen.add(whose.get())
@@ -256,7 +256,7 @@ def test_a_shared_poll_is_nobodys_task(server, monkeypatch):
         whose.set("the first member's")
         assert await first_event(waiting_for()) == FOUND_ONE
 
-    monkeypatch.setattr(polling, "_look", spied)
+    monkeypatch.setattr(polling, "_poll_once", spied)
     server.add("2000-11-20")
     asyncio.run(scenario())
     assert seen == {"nobody's"}

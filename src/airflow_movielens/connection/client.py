@@ -1,4 +1,4 @@
-"""An Airflow connection of type ``movielens`` as a client."""
+"""An Airflow connection of type ``movielens`` as a client, and the check of the *Test* button."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ EXTRA_FIELDS: Mapping[str, Callable[[str, Any], Any]] = {
     "api_token": text,
     "time_zone": text,
 }
-"""The fields of a connection's extra, and how each is read; `ClientSettings` says what they mean."""
+"""The fields of a connection's extra, and how each is read; see `ClientSettings` for their meaning."""
 
 _SETTINGS = {"api_token": "token"}
-"""Settings that are called otherwise than their field."""
+"""Settings whose name differs from their field."""
 
 _SCHEMES = {"http", "https"}
 _CONNECTION_TYPES = {"movielens", "generic", ""} | _SCHEMES
 
 
 def client_from_connection(connection: Connection, retries: int = 3, concurrency: int | None = None) -> MovielensClient:
-    """Make the client of an Airflow connection.
+    """Return the client of an Airflow connection.
 
     Args:
         connection: Its host may be a bare host (default ``localhost``) or a full URL; its extra may hold
             `EXTRA_FIELDS`, where null or an empty text means the default.
-        retries: How often a failed request is tried again.
-        concurrency: How many requests may be under way at once; None for what the connection says.
+        retries: How often a failed request is retried.
+        concurrency: How many requests may be in flight at once; None for the connection's setting.
 
     Raises:
         FatalError: The connection is unusable; the message names it and the field.
@@ -74,12 +74,12 @@ def client_from_connection(connection: Connection, retries: int = 3, concurrency
 
 
 async def aclient_of(conn_id: str) -> MovielensClient:
-    """Make the client of an Airflow connection without blocking the event loop; each request is sent once.
+    """Return the client of an Airflow connection without blocking the event loop; its requests are not retried.
 
     Raises:
-        FatalError: ``conn_id`` is not text, the connection is unusable, or the environment holds one that Airflow
-            cannot read.
-        AirflowNotFoundException: There is none.
+        FatalError: ``conn_id`` is not text, the connection is unusable, or the environment holds a connection that
+            Airflow cannot read.
+        AirflowNotFoundException: The connection does not exist.
     """
     from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-defined] # 3.1 has it nowhere else
     from airflow.sdk import BaseHook, Connection
@@ -99,14 +99,14 @@ async def aclient_of(conn_id: str) -> MovielensClient:
 
 
 def refuse_unreadable(conn_id: str, not_found: Exception) -> None:
-    """Say what is the matter if Airflow finds no connection though the environment holds one.
+    """Report that the environment holds a connection that Airflow cannot read.
 
     Args:
         conn_id: The connection that was not found.
-        not_found: What Airflow says.
+        not_found: Airflow's error.
 
     Raises:
-        FatalError: The environment holds one, so Airflow cannot read it, which it tells nobody.
+        FatalError: The environment holds the connection. Airflow itself does not report that it cannot read it.
     """
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     if variable in os.environ:
@@ -132,7 +132,7 @@ def _base_url(connection: Connection) -> str:
         # Airflow's own way to say https is http://host/https.
         scheme, prefix = (kind if kind == "https" else schema or kind), ""
     else:
-        # Airflow takes the path of a URI for the schema.
+        # Airflow stores the path of a URI as the schema.
         scheme, prefix = kind, f"/{(schema or '').strip('/')}"
     return build_base_url(host, scheme, port) + prefix
 
@@ -143,7 +143,7 @@ def _part(connection: Connection, name: str) -> str | None:
 
 
 def _read_extra(connection: Connection) -> dict[str, Any]:
-    # Airflow takes what it cannot read for empty: then a token or a CA file would be left out in silence.
+    # Airflow treats an unreadable extra as empty: then a token or a CA file would be ignored silently.
     try:
         extra = json.loads((connection.extra or "").strip() or "{}")
     except ValueError:
@@ -152,7 +152,7 @@ def _read_extra(connection: Connection) -> dict[str, Any]:
         raise FatalError('extra is not a JSON object such as {"page_size": 500}')
     if unknown := sorted(extra.keys() - EXTRA_FIELDS):
         log.warning("Connection %r: its extra has %s, which means nothing here", connection.conn_id, unknown)
-    return connection.extra_dejson  # by which Airflow learns what to mask in logs
+    return connection.extra_dejson  # this also makes Airflow mask its secrets in logs
 
 
 def _from_extra(extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,10 +161,10 @@ def _from_extra(extra: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check(connect: Callable[[], MovielensClient]) -> tuple[bool, str]:
-    """Say in a sentence whether an API answers and accepts the credentials.
+    """Return whether an API responds and accepts the credentials, with a sentence about it.
 
     Args:
-        connect: Makes the client, which should not retry: somebody waits for the answer.
+        connect: Creates the client, which should not retry: a user waits for the result.
     """
     try:
         with connect() as client:
@@ -174,7 +174,7 @@ def check(connect: Callable[[], MovielensClient]) -> tuple[bool, str]:
 
 
 def _what_it_holds(client: MovielensClient) -> str:
-    # What it sends may be no ratings, although it counts them: the first page shows that.
+    # An API may count ratings but send something else: the first page shows it.
     some = next(client.get_rating_frames(), None)
     try:
         return f"it holds {client.count_ratings():,} ratings"
@@ -183,9 +183,9 @@ def _what_it_holds(client: MovielensClient) -> str:
 
 
 def _sentence(error: MovielensError) -> str:
-    # Not the error that names the connection: Airflow tests it under a name of its own making.
+    # Not the error that names the connection: Airflow tests it under a generated name.
     cause = error.__cause__ if isinstance(error.__cause__, FatalError) else error
-    # What the server sent may have several lines.
+    # The server's words may have several lines.
     words = " ".join(str(cause).split())
     if isinstance(error, DataError):
         return f"Something answers at this host and port, but not as a ratings API does: {words}"

@@ -1,4 +1,4 @@
-"""Values that may come as text: out of a template, a connection's extra, or the environment."""
+"""Values that may arrive as text: from a template, a connection's extra, or the environment."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no
 
 
 def paths_as_text(value: Any) -> Any:
-    """Give paths as text, inside lists and dicts too, because Airflow fills templates only in text."""
+    """Return paths as text, also inside lists and dicts, because Airflow renders templates only in text."""
     if isinstance(value, PurePath):
-        # Where ObjectStoragePath is a PurePath, it would lose its connection; Airflow fills its templates.
+        # An ObjectStoragePath would lose its connection; Airflow renders its templates.
         return value if hasattr(value, "protocol") else str(value)
     if type(value) in (list, tuple):
         return type(value)(paths_as_text(item) for item in value)
@@ -29,7 +29,7 @@ def whole_number(name: str, value: Any) -> int:
     """Read a whole number of at least 1, at most what fits into 64 bits.
 
     Raises:
-        FatalError: It is not such a number.
+        FatalError: The value is not such a number.
     """
     read = value
     if isinstance(value, str) and value.strip().isdecimal() and len(value) <= _MOST_DIGITS:
@@ -43,7 +43,7 @@ def number(name: str, value: Any) -> float:
     """Read a number above 0, such as seconds.
 
     Raises:
-        FatalError: It is none.
+        FatalError: The value is not such a number.
     """
     try:
         read = 0.0 if isinstance(value, bool) else float(value)
@@ -58,7 +58,7 @@ def truth(name: str, value: Any) -> bool:
     """Read ``true`` or ``false``.
 
     Raises:
-        FatalError: It is neither.
+        FatalError: The value is neither.
     """
     read = value if isinstance(value, bool) else _TRUTHS.get(str(value).strip().lower())
     if read is None:
@@ -67,15 +67,15 @@ def truth(name: str, value: Any) -> bool:
 
 
 def text(name: str, value: Any) -> str:
-    """Read text, or the digits that JSON or a URI made a whole number of.
+    """Read text, or digits that JSON or a URI turned into a whole number.
 
     Raises:
-        FatalError: It is something else; the message does not repeat it, for it may be secret.
+        FatalError: The value is neither. The message does not repeat it, because it may be secret.
     """
     if type(value) is int:
         return str(value)
     if not isinstance(value, str):
-        raise FatalError(f"{name} is no text but {type(value).__name__}: give it in quotes")
+        raise FatalError(f"{name} is not text but {type(value).__name__}: give it in quotes")
     return value
 
 
@@ -83,7 +83,7 @@ def connection_id(value: Any) -> str:
     """Read the id of an Airflow connection.
 
     Raises:
-        FatalError: It is not text, or empty.
+        FatalError: The value is not text, or is empty.
     """
     if not isinstance(value, str) or not value.strip():
         wrong = shown(value)

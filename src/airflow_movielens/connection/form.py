@@ -1,4 +1,4 @@
-"""The form of a connection of type ``movielens``: what its fields are called, mean and default to."""
+"""The form of a connection of type ``movielens``: labels, descriptions and defaults of its fields."""
 
 from __future__ import annotations
 
@@ -18,42 +18,47 @@ FIELDS = {
     "page_size": _field("Page size", "Ratings asked for in one request.", "integer", default=1000, minimum=1),
     "concurrency": _field(
         "Concurrency",
-        "Requests under way at once; fewer while the API is in trouble.",
+        "Requests in flight at once; fewer while the API is overloaded.",
         "integer",
         default=16,
         minimum=1,
     ),
     "requests_per_second": _field(
-        "Requests per second", "Most requests begun in a second; empty for any number.", "number", exclusiveMinimum=0
+        "Requests per second",
+        "Maximum number of requests per second; empty for no limit.",
+        "number",
+        exclusiveMinimum=0,
     ),
     "connect_timeout": _seconds("Connect timeout", "Seconds to wait for a connection.", 10),
-    "read_timeout": _seconds("Read timeout", "Seconds to wait for each piece of an answer.", 60),
+    "read_timeout": _seconds("Read timeout", "Seconds to wait for each piece of a response.", 60),
     "total_timeout": _seconds("Total timeout", "Seconds that one request may take in all.", 300),
     "data_format": _field(
         "Data format",
-        "What to ask the API for; auto is the best that it speaks.",
+        "Format to request from the API; auto selects the best that it offers.",
         "string",
         default="auto",
         enum=["auto", "arrow", "ndjson", "json"],
     ),
-    "verify_tls": _field(
-        "Verify TLS", "Whether the API must prove who it is by a certificate.", "boolean", default=True
-    ),
+    "verify_tls": _field("Verify TLS", "Whether to verify the API's certificate.", "boolean", default=True),
     "ca_file": _field(
-        "CA file", "PEM file, on the worker, with the authorities to trust instead of the usual ones.", "string"
+        "CA file",
+        "PEM file on the worker with the certificate authorities to trust instead of the default ones.",
+        "string",
     ),
     "client_certificate": _field(
-        "Client certificate", "PEM file, on the worker, with a certificate to show to the API.", "string"
+        "Client certificate", "PEM file on the worker with the certificate to present to the API.", "string"
     ),
     "client_key": _field(
-        "Client key", "PEM file, on the worker, with its key, unless the same file holds it.", "string"
+        "Client key", "PEM file on the worker with the certificate's key, unless the same file holds it.", "string"
     ),
     "api_token": _field("Bearer token", "Sent instead of user and password.", "string", format="password"),
     "time_zone": _field(
-        "Time zone", "In which the API cuts days, such as Asia/Seoul; empty for UTC. Windows stay UTC days.", "string"
+        "Time zone",
+        "Time zone of the API's days, such as Asia/Seoul; empty for UTC. Windows remain UTC days.",
+        "string",
     ),
 }
-"""The fields beyond Airflow's own, in the order of the form; they are kept in the connection's extra."""
+"""The fields beyond Airflow's own, in the order of the form; they are stored in the connection's extra."""
 
 HIDDEN = ["extra"]
 LABELS = {"schema": "Schema (http or https)", "login": "API user", "password": "API password"}
@@ -61,7 +66,7 @@ PLACEHOLDERS = {"schema": "http", "host": "localhost", "port": "5000", "login": 
 
 
 def declared() -> dict[str, Any]:
-    """The form as Airflow 3.2 and later read it out of the provider's description."""
+    """Return the form as Airflow 3.2 and later read it from the provider info."""
     return {
         "ui-field-behaviour": {"hidden-fields": HIDDEN, "relabeling": LABELS, "placeholders": PLACEHOLDERS},
         "conn-fields": FIELDS,
@@ -69,10 +74,11 @@ def declared() -> dict[str, Any]:
 
 
 def widgets() -> dict[str, Any]:
-    """The fields as Airflow 3.1 asks the hook for them.
+    """Return the fields as Airflow 3.1 requests them from the hook.
 
     Raises:
-        ImportError: There is no WTForms. The API server of Airflow 3.1 stands in for it; nobody else needs a form.
+        ImportError: WTForms is not installed. The API server of Airflow 3.1 provides a substitute; nothing else needs a
+            form.
     """
     return {name: _widget(field, import_module("wtforms")) for name, field in FIELDS.items()}
 
@@ -81,7 +87,7 @@ def _widget(field: dict[str, Any], wtforms: Any) -> Any:
     schema = field["schema"]
     kind, default = schema["type"][0], schema.get("default")
     if kind == "number":
-        # There are no fields for fractions: they are read out of text.
+        # There are no fields for fractions: they are entered as text.
         default = default and str(default)
     classes = {"integer": wtforms.IntegerField, "boolean": wtforms.BooleanField, "password": wtforms.PasswordField}
     allowed = [import_module("wtforms.validators").any_of(schema["enum"])] if "enum" in schema else []
@@ -90,5 +96,5 @@ def _widget(field: dict[str, Any], wtforms: Any) -> Any:
 
 
 def behaviour() -> dict[str, Any]:
-    """What Airflow 3.1 asks the hook about Airflow's own fields."""
+    """Return the behaviour of Airflow's own fields as Airflow 3.1 requests it from the hook."""
     return {"hidden_fields": HIDDEN, "relabeling": LABELS, "placeholders": PLACEHOLDERS}

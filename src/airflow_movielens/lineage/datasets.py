@@ -1,4 +1,4 @@
-"""What an operator read and wrote."""
+"""The datasets that an operator read and wrote."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Data that was read or written.
+    """A dataset that was read or written.
 
     Attributes:
-        address: A path, or the URL of a file, or the URI of an API's table as its asset has it.
-        columns: The names of its columns and their types.
-        rows: How many were read or written; None if that is not known.
-        size: Of the file, in bytes.
-        version: Names the state of the data.
-        source: Base URL of the API.
+        address: A path, the URL of a file, or the asset URI of an API's table.
+        columns: The names and types of its columns.
+        rows: How many rows were read or written; None if unknown.
+        size: The size of the file in bytes.
+        version: The name of the state of the data.
+        source: The base URL of the API.
         window: The days that were read; None for all.
     """
 
@@ -43,7 +43,7 @@ class Dataset:
 
     @property
     def identifier(self) -> tuple[str, str]:
-        """Namespace and name, by OpenLineage's naming; the same that Airflow's own converters give."""
+        """The namespace and name by OpenLineage's naming rules, equal to those of Airflow's own converters."""
         local = local_path(self.address)
         if local is not None:
             return "file", str(local.absolute())
@@ -64,14 +64,14 @@ def table_of_api(
     window: Window | None = None,
     version: str | None = None,
 ) -> Dataset:
-    """Describe what was read of a table of an API."""
-    # Not by way of an Asset, which refuses some addresses: a task must not fail for its lineage.
+    """Return the dataset of a table of an API."""
+    # Not through an Asset, which rejects some addresses: a task must not fail because of its lineage.
     address = uri_of(base_url, table.name)
     return Dataset(address, columns_of(table.polars_schema()), rows, version=version, source=base_url, window=window)
 
 
 def files_of_fetch(manifest: Manifest) -> list[Dataset]:
-    """Describe what a fetch wrote: the ratings, and the rows in quarantine if there are any."""
+    """Return the datasets that a fetch wrote: the ratings, and the quarantined rows if there are any."""
     columns = columns_of(RATINGS.polars_schema())
     files = [Dataset(manifest.path, columns, manifest.rows, size=manifest.bytes, version=manifest.sha256)]
     if manifest.quarantine_path is not None:
@@ -80,5 +80,5 @@ def files_of_fetch(manifest: Manifest) -> list[Dataset]:
 
 
 def columns_of(schema: pl.Schema) -> dict[str, str]:
-    """Give names and types of columns, the types as ``int32``, ``float32``, ``string`` and so on."""
+    """Return the names and types of columns, with types such as ``int32``, ``float32`` and ``string``."""
     return {name: str(dtype).lower() for name, dtype in schema.items()}

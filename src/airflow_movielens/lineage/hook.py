@@ -1,4 +1,4 @@
-"""Hook lineage: a plain task that reads through the hook has the API among its inputs."""
+"""Hook lineage: the API becomes an input of any task that reads through the hook."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ log = logging.getLogger(__name__)
 
 
 def collect_input(hook: BaseHook, base_url: str, resource: str) -> None:
-    """Tell Airflow that this task reads a table of an API; once is enough, however many hooks of the task read it.
+    """Report to Airflow that this task reads a table of an API, once for all hooks of the task.
 
-    Airflow keeps it only where somebody asks for it, such as OpenLineage's provider. Reading goes on in any case.
+    Airflow collects it only if a listener such as OpenLineage's provider is installed. An error here never stops the
+    task.
 
     Args:
-        hook: Who reads.
-        base_url: Of the API.
-        resource: What is read: ``ratings``, ``movies`` or ``users``.
+        hook: The hook that reads.
+        base_url: The base URL of the API.
+        resource: The table: ``ratings``, ``movies`` or ``users``.
     """
     try:
         asset = create_asset(host=base_url, resource=resource)
         collector = _collector()
         if asset.uri not in {known.asset.uri for known in collector.collected_assets.inputs}:
             collector.add_input_asset(hook, uri=asset.uri)
-    except Exception as error:  # noqa: BLE001 -- no task must fail for its lineage
+    except Exception as error:  # noqa: BLE001 -- no task must fail because of its lineage
         log.debug("No lineage of %s/%s: %s", base_url, resource, error)
 
 

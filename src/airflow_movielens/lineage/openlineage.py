@@ -1,6 +1,6 @@
-"""What operators read and wrote in the terms of OpenLineage, with its standard facets only.
+"""The inputs and outputs of operators as OpenLineage datasets, with standard facets only.
 
-Everything of OpenLineage is imported inside functions, which only its own provider has called.
+OpenLineage is imported inside functions that only its own provider calls.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 class LineageMixin:
-    """Tells OpenLineage what ``execute`` noted; a task that failed before it noted anything has no lineage.
+    """A mixin that reports the datasets of ``execute`` to OpenLineage; a task that failed early has none.
 
-    OpenLineage's provider takes this instead of hook lineage, so that no dataset is there twice.
+    OpenLineage's provider uses it instead of hook lineage, so that no dataset appears twice.
     """
 
     _inputs: Sequence[Dataset] = ()
     _outputs: Sequence[Dataset] = ()
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any]:  # noqa: ARG002
-        """Give inputs and outputs; OpenLineage's provider calls this when the task has ended."""
+        """Return inputs and outputs; OpenLineage's provider calls this when the task has ended."""
         from airflow.providers.openlineage.extractors import OperatorLineage
 
         return OperatorLineage(
@@ -44,7 +44,7 @@ def _distinct(datasets: Sequence[Dataset]) -> Iterable[Dataset]:
 
 
 def _input(dataset: Dataset) -> InputDataset:
-    """Describe what was read: schema, source, version; which rows, and how many."""
+    """Return an input with its schema, source and version, the window and the number of rows."""
     from openlineage.client.event_v2 import InputDataset
     from openlineage.client.facet_v2 import input_statistics_input_dataset
 
@@ -60,7 +60,7 @@ def _input(dataset: Dataset) -> InputDataset:
 
 
 def _output(dataset: Dataset) -> OutputDataset:
-    """Describe what was written: schema, version, how many rows and bytes."""
+    """Return an output with its schema and version, and the number of rows and bytes."""
     from openlineage.client.event_v2 import OutputDataset
     from openlineage.client.facet_v2 import output_statistics_output_dataset
 
@@ -86,7 +86,7 @@ def _facets(dataset: Dataset) -> dict[str, DatasetFacet]:
 
 
 def _subset(window: Window) -> InputDatasetFacet:
-    """The window as a condition on the ratings' timestamp."""
+    """Return the window as a condition on the ratings' timestamp."""
     from openlineage.client.facet_v2 import base_subset_dataset
 
     if window.start is None or window.end is None:

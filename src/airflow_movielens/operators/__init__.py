@@ -1,4 +1,10 @@
-"""The operators: fetch ratings to a file, rank files, rank straight from the API."""
+"""The operators.
+
+- ``fetch``: fetch the ratings of a window into a file.
+- ``rank``: rank the movies in files of ratings.
+- ``popularity``: fetch and rank in one task.
+- ``titles``: the titles of movies, from the API.
+"""
 
 from __future__ import annotations
 

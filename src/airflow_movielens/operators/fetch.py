@@ -1,4 +1,4 @@
-"""The operator that fetches the ratings of a window to a file."""
+"""The operator that fetches the ratings of a window into a file."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ log = logging.getLogger(__name__)
 
 
 class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, WindowMixin, BaseOperator):
-    """Fetches the ratings of a window into a file, exactly: one state of the server's data, whole or not at all.
+    """Fetch the ratings of a window into a file, exactly: one state of the server's data, whole or not at all.
 
-    A retry goes on where a killed try stopped. Returns the small manifest that also lies beside the file, never rows.
+    A retry resumes where a killed try stopped. The return value is the small manifest that also lies beside the file,
+    never rows.
 
     Args:
-        output_path: The file to write, local or a URL; its ending tells the format (``.json``, ``.ndjson``, ``.csv``,
-            ``.parquet``).
+        output_path: The file to write, local or a URL; its extension selects the format (``.json``, ``.ndjson``,
+            ``.csv``, ``.parquet``).
         conn_id: The Airflow connection of the API.
         start_date: First UTC day, ``YYYY-MM-DD`` or a date; None to derive the window from the run.
-        end_date: First UTC day no longer wanted; None likewise.
-        batch_size: Rows to ask for in one request; None for the connection's page size.
-        concurrency: How many requests may be under way at once; None for the connection's number.
-        on_bad_rows: What becomes of rows that break the contract: ``fail`` fails the task, ``quarantine`` puts them
-            into a file of their own, named like the output with ``.quarantine.ndjson`` behind it.
+        end_date: First UTC day after the window; None likewise.
+        batch_size: Rows per request; None for the connection's page size.
+        concurrency: How many requests may be in flight at once; None for the connection's setting.
+        on_bad_rows: How to handle rows that break the contract: ``fail`` fails the task, ``quarantine`` writes them to
+            a separate file, named like the output plus ``.quarantine.ndjson``.
         **kwargs: Arguments of BaseOperator.
     """
 

@@ -22,18 +22,18 @@ log = logging.getLogger(__name__)
 
 
 class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, BaseOperator):
-    """Fetches a window and ranks it in one task, with memory bounded by the number of movies.
+    """Fetch a window and rank its movies in one task, with memory bounded by the number of movies.
 
-    Returns the top movies: ``[{"movieId", "title", "avg_rating", "num_ratings"}, …]``; ``title`` is None where the
-    API does not know it.
+    The return value is the top of the ranking: ``[{"movieId", "title", "avg_rating", "num_ratings"}, …]``; ``title`` is
+    None if the API does not know it.
 
     Args:
         conn_id: The Airflow connection of the API.
         start_date: First UTC day, ``YYYY-MM-DD`` or a date; None to derive the window from the run.
-        end_date: First UTC day no longer wanted; None likewise.
+        end_date: First UTC day after the window; None likewise.
         min_ratings: Movies rated by fewer distinct users are left out; at least 1.
         top_n: How many movies to return.
-        method: How to rank; ``mean`` is by the mean rating.
+        method: The ranking method; ``mean`` ranks by the mean rating.
         **kwargs: Arguments of BaseOperator.
     """
 
@@ -59,7 +59,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
         self.method = method
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Fetch, rank, and return the top."""
+        """Fetch, rank, and return the top of the ranking."""
         import polars as pl
 
         from airflow_movielens.client.fetch import LogProgress, fetched_rows

@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 
 
 class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
-    """Ranks the movies in files of ratings.
+    """Rank the movies in files of ratings.
 
-    The ranking has movieId, title (if titles are known), avg_rating and num_ratings, by avg_rating, then num_ratings,
-    both falling, then movieId. Returns a small manifest: ``path``, ``rows`` and ``files`` (how many were read).
+    The ranking has movieId, title (if titles are known), avg_rating and num_ratings, ordered by avg_rating and
+    num_ratings, both descending, then movieId. The return value is a small manifest: ``path``, ``rows`` and ``files``
+    (the number of files read).
 
     Args:
-        input_path: Ratings: a path, a glob or a folder of part files, local or URL; what a fetch returned
+        input_path: Ratings: a path, a glob or a folder of part files, local or URL; the return value of a fetch
             (``fetch.output``); or a list of these.
-        output_path: The file to write, which must not be an input; its ending tells the format.
-        conn_id: The Airflow connection of an API to take titles from, if ``movies_path`` gives none.
+        output_path: The file to write, which must not be an input; its extension selects the format.
+        conn_id: The Airflow connection of an API to take titles from, if ``movies_path`` is not given.
         movies_path: A file with movieId and title, such as GroupLens' ``movies.csv``.
         min_ratings: Movies rated by fewer distinct users are left out; at least 1.
-        method: How to rank; ``mean`` is by the mean rating.
+        method: The ranking method; ``mean`` ranks by the mean rating.
         **kwargs: Arguments of BaseOperator.
     """
 
@@ -87,7 +88,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             return {"path": output, "rows": len(ranking), "files": len(files)}
 
     def _movies(self, files: list[str]) -> tuple[pl.DataFrame | None, list[Dataset]]:
-        """Movies with their titles, and where they are from."""
+        """Return the movies with their titles, and the datasets that they come from."""
         from airflow_movielens.hooks import MovielensHook
         from airflow_movielens.lineage.datasets import Dataset, columns_of, table_of_api
         from airflow_movielens.operators.titles import movies_of_api

@@ -1,4 +1,4 @@
-"""Titles of movies, from the API."""
+"""The titles of movies, from the API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOT_SERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 
 
 def movies_of_api(hook: MovielensHook) -> pl.LazyFrame:
-    """Read all movies, or none with a warning if the API serves none.
+    """Return all movies, or none with a warning if the API does not serve movies.
 
     Raises:
         MovielensError: The API cannot be read.
@@ -31,7 +31,7 @@ def movies_of_api(hook: MovielensHook) -> pl.LazyFrame:
     except FatalError as error:
         if error.exchange is None or error.exchange.status not in _NOT_SERVED:
             raise
-        log.warning("The API serves no movies, so their titles stay empty [%s]", error.exchange)
+        log.warning("The API does not serve movies, so their titles remain empty [%s]", error.exchange)
         return MOVIES.empty().lazy()
 
 

@@ -1,4 +1,4 @@
-"""Files that tasks read and write: local paths, or any URL that Airflow's ``ObjectStoragePath`` takes."""
+"""Files that tasks read and write: local paths, or any URL that Airflow's ``ObjectStoragePath`` accepts."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def checked_output(path: str | PathLike[str]) -> str:
-    """Give the path or URL of a file to write as text, before anything is read or asked for.
+    """Return the path or URL of a file to write as text, checked before anything is read or requested.
 
     Raises:
-        ValueError: It cannot be the path of an output; see `output_text`.
-        FatalError: Its object storage is not there.
+        ValueError: The path cannot be that of an output; see `output_text`.
+        FatalError: Its object storage is not available.
     """
     text = output_text(path)
     if local_path(text) is None:
@@ -39,7 +39,7 @@ def write_output(rows: pl.LazyFrame, path: str) -> None:
     """Write rows to ``path``, whole or not at all; an object store sees one put.
 
     Raises:
-        ValueError: It cannot be the path of an output.
+        ValueError: The path cannot be that of an output.
         FatalError: Access is denied.
     """
     text = output_text(path)
@@ -56,14 +56,14 @@ def write_output(rows: pl.LazyFrame, path: str) -> None:
 
 
 def output_of(path: str | PathLike[str]) -> Output:
-    """Make a path or URL an output of a fetch; errors as in `checked_output`."""
+    """Return a path or URL as an output of a fetch; errors as in `checked_output`."""
     text = checked_output(path)
     return ObjectOutput(text) if local_path(text) is None else LocalOutput(text)
 
 
 @contextmanager
 def local_copies(files: Iterable[str]) -> Iterator[list[Path]]:
-    """Give local copies of files; local files are given as they are.
+    """Yield local copies of remote files; local files are yielded as they are.
 
     Raises:
         FileNotFoundError: A remote file does not exist.
@@ -74,7 +74,7 @@ def local_copies(files: Iterable[str]) -> Iterator[list[Path]]:
         try:
             yield list(copies.values())
         except Exception as error:
-            # Who reads the message knows the file by its URL, not by the name of a copy that is gone.
+            # The user knows the file by its URL, not by the name of a removed copy.
             for file, copy in copies.items():
                 if copy.is_relative_to(folder):
                     error.args = tuple(

@@ -1,4 +1,4 @@
-"""Which files are read: paths, globs, folders of part files and manifests, local or on object storage."""
+"""The input files of a task: paths, globs, folders of part files and manifests, local or on object storage."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from airflow_movielens.storage.object_store import named_errors, object_at
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Manifest = Mapping[str, Any]
-"""What `MovielensFetchRatingsOperator` returns; its ``path`` counts."""
-InputPath = str | os.PathLike[str] | Manifest
+ManifestValues = Mapping[str, Any]
+"""The return value of `MovielensFetchRatingsOperator`; only its ``path`` is used."""
+InputPath = str | os.PathLike[str] | ManifestValues
 
 
 def input_files(paths: InputPath | Iterable[InputPath], *, output: str | None = None) -> list[str]:
-    """Find the files that are meant; each is given once.
+    """Return the files to read, each once.
 
     Args:
         paths: A path, a glob such as ``ratings/2000-11-*.parquet``, a folder of part files, a manifest, or several of
-            these. What exists, or what a manifest names, is never taken for a glob.
-        output: The file that is to be written.
+            these. An existing path, or the path of a manifest, is never treated as a glob.
+        output: The file to write.
 
     Raises:
         FileNotFoundError: A glob matches nothing, or a folder has no part files.
-        ValueError: Something is not a path, a folder does not hold part files, or ``output`` is an input.
+        ValueError: An item is not a path, a folder does not hold part files, or ``output`` is an input.
     """
     is_several = isinstance(paths, Iterable) and not isinstance(paths, str | os.PathLike | Mapping)
     items: list[object] = list(paths) if is_several else [paths]  # type: ignore[arg-type]
@@ -69,7 +69,7 @@ def _named(item: object) -> str:
 
 
 class _Local:
-    """What a local path names."""
+    """The file, folder or glob of a local path."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -91,12 +91,12 @@ class _Local:
         return _Local(self.name(path))
 
     def name(self, path: str) -> str:
-        # What was found is a path, even if its name looks like a URL or a home folder.
+        # A path that was found stays a path, even if its name looks like a URL or a home folder.
         return f"./{path}" if path.startswith("~") or ":" in path.partition("/")[0] else path
 
 
 class _Remote:
-    """What a URL names; asked of the file system that reads and writes it, connection id and all."""
+    """The file, folder or glob of a URL, looked up in the file system of its connection."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -129,7 +129,7 @@ class _Remote:
 
 
 def _parts(folder: _Local | _Remote) -> list[str]:
-    """The files of a folder as Spark and Hive write it."""
+    """Return the files of a folder as Spark and Hive write it."""
     start = folder.path.rstrip("/") + "/"
     files = [file for file in folder.walk() if not _is_left_out(file.removeprefix(start), "")]
     if not files:
@@ -162,11 +162,11 @@ def _files_of_match(match: _Local | _Remote, name: str) -> list[str]:
     try:
         return _parts(match)
     except (FileNotFoundError, ValueError):
-        return []  # a folder of other things, as a glob may well meet
+        return []  # a glob may also match folders of other things
 
 
 def _is_left_out(path: str, pattern: str) -> bool:
-    """Whether a file is hidden, as ``.crc`` and ``_SUCCESS`` are, or quarantined; unless the pattern asks for such."""
+    """Return whether a file is hidden, as ``.crc`` and ``_SUCCESS`` are, or quarantined, unless the pattern names such."""
     asked = [part for part in pattern.split("/") if part.startswith((".", "_"))]
     hidden = [part for part in path.split("/") if part.startswith((".", "_"))]
     if any(not any(part[0] == name[0] and fnmatchcase(part, name) for name in asked) for part in hidden):
@@ -196,7 +196,7 @@ def _is_same(first: str, second: str) -> bool:
 
 
 def _steps(text: str) -> list[str]:
-    """The names on the way to a file: equal for equal files, whatever links or connections they are named by."""
+    """Return the names on the path to a file: equal for equal files, regardless of links and connections."""
     local = local_path(text)
     if local is not None:
         return os.path.realpath(local).split("/")

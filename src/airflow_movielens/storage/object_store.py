@@ -33,7 +33,7 @@ _PACKAGES = {
 
 
 def object_at(url: str) -> ObjectStoragePath:
-    """Give the object at ``url``, whose file system is there.
+    """Return the object at ``url`` with its file system.
 
     Raises:
         FatalError: No file system is installed for the scheme, or its connection cannot be used.
@@ -45,7 +45,7 @@ def object_at(url: str) -> ObjectStoragePath:
     scheme = url.partition("://")[0]
     try:
         target = ObjectStoragePath(url)
-        target.fs  # noqa: B018 - made at first use
+        target.fs  # noqa: B018 - created at first use
     except AirflowNotFoundException as error:
         advice = "create it, or set AIRFLOW_CONN_ and its id in capitals in the environment"
         raise FatalError(f"{url} cannot be used: {error}: {advice}") from error
@@ -63,11 +63,11 @@ def named_errors(url: str, verb: str) -> Iterator[None]:
     """Name the URL in errors of object storage, which often name only a key, or nothing.
 
     Args:
-        url: What is read, written or listed.
+        url: The URL that is read, written or listed.
         verb: Which of these, as a participle.
 
     Raises:
-        FileNotFoundError: There is no such object or bucket.
+        FileNotFoundError: The object or bucket does not exist.
         FatalError: Access is denied.
     """
     try:
@@ -80,7 +80,7 @@ def named_errors(url: str, verb: str) -> Iterator[None]:
 
 
 class ObjectCheckpoints:
-    """Keeps the checkpoint in an object, replaced with a single put; see `Checkpoints`.
+    """Keep the checkpoint in an object that a single put replaces; see `Checkpoints`.
 
     Args:
         target: The object.
@@ -90,7 +90,7 @@ class ObjectCheckpoints:
         self._target = target
 
     def load(self) -> dict[str, Any] | None:
-        """Give what was saved last."""
+        """Return the values saved last."""
         try:
             values: dict[str, Any] | None = json.loads(self._target.fs.cat_file(self._target.path))
         except FileNotFoundError:
@@ -98,30 +98,30 @@ class ObjectCheckpoints:
         return values
 
     def save(self, values: dict[str, Any]) -> None:
-        """Keep ``values``; of two attempts at once the last one's are kept."""
+        """Save ``values``; of two attempts at once, the last one wins."""
         with named_errors(str(self._target), "written"):
             self._target.fs.pipe_file(self._target.path, json.dumps(values).encode())
 
     def clear(self) -> None:
-        """Forget what was saved, even where nothing may be deleted."""
+        """Clear the saved values, even if deletions are not permitted."""
         if self._may_exist():
             self._target.fs.pipe_file(self._target.path, b"null")
 
     def _may_exist(self) -> bool:
         try:
             return bool(self._target.fs.exists(self._target.path))
-        except OSError:  # who may not list is not told
+        except OSError:  # without permission to list
             return True
 
 
 class ObjectFolder:
-    """Parts of a window on object storage, with copies on this machine to read them from; see `PartsFolder`.
+    """Parts of a window on object storage, with local copies to read; see `PartsFolder`.
 
-    Attempts never write objects of the same name, and read their own copies: none can spoil the data of another one.
+    Attempts never write objects of the same name, and read their own copies: no attempt can damage another one's data.
 
     Args:
         output: The object that the window becomes.
-        key: What makes a fetch the same fetch.
+        key: Identifies the fetch: equal keys, equal fetches.
         local: An empty folder of this machine.
     """
 
@@ -132,16 +132,16 @@ class ObjectFolder:
         self.checkpoints: Checkpoints = ObjectCheckpoints(self._remote / CHECKPOINT_NAME)
 
     def keep(self, name: str) -> None:
-        """Put a copy on object storage."""
+        """Upload a copy to object storage."""
         with named_errors(str(self._output), "written"):
             self._output.fs.put_file(str(self.local / name), (self._remote / name).path)
 
     def bring(self, name: str) -> None:
-        """Get a copy from object storage."""
+        """Download a copy from object storage."""
         self._output.fs.get_file((self._remote / name).path, str(self.local / name))
 
     def clear(self) -> None:
-        """Remove the folders of all attempts to fetch this output: what is alive has copies."""
+        """Remove the folders of all attempts to fetch this output; attempts that still run have local copies."""
         fs, name = self._output.fs, self._output.name
         of_output = re.compile(rf"\.partial-{re.escape(name)}-[0-9a-f]{{16}}")
         try:
@@ -151,17 +151,17 @@ class ObjectFolder:
         except FileNotFoundError:
             pass  # another attempt was faster
         except OSError as error:
-            log.warning("What lies beside %s in '.partial-' folders cannot be removed: %s", self._output, error)
+            log.warning("The '.partial-' folders beside %s cannot be removed: %s", self._output, error)
 
 
 class ObjectOutput:
     """An object as output of a fetch; see `Output`.
 
     Args:
-        path: Its URL, as Airflow's ``ObjectStoragePath`` takes it; its ending tells the format.
+        path: Its URL, as Airflow's ``ObjectStoragePath`` accepts it; its extension selects the format.
 
     Raises:
-        ValueError: It cannot be the path of an output.
+        ValueError: The path cannot be that of an output.
     """
 
     def __init__(self, path: str) -> None:
@@ -170,12 +170,12 @@ class ObjectOutput:
 
     @contextmanager
     def folder(self, key: str) -> Iterator[ObjectFolder]:
-        """Give a hidden folder beside the object."""
+        """Yield a hidden folder beside the object."""
         with scratch_folder() as local:
             yield ObjectFolder(self._target(), key, local)
 
     def publish(self, data: Path, quarantine: Path | None, manifest: Manifest) -> None:
-        """Put the files, each at once; see `Output`."""
+        """Upload the files, each with a single put; see `Output`."""
         target = self._target()
         manifest_object = target.parent / manifest_name(self.name)
         quarantine_object = target.parent / (self.name + QUARANTINE_ENDING)
@@ -193,7 +193,7 @@ class ObjectOutput:
 
 
 def _remove_folder(fs: Any, folder: str) -> None:
-    # Not fs.rm: it takes *, ? and [ in a path for a pattern, and removes what matches it.
+    # Not fs.rm: it treats *, ? and [ in a path as a pattern, and removes everything that matches.
     for path in fs.find(folder, refresh=True):
         fs.rm_file(path)
     if fs.isdir(folder):
@@ -201,7 +201,7 @@ def _remove_folder(fs: Any, folder: str) -> None:
 
 
 def _remove(target: ObjectStoragePath) -> None:
-    """Remove an object if it is there; who may only put must not fail for it."""
+    """Remove an object if it exists; a missing permission to delete is not an error."""
     try:
         if target.fs.exists(target.path):
             target.fs.rm_file(target.path)

@@ -1,4 +1,11 @@
-"""Triggers: what waits for ratings in Airflow's triggerer, without a worker slot."""
+"""Triggers: wait for ratings in Airflow's triggerer, without a worker slot.
+
+- ``ratings``: the trigger of a deferred sensor.
+- ``new_ratings``: the event trigger of an asset's watcher.
+- ``watermark``: the counts that an event trigger has already reported.
+- ``polling``: one poll for all triggers that wait for the same window.
+- ``api_calls``: calls of the API that never block the event loop.
+"""
 
 from __future__ import annotations
 

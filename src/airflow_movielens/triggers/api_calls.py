@@ -1,4 +1,4 @@
-"""Asking an API from the triggerer, whose event loop carries every trigger there is and must never be blocked."""
+"""Calls of the API from the triggerer, whose event loop runs all triggers and must never be blocked."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ if TYPE_CHECKING:
     from airflow_movielens.client import MovielensClient
 
 THREADS = 8
-"""How many requests for one connection may be under way at once."""
+"""How many requests for one connection may be in flight at once."""
 SHORTEST_INTERVAL = 0.1
 LONGEST_RETRY_AFTER = 3600.0
 
 _T = TypeVar("_T")
 
 
-async def ask(conn_id: str, question: Callable[[MovielensClient], _T]) -> _T:
-    """Put a question to the API of a connection, once: who asks again and again needs no retries.
+async def call_api(conn_id: str, function: Callable[[MovielensClient], _T]) -> _T:
+    """Call a function with the client of a connection, once: a poll needs no retries.
 
-    When this is cancelled, what is under way is cut off at once. The connection is read anew each time, so that one
-    that was mended is used.
+    Cancelling cuts the request in flight at once. The connection is read again for each call, so that a corrected
+    connection is used.
 
     Args:
         conn_id: The Airflow connection of the API.
-        question: Called in a thread, with a client that is closed afterwards.
+        function: Called in a thread, with a client that is closed afterwards.
 
     Raises:
-        MovielensError: What the question raises.
-        AirflowNotFoundException: There is no such connection.
+        MovielensError: The function raised it.
+        AirflowNotFoundException: The connection does not exist.
     """
     client = await aclient_of(conn_id)
     try:
-        return await asyncio.get_running_loop().run_in_executor(_threads(conn_id), question, client)
+        return await asyncio.get_running_loop().run_in_executor(_threads(conn_id), function, client)
     finally:
         client.close()
 
 
 @cache
 def _threads(conn_id: str) -> ThreadPoolExecutor:
-    """Threads of a connection's own: an API that hangs keeps neither the triggerer's nor another API's."""
+    """Return the threads of a connection: a hanging API blocks neither the triggerer nor another API."""
     return ThreadPoolExecutor(THREADS, thread_name_prefix=f"movielens-{conn_id}")
 
 
 def pause(interval: float, failures: int = 0, error: Exception | None = None) -> float:
-    """Seconds to wait before asking again, with jitter.
+    """Return the seconds to wait before the next poll, with jitter.
 
     Args:
-        interval: Seconds between two questions when all is well.
-        failures: How many questions in a row have failed.
+        interval: Seconds between two successful polls.
+        failures: How many polls in a row have failed.
         error: The last failure.
     """
     from airflow_movielens.client.http.retries import back_off

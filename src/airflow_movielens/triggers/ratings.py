@@ -14,32 +14,32 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_movielens.client import DataError, FatalError, RetryableError, Window
 from airflow_movielens.connection.coerce import connection_id, number, whole_number
 from airflow_movielens.task_errors import final_words
-from airflow_movielens.triggers.polling import Look, WindowPoll, joined
+from airflow_movielens.triggers.polling import PollResult, WindowPoll, shared_poll
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-DOUBTS = 3
-"""How many failures in a row to wait out before an unreadable answer is believed, as the retries of a worker do."""
-LAST_LOOK = 15.0
-"""How many seconds the look may take that is begun at the deadline."""
+TOLERATED_DATA_ERRORS = 3
+"""How many unreadable responses in a row to tolerate, as many as the retries of a worker."""
+LAST_POLL_SECONDS = 15.0
+"""How long the poll at the deadline may take."""
 
 
 class MovielensRatingsTrigger(BaseTrigger):
-    """Waits in the triggerer until a window has enough ratings, and fires once.
+    """Wait in the triggerer until a window has enough ratings, and fire once.
 
     The event's payload is one of ``{"status": "found", "count": 1055}``, ``{"status": "timeout"}`` and
-    ``{"status": "failed", "message": "…", "retry": false}``. An outage of the API is waited out.
+    ``{"status": "failed", "message": "…", "retry": false}``. An outage of the API is tolerated.
 
     Args:
         conn_id: The Airflow connection of the API.
         start_date: First UTC day, ``YYYY-MM-DD``.
-        end_date: First UTC day beyond.
+        end_date: First UTC day after the window.
         min_ratings: How many ratings to wait for.
-        poll_interval: Seconds between two requests, longer while the API is in trouble. Triggers of one window and
+        poll_interval: Seconds between two requests, longer while the API fails. Triggers of one window and
             interval share their requests.
-        deadline: When to look for the last time, in Unix seconds; None for never.
-        silent_fail: Whether to wait out every other error too, instead of failing.
+        deadline: When to poll for the last time, in Unix seconds; None for no limit.
+        silent_fail: Whether to tolerate every other error too, instead of failing.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class MovielensRatingsTrigger(BaseTrigger):
         self.silent_fail = silent_fail
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give what Airflow keeps in its database, to make this trigger again in any triggerer."""
+        """Return what Airflow stores in its database to recreate this trigger in any triggerer."""
         return "airflow_movielens.triggers.MovielensRatingsTrigger", {
             "conn_id": self.poll.conn_id,
             "start_date": self.poll.start_date,
@@ -84,13 +84,13 @@ class MovielensRatingsTrigger(BaseTrigger):
             async with asyncio.timeout(None if math.isinf(seconds) else seconds):
                 payload = await self._wait()
         except TimeoutError:
-            payload = await self._look_once_more()
+            payload = await self._poll_at_deadline()
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
     def _check(self) -> None:
         connection_id(self.poll.conn_id)
         Window.of(self.poll.start_date, self.poll.end_date)
-        # As soon as may be, as Airflow allows it for poke_interval.
+        # 0 means as often as possible, as Airflow allows it for poke_interval.
         if self.poll.interval != 0:
             self.poll = replace(self.poll, interval=number("poll_interval", self.poll.interval))
         self.min_ratings = whole_number("min_ratings", self.min_ratings)
@@ -98,33 +98,33 @@ class MovielensRatingsTrigger(BaseTrigger):
             self.deadline = number("deadline", self.deadline)
 
     async def _wait(self) -> dict[str, Any]:
-        with joined(self.poll) as poll:
+        with shared_poll(self.poll) as poll:
             while True:
                 payload = self._judge(await poll.next())
                 if payload is not None:
                     return payload
 
-    async def _look_once_more(self) -> dict[str, Any]:
-        """Look when the time is over, as a sensor in a worker does; those whose time ends together share it."""
-        with suppress(TimeoutError), joined(replace(self.poll, interval=0.0)) as poll:
-            async with asyncio.timeout(LAST_LOOK):
+    async def _poll_at_deadline(self) -> dict[str, Any]:
+        """Poll once more, as a sensor in a worker does; triggers with the same deadline share the request."""
+        with suppress(TimeoutError), shared_poll(replace(self.poll, interval=0.0)) as poll:
+            async with asyncio.timeout(LAST_POLL_SECONDS):
                 payload = self._judge(await poll.next())
             if payload is not None:
                 return payload
         return {"status": "timeout"}
 
-    def _judge(self, look: Look) -> dict[str, Any] | None:
-        error = look.error
+    def _judge(self, result: PollResult) -> dict[str, Any] | None:
+        error = result.error
         if error is None:
             window = f"[{self.poll.start_date}, {self.poll.end_date})"
-            self.log.info("Found %d ratings in %s, waiting for %d", look.ratings, window, self.min_ratings)
-            return {"status": "found", "count": look.ratings} if look.ratings >= self.min_ratings else None
-        is_doubtful = isinstance(error, DataError) and look.failures <= DOUBTS
-        if is_doubtful or isinstance(error, RetryableError):
-            self.log.warning("The API cannot be asked now, waiting on: %s", error)
+            self.log.info("Found %d ratings in %s, waiting for %d", result.ratings, window, self.min_ratings)
+            return {"status": "found", "count": result.ratings} if result.ratings >= self.min_ratings else None
+        is_tolerated = isinstance(error, DataError) and result.failures <= TOLERATED_DATA_ERRORS
+        if is_tolerated or isinstance(error, RetryableError):
+            self.log.warning("The API is not available, polling again later: %s", error)
             return None
         if self.silent_fail:
-            self.log.error("Waiting on in spite of: %s", error)
+            self.log.error("Polling again in spite of: %s", error)
             return None
         words = final_words(error)
         message = f"{type(error).__name__}: {error}" if words is None else words

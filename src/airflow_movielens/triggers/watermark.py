@@ -1,4 +1,4 @@
-"""How many ratings there are on each of the last days, and what has changed since."""
+"""The counts of ratings by day that an event trigger has already reported, kept by Airflow across restarts."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Counts:
-    """How many ratings there were, when an API was asked last; to begin with, none.
+    """How many ratings an API had at the last poll; at first, none.
 
-    Each part is counted by a request of its own. What arrives in between is missing from their sum, so the next look
-    finds a total that differs.
+    Each part is counted by its own request. Ratings that arrive in between are missing from the sum, so the next poll
+    finds a different total.
 
     Attributes:
         days: On each of the last UTC days, by ``YYYY-MM-DD``.
@@ -34,22 +34,22 @@ class Counts:
 
     @property
     def total(self) -> int:
-        """On all days."""
+        """The number of ratings on all days."""
         return sum(self.days.values()) + self.earlier + self.later
 
     def changed_days(self, before: Counts) -> list[str]:
-        """The days whose number of ratings has changed; one that was not counted before had none."""
+        """Return the days whose number of ratings has changed; a day that was not counted before had none."""
         return [day for day, count in sorted(self.days.items()) if count != before.days.get(day, 0)]
 
     def have_others_changed(self, before: Counts) -> bool:
-        """Whether any day that is not in `days` has changed; if time has passed over dated ahead ratings, perhaps."""
+        """Return whether a day that is not in `days` has changed; ratings dated ahead may give a false alarm."""
         left = sum(before.days[day] for day in before.days.keys() - self.days.keys())
         newest = max(before.days, default="")
         entered = {day: count for day, count in self.days.items() if day not in before.days}
         from_later = sum(count for day, count in entered.items() if day > newest)
         from_earlier = sum(entered.values()) - from_later
-        # What was in a part for days that have entered is unknown, but not more than they have now: with less, the part
-        # has become larger than is said here, and so with anything new in it.
+        # How many ratings a part held for days that have since entered `days` is unknown, but it is not more than they
+        # have # now. If it was less, the part has grown by more than is computed here, and it still differs.
         return (self.earlier, self.later) != (
             max(before.earlier + left - from_earlier, 0),
             max(before.later - from_later, 0),
@@ -57,28 +57,28 @@ class Counts:
 
     @classmethod
     def from_json(cls, values: Any) -> Counts:
-        """Read what `to_json` gave.
+        """Read the result of `to_json`.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: The values are something else.
         """
         try:
             days = {str(day): int(count) for day, count in values["days"].items()}
             return cls(days, int(values["earlier"]), int(values["later"]))
         except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"these are no counts: {values!r}") from error
+            raise ValueError(f"these are not counts: {values!r}") from error
 
     def to_json(self) -> dict[str, Any]:
-        """As what JSON can hold."""
+        """Return the counts as values that JSON can hold."""
         return {"days": dict(self.days), "earlier": self.earlier, "later": self.later}
 
 
 def count_again(client: MovielensClient, before: Counts, lookback_days: int) -> Counts:
-    """Count the ratings: with one request while the total stays the same, else day by day.
+    """Count the ratings: with one request if the total is unchanged, otherwise day by day.
 
     Args:
-        client: Of the API.
-        before: What was counted last.
+        client: The client of the API.
+        before: The last counts.
         lookback_days: How many days, up to today in UTC, to count one by one.
 
     Raises:
@@ -99,11 +99,11 @@ log = logging.getLogger(__name__)
 
 
 class Watermark:
-    """The counts that were told of last.
+    """The counts that were reported last.
 
     Args:
-        store: ``asset_state_store`` of the event trigger (Airflow 3.3 and later); None to remember in memory only.
-        conn_id: The Airflow connection of the API: one asset may have a watcher for each of several.
+        store: ``asset_state_store`` of the event trigger (Airflow 3.3 and later); None to keep them in memory only.
+        conn_id: The Airflow connection of the API: an asset may have several watchers, one for each API.
     """
 
     def __init__(self, store: Any, conn_id: str) -> None:
@@ -112,7 +112,7 @@ class Watermark:
         self._saved: Counts | None = None
 
     async def load(self) -> Counts:
-        """Give what was saved last, else counts of nothing."""
+        """Return the counts saved last, or empty counts."""
         if self._store is None:
             log.warning("Airflow keeps no state for this watcher (3.3 and later do): at each start all ratings are new")
             return Counts()
@@ -120,11 +120,11 @@ class Watermark:
             values = await self._store.aget(self._key)
             self._saved = None if values is None else Counts.from_json(values)
         except ValueError as error:
-            log.warning("What was told of before is unknown, so all ratings count as new: %s", error)
+            log.warning("The counts reported before are unknown, so all ratings count as new: %s", error)
         return self._saved or Counts()
 
     async def save(self, counts: Counts) -> Counts:
-        """Keep what was told of, and give it back; if Airflow cannot, go on all the same."""
+        """Save the reported counts and return them; if Airflow cannot save them, log it and continue."""
         if self._store is None or counts == self._saved:
             return counts
         from airflow.sdk.exceptions import AirflowRuntimeError
@@ -133,5 +133,5 @@ class Watermark:
             await self._store.aset(self._key, counts.to_json())
             self._saved = counts
         except (AirflowRuntimeError, ValueError) as error:
-            log.warning("What was told of cannot be saved, after a restart it would be told of again: %s", error)
+            log.warning("The reported counts cannot be saved, and would be reported again after a restart: %s", error)
         return counts
