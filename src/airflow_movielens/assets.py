@@ -38,7 +38,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     prefix, _, resource = uri.path.rpartition("/")
     if uri.query or uri.fragment or "//" in uri.path or resource not in RESOURCES:
         shape = f"movielens://host:port/resource, where the resource is {', '.join(RESOURCES[:-1])} or {RESOURCES[-1]}"
-        raise ValueError(f"{uri.geturl()!r} is not {shape}")
+        raise ValueError(f"{uri.geturl()!r} is not of the form {shape}")
     return uri._replace(netloc=urlsplit(base_url).netloc.lower(), path=f"{prefix}/{resource}")
 
 

@@ -33,7 +33,7 @@ def test_a_uri_is_normalised(given, meant):
         ("movielens://localhost:5000", "ratings, movies or users"),
         ("movielens://localhost:5000/tags", "ratings, movies or users"),
         ("movielens://localhost:5000//ratings", "ratings, movies or users"),
-        ("movielens://localhost:5000/ratings?start_date=2000-11-20", "is not movielens://host:port/resource"),
+        ("movielens://localhost:5000/ratings?start_date=2000-11-20", "is not of the form movielens://host:port/resource"),
         ("movielens://token@localhost:5000/ratings", r"^a movielens:// URI must not hold credentials: (?!.*token)"),
     ],
 )
@@ -92,7 +92,7 @@ def test_operators_call_an_api_what_its_asset_is_called(host):
 
 
 def test_an_address_that_no_asset_may_have_costs_no_task_its_result():
-    with pytest.raises(ValueError, match="is not a movielens://"):
+    with pytest.raises(ValueError, match="is not of the form movielens://"):
         create_asset(host="http://localhost:5000/api//v1")
     dataset = table_of_api("http://localhost:5000/api//v1", RATINGS)
     assert dataset.identifier == ("movielens://localhost:5000", "api//v1/ratings")

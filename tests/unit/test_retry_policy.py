@@ -51,7 +51,7 @@ def test_says_why():
     policy = movielens_retry_policy()
     assert policy.evaluate(FatalError("401"), 1, 3).reason == "a retry cannot help"
     assert policy.evaluate(RetryableError("503"), 1, 3).reason == "the API may respond later"
-    assert "asks for 7 s" in policy.evaluate(RetryableError("429", retry_after=7.0), 1, 3).reason
+    assert "a pause of 7 s" in policy.evaluate(RetryableError("429", retry_after=7.0), 1, 3).reason
 
 
 @pytest.mark.airflow("3.3")

@@ -166,7 +166,7 @@ def _files_of_match(match: _Local | _Remote, name: str) -> list[str]:
 
 
 def _is_left_out(path: str, pattern: str) -> bool:
-    """Return whether a file is hidden, as ``.crc`` and ``_SUCCESS`` are, or quarantined, unless the pattern names such."""
+    """Return whether a file is hidden, as ``_SUCCESS`` is, or quarantined, unless the pattern names such files."""
     asked = [part for part in pattern.split("/") if part.startswith((".", "_"))]
     hidden = [part for part in path.split("/") if part.startswith((".", "_"))]
     if any(not any(part[0] == name[0] and fnmatchcase(part, name) for name in asked) for part in hidden):
