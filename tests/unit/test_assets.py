@@ -33,7 +33,10 @@ def test_a_uri_is_normalised(given, meant):
         ("movielens://localhost:5000", "ratings, movies or users"),
         ("movielens://localhost:5000/tags", "ratings, movies or users"),
         ("movielens://localhost:5000//ratings", "ratings, movies or users"),
-        ("movielens://localhost:5000/ratings?start_date=2000-11-20", "is not of the form movielens://host:port/resource"),
+        (
+            "movielens://localhost:5000/ratings?start_date=2000-11-20",
+            "is not of the form movielens://host:port/resource",
+        ),
         ("movielens://token@localhost:5000/ratings", r"^a movielens:// URI must not hold credentials: (?!.*token)"),
     ],
 )
