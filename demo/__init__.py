@@ -1,1 +1,9 @@
-"""The local stack behind `make demo` and `make up`: the ratings API and a real Airflow, all inside this checkout."""
+"""The local stack of `make demo` and `make up`: the ratings API and a real Airflow, all inside this checkout.
+
+- `__main__`: the two commands, step by step.
+- `stack`: the start, the health and the end of movielens-api and Airflow's four processes.
+- `processes`: one process and all that it starts; `watch`: waiting while they run.
+- `configuration`, `layout`, `ports`: the settings and secrets, the folders, the ports of a stack.
+- `airflow_api`, `pipeline`: calls to Airflow's REST API, and the demo's backfill and ranking through it.
+- `report`: the output for the user; `errors`: what can go wrong.
+"""

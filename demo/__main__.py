@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from demo.commands import run_demo, run_up
-from demo.failure import DemoError, Interrupted
-from demo.interruption import Interruption
+from demo import pipeline
+from demo.configuration import Credentials
+from demo.errors import DagImportError, DemoError, Interrupted
 from demo.layout import Layout
 from demo.report import Report
+from demo.stack import Stack
+from demo.watch import Interruption, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from demo.configuration import Sections
+    from demo.processes import Component
+
+TOP = 10
+TIMEOUT_SECONDS = 600
 
 
-def main() -> int:
-    """Run a command; the exit code says whether it worked."""
-    arguments = _parser().parse_args()
-    report, interruption, layout = Report(), Interruption(), Layout.from_environment()
+def main(arguments: Sequence[str] | None = None, layout: Layout | None = None, settings: Sections | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Args:
+        arguments: The command line, by default this process's own.
+        layout: The stack's folders, by default in the folder that the environment names.
+        settings: Settings of Airflow that override the stack's.
+    """
+    options = _parser().parse_args(arguments)
+    report, interruption, layout = Report(), Interruption(), layout or Layout.from_environment()
     interruption.install()
     try:
         layout.create()
-        if arguments.command == "up":
-            run_up(layout, report, interruption)
+        if options.command == "up":
+            run_up(layout, report, interruption, settings)
         else:
-            run_demo(layout, report, interruption, arguments.connection_password)
+            run_demo(layout, report, interruption, options.connection_password)
     except DemoError as error:
         report.failure(error)
         return 1
@@ -32,13 +52,75 @@ def main() -> int:
     return 0
 
 
+def run_demo(layout: Layout, report: Report, interruption: Interruption, connection_password: str | None) -> None:
+    """Start everything, fetch and rank a fortnight, stop everything, show the result."""
+    credentials = replace(Credentials.load(layout.local), api_password=Credentials().api_password)
+    watch = Watch(interruption, TIMEOUT_SECONDS)
+    stack = Stack(layout, credentials, watch, connection_password, follow_schedules=False)
+    with stack, _stopped_afterwards(stack, report):
+        _start(stack, report)
+        title = f"Fetching {len(pipeline.DAYS)} days by a backfill of {pipeline.FETCHING}"
+        with report.step(title), report.days() as show:
+            fetched = pipeline.fetch(stack.airflow, watch, show)
+        with report.step(f"Ranking the whole period by a run of {pipeline.RANKING}"):
+            ranking = pipeline.rank(stack.airflow, watch)
+    report.fetched(fetched, layout)
+    report.ranking(pipeline.top_movies(ranking, TOP), pipeline.MIN_RATINGS)
+    report.files(layout, ranking)
+
+
+def run_up(layout: Layout, report: Report, interruption: Interruption, settings: Sections | None = None) -> None:
+    """Start everything, say how to use it, and keep it running until Ctrl-C."""
+    watch = Watch(interruption, TIMEOUT_SECONDS)
+    stack = Stack(layout, Credentials.load(layout.local), watch, settings=settings)
+    with stack, _stopped_afterwards(stack, report):
+        try:
+            _start(stack, report)
+        except DagImportError as error:
+            report.failure(error)
+        report.addresses(stack)
+        watch.until_interrupted(restart=lambda component: _restart(component, stack, report))
+
+
+def _start(stack: Stack, report: Report) -> None:
+    """Start the stack and wait until all of it works."""
+    for note in stack.port_notes:
+        report.say(note)
+    with report.step("Loading real ratings into movielens-api, preparing Airflow's database (embedded SQLite)"):
+        stack.start_api()
+        stack.prepare_database()
+        stack.wait_for_api()
+    with report.step("Starting Airflow: api-server, scheduler, dag-processor, triggerer"):
+        stack.start_airflow()
+        stack.wait_for_airflow()
+    with report.step("Reading the Dags"):
+        stack.wait_for_dags(pipeline.DAGS)
+        pipeline.end_interrupted_runs(stack.airflow)
+
+
+def _restart(component: Component, stack: Stack, report: Report) -> None:
+    """Restart a component that has ended, and report it."""
+    stack.restart(component)
+    report.say(f"{component.name} ended with exit code {component.exit_code} and was restarted")
+
+
+@contextmanager
+def _stopped_afterwards(stack: Stack, report: Report) -> Iterator[None]:
+    """Stop the stack as a step that the user sees, whether or not all went well."""
+    try:
+        yield
+    finally:
+        with report.step("Stopping all processes"):
+            stack.stop()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="keep movielens-api and Airflow running until Ctrl-C")
     run = commands.add_parser("run", help="fetch and rank a fortnight of ratings, then stop everything")
     run.add_argument(
-        "--connection-password", help="what Airflow uses to call the API, to see what a failure looks like"
+        "--connection-password", help="a password for Airflow's calls to the API, to see what a failure looks like"
     )
     return parser
 

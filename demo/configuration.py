@@ -1,22 +1,81 @@
-"""Airflow's configuration file: a small single-machine Airflow that listens on the loopback interface only."""
+"""The configuration of the stack's processes: secrets, `airflow.cfg`, environment variables."""
 
 from __future__ import annotations
 
+import base64
 import configparser
 import io
 import json
+import os
+import secrets
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from demo.credentials import AIRFLOW_USER, Credentials, write_private
-from demo.layout import Layout
 from demo.ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from demo.layout import Layout
 
 Sections = dict[str, dict[str, str | int | float]]
 
+AIRFLOW_USER = "admin"
+API_USER = "airflow"
+# What a process may inherit: no AIRFLOW*, no PYTHON*, no credentials of the user.
+INHERITED = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
-def write_configuration(layout: Layout, credentials: Credentials, port: int, *, follow_schedules: bool) -> None:
-    """Write `airflow.cfg` and the login, so that `AIRFLOW_HOME=… airflow …` works for a user, too."""
+
+def _password() -> str:
+    return secrets.token_urlsafe(12)
+
+
+def _key() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """All secrets of a stack, generated once per folder: a login stays valid from one `make up` to the next."""
+
+    api_password: str = field(default_factory=_password, repr=False)
+    airflow_password: str = field(default_factory=_password, repr=False)
+    jwt_secret: str = field(default_factory=_key, repr=False)
+    session_secret: str = field(default_factory=_key, repr=False)
+    fernet_key: str = field(default_factory=_fernet_key, repr=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> Credentials:
+        """Read the folder's secrets, or generate them the first time."""
+        path = folder / "credentials.json"
+        if path.exists():
+            return cls(**json.loads(path.read_text()))
+        credentials = cls()
+        write_private(path, json.dumps(asdict(credentials)))
+        return credentials
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file by one that only its owner may read."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    beside.replace(path)
+
+
+def write_configuration(
+    layout: Layout, credentials: Credentials, port: int, settings: Sections, *, follow_schedules: bool
+) -> None:
+    """Write `airflow.cfg` and the login, so that `AIRFLOW_HOME=… airflow …` works for a user too."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_dict(_sections(layout, credentials, port) | _scheduler(follow_schedules=follow_schedules))
+    parser.read_dict(settings)
     text = io.StringIO()
     parser.write(text)
     # Airflow interpolates what it reads: a per cent sign in a path must stay one.
@@ -44,8 +103,10 @@ def _sections(layout: Layout, credentials: Credentials, port: int) -> Sections:
         },
         "database": {
             "sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}?timeout=30",
-            # After a write was refused because of another one, a pooled connection would go on refusing for ever.
+            # After one write has failed because of another, a pooled connection would fail for ever.
             "sql_alchemy_pool_enabled": "False",
+            # The stack has migrated the database by then; each process would take a second to check.
+            "check_migrations": "False",
         },
         "logging": {
             "base_log_folder": str(home / "logs"),
@@ -59,7 +120,7 @@ def _sections(layout: Layout, credentials: Credentials, port: int) -> Sections:
             "workers": 1,
             "secret_key": credentials.session_secret,
         },
-        # A worker notices the end of a task only when it looks again, and until then takes no other task.
+        # A worker notices the end of its task, and takes the next one, at its next heartbeat.
         "workers": {"min_heartbeat_interval": 1},
         "api_auth": {"jwt_secret": credentials.jwt_secret},
         "dag_processor": {
@@ -70,5 +131,43 @@ def _sections(layout: Layout, credentials: Credentials, port: int) -> Sections:
 
 
 def _scheduler(*, follow_schedules: bool) -> Sections:
-    """Return the scheduler's section: a demo must not start a run for yesterday beside its backfill."""
+    """Return the scheduler's section; a demo must not start yesterday's run during its backfill."""
     return {"scheduler": {"use_job_schedule": str(follow_schedules), "scheduler_idle_sleep_time": 0.2}}
+
+
+def base_environment() -> dict[str, str]:
+    """Return the environment of every process, built from nothing so that the user's settings do not leak in."""
+    environment = {name: os.environ[name] for name in (*INHERITED, *PROXIES) if name in os.environ}
+    exceptions = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "", LOOPBACK, "localhost"]
+    environment["no_proxy"] = environment["NO_PROXY"] = ",".join(filter(None, exceptions))
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    environment["PYTHONUNBUFFERED"] = "1"
+    return environment
+
+
+def api_environment(password: str) -> dict[str, str]:
+    """Return the environment of movielens-api."""
+    return base_environment() | {"API_USER": API_USER, "API_PASSWORD": password}
+
+
+def airflow_environment(layout: Layout, api_port: int, api_password: str) -> dict[str, str]:
+    """Return the environment of Airflow and its tasks: the settings that `airflow.cfg` does not hold."""
+    connection = {
+        "conn_type": "movielens",
+        "schema": "http",
+        "host": LOOPBACK,
+        "port": api_port,
+        "login": API_USER,
+        "password": api_password,
+    }
+    return base_environment() | {
+        "AIRFLOW_HOME": str(layout.airflow_home),
+        "AIRFLOW_CONN_MOVIELENS": json.dumps(connection),
+        "MOVIELENS_SCHEMA": "http",
+        "MOVIELENS_HOST": LOOPBACK,
+        "MOVIELENS_PORT": str(api_port),
+        "MOVIELENS_USER": API_USER,
+        "MOVIELENS_PASSWORD": api_password,
+        "MOVIELENS_DATA_DIR": str(layout.data),
+        "MOVIELENS_POLL_INTERVAL": "5",
+    }

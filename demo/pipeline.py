@@ -1,17 +1,23 @@
-"""The demo's work: fetch a fortnight by a backfill, then rank it as a whole."""
+"""The work of the demo: fetch a fortnight by a backfill, then rank the whole of it."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from http import HTTPStatus
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from demo.airflow_api import AirflowApi, Json
-from demo.failure import DemoError, RefusedError
-from demo.watch import Watch
+from demo.errors import DemoError, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from demo.airflow_api import AirflowApi, Json
+    from demo.watch import Watch
+
+    ShowStates = Callable[[dict[str, str]], None]
 
 FETCHING, FETCH_TASK = "05_pipeline", "fetch_ratings"
 RANKING, RANK_TASK = "05_pipeline_ranking", "rank_movies"
@@ -22,12 +28,10 @@ DAYS = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST
 MIN_RATINGS = 5
 LOG_LINES = 40
 
-ShowStates = Callable[[dict[str, str]], None]
-
 
 @dataclass(frozen=True)
 class Fetched:
-    """What the run of one day fetched."""
+    """The result of one day's run."""
 
     day: str
     rows: int
@@ -35,7 +39,7 @@ class Fetched:
 
 
 def end_interrupted_runs(airflow: AirflowApi) -> None:
-    """Mark as failed what an interrupted demo left unfinished, lest it go on by itself or block a new backfill."""
+    """Fail the runs that an interrupted demo left unfinished: they would continue, or block a new backfill."""
     for dag_id in DAGS:
         for backfill in airflow.unfinished_backfills(dag_id):
             airflow.cancel_backfill(backfill["id"])
@@ -44,11 +48,11 @@ def end_interrupted_runs(airflow: AirflowApi) -> None:
 
 
 def fetch(airflow: AirflowApi, watch: Watch, show: ShowStates) -> list[Fetched]:
-    """Backfill all days, those that an earlier demo has done as well, and return what each fetched."""
-    # Airflow makes the runs of a backfill one by one, and on SQLite takes all back if the scheduler writes meanwhile:
-    # it must not have begun any.
+    """Backfill all days, including those of an earlier demo, and return the result of each."""
+    # Airflow creates the runs of a backfill one by one, and on SQLite rolls all back if the scheduler writes meanwhile:
+    # the scheduler must not start any of them yet.
     airflow.set_paused(FETCHING, paused=True)
-    watch.until("the backfill to be made", lambda: _create_backfill(airflow))
+    watch.until("the creation of the backfill", lambda: _create_backfill(airflow))
     airflow.set_paused(FETCHING, paused=False)
     runs = watch.until("the backfill", lambda: _finished_days(airflow, show))
     airflow.set_paused(FETCHING, paused=True)
@@ -56,7 +60,7 @@ def fetch(airflow: AirflowApi, watch: Watch, show: ShowStates) -> list[Fetched]:
 
 
 def rank(airflow: AirflowApi, watch: Watch) -> Path:
-    """Rank the whole period in a run of its own and return the file."""
+    """Rank the whole period in a run of its own and return the ranking's file."""
     conf = {"start_date": str(FIRST_DAY), "end_date": str(LAST_DAY + timedelta(days=1)), "min_ratings": MIN_RATINGS}
     airflow.set_paused(RANKING, paused=False)
     run_id = airflow.trigger(RANKING, conf)
@@ -72,7 +76,7 @@ def top_movies(ranking: Path, number: int) -> list[dict[str, str]]:
 
 
 def _create_backfill(airflow: AirflowApi) -> bool:
-    """Try once to make the runs of all days; False means to try again."""
+    """Try once to create the runs of all days; return False if it must be tried again."""
     backfill = {
         "dag_id": FETCHING,
         "from_date": f"{FIRST_DAY}T00:00:00Z",
@@ -95,7 +99,7 @@ def _finished_days(airflow: AirflowApi, show: ShowStates) -> list[Json] | None:
     show({_day(run): run["state"] for run in runs})
     finished = [_has_finished(airflow, run) for run in runs]
     if [_day(run) for run in runs] != [str(day) for day in DAYS]:
-        raise DemoError(f"The backfill of {FETCHING} made runs for other days than {FIRST_DAY} to {LAST_DAY}.")
+        raise DemoError(f"The backfill of {FETCHING} created runs for other days than {FIRST_DAY} to {LAST_DAY}.")
     return runs if all(finished) else None
 
 
@@ -106,7 +110,7 @@ def _has_finished(airflow: AirflowApi, run: Json) -> bool:
 
 
 def _failure(airflow: AirflowApi, run: Json) -> DemoError:
-    """Say which task of a failed run failed, and show its log."""
+    """Return an error that names the failed task of a run, with its log."""
     dag_id, run_id = run["dag_id"], run["dag_run_id"]
     failed = [task for task in airflow.tasks(dag_id, run_id) if task["state"] == "failed"]
     if not failed:
@@ -118,7 +122,7 @@ def _failure(airflow: AirflowApi, run: Json) -> DemoError:
 
 
 def _last_attempt(log: str) -> str:
-    """Leave out what earlier demos wrote to the same file, and the marks that fold the log in Airflow's UI."""
+    """Return the end of the log, without earlier demos' lines and the marks that fold the log in Airflow's UI."""
     lines = log.rpartition("::group::Pre Execute")[2].splitlines()
     return "\n".join(
         [line for line in lines if line and "::group::" not in line and "::endgroup::" not in line][-LOG_LINES:]

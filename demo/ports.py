@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import contextlib
+    from collections.abc import Iterator
 
 LOOPBACK = "127.0.0.1"
 
 
 def choose_port(preferred: int, claims: contextlib.ExitStack) -> int:
-    """Return the preferred port or, if it is taken, a free one; `claims` holds it against other stacks."""
+    """Return the preferred port or, if it is taken, a free one; ``claims`` reserves it among stacks."""
     for port in _candidates(preferred):
         if _is_free(port) and _claim(port, claims):
             return port
@@ -27,7 +30,7 @@ def _candidates(preferred: int) -> Iterator[int]:
 
 
 def _is_free(port: int) -> bool:
-    """Whether nobody listens there; a port that lingers after a previous run counts as free."""
+    """Return whether nothing listens on the port; one that lingers after a previous run counts as free."""
     with socket.socket() as probe:
         if probe.connect_ex((LOOPBACK, port)) == 0:
             return False
@@ -41,9 +44,9 @@ def _is_free(port: int) -> bool:
 
 
 def _claim(port: int, claims: contextlib.ExitStack) -> bool:
-    """Keep another stack from choosing the port while ours has yet to listen on it.
+    """Keep another stack from choosing the port before ours listens on it.
 
-    An abstract socket is a name that the kernel forgets with the process. Where there is none, a clash is unlikely.
+    The kernel drops the name of an abstract socket with the process. On systems without them, a clash is unlikely.
     """
     claim = socket.socket(socket.AF_UNIX)
     claims.callback(claim.close)

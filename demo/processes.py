@@ -1,4 +1,4 @@
-"""The processes of the stack: started apart from the terminal, watched, and stopped with all that they started."""
+"""The processes of the stack: start them detached from the terminal, and stop them with everything they started."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from demo.failure import DemoError
+from demo.errors import DemoError
 
-# The scheduler waits for running tasks at the first request, and not at the second.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+# The scheduler waits for running tasks after the first SIGTERM, and stops at the second.
 SIGNALS = (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL)
 GRACE_SECONDS = 3
 POLL_SECONDS = 0.05
@@ -24,12 +27,12 @@ class Component:
     """One process of the stack, leader of a session of its own.
 
     Args:
-        name: What messages call it.
+        name: Its name in messages.
         command: Program and arguments.
         environment: All of its environment variables.
         folder: Its working directory.
-        log: The file that gets what it prints.
-        runs_once: Whether it ends when its work is done.
+        log: The file for its output.
+        runs_once: Whether it ends by itself when its work is done.
     """
 
     def __init__(
@@ -59,12 +62,12 @@ class Component:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """Its exit code, or None while it runs."""
         return self._process.poll()
 
     @property
     def has_failed(self) -> bool:
-        """Whether it has ended, unless its work was to be done once and is."""
+        """Whether it has ended, other than successfully after work that is done once."""
         return self.exit_code is not None and not (self._runs_once and self.exit_code == 0)
 
     def check_running(self) -> None:
@@ -73,7 +76,7 @@ class Component:
             raise self.failure()
 
     def failure(self) -> DemoError:
-        """Say that it has ended, with the end of its log."""
+        """Return the error that it has ended, with the end of its log."""
         return DemoError(f"{self.name} ended with exit code {self.exit_code}. Its log ends with:", tail(self.log))
 
 
@@ -84,7 +87,7 @@ def tail(log: Path, lines: int = 30) -> str:
 
 
 def stop(components: Iterable[Component]) -> None:
-    """Stop the components and everything they started: politely first, then by force."""
+    """Stop the components and everything they started: first with SIGTERM, then with SIGKILL."""
     components = list(components)
     sessions = {component.session for component in components}
     for signal_number in SIGNALS:
@@ -98,7 +101,7 @@ def stop(components: Iterable[Component]) -> None:
 def _have_ended(components: Iterable[Component], sessions: set[int]) -> bool:
     deadline = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < deadline:
-        # Every component is asked, because that is also what reaps it.
+        # Ask every component: `poll` also reaps it.
         running = [component for component in components if component.exit_code is None]
         if not running and not process_groups(sessions):
             return True
@@ -107,15 +110,53 @@ def _have_ended(components: Iterable[Component], sessions: set[int]) -> bool:
 
 
 def process_groups(sessions: set[int]) -> set[int]:
-    """Return the groups of the sessions' living processes.
+    """Return the process groups that are alive in the sessions.
 
-    Airflow's tasks leave the group of their scheduler but not its session. Titles say nothing: Airflow rewrites them.
+    Airflow's tasks leave the group of their scheduler but not its session. Titles do not help: Airflow rewrites them.
     """
     groups = set()
     for stat in PROC.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name of the program stands in parentheses and may hold anything, even blanks.
+            # The program's name stands in parentheses and may hold any character, even blanks.
             state, _, group, session = stat.read_text().rpartition(")")[2].split()[:4]
             if state != "Z" and int(session) in sessions:
                 groups.add(int(group))
     return groups
+
+
+class SessionRecord:
+    """The sessions that a stack has started, in a file that outlives a stack that is killed.
+
+    Args:
+        file: The file of session numbers.
+        folder: The working directory of the stack's processes; an unrelated process that reuses a number has another.
+    """
+
+    def __init__(self, file: Path, folder: Path) -> None:
+        self._file = file
+        self._folder = folder
+
+    def add(self, session: int) -> None:
+        """Record a session that has just begun."""
+        with self._file.open("a") as file:
+            file.write(f"{session}\n")
+
+    def end_leftovers(self) -> None:
+        """Kill what is left of the recorded sessions and start a new record."""
+        if self._file.exists():
+            sessions = set(map(int, self._file.read_text().split()))
+            while leftovers := self._processes_in_folder(sessions):
+                for process in leftovers:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
+                time.sleep(POLL_SECONDS)
+            self._file.unlink()
+
+    def _processes_in_folder(self, sessions: set[int]) -> list[int]:
+        processes = []
+        for folder in PROC.glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                # A process that has ended, but has not been reaped, has no working directory.
+                if (folder / "cwd").readlink() == self._folder.resolve() and os.getsid(int(folder.name)) in sessions:
+                    processes.append(int(folder.name))
+        return processes

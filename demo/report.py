@@ -1,28 +1,33 @@
-"""What the user sees: a line per step with its time, then tables."""
+"""The output for the user: a line per step with its time, then tables."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from demo.credentials import AIRFLOW_USER, API_USER
-from demo.failure import DemoError
-from demo.layout import Layout
-from demo.pipeline import DAYS, FIRST_DAY, LAST_DAY, Fetched, ShowStates
-from demo.stack import Stack
+from demo.configuration import AIRFLOW_USER, API_USER
+from demo.pipeline import DAYS, FIRST_DAY, LAST_DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from demo.errors import DemoError
+    from demo.layout import Layout
+    from demo.pipeline import Fetched, ShowStates
+    from demo.stack import Stack
 
 PLAIN_WIDTH = 110
 
 
 class Report:
-    """Writes to the terminal, or plain lines when the output is not one."""
+    """Output to a terminal, or as plain lines to a file."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
@@ -36,7 +41,7 @@ class Report:
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Show what is being done and, when it is done, how long it took."""
+        """Show a step while it runs and, when it ends, how long it took."""
         started, mark = time.monotonic(), "[red]✗[/]"
         try:
             if self._console.is_terminal:
@@ -51,7 +56,7 @@ class Report:
 
     @contextmanager
     def days(self) -> Iterator[ShowStates]:
-        """Show how many days are done and which are being worked on."""
+        """Show how many days are done and which are running."""
         if not self._console.is_terminal:
             yield self._line_per_day()
             return
@@ -77,7 +82,7 @@ class Report:
         return show
 
     def fetched(self, days: Sequence[Fetched], layout: Layout) -> None:
-        """Print what was fetched for each day."""
+        """Print the number of ratings and the file of each day."""
         table = Table("Day")
         table.add_column("Ratings", justify="right")
         table.add_column("File", overflow="fold")
@@ -101,7 +106,7 @@ class Report:
         )
 
     def files(self, layout: Layout, ranking: Path) -> None:
-        """Say where everything lies and what to do next."""
+        """Print where the files are and what to do next."""
         self.say()
         self.say(f"Ranking     {escape(layout.shown(ranking))}")
         self.say(f"Data        {escape(layout.shown(layout.data))}")
@@ -110,7 +115,7 @@ class Report:
         self.say("Next: [bold]make up[/] keeps the API and Airflow running, with these runs in Airflow's UI.")
 
     def addresses(self, stack: Stack) -> None:
-        """Say where the running stack is and how to log in."""
+        """Print the addresses of the running stack and how to log in."""
         login = f"{API_USER}:{stack.credentials.api_password}"
         example = f"{stack.api_address}/ratings?start_date=2000-11-20&end_date=2000-11-21&limit=3"
         self.say()
@@ -122,7 +127,7 @@ class Report:
         self.say("Ctrl-C stops everything.")
 
     def failure(self, error: DemoError) -> None:
-        """Print what failed and the log that shows why."""
+        """Print what failed, with the log that shows why."""
         self.say(f"[bold red]✗[/] {escape(str(error))}")
         for line in error.details.splitlines():
             self.say(f"  [dim]│[/] {escape(line)}")

@@ -5,24 +5,27 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import requests
 
-from demo.airflow_api import AirflowApi, Json
-from demo.configuration import write_configuration
-from demo.credentials import Credentials
-from demo.environment import airflow_environment, api_environment
-from demo.failure import DagImportError
-from demo.layout import Layout
-from demo.leftovers import SessionRecord
-from demo.lock import only_stack_in
+from demo.airflow_api import AirflowApi
+from demo.configuration import airflow_environment, api_environment, write_configuration
+from demo.errors import DagImportError
+from demo.layout import only_stack_in
 from demo.ports import LOOPBACK, choose_port
-from demo.processes import Component, stop
-from demo.watch import Watch
+from demo.processes import Component, SessionRecord, stop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from demo.airflow_api import Json
+    from demo.configuration import Credentials, Sections
+    from demo.layout import Layout
+    from demo.watch import Watch
 
 API_PORT = 5000
 AIRFLOW_PORT = 8080
@@ -44,11 +47,12 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
     """All processes of one checkout, stopped when the context ends.
 
     Args:
-        layout: Where the files lie.
+        layout: The folders.
         credentials: The passwords and keys to use.
-        watch: Looks after the processes.
-        connection_password: What Airflow uses to call the API, if not its real password.
+        watch: The watch over the processes.
+        connection_password: The password for Airflow's calls to the API, if not the real one.
         follow_schedules: Whether Dags also run by their schedules.
+        settings: Settings of Airflow that override the stack's.
     """
 
     def __init__(
@@ -59,19 +63,21 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         connection_password: str | None = None,
         *,
         follow_schedules: bool = True,
+        settings: Sections | None = None,
     ) -> None:
         self.layout = layout
         self.credentials = credentials
         self.watch = watch
         self._connection_password = connection_password or credentials.api_password
         self._follow_schedules = follow_schedules
+        self._settings = settings or {}
         self._resources = contextlib.ExitStack()
         self._sessions = SessionRecord(layout.local / "sessions", layout.airflow_home)
         self._started = datetime.now(UTC)
         self.restarts: Counter[str] = Counter()
 
     def __enter__(self) -> Stack:
-        """Take the folder and the ports."""
+        """Lock the folder and reserve the ports."""
         with contextlib.ExitStack() as resources:
             resources.enter_context(only_stack_in(self.layout.local))
             self._sessions.end_leftovers()
@@ -83,7 +89,7 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        """Stop every process, then let others have the folder."""
+        """Stop every process, then release the folder."""
         self._resources.close()
 
     def stop(self) -> None:
@@ -92,13 +98,13 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
 
     @property
     def port_notes(self) -> list[str]:
-        """What to tell of ports that were not free."""
+        """A note for each port that was not free."""
         chosen = {API_PORT: self.api_port, AIRFLOW_PORT: self.airflow_port}
         return [f"Port {port} is busy, using {other}" for port, other in chosen.items() if port != other]
 
     @property
     def api_address(self) -> str:
-        """Where movielens-api listens."""
+        """The URL of movielens-api."""
         return f"http://{LOOPBACK}:{self.api_port}"
 
     def start_api(self) -> None:
@@ -113,8 +119,14 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         self.watch.until("movielens-api", self._api_is_healthy)
 
     def prepare_database(self) -> None:
-        """Create or upgrade Airflow's database; nothing to do if this version of Airflow has done so already."""
-        write_configuration(self.layout, self.credentials, self.airflow_port, follow_schedules=self._follow_schedules)
+        """Create or upgrade Airflow's database, unless this version of Airflow has already done so."""
+        write_configuration(
+            self.layout,
+            self.credentials,
+            self.airflow_port,
+            self._settings,
+            follow_schedules=self._follow_schedules,
+        )
         stamp = self.layout.airflow_home / f"migrated-{version('apache-airflow-core')}"
         if stamp.exists():
             return
@@ -127,18 +139,18 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
             self._start_airflow(name, arguments)
 
     def wait_for_airflow(self) -> None:
-        """Wait until each of Airflow's processes says of itself that it works."""
+        """Wait until each of Airflow's processes reports that it is healthy."""
         self.watch.until("Airflow's processes", self._airflow_is_healthy)
         self.airflow.log_in()
 
     def wait_for_dags(self, dag_ids: Sequence[str]) -> None:
-        """Wait until the Dags have been read anew from their files."""
+        """Wait until the Dags have been parsed since the stack started."""
         self.watch.until(f"the Dags {', '.join(dag_ids)}", lambda: self._have_been_parsed(dag_ids))
 
     def restart(self, component: Component) -> None:
-        """Start a component of Airflow again that has ended, a few times; its log until then stays beside the new one.
+        """Restart a component of Airflow that has ended, a few times at most; its old log stays beside the new one.
 
-        On SQLite, two writers at once can bring the scheduler down. It picks up where it was.
+        On SQLite, two writers at once can end the scheduler. After a restart, it resumes.
         """
         self.restarts[component.name] += 1
         if component.name not in AIRFLOW_COMPONENTS or self.restarts[component.name] > RESTARTS:
@@ -174,11 +186,11 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         if health is None or health["metadatabase"]["status"] != "healthy":
             return False
         heartbeats = (health[name][f"latest_{name}_heartbeat"] for name in HEARTBEATS)
-        # "healthy" alone may mean the processes of a moment ago.
+        # "healthy" alone may describe the processes of an earlier stack.
         return all(heartbeat and self._is_new(heartbeat) for heartbeat in heartbeats)
 
     def _have_been_parsed(self, dag_ids: Sequence[str]) -> bool:
-        """Import errors are told at once; those of an earlier run of the stack do not count."""
+        """Return whether all are parsed; raise at the first import error, but not for one of an earlier stack."""
         errors = [
             error for error in self.airflow.get("/importErrors")["import_errors"] if self._is_new(error["timestamp"])
         ]

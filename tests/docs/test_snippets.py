@@ -37,7 +37,7 @@ PUBLIC = [
 # Shell commands of the docs, and the test that runs them.
 RUN_BY = {
     "make demo": "tests/e2e/test_demo.py",
-    "make up": "tests/e2e/test_demo.py",
+    "make up": "tests/e2e/test_up.py",
     "make test": ".ci/run",
     "airflow backfill create --dag-id 06_ratings": "tests/e2e/test_partitions.py",
     "airflow connections add": "tests/docs/test_connection_page.py",

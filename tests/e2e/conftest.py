@@ -1,9 +1,12 @@
-"""The stack of `make up`, for tests that need a real Airflow, and a way to look for what a stack left behind."""
+"""A running `make up`, for tests that need a real Airflow, and a way to find what a stack left running."""
 
 from __future__ import annotations
 
-import configparser
+import os
+import re
 import shutil
+import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,46 +14,89 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from demo.airflow_api import AirflowApi
-    from demo.stack import Stack
+    from demo.configuration import Credentials
+    from demo.layout import Layout
+    from demo.watch import Watch
 
 ENDED = ("success", "failed")
 OWN_DAGS = Path(__file__).with_name("dags")
-# A worker that is lost is to be found in a time that a test can wait.
-SCHEDULER = {"task_instance_heartbeat_timeout": "20", "task_instance_heartbeat_timeout_detection_interval": "2"}
+TIMEOUT_SECONDS = 3600
+
+
+def user_environment(home: Path) -> dict[str, str]:
+    """Return what a user's shell may hold that must not disturb the stack, and a home that must stay untouched."""
+    home.mkdir()
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PYTHONUNBUFFERED": "1",
+        "AIRFLOW_HOME": "/nonexistent",
+        "AIRFLOW__CORE__EXECUTOR": "NoSuchExecutor",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://nowhere/none",
+        "PYTHONPATH": "/nonexistent",
+        "http_proxy": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
 
 
 @dataclass(frozen=True)
 class RunningStack:
     """movielens-api and Airflow, both healthy, and what tests do with them."""
 
-    stack: Stack
-
-    @property
-    def airflow(self) -> AirflowApi:
-        return self.stack.airflow
-
-    @property
-    def api_address(self) -> str:
-        return self.stack.api_address
+    layout: Layout
+    credentials: Credentials
+    watch: Watch
+    airflow: AirflowApi
+    api_address: str
+    output: Path
 
     @property
     def api_login(self) -> tuple[str, str]:
-        from demo.credentials import API_USER
+        from demo.configuration import API_USER
 
-        return API_USER, self.stack.credentials.api_password
+        return API_USER, self.credentials.api_password
 
     @property
     def data(self) -> Path:
-        """What the Dags know as MOVIELENS_DATA_DIR."""
-        return self.stack.layout.data
+        """The folder that the Dags know as MOVIELENS_DATA_DIR."""
+        return self.layout.data
 
-    def run(self, dag_id: str, conf: dict[str, Any] | None = None, logical_date: str | None = None) -> str:
-        """Unpause a Dag once it is parsed, trigger a run, wait for its end, and return its id."""
-        self.stack.wait_for_dags([dag_id])
+    def until(self, what: str, condition: Callable[[], Any]) -> Any:
+        """Wait until a condition is true while the stack stays up; return its value."""
+        return self.watch.until(what, condition)
+
+    def wait_for_dags(self, dag_ids: Sequence[str]) -> None:
+        def parsed() -> bool:
+            errors = self.airflow.get("/importErrors")["import_errors"]
+            assert not errors, errors
+            return all(self.airflow.find(f"/dags/{dag_id}") for dag_id in dag_ids)
+
+        self.until(f"the Dags {', '.join(dag_ids)}", parsed)
+
+    def watch_assets_of(self, dag_id: str) -> None:
+        """Unpause a Dag and have its file parsed again: only then does the triggerer watch the Dag's assets."""
+        self.wait_for_dags([dag_id])
         self.airflow.set_paused(dag_id, paused=False)
-        run_id = self.airflow.trigger(dag_id, conf or {}, logical_date)
-        self.stack.watch.until(f"{dag_id} {run_id}", lambda: self.run_state(dag_id, run_id) in ENDED)
+        self.airflow.put(f"/parseDagFile/{self.airflow.get(f'/dags/{dag_id}')['file_token']}")
+
+    def start(self, dag_id: str, conf: dict[str, Any] | None = None, logical_date: str | None = None) -> str:
+        """Unpause a Dag once it is parsed, trigger a run, and return its id."""
+        self.wait_for_dags([dag_id])
+        self.airflow.set_paused(dag_id, paused=False)
+        return self.airflow.trigger(dag_id, conf or {}, logical_date)
+
+    def ended(self, dag_id: str, run_id: str) -> str:
+        """Wait for the end of a run and return its state."""
+        self.until(f"{dag_id} {run_id}", lambda: self.run_state(dag_id, run_id) in ENDED)
+        return self.run_state(dag_id, run_id)
+
+    def run(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+        """Trigger a run, wait for its end, and return its id."""
+        run_id = self.start(dag_id, conf)
+        self.ended(dag_id, run_id)
         return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:
@@ -70,53 +116,56 @@ class RunningStack:
 
 @pytest.fixture(scope="session")
 def running_stack(tmp_path_factory):
-    """A stack of its own folder and ports, with the tests' own Dags beside ours; all follow their schedules."""
-    from demo.commands import TIMEOUT_SECONDS
-    from demo.credentials import Credentials
-    from demo.interruption import Interruption
+    """`make up` with the tests' own Dags beside ours, ended by Ctrl-C; all follow their schedules."""
+    from demo.airflow_api import AirflowApi
+    from demo.configuration import Credentials
     from demo.layout import ROOT, Layout
-    from demo.pipeline import DAGS
-    from demo.stack import Stack
-    from demo.watch import Watch
+    from demo.processes import Component, SessionRecord, stop
+    from demo.watch import Interruption, Watch
 
-    layout = Layout(tmp_path_factory.mktemp("stack"), tmp_path_factory.mktemp("dags"))
-    layout.create()
+    folder = tmp_path_factory.mktemp("stack")
+    layout = Layout(folder / "local", folder / "dags")
     for source in (ROOT / "dags", OWN_DAGS):
         shutil.copytree(source, layout.dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    watch = Watch(Interruption(), timeout=3 * TIMEOUT_SECONDS)
-    with Stack(layout, Credentials.load(layout.local), watch) as stack:
-        stack.start_api()
-        stack.prepare_database()
-        configure_scheduler(layout.airflow_home / "airflow.cfg")
-        stack.start_airflow()
-        stack.wait_for_api()
-        stack.wait_for_airflow()
-        stack.wait_for_dags(DAGS)
-        yield RunningStack(stack)
-
-
-def configure_scheduler(file: Path) -> None:
-    configuration = configparser.ConfigParser(interpolation=None)
-    configuration.read(file)
-    configuration["scheduler"].update(SCHEDULER)
-    with file.open("w") as out:
-        configuration.write(out)
+    command = [sys.executable, str(Path(__file__).with_name("up.py")), str(layout.local), str(layout.dags)]
+    environment = user_environment(folder / "home") | {"PYTHONPATH": str(ROOT)}
+    output = folder / "output"
+    up = Component("make up", command, environment, ROOT, output, runs_once=True)
+    try:
+        watch = Watch(Interruption(), TIMEOUT_SECONDS)
+        watch.components.append(up)
+        watch.until("make up", lambda: "Ctrl-C stops everything" in output.read_text())
+        api_address = re.search(r"^Ratings API (http://\S+)", output.read_text(), flags=re.MULTILINE)[1]
+        address = re.search(r"^Airflow +(http://\S+)", output.read_text(), flags=re.MULTILINE)[1]
+        credentials = Credentials.load(layout.local)
+        airflow = AirflowApi(address, credentials.airflow_password)
+        airflow.log_in()
+        yield RunningStack(layout, credentials, watch, airflow, api_address, output)
+        os.killpg(up.session, signal.SIGINT)  # as a terminal does: to the whole foreground group
+        watch.until_ended(up)
+        assert up.exit_code == 0
+        assert processes_of(layout.local) == []
+        assert list((folder / "home").iterdir()) == []
+    finally:
+        stop([up])
+        SessionRecord(layout.local / "sessions", layout.airflow_home).end_leftovers()
 
 
 @pytest.fixture
 def left_running():
-    """Find the processes that a stack in a folder left behind: by what it noted, and by where they work."""
+    """Find the processes that a stack in a folder left behind."""
+    return processes_of
 
-    def find(local: Path) -> list[str]:
-        sessions = set((local / "sessions").read_text().split())
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                session = (process / "stat").read_text().rpartition(")")[2].split()[3]
-                if session in sessions or (process / "cwd").readlink().is_relative_to(local):
-                    found.append(f"{process.name}: {(process / 'cmdline').read_text()}")
-            except OSError:
-                continue  # it has just ended
-        return found
 
-    return find
+def processes_of(local: Path) -> list[str]:
+    """Return the processes of the stack in a folder: by what it noted, and by where they work."""
+    sessions = set((local / "sessions").read_text().split())
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            session = (process / "stat").read_text().rpartition(")")[2].split()[3]
+            if session in sessions or (process / "cwd").readlink().is_relative_to(local):
+                found.append(f"{process.name}: {(process / 'cmdline').read_text()}")
+        except OSError:
+            continue  # it has just ended
+    return found

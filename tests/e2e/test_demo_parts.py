@@ -1,4 +1,4 @@
-"""The parts of the demo that a whole run shows only when something is out of the ordinary."""
+"""The parts of the demo that a normal run does not show."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import time
 
 import pytest
 
-from demo.credentials import Credentials
-from demo.failure import DemoError
-from demo.interruption import Interruption
+from demo.configuration import Credentials
+from demo.errors import DemoError
 from demo.ports import choose_port
 from demo.processes import Component, process_groups, stop
-from demo.watch import Watch
+from demo.watch import Interruption, Watch
 
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts a Python program as a component; whatever it starts ends with the test."""
+    """Start Python programs as components, which end with the test."""
     components = []
 
     def start(program):
@@ -49,7 +48,7 @@ def test_a_component_that_dies_is_noticed_with_the_end_of_its_log(start):
     assert caught.value.details == "no such database"
 
 
-def test_waiting_ends(start):
+def test_waiting_times_out(start):
     watch = Watch(Interruption(), timeout=0)
     watch.components.append(start("import time; time.sleep(600)"))
     time.sleep(0.01)

@@ -1,29 +1,28 @@
-"""`06_partitioned` on the real scheduler and triggerer: nobody triggers anything, ratings arrive."""
+"""`06_partitioned` on the real scheduler and triggerer: ratings arrive, and nothing else triggers a run."""
 
 from __future__ import annotations
 
 import random
 import subprocess
 import sys
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 import pytest
 import requests
 
-from demo.environment import airflow_environment
+from demo.configuration import airflow_environment
+
+pytestmark = pytest.mark.xdist_group("stack")
 
 TODAY = datetime.now(UTC).date()
 DAY = timedelta(days=1)
 YESTERDAY = TODAY - DAY
-MONTH = [TODAY - number * DAY for number in range(31, 1, -1)]
-QUIET = {MONTH[4], MONTH[11], MONTH[12], MONTH[-1]}
-LATE = [MONTH[12], MONTH[20], MONTH[28]]
 DAGS = ["06_ratings", "06_late", "06_watch", "06_rank", "06_windows", "06_trailing"]
 
 
 def ratings_of(day, seed=0, users=12):
-    """Ratings of one day: some movies by enough users, some by too few, some users twice."""
+    """Return ratings of one day: some movies by enough users, some by too few, some users twice."""
     chance = random.Random(f"{day} {seed}")
     midnight = int(datetime.combine(day, time(), UTC).timestamp())
     return [
@@ -38,7 +37,7 @@ def ratings_of(day, seed=0, users=12):
 
 
 class Pipeline:
-    """The six Dags, and the API that they read."""
+    """The six Dags and the API that they read."""
 
     def __init__(self, stack):
         self.stack = stack
@@ -48,11 +47,11 @@ class Pipeline:
         self.http.auth = stack.api_login
 
     def post(self, ratings):
-        """One batch: whoever looks sees all of it or nothing."""
+        """Post one batch: readers see all of it or nothing."""
         self.http.post(f"{self.stack.api_address}/ratings", json=ratings).raise_for_status()
 
     def keys(self, dag_id, seen=()):
-        """The partitions of the runs of a Dag that are there beyond those seen before."""
+        """Return the partitions of a Dag's runs, except those seen before."""
         return [run["partition_key"] for run in self.runs(dag_id) if run["dag_run_id"] not in seen]
 
     def runs(self, dag_id, **having):
@@ -66,26 +65,29 @@ class Pipeline:
         return {run["dag_run_id"] for dag_id in DAGS for run in self.runs(dag_id)}
 
     def until(self, what, holds):
-        self.stack.stack.watch.until(what, holds)
+        self.stack.until(what, holds)
 
     def until_ranked(self, days, seen):
-        """Wait until the windows that end with these days have been ranked and nothing is left to do."""
+        """Wait until the windows that end with these days are ranked and no run is left."""
         wanted = set(map(str, days))
-        self.until(f"{len(wanted)} windows", lambda: wanted <= set(self.keys("06_trailing", seen)) and self.is_idle())
+        self.until(f"{len(wanted)} windows", lambda: self.is_idle() and wanted <= set(self.keys("06_trailing", seen)))
 
     def is_idle(self):
-        return not any(self.runs(dag_id, state=state) for dag_id in DAGS for state in ("queued", "running"))
+        return not {run["dag_id"] for run in self.runs("~", state=["queued", "running"])}.intersection(DAGS)
 
-    def told_days(self):
+    def reported_days(self):
         asset = self.stack.airflow.get("/assets", name_pattern="movielens_changed_days")["assets"][0]["id"]
         events = self.stack.airflow.get("/assets/events", asset_id=asset, limit=1000)["asset_events"]
         return {event["partition_key"] for event in events}
+
+    def fetched_days(self):
+        return {date.fromisoformat(file.stem) for file in (self.folder / "ratings").glob("[0-9]*.parquet")}
 
     def ranking(self, kind, day):
         return pd.read_csv(self.folder / kind / f"{day}.csv")
 
     def true_ranking(self, first, last):
-        """What a ranking must be, from all that the API has now."""
+        """Return the expected ranking, computed from the ratings that the API has now."""
         window = {"start_date": str(first), "end_date": str(last + DAY), "limit": 10_000}
         ratings = self.http.get(f"{self.stack.api_address}/ratings", params=window).json()
         assert ratings["total"] <= 10_000
@@ -106,19 +108,20 @@ class Pipeline:
 
 @pytest.fixture(scope="module")
 def pipeline(running_stack):
-    """All Dags follow their schedules, and the watcher has had its first look."""
+    """All six Dags follow their schedules, and the watcher has polled once."""
     pipeline = Pipeline(running_stack)
-    running_stack.stack.wait_for_dags([*DAGS, "arrival"])
+    running_stack.wait_for_dags([*DAGS, "arrival"])
     for dag_id in DAGS:
         running_stack.airflow.set_paused(dag_id, paused=False)
-    pipeline.until("the first look", lambda: pipeline.runs("06_watch", state="success"))
+    running_stack.watch_assets_of("06_watch")
+    pipeline.until("the first poll", lambda: pipeline.runs("06_watch", state="success"))
     pipeline.until_ranked([YESTERDAY], set())
     yield pipeline
     for dag_id in DAGS:
         running_stack.airflow.set_paused(dag_id, paused=True)
 
 
-def test_ratings_that_arrive_end_the_waiting_and_become_rankings(pipeline, running_stack):
+def test_new_ratings_end_the_wait_and_become_rankings(pipeline, running_stack):
     assert len(pipeline.ranking("rankings", YESTERDAY)) == 0
     running_stack.airflow.set_paused("arrival", paused=False)
     run_id = running_stack.airflow.trigger("arrival", {"start_date": str(YESTERDAY), "end_date": str(TODAY)})
@@ -137,34 +140,48 @@ def test_ratings_that_arrive_end_the_waiting_and_become_rankings(pipeline, runni
     assert pipeline.keys("06_ratings", seen) == []
 
 
-def test_a_month_is_backfilled_and_late_ratings_open_just_what_they_are_part_of(pipeline, running_stack):
+def days_before(first, last):
+    return [TODAY - number * DAY for number in range(first, last, -1)]
+
+
+@pytest.mark.parametrize(
+    ("days", "quiet", "late"),
+    [
+        pytest.param(days_before(7, 1), [1, 2], [2, 4], id="six days"),
+        pytest.param(days_before(31, 7), [4, 11, 12, -1], [12, 20, 22], id="a month", marks=pytest.mark.long),
+    ],
+)
+def test_a_backfill_and_late_ratings_rank_exactly_the_windows_that_they_change(
+    pipeline, running_stack, days, quiet, late
+):
     airflow = running_stack.airflow
-    # To begin with, nobody fetches what the watcher tells.
+    quiet, late = {days[number] for number in quiet}, [days[number] for number in late]
+    # For now, the days that the watcher reports are not fetched.
     airflow.set_paused("06_late", paused=True)
-    posted = [day for day in MONTH if day not in QUIET]
+    posted = [day for day in days if day not in quiet]
     pipeline.post([rating for day in posted for rating in ratings_of(day)])
-    looked_at = {str(day) for day in posted if day > TODAY - 30 * DAY}
-    pipeline.until("the watcher", lambda: looked_at <= pipeline.told_days())
+    watched = {str(day) for day in posted if day > TODAY - 30 * DAY}
+    pipeline.until("the watcher", lambda: watched <= pipeline.reported_days())
     airflow.set_paused("06_late", paused=False)
 
     seen = pipeline.seen()
-    backfill(pipeline, MONTH[0], MONTH[-1])
-    windows = [*MONTH, YESTERDAY]
+    windows = sorted({*days, *pipeline.fetched_days()})
+    backfill(pipeline, days[0], days[-1])
     pipeline.until_ranked(windows, seen)
-    assert sorted(pipeline.keys("06_ratings", seen)) == list(map(str, MONTH))
-    assert sorted(pipeline.keys("06_rank", seen)) == list(map(str, MONTH))
+    assert sorted(pipeline.keys("06_ratings", seen)) == list(map(str, days))
+    assert sorted(pipeline.keys("06_rank", seen)) == list(map(str, days))
     assert pipeline.keys("06_late", seen) == []
     # Each window once, though each day is part of up to 30.
     assert sorted(pipeline.keys("06_trailing", seen)) == list(map(str, windows))
-    for day in MONTH:
-        assert (pipeline.check("rankings", day, 1) > 0) == (day not in QUIET)
+    for day in days:
+        assert (pipeline.check("rankings", day, 1) > 0) == (day not in quiet)
         pipeline.check("trailing", day, 30)
 
     seen = pipeline.seen()
-    pipeline.post([rating for day in LATE for rating in ratings_of(day, seed=1)])
-    opened = [day for day in windows if day >= LATE[0]]
+    pipeline.post([rating for day in late for rating in ratings_of(day, seed=1)])
+    opened = [day for day in windows if day >= late[0]]
     pipeline.until_ranked(opened, seen)
-    assert set(pipeline.keys("06_late", seen)) == set(pipeline.keys("06_rank", seen)) == set(map(str, LATE))
+    assert set(pipeline.keys("06_late", seen)) == set(pipeline.keys("06_rank", seen)) == set(map(str, late))
     assert set(pipeline.keys("06_trailing", seen)) == set(map(str, opened))
     assert pipeline.keys("06_ratings", seen) == []
     for day in windows:
@@ -173,11 +190,12 @@ def test_a_month_is_backfilled_and_late_ratings_open_just_what_they_are_part_of(
 
 
 def backfill(pipeline, first, last):
-    """As docs/partitions.md says it."""
-    stack = pipeline.stack.stack
+    """Create a backfill as docs/partitions.md shows it."""
+    stack = pipeline.stack
     options = ["--dag-id", "06_ratings", "--from-date", str(first), "--to-date", str(last)]
     command = [sys.executable, "-m", "airflow", "backfill", "create", *options, "--reprocess-behavior", "completed"]
-    environment = airflow_environment(stack.layout, stack.api_port, stack.credentials.api_password)
+    api_port = int(stack.api_address.rpartition(":")[2])
+    environment = airflow_environment(stack.layout, api_port, stack.credentials.api_password)
     stack.airflow.set_paused("06_ratings", paused=True)
     subprocess.run(command, env=environment, check=True, capture_output=True)
     stack.airflow.set_paused("06_ratings", paused=False)

@@ -1,4 +1,4 @@
-"""Fetches on workers that die, are stopped, or are told to come again later: on the real scheduler."""
+"""Fetches on the real scheduler whose workers die, are stopped, or are asked to retry later."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from unit import hostile_server
+
+pytestmark = pytest.mark.xdist_group("stack")
 
 YEARS = (1996, 2000, 2005)
 DAG_ID, TASK_ID = "workers_mapped", "fetch_ratings"
@@ -36,35 +38,24 @@ def connect(running_stack):
 
 @pytest.fixture
 def slowly(connect):
-    """The connection `slow`: slow until its result is called."""
+    """Slow down the connection `slow`; call the result to end that."""
     connect("slow", extra=json.dumps(SLOW))
     return lambda: connect("slow", extra=json.dumps(SLOW | {"requests_per_second": None}))
 
 
 @pytest.fixture
 def begun(running_stack):
-    """Wait until a fetch has left something durable to go on from; give its parts."""
+    """Wait until a fetch has left durable parts to resume from, and return them."""
 
     def begun(name):
         def parts():
-            # A second part is written when the checkpoint of the first one is there.
+            # The second part is written after the checkpoint of the first.
             found = sorted((running_stack.data / "workers").glob(f".partial-{name}-*/*.arrow"))
             return found if len(found) > 1 else None
 
-        return running_stack.stack.watch.until(f"parts of {name}", parts)
+        return running_stack.until(f"parts of {name}", parts)
 
     return begun
-
-
-def start(stack, dag_id):
-    stack.stack.wait_for_dags([dag_id])
-    stack.airflow.set_paused(dag_id, paused=False)
-    return stack.airflow.trigger(dag_id, {})
-
-
-def ended(stack, dag_id, run_id):
-    stack.stack.watch.until(f"{dag_id}", lambda: stack.run_state(dag_id, run_id) in ("success", "failed"))
-    return stack.run_state(dag_id, run_id)
 
 
 def instances(stack, dag_id, run_id, task_id):
@@ -88,7 +79,7 @@ def of_instance(stack, instance, what):
 
 
 def undisturbed(stack, folder, name, start_date, end_date):
-    """The SHA-256 of the file that a fetch gives which nothing disturbs."""
+    """Return the SHA-256 of the file of an undisturbed fetch."""
     from airflow_movielens.client import MovielensClient, Window
     from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
 
@@ -106,7 +97,7 @@ def digest(file):
 
 
 def kill(pid, *, with_worker):
-    """As the kernel does when memory is short, or a machine that is lost: nobody has time to say a word."""
+    """Kill a task, or its worker too, as the kernel does when memory is short: neither can clean up."""
     worker = int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
     if with_worker:
         os.kill(worker, signal.SIGKILL)
@@ -118,17 +109,17 @@ def resumed_rows(log):
     return found and int(found[1].replace(",", ""))
 
 
-def test_mapped_windows_go_on_after_the_loss_of_a_process_and_of_a_worker(
+def test_mapped_windows_resume_after_the_loss_of_a_process_and_of_a_worker(
     running_stack, slowly, begun, tmp_path, truth
 ):
-    run_id = start(running_stack, DAG_ID)
+    run_id = running_stack.start(DAG_ID)
     for year in YEARS[:2]:
         begun(f"{year}.csv")
     pids = [found["pid"] for found in instances(running_stack, DAG_ID, run_id, TASK_ID)]
     slowly()
     kill(pids[0], with_worker=False)
     kill(pids[1], with_worker=True)
-    assert ended(running_stack, DAG_ID, run_id) == "success"
+    assert running_stack.ended(DAG_ID, run_id) == "success"
 
     fetches = instances(running_stack, DAG_ID, run_id, TASK_ID)
     assert [found["try_number"] for found in fetches] == [2, 2, 1]
@@ -154,26 +145,26 @@ def test_mapped_windows_go_on_after_the_loss_of_a_process_and_of_a_worker(
         assert link.endswith(f"/tasks/{found['task_id']}/mapped/{found['map_index']}/xcom")
 
 
-def test_a_task_that_is_stopped_or_out_of_time_leaves_what_is_gone_on_from(running_stack, slowly, begun, tmp_path):
+def test_a_stopped_or_timed_out_task_leaves_parts_to_resume_from(running_stack, slowly, begun, tmp_path):
     dag_id, timed_out = "workers_stopped", "workers_timed_out"
-    run_id, timed_out_id = start(running_stack, dag_id), start(running_stack, timed_out)
+    run_id, timed_out_id = running_stack.start(dag_id), running_stack.start(timed_out)
     parts = begun("stopped.parquet")
     path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{TASK_ID}"
     running_stack.airflow.patch(path, {"new_state": "failed"})
     (found,) = instances(running_stack, dag_id, run_id, TASK_ID)
-    running_stack.stack.watch.until("the end of the process", lambda: not Path(f"/proc/{found['pid']}").exists())
+    running_stack.until("the end of the process", lambda: not Path(f"/proc/{found['pid']}").exists())
     assert parts[0].exists()
     assert not list(parts[0].parent.glob("*.json"))  # the checkpoint is in the task state store
     assert not (running_stack.data / "workers" / "stopped.parquet").exists()
     assert of_instance(running_stack, found, "links")["extra_links"] == {"Output": None}
 
     begun("timed_out.json")
-    running_stack.stack.watch.until("the second try", lambda: last_try(running_stack, timed_out, timed_out_id) > 1)
+    running_stack.until("the second try", lambda: last_try(running_stack, timed_out, timed_out_id) > 1)
     slowly()
     clear = {"dry_run": False, "dag_run_id": run_id, "task_ids": [TASK_ID], "only_failed": True}
     running_stack.airflow.post(f"/dags/{dag_id}/clearTaskInstances", clear)
-    running_stack.stack.watch.until("success", lambda: running_stack.run_state(dag_id, run_id) == "success")
-    assert ended(running_stack, timed_out, timed_out_id) == "success"
+    running_stack.until("success", lambda: running_stack.run_state(dag_id, run_id) == "success")
+    assert running_stack.ended(timed_out, timed_out_id) == "success"
     assert "AirflowTaskTimeout" in running_stack.airflow.task_log(timed_out, timed_out_id, TASK_ID, 1)
     for run, name in (((dag_id, run_id), "stopped.parquet"), ((timed_out, timed_out_id), "timed_out.json")):
         assert resumed_rows(running_stack.task_log(*run, TASK_ID))
@@ -181,12 +172,12 @@ def test_a_task_that_is_stopped_or_out_of_time_leaves_what_is_gone_on_from(runni
         assert digest(file) == undisturbed(running_stack, tmp_path, name, "1996-01-01", "1997-01-01")
 
 
-def test_a_task_with_the_policy_fails_at_once_or_comes_again_when_the_api_wants_it(running_stack, connect, tmp_path):
+def test_the_retry_policy_fails_a_task_at_once_or_retries_when_the_api_asks(running_stack, connect, tmp_path):
     connect("wrong_password", password="wrong")
     with hostile_server.serving(tmp_path, "429-seconds") as busy:
         connect("busy", host=busy.base_url, port=None, login=hostile_server.USER, password=hostile_server.PASSWORD)
-        run_id = start(running_stack, "workers_retries")
-        assert ended(running_stack, "workers_retries", run_id) == "failed"
+        run_id = running_stack.start("workers_retries")
+        assert running_stack.ended("workers_retries", run_id) == "failed"
     tasks = {found["task_id"]: found for found in running_stack.airflow.tasks("workers_retries", run_id)}
     assert {name: (found["state"], found["try_number"]) for name, found in tasks.items()} == {
         "refused": ("failed", 1),

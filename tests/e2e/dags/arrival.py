@@ -1,4 +1,4 @@
-"""Waits in the triggerer for the ratings of a day that is yet to have any."""
+"""Waits in the triggerer for the first ratings of a day."""
 
 from __future__ import annotations
 

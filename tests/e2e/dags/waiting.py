@@ -27,7 +27,7 @@ with DAG("waiting_sensors", start_date=BEGINNING, schedule=None):
 
 new_ratings = Asset(
     "waiting_new_ratings",
-    watchers=[AssetWatcher(name="new_ratings", trigger=MovielensNewRatingsTrigger("waiting", poll_interval=2))],
+    watchers=[AssetWatcher(name="new_ratings", trigger=MovielensNewRatingsTrigger("waiting", poll_interval=4))],
 )
 
 with DAG("waiting_watcher", start_date=BEGINNING, schedule=[new_ratings]):

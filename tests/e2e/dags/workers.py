@@ -1,4 +1,4 @@
-"""Tasks that lose their process, their worker, their time or their patience."""
+"""Tasks that lose their process or their worker, time out, or retry."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""How the stack says that something failed."""
+"""The errors of the stack."""
 
 from __future__ import annotations
 
 
 class DemoError(Exception):
-    """A failure that ends the run.
+    """A failure that ends the command.
 
     Args:
         message: What failed, in one sentence.
@@ -17,18 +17,18 @@ class DemoError(Exception):
 
 
 class DagImportError(DemoError):
-    """Airflow cannot read a Dag's file."""
+    """Airflow cannot import a Dag file."""
 
 
-class UnansweredError(DemoError):
-    """Airflow's API server did not answer; perhaps it has died."""
+class NoResponseError(DemoError):
+    """Airflow's API server does not respond; it may have died."""
 
 
 class RefusedError(DemoError):
-    """Airflow's API server refused a call.
+    """Airflow's API server refused a request.
 
     Args:
-        message: Which call, and the server's own words.
+        message: The request, and the server's own words.
         status: The HTTP status.
     """
 
@@ -37,11 +37,11 @@ class RefusedError(DemoError):
         self.status = status
 
 
-class Interrupted(Exception):  # noqa: N818 - it is a wish of the user, not an error
+class Interrupted(Exception):  # noqa: N818 - the user's wish, not an error
     """The user or the system asked the stack to stop.
 
     Args:
-        signal_number: The signal that asked.
+        signal_number: The signal that was received.
     """
 
     def __init__(self, signal_number: int) -> None:

@@ -1,0 +1,21 @@
+"""What `make up` prints, and what users do with it; that it restarts what ends, test_waiting.py shows."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+
+pytestmark = pytest.mark.xdist_group("stack")
+
+
+def test_the_printed_addresses_and_logins_work(running_stack):
+    printed = running_stack.output.read_text()
+    airflow = re.search(r"Airflow +(http://\S+)", printed)[1]
+    user, password = re.search(r"user (\S+), password (\S+)", printed).groups()
+    login, url = re.search(r"curl -u (\S+) '(\S+)'", printed).groups()
+    session = requests.Session()
+    session.trust_env = False
+    assert session.post(f"{airflow}/auth/token", json={"username": user, "password": password}).ok
+    assert len(session.get(url, auth=tuple(login.split(":"))).json()["result"]) == 3

@@ -1,0 +1,26 @@
+"""Run `make up` in a folder of its own, with Dags and settings of the tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from demo.__main__ import main
+from demo.layout import Layout
+
+SETTINGS = {
+    "scheduler": {
+        # A lost worker is found in a time that a test can wait.
+        "task_instance_heartbeat_timeout": 20,
+        "task_instance_heartbeat_timeout_detection_interval": 2,
+        "scheduler_idle_sleep_time": 0.5,
+    },
+    # So are the triggers of a killed triggerer.
+    "triggerer": {"job_heartbeat_sec": 2, "triggerer_health_check_threshold": 10},
+    # No Dag file changes.
+    "dag_processor": {"refresh_interval": 600, "min_file_process_interval": 600},
+}
+
+if __name__ == "__main__":
+    local, dags = map(Path, sys.argv[1:])
+    sys.exit(main(["up"], Layout(local, dags), SETTINGS))
