@@ -1,4 +1,4 @@
-"""A running `make up`, for tests that need a real Airflow, and a way to find what a stack left running."""
+"""A running `make up`, for tests that need a real Airflow."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from e2e.stack_processes import processes_of, user_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,22 +25,6 @@ if TYPE_CHECKING:
 ENDED = ("success", "failed")
 OWN_DAGS = Path(__file__).with_name("dags")
 TIMEOUT_SECONDS = 3600
-
-
-def user_environment(home: Path) -> dict[str, str]:
-    """Return what a user's shell may hold that must not disturb the stack, and a home that must stay untouched."""
-    home.mkdir()
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "PYTHONUNBUFFERED": "1",
-        "AIRFLOW_HOME": "/nonexistent",
-        "AIRFLOW__CORE__EXECUTOR": "NoSuchExecutor",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://nowhere/none",
-        "PYTHONPATH": "/nonexistent",
-        "http_proxy": "http://127.0.0.1:9",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
-    }
 
 
 @dataclass(frozen=True)
@@ -149,23 +134,3 @@ def running_stack(tmp_path_factory):
     finally:
         stop([up])
         SessionRecord(layout.local / "sessions", layout.airflow_home).end_leftovers()
-
-
-@pytest.fixture
-def left_running():
-    """Find the processes that a stack in a folder left behind."""
-    return processes_of
-
-
-def processes_of(local: Path) -> list[str]:
-    """Return the processes of the stack in a folder: by what it noted, and by where they work."""
-    sessions = set((local / "sessions").read_text().split())
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            session = (process / "stat").read_text().rpartition(")")[2].split()[3]
-            if session in sessions or (process / "cwd").readlink().is_relative_to(local):
-                found.append(f"{process.name}: {(process / 'cmdline').read_text()}")
-        except OSError:
-            continue  # it has just ended
-    return found

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from demo import pipeline
+from demo.errors import DemoError
+
 pytestmark = pytest.mark.xdist_group("stack")
 
 FIVE = ["01_python", "02_hook", "03_operator", "04_sensor", "05_pipeline"]
@@ -35,9 +38,10 @@ def test_all_rankings_are_equal(running_stack, runs):
     assert "\n912,Casablanca," in rankings.pop()
 
 
-def test_a_missing_day_is_one_clear_message_in_the_task_log(running_stack):
-    run_id = running_stack.run("05_pipeline_ranking", {"start_date": "1999-01-01", "end_date": "1999-01-02"})
-    assert running_stack.task_states("05_pipeline_ranking", run_id)["rank_movies"] == "failed"
-    log = running_stack.task_log("05_pipeline_ranking", run_id, "rank_movies")
-    assert "AirflowFailException: there is no file" in log
-    assert log.count("there is no file") == 1
+def test_a_missing_day_is_one_clear_message_which_the_demo_shows(running_stack):
+    with pytest.raises(DemoError) as failed:
+        pipeline.rank(running_stack.airflow, running_stack.watch)
+    period = "2000-11-15 to 2000-11-28"
+    assert str(failed.value) == f"The task rank_movies of the Dag 05_pipeline_ranking failed for {period}. Its log:"
+    assert "AirflowFailException: there is no file" in failed.value.details
+    assert failed.value.details.count("there is no file") == 1

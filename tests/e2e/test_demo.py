@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from e2e.conftest import user_environment
+from e2e.stack_processes import processes_of, user_environment
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -80,33 +81,47 @@ def test_a_second_stack_in_the_same_folder_is_refused(environment, local, name):
 
 
 @pytest.mark.parametrize(
-    ("signal_number", "step"),
+    ("arguments", "signal_number", "step"),
     [
-        (signal.SIGTERM, "Starting Airflow"),
-        pytest.param(signal.SIGINT, "Fetching 14 days", marks=pytest.mark.long),
+        (["--connection-password", "wrong"], signal.SIGTERM, "Starting Airflow"),
+        pytest.param([], signal.SIGINT, "Fetching 14 days", marks=pytest.mark.long),
     ],
 )
-def test_an_interrupted_demo_leaves_nothing_running(environment, local, left_running, signal_number, step):
+def test_an_interrupted_demo_leaves_nothing_running(environment, local, arguments, signal_number, step):
     with subprocess.Popen(
-        command("run"), cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command("run", *arguments), cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as demo:
         next(line for line in demo.stdout if line.startswith(f"… {step}"))
+        passwords = passwords_of_airflow(demo, local)
         os.killpg(demo.pid, signal_number)  # as a terminal does: to the whole foreground group
         demo.communicate(timeout=SECONDS)
     assert demo.returncode == 128 + signal_number
-    assert left_running(local) == []
+    assert processes_of(local) == []
+    assert ("wrong" in passwords) == ("wrong" in arguments)
 
 
-def test_a_failing_task_is_named_with_its_log_and_leaves_nothing_running(environment, local, left_running):
+def passwords_of_airflow(demo, local):
+    """Wait for processes of Airflow, and return the passwords with which their tasks would call the API."""
+    found = set()
+    while not found and demo.poll() is None:
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "cwd").readlink().is_relative_to(local):
+                    found.update(re.findall(r"\0MOVIELENS_PASSWORD=([^\0]+)", (process / "environ").read_text()))
+    return found
+
+
+@pytest.mark.long
+def test_a_failing_task_is_named_with_its_log_and_leaves_nothing_running(environment, local):
     demo = run(environment, "run", "--connection-password", "wrong")
     assert demo.returncode == 1
     assert "The task fetch_ratings of the Dag 05_pipeline failed for 2000-11-" in demo.stdout
     assert "401" in demo.stdout
-    assert left_running(local) == []
+    assert processes_of(local) == []
 
 
 @pytest.mark.parametrize("time", ["once", pytest.param("again", marks=pytest.mark.long)])
-def test_a_demo_fetches_and_ranks_a_fortnight(environment, local, truth, left_running, time):
+def test_a_demo_fetches_and_ranks_a_fortnight(environment, local, truth, time):
     """Whatever demos before it have left in the folder."""
     demo = run(environment, "run")
     assert demo.returncode == 0, demo.stdout + demo.stderr
@@ -116,5 +131,5 @@ def test_a_demo_fetches_and_ranks_a_fortnight(environment, local, truth, left_ru
     assert sum(int(ratings.replace(",", "")) for _, ratings, _ in days) == 3532
     assert [ratings for _, ratings, _ in days].count("0") == 4
     assert [row[1:] for row in rows if row[0].isdecimal()] == best_movies(truth)
-    assert left_running(local) == []
+    assert processes_of(local) == []
     assert list(Path(environment["HOME"]).iterdir()) == []

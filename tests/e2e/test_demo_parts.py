@@ -32,7 +32,7 @@ def start(tmp_path):
     stop(components)
 
 
-def test_a_busy_port_is_replaced_and_a_chosen_one_is_held_against_other_stacks():
+def test_a_busy_port_is_replaced_and_a_chosen_one_is_reserved_among_stacks():
     with socket.create_server(("127.0.0.1", 0)) as busy, contextlib.ExitStack() as claims:
         busy_port = busy.getsockname()[1]
         chosen = choose_port(busy_port, claims)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +23,10 @@ SETTINGS = {
     "dag_processor": {"refresh_interval": 600, "min_file_process_interval": 600},
 }
 
+PR_SET_PDEATHSIG = 1
+
 if __name__ == "__main__":
+    # Where the tests' process is killed, the stack ends too (on Linux).
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
     local, dags = map(Path, sys.argv[1:])
     sys.exit(main(["up"], Layout(local, dags), SETTINGS))
