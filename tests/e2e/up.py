@@ -19,6 +19,8 @@ SETTINGS = {
     },
     # So are the triggers of a killed triggerer.
     "triggerer": {"job_heartbeat_sec": 2, "triggerer_health_check_threshold": 10},
+    # On a busy machine, the first call takes long.
+    "workers": {"min_heartbeat_interval": 1, "execution_api_timeout": 60},
     # No Dag file changes.
     "dag_processor": {"refresh_interval": 600, "min_file_process_interval": 600},
 }
