@@ -11,8 +11,6 @@ import requests
 from playwright.sync_api import expect, sync_playwright
 from unit.scripted_server import Answer, page_of, ratings, serve
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 PASSWORD, TOKEN = "hunter2-password", "hunter2-token"
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]

@@ -7,8 +7,6 @@ import pytest
 from demo import pipeline
 from demo.errors import DemoError
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 FIVE = ["01_python", "02_hook", "03_operator", "04_sensor", "05_pipeline"]
 
 

@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 from e2e.stack_processes import processes_of, user_environment
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 600
 FIRST, BEYOND = 974246400, 975456000  # 2000-11-15 and 2000-11-29 in UTC

@@ -13,8 +13,6 @@ import requests
 
 from demo.configuration import airflow_environment
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 TODAY = datetime.now(UTC).date()
 DAY = timedelta(days=1)
 YESTERDAY = TODAY - DAY

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pytest
 import requests
-
-pytestmark = pytest.mark.xdist_group("stack")
 
 
 def test_the_printed_addresses_and_logins_work(running_stack):

@@ -14,8 +14,6 @@ import requests
 
 from demo.processes import process_groups
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 TODAY = datetime.now(UTC).date()
 SENSORS = [f"wait_for_{number}" for number in (1, 2, 3)]
 

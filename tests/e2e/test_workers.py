@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from unit import hostile_server
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 YEARS = (1996, 2000, 2005)
 DAG_ID, TASK_ID = "workers_mapped", "fetch_ratings"
 SLOW = {"page_size": 100, "data_format": "json", "concurrency": 2, "requests_per_second": 4}
