@@ -1,9 +1,9 @@
 """### 1. The PythonOperator way
 
-Everything by hand: settings from environment variables, a session with authentication, a generator that pages, a
-task that fetches and a task that ranks. It stands on its own, to show what the other Dags replace: pages can be lost
-or doubled while the data changes, a failed request fails the task, a crash leaves half a file, the ratings pass
-through memory.
+Everything by hand: settings from environment variables, a session with authentication, a generator for pagination, a
+task that fetches and a task that ranks. This Dag is independent of the others and shows what they improve: if the data
+changes, pages may be lost or duplicated; a failed request fails the task; a crash leaves half a file; all ratings are
+held in memory.
 """
 
 import json
@@ -33,7 +33,7 @@ def _get_base_url():
     schema = os.environ.get("MOVIELENS_SCHEMA", "http")
     port = os.environ.get("MOVIELENS_PORT", "443" if schema == "https" else "5000")
     if not port.isdecimal():
-        # Kubernetes sets it to tcp://… for a service called movielens.
+        # Kubernetes sets it to tcp://… for a service named movielens.
         raise ValueError(f"MOVIELENS_PORT is {port!r}: give a port number, or a full URL as MOVIELENS_HOST")
     return f"{schema}://{host}:{port}"
 

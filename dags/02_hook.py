@@ -1,7 +1,7 @@
 """### 2. The hook
 
-The connection to the API moves into Airflow (connection `movielens`), the paging and its pitfalls into
-`MovielensHook`. The tasks are still our own.
+Airflow stores the connection to the API (connection `movielens`), and `MovielensHook` handles pagination and its
+pitfalls. The tasks are still custom code.
 """
 
 import json

@@ -1,7 +1,7 @@
 """### 3. The operators
 
-No code of our own is left, only what to fetch and where to put it. The window of days comes from the run itself; the
-Dag's `default_args["start_date"]` does not disturb it.
+No custom code is left, only what to fetch and where to store it. The window of days comes from the run. The operators
+ignore the Dag's `default_args["start_date"]`.
 """
 
 import os

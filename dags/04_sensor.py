@@ -1,8 +1,8 @@
 """### 4. The sensor
 
-Waits until the day has ratings before it is fetched. While it waits it holds no worker slot (`mode="reschedule"`); a
-day on which nobody rated ends the wait as configured: here the run is skipped, without `soft_fail` it would fail.
-`MOVIELENS_SENSOR_TIMEOUT` sets the wait in seconds (default: one hour).
+The sensor waits until the day has ratings, and then the day is fetched. While the sensor waits, it holds no worker slot
+(`mode="reschedule"`). If the day still has no ratings after the timeout, the run is skipped (`soft_fail=True`) instead
+of failing. `MOVIELENS_SENSOR_TIMEOUT` sets the timeout in seconds (default: one hour).
 """
 
 import os

@@ -1,7 +1,7 @@
 """### 5. The pipeline
 
-`05_pipeline` keeps one Parquet file a day; backfill it over any days. `05_pipeline_ranking` ranks a whole period out
-of those files, with titles from the API: trigger it with the period's first day and the day after its last.
+`05_pipeline` writes one Parquet file per day. Backfill it for any period. `05_pipeline_ranking` ranks a period from
+those files, with titles from the API. Trigger it with the first day of the period and the day after its last one.
 """
 
 import os
@@ -45,8 +45,8 @@ with DAG(
     schedule=None,
     params={
         "start_date": Param("2000-11-15", type="string", format="date", description="First day"),
-        "end_date": Param("2000-11-29", type="string", format="date", description="The day after the last"),
-        "min_ratings": Param(10, type="integer", minimum=1, description="At least so many users"),
+        "end_date": Param("2000-11-29", type="string", format="date", description="The day after the last one"),
+        "min_ratings": Param(10, type="integer", minimum=1, description="Minimum number of users"),
     },
     tags=["movielens"],
 ):

@@ -1,15 +1,16 @@
 """### 6. Partitions
 
-One partition a day, from the API to two rankings, and each is made again exactly when what it is made of has changed:
+One partition per day, from the API to two rankings. Each result is computed again exactly when its input has changed:
 
-- `06_ratings` fetches a day into a Parquet file; backfill it over any days.
-- `06_watch` is told by a trigger of new and late ratings; when no day is being fetched, `06_late` fetches theirs again.
-- `06_rank` ranks a day as soon as it has been fetched.
-- `06_windows` waits until no day is being fetched, then tells which 30-day windows the fetched days are part of, each
-  once; `06_trailing` ranks them. A window begins to exist when its last day is fetched; a day in it that never was
-  counts as empty, and the task's log says so.
+- `06_ratings` fetches a day into a Parquet file. Backfill it for any period.
+- `06_watch` runs when a trigger reports new or late ratings. When no day is being fetched, it reports the changed days,
+  and `06_late` fetches them again.
+- `06_rank` ranks a day after it was fetched.
+- `06_windows` waits until no day is being fetched, then reports the 30-day windows that contain the fetched days, each
+  window once. `06_trailing` ranks them. A window exists once its last day is fetched. A day of the window that was
+  never fetched counts as empty, and the task's log says so.
 
-Unpause all six. They need Airflow 3.3.
+Unpause all six Dags. They need Airflow 3.3.
 """
 
 import logging
@@ -28,7 +29,7 @@ DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 
 RATINGS = f"{DATA_DIR}/06_partitioned/ratings"
 RANKINGS = f"{DATA_DIR}/06_partitioned/rankings"
 TRAILING = f"{DATA_DIR}/06_partitioned/trailing"
-PORT = os.environ.get("MOVIELENS_PORT", "")  # Kubernetes sets it to tcp://… for a service called movielens
+PORT = os.environ.get("MOVIELENS_PORT", "")  # Kubernetes sets it to tcp://… for a service named movielens
 API = {"host": os.environ.get("MOVIELENS_HOST"), "port": int(PORT) if PORT.isdecimal() else None}
 POLL_INTERVAL = float(os.environ.get("MOVIELENS_POLL_INTERVAL", "60"))
 DAYS = 30
@@ -49,7 +50,7 @@ def is_fetched(day: date) -> bool:
 
 
 def files_of_window(last: str) -> list[str]:
-    """The files of the window that ends with a day."""
+    """Return the files of the window that ends with a day."""
     days = [date.fromisoformat(last) - timedelta(days=number) for number in reversed(range(DAYS))]
     fetched = [day for day in days if is_fetched(day)]
     if missing := sorted(set(days) - set(fetched)):
@@ -58,13 +59,13 @@ def files_of_window(last: str) -> list[str]:
 
 
 def windows_with(days: list[str]) -> list[date]:
-    """The last days of the windows that have one of these days in them."""
+    """Return the last days of the windows that contain one of these days."""
     lasts = {date.fromisoformat(day) + timedelta(days=number) for day in days for number in range(DAYS)}
     return sorted(last for last in lasts if is_fetched(last))
 
 
 def must_wait(ti, dag_run) -> bool:
-    """Whether days are being fetched; a fetch that hangs is not waited for longer than an hour."""
+    """Return whether days are being fetched, but no longer than an hour, in case a fetch hangs."""
     fetching = sum(ti.get_dr_count(dag_id, states=["running"]) for dag_id in ("06_ratings", "06_late"))
     log.info("%d runs are fetching", fetching)
     return fetching > 0 and datetime.now(UTC) - dag_run.run_after < PATIENCE
@@ -72,21 +73,21 @@ def must_wait(ti, dag_run) -> bool:
 
 @task.sensor(**WAITING, outlets=[changed_days])
 def tell_days(*, ti, dag_run, triggering_asset_events, outlet_events):
-    """Tell each day that has new ratings; today is left to `06_ratings`, which fetches it when it is over.
+    """Report each day that has new ratings, except today, which `06_ratings` fetches when it is over.
 
-    A fetch that is under way may have begun before these ratings came. It must not be the last to write the day's file,
-    so the days are told when it has ended.
+    A running fetch may have started before these ratings arrived. It must not be the last to write the day's file, so
+    the days are reported after it has ended.
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
     events = [event for events in triggering_asset_events.values() for event in events]
-    payloads = [event.extra["payload"] for event in events if "payload" in event.extra]  # one made by hand has none
+    payloads = [event.extra["payload"] for event in events if "payload" in event.extra]  # a manual event has none
     if any(payload["other_days"] for payload in payloads):
-        log.warning("Ratings of days before the last %d have changed: backfill 06_ratings over them", DAYS)
+        log.warning("Ratings of days before the last %d days have changed: backfill 06_ratings for them", DAYS)
     today = str(datetime.now(UTC).date())
     days = sorted({day for payload in payloads for day in payload["days"] if day < today})
     if not days:
-        raise AirflowSkipException("No day that is over has changed")
+        raise AirflowSkipException("No past day has changed")
     if must_wait(ti, dag_run):
         return False
     outlet_events[changed_days].add_partitions(days)
@@ -95,7 +96,7 @@ def tell_days(*, ti, dag_run, triggering_asset_events, outlet_events):
 
 @task.sensor(**WAITING, outlets=[due_windows])
 def tell_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, outlet_events):
-    """Collect the days that were fetched; the last run that waits tells the windows of all, each once."""
+    """Collect the fetched days; the last waiting run reports the windows of all of them, each once."""
     from airflow.sdk import PokeReturnValue
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -103,7 +104,7 @@ def tell_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, out
     days = sorted(fetched.union(asset_state_store.get("days", [])))
     asset_state_store.set("days", days)
     if ti.get_dr_count(dag_run.dag_id, states=["queued"]):
-        raise AirflowSkipException("The next run, which waits already, tells the windows of these days")
+        raise AirflowSkipException("The next run is already queued and reports the windows of these days")
     if must_wait(ti, dag_run):
         return False
     outlet_events[due_windows].add_partitions([str(last) for last in windows_with(days)])
@@ -112,12 +113,12 @@ def tell_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, out
 
 @task(inlets=[due_windows])
 def forget_days(told, *, asset_state_store):
-    """Only now: windows are told once more, not never, if the task before dies at its end."""
+    """Forget the reported days. If the task before is killed at its end, windows are reported twice rather than never."""
     asset_state_store.set("days", sorted(set(asset_state_store.get("days")).difference(told)))
 
 
 def define_dags():
-    """Define the Dags, where Airflow has all that they are made of."""
+    """Define the Dags, if Airflow has the classes that they need."""
     from airflow.sdk import CronPartitionTimetable, FixedKeyMapper, PartitionedAssetTimetable
 
     common = {
@@ -148,7 +149,7 @@ def define_dags():
             outlets=[ranking_daily],
         )
 
-    # All days have one and the same key here, and one run at a time tells for those that wait behind it.
+    # All days have the same key here, and one run at a time reports the windows for the runs that wait after it.
     together = PartitionedAssetTimetable(assets=ratings_daily, default_partition_mapper=FixedKeyMapper("windows"))
     with DAG("06_windows", schedule=together, max_active_runs=1, **common):
         forget_days(tell_windows())
