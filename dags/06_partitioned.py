@@ -113,7 +113,7 @@ def tell_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, out
 
 @task(inlets=[due_windows])
 def forget_days(told, *, asset_state_store):
-    """Forget the reported days. If the task before is killed at its end, windows are reported twice rather than never."""
+    """Forget the reported days, only now: a task that is killed at its end reports its windows again, not never."""
     asset_state_store.set("days", sorted(set(asset_state_store.get("days")).difference(told)))
 
 
