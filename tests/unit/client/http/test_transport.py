@@ -216,7 +216,7 @@ def test_a_status_is_an_error_by_type(transport, status, error, how):
 
 
 ERRORS = {error.__name__: error for error in (FatalError, RetryableError, RatingsChangedError)}
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
+PAGE = Path(__file__).resolve().parents[4] / "docs" / "errors.md"
 STATUSES = re.findall(r"^\| (\d{3}) \| (.*?) ?\| `(\w+)` \| (.+) \|$", PAGE.read_text(), re.MULTILINE)
 HINTS = ["The plain HTTP request was sent to HTTPS port", "Client sent an HTTP request to an HTTPS server", "You're speaking plain HTTP to an SSL-enabled server port"]  # fmt: skip
 
