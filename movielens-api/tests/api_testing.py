@@ -1,4 +1,4 @@
-"""What tests hold in their hands: a server to talk to, and a model of what it should say."""
+"""A client for the servers that tests start, and a model of what they should return."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DOCS = REPOSITORY / "docs" / "api"
 
 @dataclass
 class Api:
-    """A server to talk to."""
+    """A client of one server."""
 
     url: str
     auth: tuple[str, str] | None = ("movielens", "movielens")
@@ -34,7 +34,7 @@ class Api:
         return self.session.get(self.url + path, params=texts, auth=self.auth, timeout=10)
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> requests.Response:
-        """Send exactly these headers beside the password: `if_none_match` is If-None-Match, and so on."""
+        """Send exactly these headers and the password: `if_none_match` is If-None-Match, and so on."""
         # None removes what requests would send by itself.
         sent = {"Accept": None, "Accept-Encoding": None} | {name.replace("_", "-"): v for name, v in headers.items()}
         named = {name.title() if name.islower() else name: value for name, value in sent.items()}
@@ -74,7 +74,7 @@ def assert_problem(answer: requests.Response, status: int) -> dict[str, object]:
 
 @dataclass
 class Model:
-    """Ratings as a list of rows, searched by looking at each."""
+    """Ratings as a list of rows, searched by scanning all of them."""
 
     rows: list[dict[str, Any]]
 
@@ -104,7 +104,7 @@ def url_of(process: Process) -> str:
 
 
 def drained(process: Process) -> str:
-    """Read where the process listens, and go on reading: a full pipe would stop a server that is asked much."""
+    """Return where the process listens, and read its output in the background: a full pipe would stop the server."""
     url = url_of(process)
     for pipe in (process.stdout, process.stderr):
         threading.Thread(target=drain, args=(pipe,), daemon=True).start()

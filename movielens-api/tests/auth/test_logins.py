@@ -1,0 +1,245 @@
+"""A password is hashed once, and not at all for clients that only guess."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from api_testing import Serving
+from auth_testing import ANN, BEN, Counted, add, add_token, ann_and_ben, ask, basic, bearer, whoami
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from movielens_api.auth import DEFAULT, Credentials, Identity
+from movielens_api.auth.login_throttle import LoginThrottle
+from movielens_api.auth.logins import REMEMBERED, WAITING, Logins
+from movielens_api.auth.passwords import hash_password
+from movielens_api.auth.users_file import UsersFile
+from movielens_api.middleware.authentication import LIMITED, AuthenticationMiddleware
+from movielens_api.middleware.rate_limit import Rate
+
+THREE = Rate(interval=3600, burst=3)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> UsersFile:
+    return ann_and_ben(tmp_path)
+
+
+@pytest.fixture
+def counted() -> Counted:
+    return Counted()
+
+
+@pytest.fixture
+def logins(file: UsersFile, counted: Counted) -> Logins:
+    return Logins(Credentials("env", "a secret of the environment"), file, LoginThrottle(THREE), counted)
+
+
+def guarded(logins: Logins) -> Any:
+    return AuthenticationMiddleware(whoami, logins)
+
+
+def test_users_and_their_roles(serving: Serving, logins: Logins) -> None:
+    with serving(guarded(logins)) as server:
+        assert ask(server.url, ANN).text == "ann ['read', 'write']"
+        assert ask(server.url, BEN).text == "ben ['read']"
+        assert ask(server.url, ("env", "a secret of the environment")).text == "env ['read', 'write']"
+
+
+def test_a_password_is_hashed_once(serving: Serving, logins: Logins, counted: Counted) -> None:
+    with serving(guarded(logins)) as server:
+        for _ in range(5):
+            assert ask(server.url, ANN).status_code == 200
+    assert len(counted.calls) == 1
+
+
+def test_once_even_if_many_ask_at_the_same_time(serving: Serving, logins: Logins, counted: Counted) -> None:
+    with serving(guarded(logins)) as server, ThreadPoolExecutor(2 * WAITING) as pool:
+        answers = list(pool.map(lambda _: ask(server.url, ANN).status_code, range(2 * WAITING)))
+    assert answers == [200] * len(answers)
+    assert len(counted.calls) == 1
+
+
+def test_throttle_are_not_remembered_and_then_not_hashed(serving: Serving, logins: Logins, counted: Counted) -> None:
+    with serving(guarded(logins)) as server:
+        statuses = [ask(server.url, ("ann", "wrong")).status_code for _ in range(6)]
+        limited = ask(server.url, ANN)
+    assert statuses == [401, 401, 401, 429, 429, 429]
+    assert len(counted.calls) == 3
+    assert limited.status_code == 429
+    assert limited.json()["detail"] == LIMITED
+    assert 0 < int(limited.headers["retry-after"]) <= 3600
+
+
+def test_guesses_at_the_same_time_are_limited_too(serving: Serving, logins: Logins, counted: Counted) -> None:
+    with serving(guarded(logins)) as server, ThreadPoolExecutor(WAITING // 2) as pool:
+        wrong = [(f"user{number}", "wrong") for number in range(WAITING // 2)]
+        answers = list(pool.map(lambda auth: ask(server.url, auth).status_code, wrong))
+    assert sorted(answers) == [401] * 3 + [429] * (WAITING // 2 - 3)
+    assert len(counted.calls) == 3
+
+
+def test_an_unknown_user_is_hashed_like_a_known_one(serving: Serving, logins: Logins, counted: Counted) -> None:
+    with serving(guarded(logins)) as server:
+        answers = [ask(server.url, (user, "wrong")) for user in ("ann", "nobody", "env")]
+    assert len(counted.calls) == 3
+    assert len({answer.text for answer in answers}) == 1
+    fields = [stored.split("$")[1:3] for stored in (*counted.calls[1:], hash_password("as the commands do"))]
+    assert fields == [fields[0]] * 3
+
+
+def test_a_logged_in_user_stays_logged_in(serving: Serving, logins: Logins, file: UsersFile, counted: Counted) -> None:
+    token = add_token(file, "ann")
+    with serving(guarded(logins)) as server:
+        assert ask(server.url, ANN).status_code == 200
+        for _ in range(5):
+            ask(server.url, ("ann", "wrong"))
+        assert ask(server.url, ANN).status_code == 200
+        assert ask(server.url, **bearer(token)).status_code == 200
+        assert ask(server.url, BEN).status_code == 429  # a first login, from where others fail
+
+
+def test_failures_from_other_addresses_do_not_lock_a_user_out() -> None:
+    limit = LoginThrottle(THREE)
+    limit.record_success(b"ann", "192.0.2.1")
+    for host in range(10):
+        limit.record_failure(b"ann", f"198.51.100.{host}")
+    assert limit.wait(b"ann", "192.0.2.1") == 0
+    assert limit.wait(b"ann", "192.0.2.2") > 0
+    assert limit.wait(b"ben", "192.0.2.2") == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("192.0.2.1", "192.0.2.2", False),
+    ],
+)
+def test_an_ipv6_network_is_one_address(one: str, other: str, *, same: bool) -> None:
+    limit = LoginThrottle(THREE)
+    for number in range(3):
+        limit.record_failure(b"user%d" % number, one)
+    assert (limit.wait(b"ann", other) > 0) is same
+
+
+def test_guessing_fills_no_memory() -> None:
+    limit = LoginThrottle(THREE, longest=100)
+    for number in range(1000):
+        limit.record_failure(b"%d" % number * 1000, f"10.0.{number // 256}.{number % 256}")
+        limit.record_success(b"%d" % number, "10.0.0.1")
+    assert len(limit._arrivals) == len(limit._known_addresses) == 100
+
+
+def test_remembered_logins_are_bounded(file: UsersFile) -> None:
+    logins = Logins(None, file)
+    for number in range(REMEMBERED + 10):
+        logins._remember(b"%d" % number, Identity("ann", frozenset()))
+    assert len(logins._remembered) == REMEMBERED
+    assert b"9" not in logins._remembered
+
+
+def test_throttle_are_forgiven_after_a_while(serving: Serving, file: UsersFile) -> None:
+    logins = Logins(None, file, LoginThrottle(Rate(interval=0.2, burst=1)))
+    with serving(guarded(logins)) as server:
+        assert ask(server.url, ("ann", "wrong")).status_code == 401
+        while (answer := ask(server.url, ANN)).status_code == 429:
+            assert int(answer.headers["retry-after"]) == 1
+        assert answer.status_code == 200
+
+
+def test_only_so_many_wait_for_their_hash(serving: Serving, file: UsersFile) -> None:
+    go_on = threading.Event()
+
+    def slow(password: bytes, stored: str) -> bool:
+        return not go_on.wait(20)
+
+    logins = Logins(None, file, LoginThrottle(Rate(interval=3600, burst=1000)), slow)
+    with serving(guarded(logins)) as server, ThreadPoolExecutor(WAITING + 1) as pool:
+        waiting = [pool.submit(ask, server.url, (f"user{number}", "wrong")) for number in range(WAITING + 1)]
+        done, _ = wait(waiting, timeout=10, return_when=FIRST_COMPLETED)
+        # The event loop is free while hashes wait and run.
+        healthy = ask(server.url, path="/healthz").status_code
+        go_on.set()
+        assert healthy == 200
+        assert [answer.result().status_code for answer in done] == [429]
+        assert sorted(answer.result().status_code for answer in waiting) == [401] * WAITING + [429]
+
+
+def test_changes_apply_at_once(serving: Serving, logins: Logins, file: UsersFile) -> None:
+    token = add_token(file, "ann", role="write")
+    with serving(guarded(logins)) as server:
+        assert ask(server.url, **bearer(token)).text == "ann ['read', 'write']"
+        assert ask(server.url, ANN).status_code == 200
+        file.edit(lambda users: users.change("ann", role="read"))
+        assert ask(server.url, ANN).text == ask(server.url, **bearer(token)).text == "ann ['read']"
+        file.edit(lambda users: users.change("ann", password=hash_password("another one")))
+        assert ask(server.url, ANN).status_code == 401
+        assert ask(server.url, ("ann", "another one")).status_code == 200
+        file.edit(lambda users: users.revoke("ann", "t"))
+        assert ask(server.url, **bearer(token)).status_code == 401
+        file.edit(lambda users: users.remove("ann"))
+        assert ask(server.url, ("ann", "another one")).status_code == 401
+
+
+def test_a_user_removed_during_the_hash_is_refused(serving: Serving, file: UsersFile) -> None:
+    def verify(password: bytes, stored: str) -> bool:
+        if "ann" in file.current().users:
+            UsersFile(file.path.parent).edit(lambda users: users.remove("ann"))
+        return password == b"correct horse"
+
+    with serving(guarded(Logins(None, file, None, verify))) as server:
+        assert ask(server.url, ANN).status_code == 401
+
+
+def test_tokens_end(serving: Serving, logins: Logins, file: UsersFile) -> None:
+    now = datetime.now(UTC)
+    over = add_token(file, "ann", "over", expires=now - timedelta(seconds=1))
+    valid = add_token(file, "ann", "valid", expires=now + timedelta(days=1))
+    with serving(guarded(logins)) as server:
+        assert ask(server.url, **bearer(over)).status_code == 401
+        assert ask(server.url, **bearer(valid)).text == "ann ['read']"
+        assert ask(server.url, Authorization=f"BEARER  {valid} ").status_code == 200
+        for wrong in (valid[:-1], valid.upper(), valid + "x", "mlapi_", ""):
+            assert ask(server.url, **bearer(wrong)).status_code == 401
+
+
+def test_the_default_is_no_back_door(serving: Serving, tmp_path: Path) -> None:
+    file = UsersFile(tmp_path)
+    with serving(guarded(Logins(DEFAULT, file))) as server:
+        assert ask(server.url, ("movielens", "movielens")).status_code == 200
+        add(file, *ANN)
+        assert ask(server.url, ("movielens", "movielens")).status_code == 401
+        assert ask(server.url, ANN).status_code == 200
+
+
+def test_exactly_the_public_routes_are_public_under_a_prefix(serving: Serving, logins: Logins) -> None:
+    app = Starlette(routes=[Mount("/static", guarded(logins)), Mount("/api", guarded(logins))])
+    with serving(app) as server:  # type: ignore[arg-type]
+        for path, status in {
+            "/api/healthz": 200,
+            "/api/static/x.css": 200,
+            "/api/users": 401,
+            "/static/users": 401,
+            "/static/static": 401,
+            "/api/healthz/": 401,
+            "/api//static/": 401,
+        }.items():
+            assert requests.get(server.url + path, timeout=10).status_code == status, path
+
+
+def test_nothing_shows_a_secret(logins: Logins, file: UsersFile) -> None:
+    add_token(file, "ann")
+    shown = repr(file.current()) + repr(logins) + repr(vars(logins)["_credentials"])
+    assert "ann" in shown
+    for secret in ("scrypt", "sha256", "horse", "environment'"):
+        assert secret not in shown
+    assert basic("ann:correct horse") not in repr(vars(logins))

@@ -1,0 +1,113 @@
+"""The OpenAPI document is whole, and the server keeps to it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from api_testing import Api
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+PROTECTED = {"/ratings", "/movies", "/movies/{movieId}", "/users", "/metrics"}
+
+
+@pytest.fixture(scope="module")
+def document(api: Api) -> dict[str, Any]:
+    answer: dict[str, Any] = api.json("/openapi.json")
+    return answer
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(path, item[method]) for path, item in document["paths"].items() for method in HTTP_METHODS & set(item)]
+
+
+def validate(document: dict[str, Any], schema: dict[str, Any], instance: object) -> None:
+    Draft202012Validator({**schema, "components": document["components"]}).validate(instance)
+
+
+def test_every_schema_is_one_and_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for schema in schemas.values():
+        Draft202012Validator.check_schema(schema)
+    for name in re.findall(r'"#/components/schemas/([^"]+)"', str(document).replace("'", '"')):
+        assert name in schemas
+
+
+def test_every_operation_is_described(document: dict[str, Any]) -> None:
+    assert document["info"]["description"]
+    for path, operation in operations(document):
+        assert operation["summary"], path
+        assert operation["description"], path
+        assert all(parameter["description"] for parameter in operation.get("parameters", [])), path
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+
+
+def test_every_operation_documents_its_errors(document: dict[str, Any]) -> None:
+    for path, operation in operations(document):
+        is_post = operation["operationId"].startswith("post_")
+        expected = {"201" if is_post else "200", "500"} | ({"401", "422", "429"} if path in PROTECTED else set())
+        if path == "/ratings":
+            expected |= {"400", "403", "413", "415", "503"} if is_post else {"304", "406", "410"}
+        expected |= {"503"} if path == "/readyz" else set()
+        assert set(operation["responses"]) == expected | ({"404"} if "{" in path else set())
+        for status, response in operation["responses"].items():
+            if operation["operationId"].endswith("_head") or status == "304":
+                assert "content" not in response
+            elif not status.startswith("2"):
+                assert list(response["content"]) == ["application/problem+json"]
+            elif path == "/metrics":
+                assert list(response["content"]) == ["text/plain; version=0.0.4; charset=utf-8"]
+            elif path != "/ratings" or is_post:
+                assert list(response["content"]) == ["application/json"]
+
+
+def test_every_format_of_ratings_is_documented_and_works(api: Api, document: dict[str, Any]) -> None:
+    said = document["paths"]["/ratings"]["get"]["responses"]["200"]
+    assert len(said["content"]) == 5
+    for media_type in said["content"]:
+        answer = api.ask("/ratings?limit=50", accept=media_type, accept_encoding="gzip")
+        assert answer.headers["content-type"] == media_type
+        assert {name.lower() for name in said["headers"]} <= {name.lower() for name in answer.headers}
+
+
+def test_the_documented_headers_of_304_are_sent(api: Api, document: dict[str, Any]) -> None:
+    said = document["paths"]["/ratings"]["get"]["responses"]["304"]
+    answer = api.ask("/ratings?limit=50", if_none_match="*")
+    assert answer.status_code == 304
+    assert {name.lower() for name in said["headers"]} <= {name.lower() for name in answer.headers}
+
+
+def test_protected_operations_document_their_security(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert {name: scheme["scheme"] for name, scheme in schemes.items()} == {"basic": "basic", "bearer": "bearer"}
+    either = [{"basic": []}, {"bearer": []}]
+    assert all(operation.get("security", either) == either for _, operation in operations(document))
+    assert {path for path, operation in operations(document) if "security" in operation} == PROTECTED
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/ratings", "/movies", "/movies/{movieId}", "/users"])
+def test_responses_match_the_document(api: Api, document: dict[str, Any], path: str) -> None:
+    schema = document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = api.get(path.replace("{movieId}", "108583"))
+    assert answer.headers["content-type"] == "application/json"
+    validate(document, schema, answer.json())
+
+
+def test_rows_have_exactly_the_documented_columns(api: Api, document: dict[str, Any]) -> None:
+    for path, row in [("/ratings", "Rating"), ("/movies", "Movie"), ("/users", "User")]:
+        assert set(api.json(path)["result"][0]) == set(document["components"]["schemas"][row]["properties"])
+
+
+@pytest.mark.parametrize(("path", "params"), [("/nothing", {}), ("/ratings", {"limit": -1}), ("/movies/0", {})])
+def test_errors_keep_to_the_document(api: Api, document: dict[str, Any], path: str, params: dict[str, Any]) -> None:
+    validate(document, {"$ref": "#/components/schemas/Problem"}, api.get(path, **params).json())
+
+
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+def test_examples_are_days_that_work(api: Api, document: dict[str, Any], name: str) -> None:
+    parameters = document["paths"]["/ratings"]["get"]["parameters"]
+    [parameter] = [parameter for parameter in parameters if parameter["name"] == name]
+    assert all(api.json("/ratings", **{name: example}) for example in parameter["schema"]["examples"])

@@ -1,0 +1,123 @@
+"""Paging through one snapshot while ratings are posted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from api_testing import Api, Model, Serving
+from requests import Response
+
+from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
+from movielens_api.http import cursors
+from movielens_api.http.parameters import MAX_LIMIT
+from movielens_api.store import Store
+from movielens_api.table.catalogue import Catalogue
+from movielens_api.table.snapshots import Origin
+
+
+def row(timestamp: int) -> dict[str, Any]:
+    return {"userId": 1, "movieId": 7, "rating": 4.0, "timestamp": timestamp}
+
+
+def times(answers: list[Response]) -> list[int]:
+    return [row["timestamp"] for answer in answers for row in answer.json()["result"]]
+
+
+def test_links_lead_through_a_window_row_by_row(api: Api, model: Model) -> None:
+    window = model.window("2000-11-01", "2001-02-01")
+    answers = list(api.pages("/ratings?start_date=2000-11-01&end_date=2001-02-01&offset=5&limit=997"))
+    assert [row for answer in answers for row in answer.json()["result"]] == window[5:]
+    assert len(answers) == -(-len(window[5:]) // 997)
+    assert {answer.headers["x-total-count"] for answer in answers} == {str(len(window))}
+    assert len({answer.headers["snapshot"] for answer in answers}) == 1
+    second = answers[1].json()
+    assert (second["offset"], second["limit"], second["total"]) == (1002, 997, len(window))
+
+
+@pytest.mark.parametrize("query", ["limit=0", "start_date=2015-01-01&end_date=2015-01-01", "offset=100004",
+                                   "offset=9223372036854775807", "offset=100003&limit=1", "offset=99904"])  # fmt: skip
+def test_no_link_where_nothing_follows(api: Api, query: str) -> None:
+    answer = api.ask(f"/ratings?{query}")
+    assert answer.status_code == 200
+    assert "link" not in answer.headers
+    assert len(answer.headers["snapshot"]) == 24
+
+
+def test_a_link_works_after_any_prefix_and_no_header_changes_it(api: Api) -> None:
+    answer = api.ask("/ratings", x_forwarded_host="evil.example", x_forwarded_proto="gopher", forwarded="host=evil")
+    assert answer.headers["link"].startswith("<?cursor=")
+    assert answer.headers["link"].endswith('>; rel="next"')
+
+
+def test_an_old_snapshot_is_paged_to_its_end_whatever_is_posted(serving: Serving, small: Catalogue) -> None:
+    with serving(create_app(small, DEFAULT)) as server:
+        server.post([row(timestamp) for timestamp in (20, 30, 40)])
+        pages = server.pages("/ratings?limit=2")
+        answers = [next(pages)]
+        # Rows land before the page, within the pages to come and behind them.
+        server.post([row(timestamp) for timestamp in (6, 25, 60)])
+        answers += pages
+        assert times(answers) == [5, 9, 9, 20, 30, 40]
+        assert {answer.json()["total"] for answer in answers} == {6}
+        assert len({answer.headers["snapshot"] for answer in answers}) == 1
+
+        now = server.ask("/ratings")
+        assert times([now]) == [5, 6, 9, 9, 20, 25, 30, 40, 60]
+        assert now.headers["snapshot"] != answers[0].headers["snapshot"]
+
+
+def test_a_cursor_outlives_a_restart_on_the_same_ratings(serving: Serving, small: Catalogue) -> None:
+    with serving(create_app(small, DEFAULT)) as server:
+        link = server.ask("/ratings?limit=1").links["next"]["url"]
+    same = Catalogue("same", small.ratings.window().reverse(), small.movies)
+    with serving(create_app(same, DEFAULT)) as server:
+        assert times([server.ask("/ratings" + link)]) == [9]
+
+
+def test_a_cursor_outlives_a_restart_after_posts(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store, serving(create_app(small, DEFAULT, store=store)) as server:
+        server.post([row(20)])
+        link = server.ask("/ratings?limit=1&offset=1").links["next"]["url"]
+        server.post([row(6)])
+    with Store(tmp_path, small) as store, serving(create_app(small, DEFAULT, store=store)) as server:
+        assert times([server.ask("/ratings" + link)]) == [9]
+        assert times([server.ask("/ratings")]) == [5, 6, 9, 9, 20]
+
+
+def test_a_cursor_into_other_ratings_is_gone(serving: Serving, small: Catalogue) -> None:
+    links = []
+    for _ in range(2):
+        with serving(create_app(small, DEFAULT)) as server:
+            server.post([row(20)])
+            links.append(server.ask("/ratings?limit=1").links["next"]["url"])
+            for link in links[:-1]:
+                answer = server.ask("/ratings" + link)
+                assert answer.status_code == 410
+                assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_same_dataset_has_the_same_name_until_something_is_posted(serving: Serving, small: Catalogue) -> None:
+    names = []
+    for _ in range(2):
+        with serving(create_app(small, DEFAULT)) as server:
+            names.append([server.ask("/ratings").headers["snapshot"]])
+            posted = server.post([row(20)])
+            names[-1].append(server.ask("/ratings").headers["snapshot"])
+            assert posted.headers["snapshot"] == names[-1][-1]
+    [[first, posted_to_one], [second, posted_to_other]] = names
+    assert first == second
+    assert len({first, posted_to_one, posted_to_other}) == 3
+
+
+def test_a_cursor_never_leads_to_more_than_a_page(serving: Serving, small: Catalogue) -> None:
+    with serving(create_app(small, DEFAULT)) as server:
+        link = server.ask("/ratings?limit=1").links["next"]["url"]
+        origin = Origin(small.ratings.digest(), b"")
+        genuine = cursors.read(link.removeprefix("?cursor="), origin)
+        forged = replace(genuine, limit=MAX_LIMIT + 1).token(origin.key)
+        assert server.ask(f"/ratings?cursor={genuine.token(origin.key)}").status_code == 200
+        assert server.ask(f"/ratings?cursor={forged}").status_code == 422

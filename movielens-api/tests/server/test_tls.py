@@ -1,0 +1,188 @@
+"""TLS with real certificates, and clients that verify them."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+import requests
+from api_testing import Launch, Process, url_of
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+
+from movielens_api.cli import main
+
+ME = ("me", "pssst")
+PASSWORD = "größe pssst"
+Refused = Callable[..., str]
+
+
+@dataclass
+class Files:
+    certificate: Path
+    key: Path
+    locked_key: Path
+    password: Path
+    other_key: Path
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = Files(*(folder / name for name in ("cert.pem", "key.pem", "locked.pem", "password", "other.pem")))
+    made.certificate.write_bytes(certificate(key).public_bytes(Encoding.PEM))
+    made.key.write_bytes(pem(key, NoEncryption()))
+    made.locked_key.write_bytes(pem(key, BestAvailableEncryption(PASSWORD.encode())))
+    made.password.write_text(PASSWORD + "\n", encoding="utf-8")
+    made.other_key.write_bytes(pem(ec.generate_private_key(ec.SECP256R1()), NoEncryption()))
+    return made
+
+
+def pem(key: ec.EllipticCurvePrivateKey, encryption: KeySerializationEncryption) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def certificate(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ratings")])
+    now = datetime.now(UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    building = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    building = building.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    return building.add_extension(names, critical=False).sign(key, hashes.SHA256())
+
+
+def address(url: str) -> tuple[str, int]:
+    return "127.0.0.1", int(url.rpartition(":")[2])
+
+
+def tls(certificate: Path, key: Path, password: Path | None = None) -> list[str]:
+    options = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
+    return [*options, "--tls-key-password-file", str(password)] if password else options
+
+
+@dataclass
+class Https:
+    """A server with TLS."""
+
+    process: Process
+    url: str
+    certificate: Path
+
+    def assert_verified(self) -> None:
+        """A client that trusts the certificate gets ratings, one that does not refuses to connect."""
+        verify = str(self.certificate)
+        answer = requests.get(self.url + "/ratings", auth=ME, verify=verify, timeout=30)
+        assert answer.json()["total"] == 3
+        distrusting = ssl.create_default_context()
+        with (
+            socket.create_connection(address(self.url), timeout=30) as plain,
+            pytest.raises(ssl.SSLCertVerificationError),
+        ):
+            distrusting.wrap_socket(plain, server_hostname="127.0.0.1")
+
+    def stopped(self) -> str:
+        """Stop the server, and return what it wrote."""
+        self.process.terminate()
+        output, errors = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0
+        assert "Traceback" not in errors
+        return output + errors
+
+
+@pytest.fixture
+def https(launch: Launch, folder: Path, files: Files) -> Callable[..., Https]:
+    def serve(*options: str) -> Https:
+        credentials = {"API_USER": ME[0], "API_PASSWORD": ME[1]}
+        process = launch("serve", "--dataset", str(folder), "--port", "0", *options, **credentials)
+        url = url_of(process)
+        assert url.startswith("https://")
+        return Https(process, url.replace("0.0.0.0", "127.0.0.1"), files.certificate)
+
+    return serve
+
+
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.long), "2"])
+def test_a_client_verifies_a_server_whose_key_is_locked(
+    https: Callable[..., Https], files: Files, workers: str
+) -> None:
+    server = https("--workers", workers, *tls(files.certificate, files.locked_key, files.password))
+    server.assert_verified()
+    assert PASSWORD not in server.stopped()
+
+
+# Python deprecates even naming what is old.
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+def test_on_a_network_nothing_older_than_tls_1_2_no_plain_http_and_no_warning(
+    https: Callable[..., Https], files: Files
+) -> None:
+    server = https("--host", "0.0.0.0", *tls(files.certificate, files.key))
+    server.assert_verified()
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname = False
+    old.verify_mode = ssl.CERT_NONE
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection(address(server.url), timeout=30) as plain, pytest.raises(ssl.SSLError):
+        old.wrap_socket(plain)
+    with pytest.raises(requests.ConnectionError):
+        requests.get(server.url.replace("https", "http") + "/healthz", timeout=30)
+    assert requests.get(server.url + "/healthz", verify=str(files.certificate), timeout=30).ok
+    assert "without TLS" not in server.stopped()
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
+    def run(*options: str) -> str:
+        # Unknown: the certificate is looked at before the dataset.
+        assert main(["serve", "--dataset", "nothing", *options]) == 2
+        said = capsys.readouterr()
+        assert (said.out, said.err.count("\n")) == ("", 1)
+        return said.err
+
+    return run
+
+
+def test_a_certificate_needs_its_key_and_the_reverse(refused: Refused, files: Files) -> None:
+    both = "TLS needs both --tls-certificate and --tls-key"
+    assert both in refused("--tls-certificate", str(files.certificate))
+    assert both in refused("--tls-key", str(files.key))
+    assert both in refused("--tls-key-password-file", str(files.password))
+
+
+def test_a_missing_file_is_refused(refused: Refused, files: Files) -> None:
+    gone = files.key.with_name("gone.pem")
+    for options in (tls(gone, files.key), tls(files.certificate, gone), tls(files.certificate, files.key, gone)):
+        assert f"cannot read {gone}: No such file or directory" in refused(*options)
+
+
+def test_a_key_of_another_certificate(refused: Refused, files: Files) -> None:
+    assert f"{files.other_key} is not the key of the certificate" in refused(*tls(files.certificate, files.other_key))
+
+
+def test_a_locked_key(refused: Refused, files: Files, tmp_path: Path) -> None:
+    assert "--tls-key-password-file is missing" in refused(*tls(files.certificate, files.locked_key))
+    (tmp_path / "wrong").write_text("wrong")
+    said = refused(*tls(files.certificate, files.locked_key, tmp_path / "wrong"))
+    assert f"the password in {tmp_path / 'wrong'} is wrong" in said
+
+
+def test_files_that_are_not_pem_are_refused(refused: Refused, files: Files, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no certificate")
+    assert "cannot use" in refused(*tls(tmp_path / "text", files.key))
+    assert "cannot use" in refused(*tls(files.certificate, tmp_path / "text"))

@@ -1,0 +1,272 @@
+"""Several worker processes at one address: all serve the same ratings, dead ones are replaced, and none outlives the server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from api_testing import Api, Launch, Process, children, is_alive, url_of
+
+from movielens_api import bootstrap, server
+from movielens_api.server import workers
+
+ME = ("me", "pssst")
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    for _ in range(300):
+        if holds():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_a_killed_parent_leaves_no_worker(launch: Launch, folder: Path) -> None:
+    process = launch("serve", "--dataset", str(folder), "--port", "0", "--workers", "2")
+    url = url_of(process)
+    workers = children(process)
+    assert len(workers) == 2
+    process.kill()
+    assert eventually(lambda: not any(is_alive(pid) for pid in workers))
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url + "/healthz", timeout=30)
+
+
+def test_a_start_that_fails_fails_at_once(launch: Launch, folder: Path) -> None:
+    process = launch("serve", "--dataset", str(folder), "--port", "0", "--workers", "2", "--access-log", str(folder))
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (2, "")
+    assert f"cannot write {folder}: Is a directory" in errors
+    assert "Traceback" not in errors
+
+
+@dataclass
+class Shared:
+    """Two workers that a test may post to; each test has a year of its own, after all ratings of the sample."""
+
+    process: Process
+    url: str
+    errors: list[str]
+    access_log: Path
+
+    def api(self) -> Api:
+        """Return a client with a connection of its own."""
+        return Api(self.url, ME)
+
+    def asked(self) -> list[str]:
+        """Return the worker of each request so far."""
+        return re.findall(r'"request":"(\w+)-', self.access_log.read_text())
+
+
+@pytest.fixture(scope="module")
+def shared(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    log = tmp_path_factory.mktemp("log") / "access.log"
+    options = ("--port", "0", "--workers", "2", "--access-log", str(log))
+    process = launch("serve", *options, API_USER=ME[0], API_PASSWORD=ME[1])
+    started = Shared(process, url_of(process), [], log)
+    for pipe, lines in ((process.stdout, []), (process.stderr, started.errors)):
+        threading.Thread(target=lines.extend, args=(pipe,), daemon=True).start()
+    return started
+
+
+def test_all_workers_respond_and_count_together(shared: Shared) -> None:
+    # Ready is said a moment before the first connection is accepted.
+    assert eventually(lambda: shared.api().get("/healthz").ok and len(set(shared.asked())) == 2)
+
+    def counted() -> int:
+        found = re.search(
+            r'requests_total{method="GET",route="/users",status="200"} (\d+)', shared.api().get("/metrics").text
+        )
+        return int(found[1]) if found else 0
+
+    before, entries = counted(), len(shared.asked())
+    # A connection each, held together: none can be accepted twice.
+    apis = [shared.api() for _ in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        assert {answer.status_code for answer in pool.map(lambda api: api.get("/users"), apis)} == {200}
+    assert eventually(lambda: counted() == before + 20)
+    assert eventually(lambda: len(shared.asked()) >= entries + 20)
+    names = re.findall(r'"request":"(\w+)-.*"path":"/users"', shared.access_log.read_text())
+    assert min(names.count(name) for name in set(shared.asked())) >= 4
+
+
+def test_no_secret_on_a_command_line(shared: Shared) -> None:
+    workers = children(shared.process)
+    assert len(workers) == 2
+    for pid in workers:
+        assert ME[1].encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def rows_of(year: int, numbers: Iterable[int], rating: float = 4.0) -> list[dict[str, Any]]:
+    start = int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+    return [{"movieId": 7, "rating": rating, "timestamp": start + number, "userId": 5} for number in numbers]
+
+
+def window(year: int) -> str:
+    return f"/ratings?start_date={year}-01-01&end_date={year + 1}-01-01"
+
+
+def test_a_post_to_one_worker_is_read_from_all_at_once(shared: Shared) -> None:
+    before, asked = len(shared.asked()), set[str]()
+    for number in count():
+        if number >= 30 and len(asked) == 2:
+            break
+        assert number < 1_000, "one worker is never asked"
+        # A connection each: whichever worker is free.
+        posted = shared.api().post(rows_of(2030, [number]))
+        seen = shared.api().ask(window(2030))
+        assert seen.json()["total"] == number + 1
+        assert seen.headers["snapshot"] == posted.headers["snapshot"]
+        asked = set(shared.asked()[before:])
+
+
+def test_a_key_is_known_to_all_workers(shared: Shared) -> None:
+    first = shared.api().post(rows_of(2031, [1]), idempotency_key="once")
+    assert "idempotency-replayed" not in first.headers
+    shared.api().post(rows_of(2031, [1], rating=1.0))
+    with ThreadPoolExecutor(4) as pool:
+        again = list(pool.map(lambda _: shared.api().post(rows_of(2031, [1]), idempotency_key="once"), range(20)))
+    assert {(each.status_code, each.headers["idempotency-replayed"], each.headers["snapshot"]) for each in again} == {
+        (201, "true", first.headers["snapshot"])
+    }
+    assert shared.api().ask(window(2031)).json()["result"] == rows_of(2031, [1], rating=1.0)
+
+
+def test_a_cursor_leads_through_one_snapshot_on_any_worker(shared: Shared) -> None:
+    expected = rows_of(2032, range(0, 200, 2))
+    shared.api().post(expected)
+    answer = shared.api().ask(window(2032) + "&limit=5")
+    found, names = answer.json()["result"], {answer.headers["snapshot"]}
+    for number in count(1, step=2):
+        if "next" not in answer.links:
+            break
+        shared.api().post(rows_of(2032, [number]))
+        answer = shared.api().ask("/ratings" + answer.links["next"]["url"])
+        found += answer.json()["result"]
+        names.add(answer.headers["snapshot"])
+    assert found == expected
+    assert len(names) == 1
+
+
+def test_a_killed_worker_is_replaced_and_loses_nothing_that_was_acknowledged(shared: Shared) -> None:
+    process = shared.process
+    before, acknowledged, broken = children(process), list[int](), list[int]()
+    is_over = threading.Event()
+
+    def post(first: int) -> None:
+        for number in count(first, step=4):
+            if is_over.is_set():
+                return
+            try:
+                answer = shared.api().post(rows_of(2033, [number]))
+            except requests.ConnectionError:
+                broken.append(number)
+            else:
+                assert answer.status_code == 201, answer.text
+                acknowledged.append(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        posting = [pool.submit(post, first) for first in range(4)]
+        try:
+            assert eventually(lambda: len(acknowledged) > 20)
+            os.kill(min(before), signal.SIGKILL)
+            so_far = len(acknowledged)
+            assert eventually(lambda: len(children(process) - {min(before)}) == 2)
+            assert eventually(lambda: len(acknowledged) > so_far + 20)
+        finally:
+            is_over.set()
+    for each in posting:
+        each.result()
+    message = f"worker {min(before)} ended with exit status -9; another is started"
+    assert any(message in line for line in shared.errors)
+    # So those who answer now have it from the disk.
+    os.kill(max(before), signal.SIGKILL)
+    assert eventually(lambda: not is_alive(max(before)))
+    for _ in range(4):
+        answer = shared.api().ask(window(2033) + "&limit=10000").json()
+        found = {row["timestamp"] for row in answer["result"]}
+        assert len(found) == answer["total"]
+        assert {row["timestamp"] for row in rows_of(2033, acknowledged)} <= found
+        assert found <= {row["timestamp"] for row in rows_of(2033, acknowledged + broken)}
+
+
+def test_clients_are_refused_until_all_are_ready(launch: Launch, folder: Path) -> None:
+    with server.bind("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    process = launch("serve", "--dataset", str(folder), "--port", str(port), "--workers", "2")
+    assert eventually(lambda: len(children(process)) == 2)
+    # Python alone takes longer to start than this.
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+    address = urlsplit(url_of(process))
+    socket.create_connection((address.hostname, address.port), timeout=5).close()
+
+
+Run = Callable[[Callable[[], None]], None]
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path) -> Run:
+    """Run two workers from this process, and stop them in order."""
+    settings = bootstrap.Settings(dataset=str(folder), access_log="/dev/null", data_dir=str(tmp_path))
+    catalogue = bootstrap.load(settings)
+
+    def serve(announce: Callable[[], None]) -> None:
+        with (
+            bootstrap.open_store(settings, catalogue, own=True) as store,
+            server.bind("127.0.0.1", 0) as bound,
+        ):
+            workers.run(2, settings.to_json(), bound, store.fileno(), announce)
+
+    return serve
+
+
+def test_a_worker_that_starts_during_the_stop_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = asyncio.create_subprocess_exec
+    pids = []
+
+    async def stopped_meanwhile(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        started = await start(*arguments, **options)
+        pids.append(started.pid)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.1)
+        return started
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", stopped_meanwhile)
+    run(lambda: pytest.fail("it goes on"))
+    assert len(pids) == 2
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_a_worker_that_cannot_be_started_is_retried(
+    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def break_and_kill() -> None:
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        [killed, _] = subprocess.check_output(["pgrep", "-P", str(os.getpid()), "-f", "server.worker"]).split()
+        os.kill(int(killed), signal.SIGKILL)
+        threading.Thread(target=stop_when_told).start()
+
+    def stop_when_told() -> None:
+        assert eventually(lambda: "tried again in 1 seconds" in caplog.text)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    run(break_and_kill)
+    assert "cannot start a worker: No such file or directory; tried again in 1 seconds" in caplog.text
