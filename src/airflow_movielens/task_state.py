@@ -57,6 +57,6 @@ def checkpoints_of(context: Context) -> TaskStateCheckpoints | None:
     """Return the checkpoint store of the running task, or None, with a log line, before Airflow 3.3."""
     store = context.get("task_state_store")
     if store is None:
-        log.info("Airflow keeps no state of this task (3.3 and later do): its checkpoint lies beside the output")
+        log.info("Airflow keeps no state of this task (3.3 and later do): its checkpoint is next to the output")
         return None
     return TaskStateCheckpoints(store)

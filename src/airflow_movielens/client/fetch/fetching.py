@@ -109,7 +109,7 @@ def fetched_rows(
 def _log_resumption(window: Window, bookmark: Bookmark | None) -> None:
     if bookmark is not None:
         total = "" if bookmark.total is None else f" of {bookmark.total:,}"
-        message = "Resuming the ratings of %s: %s rows%s are there already, going on behind them"
+        message = "Resuming the ratings of %s: %s rows%s are already saved"
         log.info(message, window, f"{bookmark.count:,}", total)
 
 
