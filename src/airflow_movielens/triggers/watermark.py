@@ -114,7 +114,7 @@ class Watermark:
     async def load(self) -> Counts:
         """Return the counts saved last, or empty counts."""
         if self._store is None:
-            log.warning("Airflow keeps no state for this watcher (3.3 and later do): after each start all ratings are new")
+            log.warning("Airflow keeps no state for this watcher (3.3 and later do): at each start all ratings are new")
             return Counts()
         try:
             values = await self._store.aget(self._key)
