@@ -447,8 +447,9 @@ def test_nothing_is_lost_doubled_or_torn_by_kills(tmp_path: Path, kills: int) ->
 CRASH_IN_COMPACTION = """
 import asyncio, os, sys
 from pathlib import Path
-from movielens_api import base_files, datasets
+from movielens_api import datasets
 from movielens_api.store import Store, compaction, generations
+from movielens_api.table import base_files
 
 compaction.FEWEST_ROWS = 20
 store = Store(Path(sys.argv[1]), datasets.load(sys.argv[2]))
