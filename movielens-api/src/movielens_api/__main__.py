@@ -1,4 +1,4 @@
-"""`python -m movielens_api`."""
+"""Entry point of ``python -m movielens_api``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The application: routes, who may use them, and its OpenAPI document."""
+"""The ASGI application: its routes, its middleware and its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -47,29 +47,29 @@ Errors are `application/problem+json` (RFC 9457), and a parameter that is not li
 
 
 class Api(FastAPI):
-    """FastAPI with layers around it, whose OpenAPI document knows the schema of problem documents.
+    """A FastAPI application with middleware around it, whose OpenAPI document contains the schema of errors.
 
     Args:
-        counts: what counts the requests.
-        access_log: what takes a line per request, if anything.
-        limits: what a client may send.
-        arguments: what FastAPI takes.
+        metrics: The metrics to update with each request.
+        access_log: The access log, or None to write none.
+        limits: What a client may send.
+        arguments: The arguments of ``FastAPI``.
     """
 
-    def __init__(self, counts: Metrics, access_log: AccessLog | None, limits: Limits, **arguments: Any) -> None:
+    def __init__(self, metrics: Metrics, access_log: AccessLog | None, limits: Limits, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._counts = counts
+        self._metrics = metrics
         self._access_log = access_log
         self._limits = limits
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Put the layers around the routes, outermost first: observation, HTTP/1.0, ambiguity, limits, FastAPI."""
-        # The address asked most is found first; it is no other's prefix.
+        """Wrap the routes in middleware, outermost first: observability, HTTP/1.0, ambiguity, limits, FastAPI."""
+        # Match the most requested path first. It is not a prefix of any other.
         self.router.routes.sort(key=lambda route: not isinstance(route, DirectRoute))
         paths = {path for route in self.router.routes if "{" not in (path := getattr(route, "path", "{"))}
         limited = RequestLimitsMiddleware(super().build_middleware_stack(), self._limits)
         checked = Http10Middleware(AmbiguityMiddleware(limited))
-        return ObservabilityMiddleware(checked, self._counts, self._access_log, paths)
+        return ObservabilityMiddleware(checked, self._metrics, self._access_log, paths)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -92,48 +92,49 @@ def create_app(
     access_log: AccessLog | None = None,
     limits: Limits | None = None,
 ) -> FastAPI:
-    """Build an ASGI application that serves a catalogue to those who may use it.
+    """Build an ASGI application that serves a catalogue to authorized users.
 
     Args:
-        catalogue: movies, users and ratings.
-        credentials: a user who may do everything.
-        store: where posted ratings are kept, which the caller closes; by default, a temporary one of this application.
-        users_file: further users.
-        rate_limit: how many requests a second each user may send; by default, any number.
-        slots: what counts them, for processes that share a limit; by default, each counts alone.
-        access_log: what takes a line per request; by default, nothing does.
-        limits: what a client may send.
+        catalogue: The movies, users and ratings.
+        credentials: A user with all permissions.
+        store: Where posted ratings are kept. The caller closes it. By default, a temporary store of this application.
+        users_file: Further users.
+        rate_limit: How many requests per second each user may send. By default, there is no limit.
+        slots: Where requests are counted. Processes that share a limit share a file. By default, each process counts
+            by itself.
+        access_log: Where to log requests. By default, they are not logged.
+        limits: What a client may send.
     """
-    kept = store or Store.temporary(catalogue)
-    counts = Metrics(lambda: len(kept.latest.ratings))
+    opened = store or Store.temporary(catalogue)
+    metrics = Metrics(lambda: len(opened.latest.ratings))
     app = Api(
-        counts,
+        metrics,
         access_log,
         limits or Limits(),
         title="movielens-api",
         version=__version__,
         generate_unique_id_function=lambda route: route.name,
         description=DESCRIPTION,
-        # Every address answers or is an error in the one shape: no redirects, no second documentation.
+        # Errors have one format everywhere: no redirects, no second documentation.
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
-        lifespan=None if store else partial(_closing, kept),
+        lifespan=None if store else partial(_closing, opened),
     )
     problems.install(app)
     for router in (
-        landing_router(catalogue, kept),
+        landing_router(catalogue, opened),
         docs_router(app.title),
-        health_router(kept.unready),
-        ratings.router(kept),
-        posting.router(kept),
+        health_router(opened.unready),
+        ratings.router(opened),
+        posting.router(opened),
         movies_router(catalogue),
-        users_router(kept),
-        metrics_router(counts, kept),
+        users_router(opened),
+        metrics_router(metrics, opened),
     ):
         app.include_router(router)
-    # The last one added is the first one asked.
+    # The middleware added last runs first.
     if rate_limit:
         app.add_middleware(RateLimitMiddleware, requests=rate_limit, slots=slots or Slots())
     app.add_middleware(AuthenticationMiddleware, logins=Logins(credentials, users_file))

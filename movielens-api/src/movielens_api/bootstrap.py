@@ -1,4 +1,4 @@
-"""One server process, put together from settings: the same whether it is alone or one of several workers."""
+"""A server process, assembled from settings. It is the same for a single process and for each of several workers."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What `movielens-api serve` was told, in values that JSON knows.
+    """The settings of ``movielens-api serve``, in JSON types.
 
     Attributes:
-        dataset: as in `datasets.load`.
-        access_log: as in `AccessLog`.
-        user: a user to let in beside those of the users' file, if any.
-        password: the password.
-        data_dir: as in `datasets.options.Options`; None for the default.
-        max_damaged: as in `datasets.options.Options`; None for the default.
-        rate_limit: as in `create_app`.
-        replay_from: the day (YYYY-MM-DD) whose ratings and later ones arrive during a replay; None without one.
-        tls_certificate: as in `tls.context`.
-        tls_key: as in `tls.context`.
-        tls_key_password_file: as in `tls.context`.
+        dataset: See ``datasets.load``.
+        access_log: See ``AccessLog``.
+        user: The name of a user in addition to those in the users file, if any.
+        password: The password of this user.
+        data_dir: See ``datasets.options.Options``; None for the default.
+        max_damaged: See ``datasets.options.Options``; None for the default.
+        rate_limit: See ``create_app``.
+        replay_from: The day (YYYY-MM-DD) at which a replay starts; None without a replay.
+        tls_certificate: See ``tls.context``.
+        tls_key: See ``tls.context``.
+        tls_key_password_file: See ``tls.context``.
     """
 
     dataset: str
@@ -61,22 +61,22 @@ class Settings:
     tls_key_password_file: str | None = None
 
     def to_json(self) -> str:
-        """Write the settings on one line, for a worker."""
+        """Return the settings as one line of JSON, to send them to a worker."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> Settings:
-        """Read what `to_json` wrote."""
+        """Return the settings in a line written by ``to_json``."""
         return cls(**json.loads(line))
 
     @property
     def credentials(self) -> Credentials | None:
-        """The user and password, if there are any."""
+        """The user and password, or None if they are not set."""
         return Credentials(self.user, self.password) if self.user and self.password else None
 
     @property
     def durable(self) -> Path:
-        """Where to keep what nobody can fetch or compute again."""
+        """The folder for files that cannot be downloaded or computed again."""
         return Path(self.data_dir) if self.data_dir else data_directory()
 
 
@@ -84,35 +84,35 @@ def load(settings: Settings, report: Callable[[str], None] = report) -> Catalogu
     """Load the dataset.
 
     Args:
-        settings: which, and how.
-        report: takes each line about progress and damage.
+        settings: The settings of the server.
+        report: Called with each line about progress and damage.
 
     Raises:
-        StartupError: as `datasets.load`.
+        StartupError: The dataset cannot be loaded.
     """
     return datasets.load(settings.dataset, _options(settings, report))
 
 
 def initial_catalogue(settings: Settings, catalogue: Catalogue) -> Catalogue:
-    """Return what of the dataset is there before anything is posted: all of it, but for a replay.
+    """Return the catalogue before anything is posted: the whole dataset, or the part before a replay.
 
     Raises:
-        StartupError: as `replay.catalogue_before`.
+        StartupError: The replay has no ratings.
     """
     day = settings.replay_from
     return replay.catalogue_before(catalogue, date.fromisoformat(day)) if day else catalogue
 
 
 def open_store(settings: Settings, catalogue: Catalogue, *, own: bool) -> Store:
-    """Open where posted ratings are kept: one place for each dataset, and for each day that a replay begins.
+    """Open the store of posted ratings. Each dataset, and each start day of a replay, has its own.
 
     Args:
-        settings: which dataset, and where.
-        catalogue: what `initial_catalogue` returned.
-        own: as in `Store`.
+        settings: The settings of the server.
+        catalogue: The result of ``initial_catalogue``.
+        own: See ``Store``.
 
     Raises:
-        StartupError: as `Store`.
+        StartupError: The store cannot be opened.
     """
     name = datasets.storage_name(settings.dataset)
     replayed = f"-replay-{settings.replay_from}" if settings.replay_from else ""
@@ -121,15 +121,15 @@ def open_store(settings: Settings, catalogue: Catalogue, *, own: bool) -> Store:
 
 @contextmanager
 def application(settings: Settings, catalogue: Catalogue, store: Store) -> Iterator[FastAPI]:
-    """Build the application; at the end, close the access log.
+    """Build the application, and close the access log at the end.
 
     Args:
-        settings: who may use it, how often, and where that is written.
-        catalogue: what `initial_catalogue` returned.
-        store: where posted ratings are kept.
+        settings: The settings of the server.
+        catalogue: The result of ``initial_catalogue``.
+        store: The store of posted ratings.
 
     Raises:
-        StartupError: the access log cannot be written, or the users cannot be read.
+        StartupError: The access log cannot be written, or the users file cannot be read.
     """
     try:
         access_log = AccessLog(settings.access_log)
@@ -142,17 +142,17 @@ def application(settings: Settings, catalogue: Catalogue, store: Store) -> Itera
             store=store,
             users_file=UsersFile(settings.durable),
             rate_limit=settings.rate_limit,
-            # The same file in every worker: they share a limit.
+            # The same file in every worker, so that they share a limit.
             slots=Slots(_options(settings, report).data_dir / "rate-limits") if settings.rate_limit else None,
             access_log=access_log,
         )
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """Read certificate and key, if there are any.
+    """Return the TLS context for the certificate and key in the settings, or None without them.
 
     Raises:
-        StartupError: as `tls.context`.
+        StartupError: A file cannot be used.
     """
     paths = (settings.tls_certificate, settings.tls_key, settings.tls_key_password_file)
     return tls.context(*(Path(path) if path else None for path in paths))

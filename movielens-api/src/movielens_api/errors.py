@@ -1,42 +1,42 @@
-"""What can stop the server from starting, and the other commands from doing what they should.
+"""Errors that stop the server from starting or a command from succeeding.
 
-StartupError                exit 2: a setting to mend
-├── DamagedDatasetError     exit 1: the settings are fine, a file is not
-├── DamagedUsersError       exit 1: the same, of the users' file
-├── DownloadError           exit 75: a dataset cannot be downloaded now; later it may
-└── UserError               exit 2: users or tokens cannot be changed in this way
+StartupError                exit status 2: fix a setting
+├── DamagedDatasetError     exit status 1: the settings are right, but a dataset's file is damaged
+├── DamagedUsersError       exit status 1: the users file is damaged
+├── DownloadError           exit status 75: a dataset cannot be downloaded now; retry later
+└── UserError               exit status 2: users or tokens cannot be changed like this
 """
 
 from __future__ import annotations
 
 
 class StartupError(Exception):
-    """A reason not to start, in one line for whoever typed the command.
+    """A one-line reason not to start, for the user who typed the command.
 
     Attributes:
-        exit_code: the exit status of `movielens-api` that says the same to a program.
+        exit_code: The exit status of ``movielens-api``.
     """
 
     exit_code = 2
 
 
 class DamagedDatasetError(StartupError):
-    """A file of a dataset holds something other than ratings or movies."""
+    """A file of a dataset contains something other than ratings or movies."""
 
     exit_code = 1
 
 
 class DamagedUsersError(StartupError):
-    """The file of the users cannot be read, or holds something other than users."""
+    """The users file cannot be read, or contains something other than users."""
 
     exit_code = 1
 
 
 class DownloadError(StartupError):
-    """A dataset cannot be downloaded now; nothing here is wrong."""
+    """A dataset cannot be downloaded now. The settings are right."""
 
     exit_code = 75
 
 
 class UserError(StartupError):
-    """Users or tokens cannot be changed in this way."""
+    """Users or tokens cannot be changed like this."""

@@ -1,7 +1,8 @@
-"""Ratings as JSON text, written column by column: 10,000 rows take 0.7 ms, and polars, value by value, 2.0 ms.
+"""Formats of ratings: JSON, NDJSON, CSV, Arrow and Parquet.
 
-Rows are filled from their ends. A number is put down in a fixed width, with leading zeros that spoil what stands to its
-left; that is written next, over the zeros. So rows of any length come about without a look at a single one.
+JSON is written column by column, which takes 0.7 ms for 10,000 rows; polars, which writes value by value, takes 2.0 ms.
+Rows are filled from their ends. A number is written with a fixed width, and its leading zeros overwrite the bytes to
+its left. Those bytes are written next, over the zeros. So rows of any length are written without looking at each one.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from polars.io.plugins import register_io_source
 
 from movielens_api.table.ratings_table import SCHEMA
 
-# For fewer rows, the fixed costs of some hundred steps are more than polars needs.
+# For fewer rows, polars is faster than the fixed cost of several hundred steps.
 FEWEST_ROWS = 2_000
-# What a pass works on stays in the processor's cache, and in memory that need not be fetched from the system anew.
+# The data of a pass fits into the processor's cache, and into memory that is reused.
 ROWS_PER_PASS = 5_000
 GROUP = 10_000
 DIGITS = np.array([b"%04d" % number for number in range(GROUP)]).view(np.uint32)
@@ -36,14 +37,14 @@ def json_array(rows: pl.DataFrame, *, before: bytes = b"", after: bytes = b"") -
     """Write ratings as an array of JSON objects.
 
     Args:
-        rows: ratings with the columns of `SCHEMA`, the first of them an id. What is no half star or no number from 0
-            on is written as well, but takes the time that polars takes.
-        before: what comes before the array.
-        after: what comes after the array.
+        rows: Ratings with the columns of ``SCHEMA``, an id first. Ratings that are not half stars and negative numbers
+            are written correctly, but at the speed of polars.
+        before: What to write before the array.
+        after: What to write after the array.
 
     Returns:
-        All of it in one piece: joining pieces of this size takes longer than writing them, since each time the
-        operating system has to be asked for memory.
+        All bytes in one piece. Joining pieces of this size takes longer than writing them, because the operating system
+        has to provide new memory each time.
     """
     if _are_written_by_column(rows):
         return _write(rows, before + b"[", b",", b"]" + after)
@@ -55,23 +56,23 @@ def json_array(rows: pl.DataFrame, *, before: bytes = b"", after: bytes = b"") -
 
 
 def json_lines(rows: pl.DataFrame) -> bytes | memoryview:
-    """Write ratings as JSON objects, each on a line; for the arguments, see `json_array`."""
+    """Write ratings as JSON objects, one per line. See ``json_array`` for the arguments."""
     if _are_written_by_column(rows):
         return _write(rows, b"", b"\n", b"\n")
-    # Of a few rows, `write_ndjson` takes ten times as long. Nothing but numbers is in them, so no text is changed.
+    # `write_ndjson` takes ten times as long for a few rows. Rows contain only numbers, so no text is changed.
     objects = bytes(json_array(rows))[1:-1].replace(b"},{", b"}\n{")
     return objects and objects + b"\n"
 
 
 @dataclass(frozen=True)
 class _Field:
-    """A whole number of each row, and what follows it.
+    """An integer of each row, and the text that follows it.
 
     Attributes:
-        values: the numbers.
-        widths: how many digits each has.
-        groups: how many groups of digits the longest one needs.
-        texts: what follows: the same in all rows, or one for each number of half stars.
+        values: The numbers.
+        widths: The number of digits of each number.
+        groups: The number of groups of digits in the longest number.
+        texts: The texts that follow: one for all rows, or one for each number of half stars.
     """
 
     values: Array
@@ -82,7 +83,7 @@ class _Field:
     @classmethod
     def of(cls, values: Array, texts: Array) -> _Field:
         fewest, most = (len(str(number)) for number in (values.min(), values.max()))
-        # Half as many bytes are divided in half the time.
+        # Dividing half as many bytes takes half the time.
         values = values.astype(np.uint32) if values.max() < 1 << 32 else values
         widths = np.full(len(values), fewest, np.uint8)
         for digits in range(fewest, most):
@@ -90,13 +91,13 @@ class _Field:
         return cls(values, widths, -(-most // DIGITS_PER_GROUP), texts)
 
     def records(self, part: slice, stars: Array) -> Array:
-        """Return numbers, with leading zeros, and texts as records of one length."""
+        """Return the numbers, with leading zeros, and the texts as records of the same length."""
         rest = self.values[part]
         texts = self.texts if len(self.texts) == 1 else self.texts.take(stars[part])
         records = np.empty(len(rest), [("digits", DIGITS.dtype, (self.groups,)), ("text", texts.dtype)])
         records["text"] = texts
         for group in reversed(range(self.groups)):
-            # Without the last group; a remainder by itself takes three times as long.
+            # Without the last group. The remainder operator takes three times as long.
             higher = rest // GROUP
             records["digits"][:, group] = DIGITS.take(rest - higher * GROUP)
             rest = higher
@@ -111,7 +112,7 @@ def _write(rows: pl.DataFrame, before: bytes, between: bytes, after: bytes) -> m
     head = between + opening
     fixed = len(head) + sum(field.texts.itemsize for field in fields)
     ends = np.cumsum(sum(field.widths for field in fields) + np.uint8(fixed), dtype=np.intp) + len(before)
-    # The first row has no row before it, so what comes between them is written over, or left out.
+    # Nothing precedes the first row, so the separator before it is overwritten or left out.
     written = np.empty(ends[-1] + len(after), np.uint8)
     for start in range(0, len(ends), ROWS_PER_PASS):
         part = slice(start, start + ROWS_PER_PASS)
@@ -127,16 +128,16 @@ def _write(rows: pl.DataFrame, before: bytes, between: bytes, after: bytes) -> m
 
 
 def _put(records: Array, written: Array, ends: Array) -> None:
-    """Write records so that they end at these places."""
+    """Write records so that they end at the given positions."""
     anything = np.dtype((np.void, records.itemsize))
-    # Every byte is the start of a place that overlaps with the next.
+    # Each byte is the start of a record that overlaps with the next.
     places = np.ndarray((len(written) - records.itemsize + 1,), anything, written, strides=(1,))
     places[ends - records.itemsize] = records.view(anything)
 
 
 @cache
 def _texts(names: tuple[str, ...]) -> tuple[bytes, list[Array]]:
-    """Return what comes before the first whole number of a row, and what after each; see `_Field.texts`."""
+    """Return the text before the first integer of a row, and the texts after each integer; see ``_Field.texts``."""
     fields = ",".join(f'"{name}":' + ("%.1f" if name == "rating" else "\0") for name in names)
     head, *texts = f"{{{fields}}}".split("\0")
     return head.encode(), [_by_half_stars(text) if "%" in text else np.array([text.encode()]) for text in texts]
@@ -150,7 +151,7 @@ def _are_written_by_column(rows: pl.DataFrame) -> bool:
     if rows.height < FEWEST_ROWS or any(column.null_count() for column in rows):
         return False
     stars = rows["rating"].to_numpy() * 2
-    # What is not a number is neither more nor less than another.
+    # NaN fails both comparisons.
     are_half_stars = stars.min() >= 0 and stars.max() <= MOST_HALF_STARS and (stars == np.floor(stars)).all()
     return bool(are_half_stars) and all(rows[name].to_numpy().min() >= 0 for name in rows.columns)
 
@@ -158,7 +159,7 @@ def _are_written_by_column(rows: pl.DataFrame) -> bool:
 ROWS_PER_CHUNK = 65_536
 BYTES_PER_READ = 1 << 20
 COLUMNS = list(SCHEMA)
-# Without rows, an Arrow stream ends with this after its schema.
+# The end of an Arrow stream.
 ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 Frames = Iterable[pl.DataFrame]
@@ -167,13 +168,13 @@ Chunks = Iterator[bytes | memoryview]
 
 @dataclass(frozen=True)
 class Format:
-    """One way to write rows, without an envelope around them.
+    """A format for rows without an envelope.
 
     Attributes:
-        media_type: its name in `Accept` and `Content-Type`.
-        stream: writes rows, a chunk at a time, however they are cut.
-        is_compressed: whether a content coding could not make it smaller.
-        description: what its rows look like, for the documentation.
+        media_type: The name of the format in ``Accept`` and ``Content-Type``.
+        stream: Writes rows chunk by chunk.
+        is_compressed: Whether compression would not make it smaller.
+        description: What the rows look like, for the documentation.
     """
 
     media_type: str
@@ -195,7 +196,7 @@ def _csv(chunks: Frames) -> Chunks:
 
 
 def _arrow(chunks: Frames) -> Chunks:
-    # Each chunk is written as a stream of its own: schema, one record batch, end. Only the first schema is sent.
+    # Each chunk is written as its own stream: schema, one record batch, end. Only the first schema is sent.
     schema = _arrow_stream(pl.DataFrame(schema=SCHEMA))[:-8]
     schema = schema[: 8 + int.from_bytes(schema[4:8], "little")]
     yield schema
@@ -211,8 +212,8 @@ def _arrow_stream(rows: pl.DataFrame) -> bytes:
 
 
 def _parquet(chunks: Frames) -> Chunks:
-    # Through a file, not a pipe: a client that stops reading would stop the threads that polars writes with, and
-    # those write every other answer too.
+    # Through a file, not a pipe: a client that stops reading would block polars' threads, which write all other
+    # responses, too.
     with TemporaryFile() as file:
         rows = register_io_source(lambda *_: (chunk.select(COLUMNS) for chunk in chunks), schema=SCHEMA)
         rows.sink_parquet(file, row_group_size=ROWS_PER_CHUNK * 4)

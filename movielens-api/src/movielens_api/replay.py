@@ -1,4 +1,4 @@
-"""Replay: historical ratings arrive as if they were given now, in their order and with their timestamps."""
+"""Replay: historical ratings are posted as time passes, in their order and with their original timestamps."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ SECONDS_BETWEEN_ATTEMPTS = 1.0
 
 
 def default_first_day(catalogue: Catalogue) -> date:
-    """Return the day from which on ratings are replayed unless told otherwise: `DAYS` before the last rating.
+    """Return the day at which a replay starts by default: ``DAYS`` before the last rating.
 
     Raises:
-        StartupError: there are no ratings.
+        StartupError: The dataset has no ratings.
     """
     days = catalogue.ratings.days()
     if days is None:
@@ -39,10 +39,10 @@ def default_first_day(catalogue: Catalogue) -> date:
 
 
 def catalogue_before(catalogue: Catalogue, day: date) -> Catalogue:
-    """Return the catalogue as it was at the start of a day (UTC); the ratings are shared, not copied.
+    """Return the catalogue as it was at the start of a UTC day. It shares the ratings and does not copy them.
 
     Raises:
-        StartupError: no rating is from that day on.
+        StartupError: The dataset has no ratings from that day onwards.
     """
     if not catalogue.ratings.window(start=day).height:
         raise StartupError(f"nothing to replay: dataset {catalogue.name} has no ratings on or after {day}")
@@ -51,17 +51,17 @@ def catalogue_before(catalogue: Catalogue, day: date) -> Catalogue:
 
 
 class Replay:
-    """Posts ratings as a clock passes their timestamps: first `day` at midnight (UTC), then `speed` times real time.
+    """Posts each rating when a clock passes its timestamp. The clock starts at midnight (UTC) of ``day``.
 
-    After a restart it goes on where it was, so nothing is posted twice. It waits for `start`, and leaving the context
-    ends it.
+    After a restart, the replay resumes where it stopped, so nothing is posted twice. It begins with ``start`` and ends
+    when the context is left.
 
     Args:
-        ratings: all ratings.
-        day: the first day whose ratings are posted.
-        speed: how many seconds pass on that clock in one of ours.
-        store: takes the ratings.
-        report: takes a line at the start, at the end, and when something is in the way.
+        ratings: All ratings.
+        day: The first day whose ratings are posted.
+        speed: How many times faster than real time the clock runs.
+        store: The store to post to.
+        report: Called with a line at the start, at the end, and about problems.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Replay:
         self._thread = Thread(target=self._run, name="replay", daemon=True)
 
     def start(self) -> None:
-        """Let the clock run."""
+        """Start the clock."""
         self._thread.start()
 
     def __enter__(self) -> Replay:
@@ -91,7 +91,7 @@ class Replay:
     def _run(self) -> None:
         try:
             self._replay()
-        except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for ratings should know
+        except Exception as error:  # noqa: BLE001 - any error must be reported to the user
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             self._report(f"the replay has stopped, and no more ratings arrive until a restart: {reason}")
 
@@ -125,11 +125,11 @@ class Replay:
         return True
 
     def _posted_rows(self) -> int:
-        """Return how many have been posted, by this process or an earlier one."""
+        """Return how many rows were posted already, by this process or an earlier one."""
         if not self._store.latest.version:
             return 0
         there = self._store.latest.ratings.window(start=self._day).select(ORDER)
         missing = self._rows.with_row_index("place").join(there, on=ORDER, how="anti")["place"]
-        # They are posted in order. What else clients posted does not matter.
+        # Rows are posted in order. Other ratings that clients posted do not matter.
         place = missing.min()
         return int(str(place)) if place is not None else len(self._timestamps)

@@ -1,11 +1,12 @@
-"""Who may ask: users with passwords and tokens, and what each of them may do.
+"""Users, passwords and tokens, and what each user may do.
 
-identity, credentials    who asks; the one user of the environment
-choice                   which user that is, and to whom the server may show itself
-passwords, tokens        how secrets are kept
-users, users_file        the users of the command `movielens-api users`, and their file
-header, logins, failures from an `Authorization` header to an identity, and how often somebody may be wrong
-layer, roles, document   around the routes, in front of one of them, and in the OpenAPI document
+- ``identity``: the user of a request, and the ``Authorization`` header.
+- ``roles``: a route's required role.
+- ``startup_credentials``: the user of the environment, and the default password.
+- ``passwords``, ``tokens``: how secrets are checked and stored.
+- ``users``, ``users_file``: the users of ``movielens-api users``, and their file.
+- ``logins``: who is logged in.
+- ``login_throttle``: how often a login may fail.
 """
 
 from __future__ import annotations

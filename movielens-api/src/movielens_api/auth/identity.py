@@ -1,4 +1,4 @@
-"""Who asks, and what they may do."""
+"""The user of a request, and how credentials are sent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ NAME_RULE = "1 to 64 letters (a to z), digits and . _ @ -, the first a letter or
 
 
 class Identity(NamedTuple):
-    """Whoever sent a request: `scope["user"]` behind the authentication.
+    """The user who sent a request: ``scope["user"]`` inside the authentication middleware.
 
     Attributes:
-        name: the user's name.
-        roles: what the user may do; see `implied_roles`.
+        name: The name of the user.
+        roles: What the user may do; see ``implied_roles``.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Identity(NamedTuple):
 
 
 def implied_roles(role: Role) -> frozenset[Role]:
-    """Return a role and those it includes: whoever may write may read."""
+    """Return a role and the roles that it includes: ``write`` includes ``read``."""
     return frozenset(ROLES[: ROLES.index(role) + 1])
 
 
@@ -36,9 +36,9 @@ CHALLENGES = 'Basic realm="movielens-api", charset="UTF-8", Bearer realm="moviel
 
 
 def parse_basic(header: bytes) -> tuple[bytes, bytes] | None:
-    """Return user and password, or None if the header is no well-formed HTTP Basic.
+    """Return user and password, or None if the header is not valid HTTP Basic.
 
-    FastAPI's own HTTPBasic decodes as ASCII, so a password such as "größe" could never log in.
+    FastAPI's ``HTTPBasic`` decodes as ASCII, so a password such as "größe" could never log in.
     """
     scheme, _, encoded = header.partition(b" ")
     if scheme.lower() != b"basic":
@@ -51,17 +51,17 @@ def parse_basic(header: bytes) -> tuple[bytes, bytes] | None:
 
 
 def parse_bearer(header: bytes) -> bytes | None:
-    """Return the token, or None if the header has another scheme."""
+    """Return the token, or None if the header uses another scheme."""
     scheme, _, token = header.partition(b" ")
     return token.strip() if scheme.lower() == b"bearer" else None
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """A user who may do everything and whose password the process knows anyway, so that nothing is hashed.
+    """A user with all permissions, whose password the process knows in plain text, so that nothing has to be hashed.
 
     Raises:
-        ValueError: HTTP Basic cannot carry them: a user is not empty and has no colon.
+        ValueError: HTTP Basic cannot send the user name, because it is empty or contains a colon.
     """
 
     user: str
@@ -72,7 +72,7 @@ class Credentials:
             raise ValueError("a user name is not empty and has no colon")
 
     def match(self, user: bytes, password: bytes) -> bool:
-        """Compare in a time that tells nothing about how much is right; always both parts."""
+        """Return whether user and password are right, in a time that does not depend on how much of them is right."""
         same_user = hmac.compare_digest(user, self.user.encode(errors="surrogateescape"))
         same_password = hmac.compare_digest(password, self.password.encode(errors="surrogateescape"))
         return same_user & same_password

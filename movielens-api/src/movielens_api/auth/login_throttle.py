@@ -1,9 +1,9 @@
-"""How often somebody may fail to log in, decided before anything is hashed.
+"""A limit on failed logins, checked before a password is hashed.
 
-Failures are counted for the address they come from (an IPv6 network of 64 bits counts as one) and for the user
-they name, known or not: ten at once, then one every five seconds. Neither locks a user out who is in already:
-remembered logins and tokens never come here, and at an address where the user has logged in before, what others
-fail elsewhere in that name does not count. What is left to an attacker is to delay a user's first login.
+Failures are counted per address (an IPv6 network of 64 bits counts as one) and per user name, whether it exists or
+not: a burst of ten, then one every five seconds. The limit does not lock users out: remembered logins and tokens are
+not checked here, and at an address where a user has logged in before, failures of others with this name do not count.
+An attacker can only delay the first login of a user.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ LONGEST_MEMORY = 10_000
 
 
 class LoginThrottle:
-    """Failed logins of the last minute, and where users have logged in.
+    """The failed logins of the last minute, and the addresses where users have logged in.
 
     Args:
-        allowed: how often somebody may fail.
-        longest: how many addresses, users, and pairs of both are remembered.
+        allowed: How often a login may fail.
+        longest: How many addresses, users, and pairs of both are remembered.
     """
 
     def __init__(self, allowed: Rate = ALLOWED, longest: int = LONGEST_MEMORY) -> None:
@@ -33,18 +33,18 @@ class LoginThrottle:
         self._known_addresses: dict[bytes, float] = {}
 
     def wait(self, user: bytes, address: str) -> float:
-        """Return for how many seconds this login is not even tried; zero: it may be."""
+        """Return for how many seconds this login is refused, or zero if it may be tried."""
         now = time.monotonic()
         return max(self.allowed.wait(self._arrivals.get(key, now), now) for key in self._keys(user, address))
 
     def record_failure(self, user: bytes, address: str) -> None:
-        """Count a failure."""
+        """Count a failed login."""
         now = time.monotonic()
         for key in _key(address, b""), _key("", user):
             self._remember(self._arrivals, key, self.allowed.after(self._arrivals.get(key, now), now))
 
     def record_success(self, user: bytes, address: str) -> None:
-        """Remember where the user logs in."""
+        """Remember the address of a successful login."""
         self._remember(self._known_addresses, _key(address, user), time.monotonic())
 
     def _keys(self, user: bytes, address: str) -> tuple[bytes, bytes]:
@@ -55,11 +55,11 @@ class LoginThrottle:
         kept.pop(key, None)
         kept[key] = value
         if len(kept) > self.longest:
-            del kept[next(iter(kept))]  # the one that has been left alone for the longest time
+            del kept[next(iter(kept))]  # the least recently used one
 
 
 def _key(address: str, user: bytes) -> bytes:
-    # Of fixed size, however long a name somebody sends.
+    # A fixed size, however long the name is.
     return blake2b(f"{_network(address)} ".encode() + user, digest_size=16).digest()
 
 
@@ -70,4 +70,4 @@ def _network(address: str) -> str:
         return address
     if found.version == 4 or found.ipv4_mapped:  # noqa: PLR2004 - IPv4
         return address
-    return found.exploded[:19]  # one customer of a provider has 2 to the 64 addresses
+    return found.exploded[:19]  # a customer of a provider has 2 to the 64 addresses

@@ -1,4 +1,4 @@
-"""From an `Authorization` header to an identity: hashed once, remembered, and never while somebody only guesses."""
+"""Logins: the user who belongs to an ``Authorization`` header. A password is hashed once and then remembered."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SECONDS_PER_LOGIN = 0.3
 
 
 class LoginsLimitedError(Exception):
-    """This login is not even tried now.
+    """Too many logins failed or are in progress, so this one is not tried.
 
     Attributes:
-        seconds: when to try again.
+        seconds: When to retry.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -36,16 +36,16 @@ class LoginsLimitedError(Exception):
 
 
 class Logins:
-    """Who is let in.
+    """Identifies users by their credentials.
 
-    A login is remembered under an HMAC of its header with a key of this process, until the users change.
-    Failures are not: whoever guesses pays each time, and fills no memory.
+    A successful login is remembered under an HMAC of its header with a key of this process, until the users change.
+    Failed logins are not remembered: each guess costs a hash, and fills no memory.
 
     Args:
-        credentials: the user of the environment, or None; the default counts only while there is no other user.
-        users: the other users.
-        failures: how often somebody may fail.
-        verify: tells whether a password is the stored one, after a while.
+        credentials: The user of the environment, or None. The default user is accepted only if there is no other user.
+        users: The other users.
+        throttle: How often a login may fail.
+        verify: Returns whether a password matches a stored hash. It is slow.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class Logins:
         self._waiting: Counter[bytes] = Counter()
 
     async def identify(self, header: bytes, address: str) -> Identity | None:
-        """Return who sends this header, or None.
+        """Return the user who sent a header, or None if it is not valid.
 
         Args:
-            header: the value of `Authorization`.
-            address: where the request comes from.
+            header: The value of ``Authorization``.
+            address: The address of the client.
 
         Raises:
-            LoginsLimitedError: too many failures with this user or from this address, or too many at once.
+            LoginsLimitedError: Too many logins failed with this user or from this address, or too many are in progress.
         """
         self._refresh()
         token = parse_bearer(header)
@@ -96,13 +96,13 @@ class Logins:
 
     async def _log_in(self, key: bytes, user: bytes, password: bytes, address: str) -> Identity | None:
         self._limit(user, address)
-        # Of one login, however often it is sent at once, only the first is hashed.
+        # Concurrent requests with the same login are hashed only once.
         if key not in self._waiting and len(self._waiting) >= WAITING:
             raise LoginsLimitedError(WAITING * SECONDS_PER_LOGIN)
         self._waiting[key] += 1
         try:
             async with self._hashing:
-                # Meanwhile the same login may have come through, or others have failed.
+                # Meanwhile, the same login may have succeeded, or others failed.
                 return self._remembered.get(key) or await self._try(key, user, password, address)
         finally:
             self._waiting[key] -= 1
@@ -118,7 +118,7 @@ class Logins:
             self._throttle.record_failure(user, address)
             return None
         self._refresh()
-        if users is not self._users:  # which may have lost this very user meanwhile
+        if users is not self._users:  # the user may have been removed meanwhile
             return await self._try(key, user, password, address)
         self._throttle.record_success(user, address)
         self._remember(key, found)

@@ -1,4 +1,4 @@
-"""Passwords: what they must be, and how they are stored, with scrypt (RFC 7914)."""
+"""Passwords: which ones are accepted, and how they are stored, with scrypt (RFC 7914)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unicodedata import category
 from movielens_api.auth.identity import DEFAULT
 from movielens_api.errors import UserError
 
-SHORTEST = 8  # NIST SP 800-63B; guessing at the pace of `failures` takes centuries
+SHORTEST = 8  # NIST SP 800-63B; with `login_throttle`, guessing takes centuries
 LONGEST = 1024
 SALT_BYTES, HASH_BYTES = 16, 32
 _STORED = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{22})\$([A-Za-z0-9+/]{43})")
@@ -21,12 +21,12 @@ _STORED = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0
 
 @dataclass(frozen=True)
 class Cost:
-    """What one guess costs; the default is OWASP's for 32 MiB, a quarter of a second on a core.
+    """The cost of a guess. The default is OWASP's recommendation for 32 MiB: a quarter of a second on one core.
 
     Attributes:
-        ln: binary logarithm of the work and of the memory in blocks.
-        r: size of a block in units of 128 bytes.
-        p: how often all of it is done.
+        ln: The binary logarithm of the work, and of the memory in blocks.
+        r: The size of a block in units of 128 bytes.
+        p: How often the work is repeated.
     """
 
     ln: int = 15
@@ -34,16 +34,17 @@ class Cost:
     p: int = 3
 
     def hash(self, password: bytes, salt: bytes) -> bytes:
-        """Return the hash, after a while and without holding the interpreter's lock."""
+        """Return the hash. It is slow, and releases the interpreter's lock."""
         needed = 128 * self.r * (2**self.ln + self.p + 2)
         return scrypt(password, salt=salt, n=2**self.ln, r=self.r, p=self.p, maxmem=needed, dklen=HASH_BYTES)
 
 
 def check_strength(password: str, user: str) -> None:
-    """Refuse what is too easily guessed, or what HTTP Basic cannot carry.
+    """Refuse passwords that are easy to guess or that HTTP Basic cannot send.
 
     Raises:
-        UserError: it is too short or too long, has control characters, or is the default's or the user's name.
+        UserError: The password is too short or too long, contains control characters, or equals the default password or
+            the user's name.
     """
     if not SHORTEST <= len(password) <= LONGEST:
         raise UserError(f"a password must have {SHORTEST} to {LONGEST:,} characters")
@@ -54,22 +55,22 @@ def check_strength(password: str, user: str) -> None:
 
 
 def hash_password(password: str, cost: Cost | None = None) -> str:
-    """Return what to keep of a password: a PHC string with algorithm, cost, salt and hash."""
+    """Return a password as it is stored: a PHC string with algorithm, cost, salt and hash."""
     cost = cost or Cost()
     salt = secrets.token_bytes(SALT_BYTES)
     return _format(cost, salt, cost.hash(password.encode(), salt))
 
 
 def decoy_hash() -> str:
-    """Return what no password matches and what takes as long to find out: an unknown user's."""
+    """Return a hash that no password matches, and that takes as long to verify as that of an existing user."""
     return _format(Cost(), secrets.token_bytes(SALT_BYTES), secrets.token_bytes(HASH_BYTES))
 
 
 def verify(password: bytes, stored: str) -> bool:
-    """Tell whether the password is the stored one; takes as long either way.
+    """Return whether a password matches a stored hash, in the same time either way.
 
     Raises:
-        ValueError: it is not in the form that `store` gives.
+        ValueError: ``stored`` is not in the format of ``hash_password``.
     """
     cost, salt, expected = parse_hash(stored)
     return hmac.compare_digest(cost.hash(password, salt), expected)
@@ -79,7 +80,7 @@ def parse_hash(stored: str) -> tuple[Cost, bytes, bytes]:
     """Return cost, salt and hash of a stored password.
 
     Raises:
-        ValueError: it is not in the form that `store` gives, or its cost is beyond what a server can bear.
+        ValueError: ``stored`` is not in the format of ``hash_password``, or its cost is too high for a server.
     """
     found = _STORED.fullmatch(stored)
     cost = Cost(*map(int, found.groups()[:3])) if found else None

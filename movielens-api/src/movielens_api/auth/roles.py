@@ -1,4 +1,4 @@
-"""The role that a route requires. On its own, so that the commands, which need identities, do not import FastAPI."""
+"""The role that a route requires. Its own module, so that commands, which need identities, import no FastAPI."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def require(role: Role) -> Callable[[Request], Coroutine[None, None, None]]:
-    """Return a dependency of a route: 403 for users without the role.
+    """Return a dependency that responds with 403 to users without a role.
 
-    Example: `@routes.post("/ratings", dependencies=[Depends(require("write"))])`
+    Example: ``@routes.post("/ratings", dependencies=[Depends(require("write"))])``
     """
 
     async def check(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""Which user and password the server accepts, and to whom it may show itself."""
+"""The credentials with which a server starts, and whether they are safe on its address."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def read_credentials(user: str | None, password: str | None, environ: Mapping[str, str]) -> Credentials | None:
-    """Take each from the option, else from `API_USER` and `API_PASSWORD`; None if neither is there.
+    """Return the user and password from the options or from ``API_USER`` and ``API_PASSWORD``, or None without either.
 
     Raises:
-        StartupError: only one of the two is given, or HTTP Basic cannot carry the user.
+        StartupError: Only one of the two is given, or HTTP Basic cannot send the user name.
     """
     user = user or environ.get("API_USER")
     password = password or environ.get("API_PASSWORD")
@@ -31,12 +31,13 @@ def read_credentials(user: str | None, password: str | None, environ: Mapping[st
 
 
 def choose_credentials(given: Credentials | None, host: str, *, has_users: bool) -> Credentials | None:
-    """Choose the user beside those of the users' file: the given one, else the default.
+    """Return the given user or the default one, in addition to the users in the users file.
 
-    In public, users in the file are enough, and the default stays out even if they are removed later.
+    On a public address, users in the file are enough. The default user is not accepted there, even if all users are
+    removed later.
 
     Raises:
-        StartupError: the default password would be open to more than this computer.
+        StartupError: The default password would be accepted from other computers.
     """
     if given is None and has_users and not is_loopback(host):
         return None
@@ -49,7 +50,7 @@ def choose_credentials(given: Credentials | None, host: str, *, has_users: bool)
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this computer can reach a server on the host."""
+    """Return whether a server on the host can be reached from this computer only."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -1,7 +1,7 @@
-"""Bearer tokens: made by chance, shown once, kept as their SHA-256.
+"""Bearer tokens: generated at random, shown once, stored as their SHA-256.
 
-A token has 256 random bits. Nobody tries that many, however fast the hash, so a slow one would only slow us down.
-Finding a token by its SHA-256 in a dict tells by its time at most where that hash lies, which leads to no token.
+A token has 256 random bits, which nobody can guess, so a slow hash would not add security. Looking up a token by its
+SHA-256 in a dict leaks at most the position of that hash, which leads to no token.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from movielens_api.auth.identity import NAME, Role
 
-PREFIX = "mlapi_"  # so that programs that look for leaked secrets recognise one
+PREFIX = "mlapi_"  # so that secret scanners recognise a token
 
 
 class Token(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
-    """What is kept of a token.
+    """A stored token.
 
     Attributes:
-        name: what it is for, unique for its user.
-        sha256: of the whole token, as hexadecimal digits.
-        role: it may do this as long as its user may.
-        created: when it was made.
-        expires: when it ends, if ever.
+        name: The name of the token, unique for its user.
+        sha256: The SHA-256 of the whole token, as hexadecimal digits.
+        role: What the token may do, as long as its user may.
+        created: When it was created.
+        expires: When it expires, if ever.
     """
 
     name: str = Field(pattern=f"^{NAME.pattern}$")
@@ -35,15 +35,15 @@ class Token(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     expires: AwareDatetime | None = None
 
     def is_valid(self) -> bool:
-        """Tell whether it has not ended yet."""
+        """Return whether the token has not expired."""
         return self.expires is None or datetime.now(UTC) < self.expires
 
 
 def generate() -> str:
-    """Return a token nobody has had before."""
+    """Return a new random token."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def hash_token(token: bytes) -> str:
-    """Return what is kept of a token."""
+    """Return a token as it is stored."""
     return sha256(token).hexdigest()

@@ -1,4 +1,4 @@
-"""Users: what is known of them. Every change gives new users and leaves the old ones as they are."""
+"""Users with their roles and tokens. Each change returns new users and leaves the old ones unchanged."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class User(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """A user.
 
     Attributes:
-        role: what the user may do.
-        password: as `passwords.hash_password` gives it.
-        created: when the user was added.
-        tokens: what the user's programs use instead of the password.
+        role: What the user may do.
+        password: The result of ``passwords.hash_password``.
+        created: When the user was added.
+        tokens: The tokens of the user's programs.
     """
 
     role: Role
@@ -53,14 +53,14 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         """Return a user.
 
         Raises:
-            UserError: there is no such user.
+            UserError: The user does not exist.
         """
         if name not in self.users:
             raise UserError(f"there is no user {name!r}; `movielens-api users list` shows all")
         return self.users[name]
 
     def find_by_token(self, token: bytes) -> Identity | None:
-        """Return who sends this token: its user, and what both may do; None if it is unknown or over."""
+        """Return the user of a token and what both may do, or None if the token is unknown or expired."""
         identity, kept = self._holders.get(tokens.hash_token(token), (None, None))
         return identity if kept and kept.is_valid() else None
 
@@ -68,7 +68,7 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         """Check that a user can be added.
 
         Raises:
-            UserError: there is a user with the name, or it cannot be a name.
+            UserError: A user with this name exists, or the name is not allowed.
         """
         if not NAME.fullmatch(name):
             raise UserError(f"{name!r} cannot be a user's name: {NAME_RULE}")
@@ -79,30 +79,38 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         """Add a user.
 
         Args:
-            name: as `NAME_RULE` says.
-            role: what the user may do.
-            password: as `passwords.hash_password` gives it.
+            name: A name that follows ``NAME_RULE``.
+            role: What the user may do.
+            password: The result of ``passwords.hash_password``.
 
         Raises:
-            UserError: as `check_new`.
+            UserError: A user with this name exists, or the name is not allowed.
         """
         self.check_new(name)
         return self._with(name, User(role=role, password=password, created=_now()))
 
     def remove(self, name: str) -> Users:
-        """Remove a user with all tokens, or raise UserError."""
+        """Remove a user with all tokens.
+
+        Raises:
+            UserError: The user does not exist.
+        """
         self.get_user(name)
         return Users(users={other: user for other, user in self.users.items() if other != name})
 
     def change(self, name: str, **changes: object) -> Users:
-        """Change role or password of a user, or raise UserError."""
+        """Change the role or the password of a user.
+
+        Raises:
+            UserError: The user does not exist.
+        """
         return self._with(name, self.get_user(name).model_copy(update=changes))
 
     def add_token(self, user: str, name: str, role: Role, secret: str, expires: datetime | None) -> Users:
         """Add a token to a user.
 
         Raises:
-            UserError: no such user, a token with the name, or the user may not do what the token should.
+            UserError: The user does not exist, has a token with this name, or lacks the role of the token.
         """
         owner = self.get_user(user)
         if not NAME.fullmatch(name):
@@ -116,7 +124,11 @@ class Users(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
         return self.change(user, tokens=(*owner.tokens, token))
 
     def revoke(self, user: str, name: str) -> Users:
-        """Remove a token of a user, or raise UserError."""
+        """Remove a token of a user.
+
+        Raises:
+            UserError: The user or the token does not exist.
+        """
         kept = tuple(token for token in self.get_user(user).tokens if token.name != name)
         if kept == self.get_user(user).tokens:
             raise UserError(f"{user} has no token {name!r}; `movielens-api tokens list` shows all")

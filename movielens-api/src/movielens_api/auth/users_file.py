@@ -1,4 +1,4 @@
-"""The file of the users: read when it changes, replaced as a whole."""
+"""The users file: read again when it changes, replaced as a whole."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 
 
 class UsersFile:
-    """`users.json` in a folder: who may use the server, in a file that only its owner can read.
+    """``users.json`` in a folder: the users of a server, in a file that only its owner can read.
 
     Attributes:
-        path: the file; without it there are no users.
+        path: The file. Without it, there are no users.
 
     Raises:
-        DamagedUsersError: the file cannot be read or holds something else.
+        DamagedUsersError: The file cannot be read, or contains something else.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,9 +41,9 @@ class UsersFile:
         self._users = read(self.path)
 
     def current(self) -> Users:
-        """Return the users as they are now: the same object as long as nothing changed.
+        """Return the current users: the same object as long as the file does not change.
 
-        A file that was damaged meanwhile leaves the users as they were and is logged once.
+        If the file becomes damaged, the users stay as they were, and the error is logged once.
         """
         found = _signature(self._file)
         if found != self._signature:
@@ -55,14 +55,14 @@ class UsersFile:
         return self._users
 
     def edit(self, change: Callable[[Users], Users]) -> Users:
-        """Replace the file as a whole, with no other edit in between; what a crash leaves is the old or the new.
+        """Change the users. Concurrent edits wait for each other, and a crash leaves the old file or the new one.
 
         Args:
-            change: takes the users and returns new ones, quickly.
+            change: Takes the users and returns new ones. It should be fast.
 
         Raises:
-            UserError: from `change`, or the file cannot be written.
-            DamagedUsersError: the file cannot be read.
+            UserError: ``change`` raised it, or the file cannot be written.
+            DamagedUsersError: The file cannot be read.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,10 +76,10 @@ class UsersFile:
 
 
 def read(path: Path) -> Users:
-    """Return the users in a file, none if it is missing.
+    """Return the users in a file, or no users if it does not exist.
 
     Raises:
-        DamagedUsersError: it cannot be read, or holds something else; the message quotes nothing of it.
+        DamagedUsersError: The file cannot be read, or contains something else. The message quotes nothing of it.
     """
     try:
         return Users.model_validate_json(path.read_bytes())

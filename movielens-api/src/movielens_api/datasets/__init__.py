@@ -1,4 +1,13 @@
-"""Where ratings come from: a dataset by its name, or files in GroupLens' format."""
+"""Datasets: loaded by name, or from files in GroupLens' format.
+
+- ``source``, ``layouts``: a folder or zip, and which of its files are the dataset.
+- ``grouplens``: loads such files, with ``ratings_file``, ``movies_file``, ``row_format`` and ``text``.
+- ``quarantine``: damaged rows.
+- ``releases``, ``download``: GroupLens' releases, downloaded and verified.
+- ``sample``, ``synthetic``: the sample in a Python package, and generated ratings.
+- ``binary_cache``: parsed datasets, kept for the next start.
+- ``options``: how datasets are loaded.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +35,13 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
     """Load a dataset into memory.
 
     Args:
-        dataset: one of `NAMES`, `synthetic:N` or `synthetic:N:SEED`, or the path of a folder or a zip with the files
-            of one of the `layouts`.
-        options: where files are kept, how many damaged rows are tolerated, where messages go.
+        dataset: One of ``NAMES``, ``synthetic:N`` or ``synthetic:N:SEED``, or the path of a folder or a zip with the
+            files of one of the ``layouts``.
+        options: Where files are kept, how many damaged rows are tolerated, and where messages go.
 
     Raises:
-        StartupError: there is no such dataset, or it is not installed.
-        DamagedDatasetError: a file does not hold what it should.
+        StartupError: The dataset does not exist or is not installed.
+        DamagedDatasetError: A file contains something else.
     """
     options = options or Options()
     if dataset in NAMES and os.path.lexists(dataset):
@@ -48,10 +57,10 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
 
 
 def storage_name(dataset: str) -> str:
-    """Return the name of what is kept for a dataset: readable, and another one for every other dataset.
+    """Return a readable and unique file name for what is kept about a dataset.
 
     Args:
-        dataset: as `load` takes it.
+        dataset: The dataset, as in ``load``.
     """
     if invented := synthetic.parse(dataset):
         return "synthetic-{}-{}".format(*invented)

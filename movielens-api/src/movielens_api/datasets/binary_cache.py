@@ -1,4 +1,4 @@
-"""Names of the files that are kept for a dataset."""
+"""The binary cache: parsed datasets, kept on disk for the next start."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def file_name(path: Path) -> str:
-    """Return a name for what is kept for a path: readable, and another one for every other path."""
+    """Return a readable and unique file name for what is kept about a path."""
     whole = path.resolve()
     readable = re.sub(r"[^\w.-]", "_", whole.name.removesuffix(".zip"))
     return f"{readable[:60]}-{digest(str(whole), 8)}"
@@ -41,12 +41,12 @@ MANIFEST, RATINGS, MOVIES, DAMAGED = "manifest.json", "ratings", "movies.arrow",
 
 
 class BinaryCache:
-    """What is kept of one state of a dataset.
+    """The cached files of one state of a dataset.
 
     Args:
-        data_dir: where datasets are kept.
-        name: the dataset as a name of files; what is kept of its earlier states is deleted when this one is.
-        key: the state, such as sizes and times of its files.
+        data_dir: The folder for datasets.
+        name: The file name of the dataset. Writing one state deletes the others.
+        key: The state of the dataset, such as sizes and times of its files.
     """
 
     def __init__(self, data_dir: Path, name: str, key: object) -> None:
@@ -56,10 +56,10 @@ class BinaryCache:
         self._folder = self._parent / f"{name}-{digest(json.dumps([FORMAT, __version__, key]), LENGTH_OF_KEY)}"
 
     def read(self, name: str) -> tuple[Catalogue, Quarantine | None] | None:
-        """Return what is kept, or None if that is nothing or not as it was written.
+        """Return the cached dataset, or None if it does not exist or is damaged.
 
         Args:
-            name: what the catalogue is called in messages.
+            name: The name of the catalogue in messages.
         """
         try:
             manifest = _checked(self._folder / MANIFEST)
@@ -73,10 +73,10 @@ class BinaryCache:
             return None
 
     def write(self, catalogue: Catalogue, quarantined: Quarantine | None) -> None:
-        """Keep a dataset, all of it or nothing.
+        """Write a dataset, whole or not at all.
 
         Raises:
-            OSError: there is no room or no permission.
+            OSError: The disk is full, or the folder cannot be written.
         """
         with create_folder(self._folder) as beside:
             write_base(catalogue.ratings, beside / RATINGS)

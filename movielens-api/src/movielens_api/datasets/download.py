@@ -1,4 +1,4 @@
-"""Download a file so that it is whole and right, or not there: resumed where it broke off, checked, then renamed."""
+"""Downloads that are complete and verified, or do not appear at all. A download that broke off is resumed."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class _CutOffError(Exception):
 
 
 def download(url: str, target: Path, md5: str, report: Callable[[str], None]) -> None:
-    """Download a file; what an earlier attempt got of it is kept in `<target>.part` and continued.
+    """Download a file. A partial file in ``<target>.part`` is resumed.
 
     Args:
-        url: where the file is.
-        target: where it goes; it appears when it is complete and its checksum is right.
-        md5: its checksum.
-        report: takes lines about the progress.
+        url: The URL of the file.
+        target: Where to put it. It appears when it is complete and its checksum is right.
+        md5: The expected checksum.
+        report: Called with lines about the progress.
 
     Raises:
-        DownloadError: it cannot be reached, or the connection broke.
-        DamagedDatasetError: its checksum is wrong.
-        StartupError: it cannot be written.
+        DownloadError: The server cannot be reached, or the connection broke.
+        DamagedDatasetError: The checksum is wrong.
+        StartupError: The file cannot be written.
     """
     part = target.with_name(target.name + ".part")
     with _writing(part), _locked(part) as file:
@@ -64,10 +64,10 @@ def fetch_text(url: str, longest: int = 1_000) -> str:
     """Return a short text.
 
     Raises:
-        DownloadError: it cannot be reached.
+        DownloadError: The server cannot be reached.
     """
-    with _reaching(url), _open(url) as answer:
-        return answer.read(longest).decode("ascii", errors="replace")
+    with _reaching(url), _open(url) as response:
+        return response.read(longest).decode("ascii", errors="replace")
 
 
 def _md5() -> hashlib._Hash:
@@ -76,7 +76,7 @@ def _md5() -> hashlib._Hash:
 
 
 def _complete(url: str, file: BufferedRandom, report: Callable[[str], None]) -> None:
-    """Continue until all is there; an attempt that brought nothing is the last."""
+    """Resume the download until it is complete. An attempt that makes no progress is the last one."""
     while True:
         before = file.seek(0, 2)
         try:
@@ -94,19 +94,19 @@ def _complete(url: str, file: BufferedRandom, report: Callable[[str], None]) -> 
 
 def _continue(url: str, file: BufferedRandom, report: Callable[[str], None]) -> None:
     have = file.seek(0, 2)
-    with _reaching(url), _open(url, have) as answer:
-        if answer.status == NOTHING_LEFT:
+    with _reaching(url), _open(url, have) as response:
+        if response.status == NOTHING_LEFT:
             return
-        if answer.status != PARTIAL:
+        if response.status != PARTIAL:
             have = 0
             file.truncate(0)
-        announced = answer.headers.get("Content-Length", "")
+        announced = response.headers.get("Content-Length", "")
         rest = int(announced) if re.fullmatch(r"[0-9]{1,18}", announced) else 0
         total = have + rest if rest else None
         _refuse_without_room(file, rest)
         report(f"downloading {url}{_sizes(have, total)}")
         file.seek(have)
-        for got in _copy(answer, file, have):
+        for got in _copy(response, file, have):
             if total and got * TOLD_STEPS // total > have * TOLD_STEPS // total:
                 report(f"{got / total:4.0%} downloaded")
             have = got
@@ -119,10 +119,10 @@ def _sizes(have: int, total: int | None) -> str:
     return size + (f", from {have / MEGABYTE:,.1f} MB on" if have else "")
 
 
-def _copy(answer: http.client.HTTPResponse, file: BufferedRandom, have: int) -> Iterator[int]:
+def _copy(response: http.client.HTTPResponse, file: BufferedRandom, have: int) -> Iterator[int]:
     while True:
         try:
-            content = answer.read1(AT_ONCE)
+            content = response.read1(AT_ONCE)
         except (OSError, http.client.HTTPException) as error:
             raise _CutOffError from error
         if not content:
@@ -138,12 +138,12 @@ def _open(url: str, start: int = 0) -> http.client.HTTPResponse:
         headers["Range"] = f"bytes={start}-"
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - checked where the address is chosen
     try:
-        answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=SECONDS_OF_SILENCE)  # noqa: S310
+        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=SECONDS_OF_SILENCE)  # noqa: S310
     except urllib.error.HTTPError as error:
         if error.code == NOTHING_LEFT and start:
             return error  # type: ignore[return-value]
         raise
-    return answer
+    return response
 
 
 @contextmanager

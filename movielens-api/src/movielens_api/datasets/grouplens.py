@@ -1,4 +1,4 @@
-"""GroupLens' releases: ratings and movies as in the MovieLens downloads, old and new."""
+"""GroupLens' formats: ratings and movies as in the MovieLens releases, old and new."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def load(source: Source, files: Files, name: str, max_damaged: float) -> tuple[C
     """Load ratings and movies, and the damaged rows of the ratings.
 
     Args:
-        source: where the files are.
-        files: which files.
-        name: what the dataset is called in messages.
-        max_damaged: the share of damaged ratings up to which the rest is loaded.
+        source: Where the files are.
+        files: Which files to read.
+        name: The name of the dataset in messages.
+        max_damaged: The share of damaged ratings up to which the rest is loaded.
 
     Raises:
-        StartupError: a file may not be read.
-        DamagedDatasetError: a file breaks the format; the message names file, line and what was expected.
+        StartupError: A file cannot be read.
+        DamagedDatasetError: A file has the wrong format. The message names file, line and what was expected.
     """
     # The small file first: what is wrong with it shows at once.
     movies = _movies(source, files).with_columns(**_title_and_year())

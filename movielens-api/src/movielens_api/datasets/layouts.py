@@ -1,4 +1,4 @@
-"""Which files are a dataset's, by their names: those of GroupLens' releases and of what people make of them."""
+"""The layouts of GroupLens' releases and common copies of them: which files are the ratings and the movies."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ EXPECTED = "ratings.csv and movies.csv, or ratings.dat and movies.dat, or u.data
 
 @dataclass(frozen=True)
 class Layout:
-    """The files of a release.
+    """The file names of a release.
 
     Attributes:
-        ratings: what the file with the ratings may be called; the first name is that of the release.
-        movies: what the file with the movies may be called.
-        genres: what the file that names the columns of genres is called, if there is one.
+        ratings: The names of the file with the ratings. The first one is that of the release.
+        movies: The names of the file with the movies.
+        genres: The names of the file that lists the genres, if there is one.
     """
 
     ratings: tuple[str, ...]
@@ -40,13 +40,13 @@ LAYOUTS = (CSV, DAT, HUNDRED_K)
 
 @dataclass(frozen=True)
 class Files:
-    """The files of one dataset.
+    """The files of a dataset.
 
     Attributes:
-        layout: which release they are like.
-        ratings: the path of the ratings in their source.
-        movies: that of the movies.
-        genres: that of the names of genres, if there is one.
+        layout: The layout of the files.
+        ratings: The path of the ratings in their source.
+        movies: The path of the movies.
+        genres: The path of the genres, if there is one.
     """
 
     layout: Layout
@@ -56,16 +56,16 @@ class Files:
 
     @property
     def names(self) -> list[str]:
-        """The paths of all."""
+        """The paths of all files."""
         return [name for name in (self.ratings, self.movies, self.genres) if name]
 
 
 def find(source: Source) -> Files:
-    """Find the files of a dataset, in any case of letters.
+    """Find the files of a dataset, ignoring case.
 
     Raises:
-        StartupError: one is missing, or there are several that it could be.
-        DamagedDatasetError: as `Source.names`.
+        StartupError: A file is missing or ambiguous.
+        DamagedDatasetError: The zip cannot be unpacked.
     """
     names = _names(source)
     layouts = [layout for layout in LAYOUTS if _called(names, layout.ratings)]
@@ -88,7 +88,7 @@ def _names(source: Source) -> list[str]:
 
 
 def _meant(names: list[str]) -> list[str]:
-    """Leave out what macOS and editors keep beside the files."""
+    """Return the names without the files that macOS and editors add."""
     return [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))]
 
 

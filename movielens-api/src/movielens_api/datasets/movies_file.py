@@ -1,4 +1,4 @@
-"""Read the file of the movies whole, or say which line breaks it."""
+"""The file of the movies, read as a whole. An error names the line that breaks the format."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class _BadRowError(Exception):
 
 
 def read_csv(text: str, place: str) -> pl.DataFrame:
-    """Read `movies.csv`, with any separator that its header shows, its columns in any order, and further ones.
+    """Read ``movies.csv``. The header decides the separator and the order of columns. Further columns are ignored.
 
     Args:
-        text: the file.
-        place: the file, as messages name it.
+        text: The text of the file.
+        place: The name of the file in messages.
 
     Raises:
-        DamagedDatasetError: it is not such a file.
+        DamagedDatasetError: The file has the wrong format.
     """
     found = row_format.of_csv(text.split("\n", 2)[:2], place, COLUMNS)
     places = [found.columns.index(name) for name in COLUMNS]
@@ -53,14 +53,14 @@ def read_csv(text: str, place: str) -> pl.DataFrame:
 
 
 def read_dat(text: str, place: str) -> pl.DataFrame:
-    """Read `movies.dat`: `movieId::title::genres`.
+    """Read ``movies.dat``: ``movieId::title::genres``.
 
     Args:
-        text: the file.
-        place: the file, as messages name it.
+        text: The text of the file.
+        place: The name of the file in messages.
 
     Raises:
-        DamagedDatasetError: it is not such a file.
+        DamagedDatasetError: The file has the wrong format.
     """
 
     def movie(fields: Fields) -> Movie:
@@ -71,15 +71,15 @@ def read_dat(text: str, place: str) -> pl.DataFrame:
 
 
 def read_items(text: str, genres: list[str], place: str) -> pl.DataFrame:
-    """Read `u.item`: number, title, two dates, an address, and a flag for each genre.
+    """Read ``u.item``: number, title, two dates, a URL, and a flag for each genre.
 
     Args:
-        text: the file.
-        genres: the genres in the order of their flags.
-        place: the file, as messages name it.
+        text: The text of the file.
+        genres: The genres in the order of their flags.
+        place: The name of the file in messages.
 
     Raises:
-        DamagedDatasetError: it is not such a file.
+        DamagedDatasetError: The file has the wrong format.
     """
 
     def movie(fields: Fields) -> Movie:
@@ -94,14 +94,14 @@ def read_items(text: str, genres: list[str], place: str) -> pl.DataFrame:
 
 
 def read_genres(text: str, place: str) -> list[str]:
-    """Read `u.genre`: each genre with its number, from 0 on.
+    """Read ``u.genre``: each genre with its number, starting at 0.
 
     Args:
-        text: the file.
-        place: the file, as messages name it.
+        text: The text of the file.
+        place: The name of the file in messages.
 
     Raises:
-        DamagedDatasetError: it is not such a file.
+        DamagedDatasetError: The file has the wrong format.
     """
     genres: list[str] = []
     for line, row, fields in _split_rows(text, "|", place):

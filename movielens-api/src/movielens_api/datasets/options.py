@@ -1,4 +1,4 @@
-"""How datasets are loaded: where files are kept, how many damaged rows are tolerated, where messages go."""
+"""Options of loading datasets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_DAMAGED = 0.001
 
 
 def default_downloads(environ: Mapping[str, str] = os.environ) -> str:
-    """Return the address under which `<name>.zip` is downloaded: GroupLens', or a mirror from the environment."""
+    """Return the base URL of downloads: GroupLens', or a mirror from the environment."""
     return environ.get(DOWNLOADS_VARIABLE) or GROUPLENS
 
 
@@ -33,10 +33,10 @@ class Options:
     """How datasets are loaded.
 
     Attributes:
-        data_dir: where downloads, the binary cache and quarantined rows are kept; made when first needed.
-        max_damaged: the share of damaged rows up to which the rest is loaded.
-        downloads: the address under which `<name>.zip` is downloaded.
-        report: takes each line about progress and damage.
+        data_dir: Where downloads, the binary cache and quarantined rows are kept. It is created when first needed.
+        max_damaged: The share of damaged rows up to which the rest is loaded.
+        downloads: The URL under which ``<name>.zip`` is downloaded.
+        report: Called with each line about progress and damage.
     """
 
     data_dir: Path = field(default_factory=cache_directory)

@@ -1,4 +1,4 @@
-"""Damaged rows: how many are borne, and where they are set aside."""
+"""The quarantine: damaged rows, how many are tolerated, and the file that keeps them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ QUARANTINE_SCHEMA: dict[str, type[pl.DataType]] = {"line": pl.Int64, "reason": p
 
 @dataclass(frozen=True)
 class Quarantine:
-    """The damaged rows of one file.
+    """The damaged rows of a file.
 
     Attributes:
-        place: the file, as messages name it.
-        total: how many rows the file has, damaged or not.
-        rows: the damaged ones, with the columns of ``QUARANTINE_SCHEMA``.
+        place: The name of the file in messages.
+        total: The number of all rows, damaged or not.
+        rows: The damaged rows, with the columns of ``QUARANTINE_SCHEMA``.
     """
 
     place: str
@@ -33,10 +33,13 @@ class Quarantine:
     rows: pl.DataFrame
 
     def check_share(self, share: float) -> None:
-        """Raise if more than a share of all rows is damaged, or all of them: that is a fault of the file.
+        """Raise if the share of damaged rows is too high.
+
+        Args:
+            share: The highest share that is tolerated.
 
         Raises:
-            DamagedDatasetError: it is; the message names the first damaged lines.
+            DamagedDatasetError: Too many rows, or all rows, are damaged. The message names the first of them.
         """
         if self.rows.height == self.total > 0:
             raise DamagedDatasetError(f"{self.place}: none of {self.total:,} rows is a rating: {self._examples()}")
@@ -47,10 +50,10 @@ class Quarantine:
             )
 
     def save(self, quarantine: Path) -> str:
-        """Write the damaged rows to a CSV file and say so; the file appears whole or not at all.
+        """Write the damaged rows to a CSV file, whole or not at all, and return a message about them.
 
         Raises:
-            StartupError: the file cannot be written.
+            StartupError: The file cannot be written.
         """
         try:
             quarantine.parent.mkdir(parents=True, exist_ok=True)

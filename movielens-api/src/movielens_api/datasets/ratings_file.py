@@ -1,6 +1,6 @@
-"""Read the file of the ratings piece by piece: a good piece at full speed, a damaged one line by line.
+"""The file of the ratings, read piece by piece: a good piece at full speed, a damaged one line by line.
 
-The file is cut after line ends, so nothing in one line, such as a quote that never closes, can swallow the next.
+The file is cut after line ends, so a fault in one line, such as an unclosed quote, cannot affect the next one.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ DATED = "expected timestamp to be written YYYY-MM-DD hh:mm:ss, as in the rows be
 
 @dataclass(frozen=True)
 class RatingsForm:
-    """How a file of ratings is written.
+    """The format of a file of ratings.
 
     Attributes:
-        rows: columns, separator, first line.
-        is_plain: it is UTF-8 with line feeds, so pieces of it can be parsed as they are.
-        is_dated: timestamps are written as date and time.
+        rows: The columns, the separator and the first line.
+        is_plain: Whether the file is UTF-8 with line feeds, so that pieces of it can be parsed as they are.
+        is_dated: Whether timestamps are written as date and time.
     """
 
     rows: Form
@@ -64,15 +64,15 @@ PLAIN = RatingsForm(Form(COLUMNS, ",", 2))
 
 
 def recognize(head: bytes, place: str, separator: str | None = None) -> RatingsForm:
-    """Recognize how a file is written.
+    """Return the format of a file.
 
     Args:
-        head: its first `HEAD` bytes.
-        place: the file, as messages name it.
-        separator: what separates the columns of a file without a header; None for CSV.
+        head: The first ``HEAD`` bytes of the file.
+        place: The name of the file in messages.
+        separator: The separator of a file without a header; None for CSV.
 
     Raises:
-        DamagedDatasetError: it is CSV, and has no header with the columns of ratings.
+        DamagedDatasetError: The file is CSV, but its header lacks the columns of ratings.
     """
     encoding, mark = text.encoding(head)
     readable = head[mark:].decode(encoding, errors="replace")
@@ -84,7 +84,7 @@ def recognize(head: bytes, place: str, separator: str | None = None) -> RatingsF
 
 
 def _is_dated(lines: list[str], rows: Form) -> bool:
-    """Tell whether the first timestamp that can be one is a date and a time."""
+    """Return whether the first timestamp is written as date and time."""
     place = rows.columns.index("timestamp")
     for line in lines[rows.first_line - 1 :]:
         timestamp = "".join(row_format.fields(line, rows.separator)[place : place + 1]).strip()
@@ -101,14 +101,13 @@ def read(
     """Read the good rows, in the order of the file, and the damaged ones.
 
     Args:
-        file: the file.
-        place: the file, as messages name it.
-        written: how it is written.
-        piece: how many bytes to parse at once.
+        file: The file.
+        place: The name of the file in messages.
+        written: The format of the file.
+        piece: How many bytes to parse at once.
 
     Raises:
-        DamagedDatasetError: its text is not in its encoding, it has a line that is no row, or it has neither a header
-            nor rows.
+        DamagedDatasetError: The text is not in its encoding, a line hides other rows, or the file is empty.
     """
     if not written.is_plain:
         # Such files are rare, so these are read as a whole.
@@ -133,12 +132,12 @@ def read(
 
 
 def without_repeats(ratings: pl.DataFrame, found: Quarantine, first_line: int) -> tuple[pl.DataFrame, Quarantine]:
-    """Count every row that repeats an earlier one to the letter as damaged; of equal rows the first stays.
+    """Move exact duplicates to the quarantine. The first of equal rows stays.
 
     Args:
-        ratings: the good rows of a file, in its order.
-        found: its damaged rows.
-        first_line: the line of the first row.
+        ratings: The good rows of a file, in its order.
+        found: The damaged rows.
+        first_line: The line of the first row.
     """
     lines = pl.Series("line", range(0), dtype=pl.Int64).extend(
         pl.int_range(first_line, first_line + found.total, eager=True)
@@ -154,7 +153,7 @@ def without_repeats(ratings: pl.DataFrame, found: Quarantine, first_line: int) -
 
 
 def _pieces(file: Readable, size: int) -> Iterator[bytes]:
-    """Yield whole lines, without the empty ones at the end of the file."""
+    """Yield pieces of whole lines, without the empty lines at the end of the file."""
     held = b""
     while content := file.read(size):
         content = held + (content if content.endswith(b"\n") else content + file.readline())
@@ -169,7 +168,7 @@ def _pieces(file: Readable, size: int) -> Iterator[bytes]:
 
 
 def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | None:
-    """Parse a piece without any damage; None if there may be some."""
+    """Return the ratings in a piece, or None if some rows may be damaged."""
     columns, separator = written.rows.columns, written.rows.separator
     if written.is_dated or (columns != COLUMNS and b'"' in content):
         return None
@@ -194,7 +193,7 @@ def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | Non
 
 
 def _refuse_other_line_ends(content: bytes, place: str, rows: Form, first_line: int) -> None:
-    """Raise for a line that hides rows: counted as one damaged row, it would hide how many are lost."""
+    """Raise for a line that contains several rows. Counted as one damaged row, it would hide how many rows are lost."""
     lines = content.split(b"\n")
     if content.count(b"\r") == content.count(b"\r\n") and max(map(len, lines)) <= LONGEST_ROW:
         return
@@ -207,7 +206,7 @@ def _refuse_other_line_ends(content: bytes, place: str, rows: Form, first_line: 
 
 
 def _holds_rows(line: bytes, rows: Form) -> bool:
-    """Tell whether a carriage return separates rows in a line, which other lines of the file have line feeds for."""
+    """Return whether carriage returns separate rows within a line."""
     parts = line.removesuffix(b"\r").split(b"\r")
     separator = rows.separator.encode()
     return len(parts) > 1 and all(part.count(separator) == len(rows.columns) - 1 for part in parts)
@@ -249,7 +248,7 @@ def _parse_lines(content: bytes, written: RatingsForm, first_line: int) -> tuple
 
 
 def _fields(rows: pl.Series, rows_form: Form) -> pl.Series:
-    """Split each row by itself, so that a quote that never closes ends with its line."""
+    """Split each row by itself, so that an unclosed quote ends with its line."""
     separator = rows_form.separator
     if rows_form.columns != COLUMNS and len(separator) == 1 and rows.str.contains('"', literal=True).any():
         # A column that is not needed may hold the separator.
@@ -261,7 +260,7 @@ def _fields(rows: pl.Series, rows_form: Form) -> pl.Series:
 
 
 def _cell(name: str, written: RatingsForm) -> pl.Expr:
-    """Return the text of a cell such that it can be a cell of CSV: a comma in it would be one of a number."""
+    """Return the text of a cell as a cell of CSV. A comma in it would be part of a number, so it is replaced."""
     cell = pl.col("fields").list.get(written.rows.columns.index(name))
     if name == "timestamp" and written.is_dated:
         dated = cell.str.contains(f"^{DATE_AND_TIME}$")

@@ -1,4 +1,4 @@
-"""Which downloads were verified: a record beside each file, which holds as long as the file is untouched."""
+"""GroupLens' releases: downloaded once, and verified when they change on disk."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a file.
+    """What is recorded about a file.
 
     Attributes:
-        md5: the checksum that it had when it was verified last; None if it never was.
-        state: its size, times and inode at that time.
+        md5: The checksum when it was last verified; None if it never was.
+        state: Its size, times and inode at that time.
     """
 
     md5: str | None = None
@@ -35,16 +35,16 @@ class Record:
 
 
 def verify(path: Path, md5: str | None, published: Callable[[], str]) -> None:
-    """Refuse a file whose checksum is wrong. One that was verified and is untouched since then is not read again.
+    """Raise if the checksum of a file is wrong. A verified file is not read again as long as it is unchanged.
 
     Args:
-        path: the file.
-        md5: its checksum, if it never changes.
-        published: returns the checksum otherwise; asked only if the file has another one than when it was verified.
+        path: The file.
+        md5: The expected checksum, if it never changes.
+        published: Returns the published checksum otherwise. Called only if the file changed since it was verified.
 
     Raises:
-        DamagedDatasetError: the checksum is wrong.
-        StartupError: the file cannot be read, or as `published`.
+        DamagedDatasetError: The checksum is wrong.
+        StartupError: The file cannot be read, or ``published`` raised it.
     """
     record = _record(path)
     try:
@@ -65,11 +65,11 @@ def verify(path: Path, md5: str | None, published: Callable[[], str]) -> None:
 
 
 def remember(path: Path, md5: str) -> None:
-    """Record that a file, which was just downloaded and checked, has the right checksum.
+    """Record that the checksum of a downloaded file is right.
 
     Args:
-        path: the file.
-        md5: its checksum.
+        path: The file.
+        md5: Its checksum.
     """
     _write(path, Record(md5, _state(path)))
 
@@ -116,16 +116,16 @@ LICENCE = (
 
 
 def fetch(name: str, options: Options) -> Path:
-    """Return the dataset's zip, which is downloaded the first time. Whoever put it there, its checksum is verified.
+    """Return the zip of a release. It is downloaded the first time, and always verified.
 
     Args:
-        name: one of `MD5`.
-        options: where files are kept and come from, who hears of it.
+        name: One of ``MD5``.
+        options: Where files are kept and come from, and where messages go.
 
     Raises:
-        DownloadError: it cannot be reached.
-        DamagedDatasetError: its checksum is wrong.
-        StartupError: it cannot be written, or the address to download from is no such address.
+        DownloadError: The server cannot be reached.
+        DamagedDatasetError: The checksum is wrong.
+        StartupError: The file cannot be written, or the configured URL is not valid.
     """
     target = options.data_dir / "downloads" / f"{name}.zip"
     if not target.is_file():

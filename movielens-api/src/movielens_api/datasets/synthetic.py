@@ -1,7 +1,7 @@
-"""Random numbers as polars expressions: the same ones for the same seed in every run, on every machine.
+"""Synthetic datasets: ratings of any number with realistic distributions, the same for the same seed on every machine.
 
-A number is a function of its place, not of what was drawn before (SplitMix64, whole-number arithmetic modulo 2^64),
-so columns of any size can be drawn piece by piece.
+Random numbers are polars expressions. A number is a function of its position, not of the numbers before it (SplitMix64,
+integer arithmetic modulo 2^64), so columns of any size can be generated piece by piece.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ class Randomness:
     """Streams of random numbers.
 
     Args:
-        seed: another seed gives other numbers.
+        seed: The seed of all streams.
     """
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
     def uniform(self, place: pl.Expr, stream: int) -> pl.Expr:
-        """Return numbers above 0 and below 1, evenly spread.
+        """Return uniformly distributed numbers above 0 and below 1.
 
         Args:
-            place: whole numbers from 0; equal ones get equal random numbers.
-            stream: another stream gives other numbers.
+            place: Integers from 0. Equal integers get equal random numbers.
+            stream: The number of the stream.
         """
         fraction = (self._bits(place, stream) // _u64(1 << 64 - BITS_OF_A_FRACTION)).cast(pl.Float64)
         return (fraction + 0.5) / (1 << BITS_OF_A_FRACTION)
 
     def normal(self, place: pl.Expr, stream: int) -> pl.Expr:
-        """Return numbers with the standard normal distribution (Box and Muller's method)."""
+        """Return numbers with the standard normal distribution (Box-Muller transform)."""
         bits = self._bits(place, stream)
         radius, angle = (half.cast(pl.Float64) for half in (bits // _u64(1 << 32), bits % _u64(1 << 32)))
         return (-2 * ((radius + 0.5) / (1 << 32)).log()).sqrt() * (angle * (2 * math.pi / (1 << 32))).cos()
@@ -100,11 +100,11 @@ FIRST_YEAR, LAST_YEAR = 1920, 1994
 
 
 def movies(count: int, randomness: Randomness) -> pl.DataFrame:
-    """Invent movies with the numbers from 1 to `count`; no two have the same title.
+    """Generate movies with the numbers from 1 to ``count`` and unique titles.
 
     Args:
-        count: how many.
-        randomness: where years and genres come from.
+        count: The number of movies.
+        randomness: The source of years and genres.
     """
     place = pl.int_range(count, dtype=pl.Int64)
     title = place * STRIDE % TITLES
@@ -171,10 +171,10 @@ HOUR, DAY, WEEK = 3_600, 86_400, 604_800
 
 
 def parse(text: str) -> tuple[int, int] | None:
-    """Return the number and the seed of `synthetic:N` or `synthetic:N:SEED`, or None if it is no such name.
+    """Return number and seed of ``synthetic:N`` or ``synthetic:N:SEED``, or None for another name.
 
     Raises:
-        StartupError: it begins so, but is not one.
+        StartupError: The text starts with ``synthetic``, but is not valid.
     """
     if not text.startswith("synthetic"):
         return None
@@ -185,11 +185,11 @@ def parse(text: str) -> tuple[int, int] | None:
 
 
 def load(number: int, seed: int = 0) -> Catalogue:
-    """Invent ratings and movies; the same number and seed give the same ones.
+    """Generate ratings and movies. The same number and seed give the same dataset.
 
     Args:
-        number: how many ratings.
-        seed: another seed gives others.
+        number: The number of ratings.
+        seed: The seed.
     """
     randomness = Randomness(seed)
     world = _World(number, max(FEWEST_MOVIES, round(MOVIES_PER_ROOT * number**0.5)), randomness)
@@ -205,14 +205,14 @@ class _World:
     randomness: Randomness
 
     def ratings(self) -> Iterator[pl.DataFrame]:
-        """Invent the ratings of some users after the other."""
+        """Generate the ratings, for some users at a time."""
         users, ranking = self._users(), self._ranking()
         part = (users["start"] // RATINGS_AT_ONCE).rle_id()
         for _, some in users.group_by(part.alias("part"), maintain_order=True):
             yield self._ratings(some, ranking)
 
     def _users(self) -> pl.DataFrame:
-        """Return every user's number of ratings and the place of the first one."""
+        """Return the number of ratings of each user, and the position of the first one."""
         users = max(1, self.number // RATINGS_PER_USER)
         place = pl.int_range(users)
         activity = FEWEST_PER_USER + ACTIVITY_MEDIAN * (ACTIVITY_SIGMA * self.randomness.normal(place, 10)).exp()
@@ -224,7 +224,7 @@ class _World:
         return table.select("user", start=start, count=pl.col("end") - start)
 
     def _ranking(self) -> pl.Series:
-        """Return the movies by popularity, which has nothing to do with their numbers."""
+        """Return the movies by popularity, which is independent of their numbers."""
         place = pl.int_range(self.movies)
         return pl.select((place + 1).cast(pl.Int32).sort_by(self.randomness.uniform(place, 11))).to_series()
 
@@ -241,7 +241,7 @@ class _World:
         )
 
     def _rank(self) -> pl.Expr:
-        """Return movies by their popularity, drawn by it, each user's all different."""
+        """Draw movies by their popularity, without repetition for each user."""
         # Sums of exponential steps are evenly spread numbers in ascending order.
         step = -self.randomness.uniform(pl.col("place"), 12).log()
         walked = step.cum_sum().over("user")
@@ -267,7 +267,7 @@ class _World:
         return (_bounds_below(bounds, liking) + 1).cast(pl.Float32) / 2
 
     def _sitting(self) -> pl.Expr:
-        """Return in which of the user's sittings a rating is given; squared: the earlier, the more ratings."""
+        """Return the user's sitting in which a rating is given. Earlier sittings have more ratings."""
         chance = self.randomness.uniform(pl.col("place"), 17)
         return (SITTINGS.cast(pl.Float64) * chance * chance).floor().cast(pl.Int64)
 
@@ -294,7 +294,7 @@ class _World:
 
 
 def _place(weights: tuple[int, ...], chance: pl.Expr) -> pl.Expr:
-    """Return places in a list, each as often as its weight says."""
+    """Return positions in a list, each with the frequency of its weight."""
     bounds = [float(sum_) for sum_ in accumulate(weights)][:-1]
     return _bounds_below(bounds, chance * sum(weights))
 

@@ -1,4 +1,4 @@
-"""The text of a file, whatever its encoding and its line ends are: exact, or refused with the line."""
+"""The text of a file in any common encoding and with any line ends. Text that cannot be decoded exactly is refused."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ WITHOUT_MARK = {
 
 
 def encoding(head: bytes) -> tuple[str, int]:
-    """Return the encoding that the first bytes of a file show, UTF-8 without any sign, and the length of its mark.
+    """Return the encoding that the first bytes of a file indicate, by default UTF-8, and the length of its mark.
 
     Args:
-        head: the first bytes.
+        head: The first bytes.
     """
     for mark, name in MARKS.items():
         if head.startswith(mark):
@@ -39,15 +39,15 @@ def encoding(head: bytes) -> tuple[str, int]:
 
 
 def decode(content: bytes, place: str, *, latin1: bool = False) -> str:
-    """Return the text of a file, with each line ended by a line feed.
+    """Return the text of a file, with line feeds as line ends.
 
     Args:
-        content: the file.
-        place: the file, as messages name it.
-        latin1: take it for Latin-1 if it can only be that, as GroupLens wrote its older releases.
+        content: The content of the file.
+        place: The name of the file in messages.
+        latin1: Whether to use Latin-1 if the file can only be that, as in GroupLens' older releases.
 
     Raises:
-        DamagedDatasetError: it is not in its encoding; the message names the line.
+        DamagedDatasetError: The file is not in its encoding. The message names the line.
     """
     name, mark = encoding(content)
     try:
@@ -60,7 +60,7 @@ def decode(content: bytes, place: str, *, latin1: bool = False) -> str:
 
 
 def _is_latin1(content: bytes) -> bool:
-    """Tell whether all letters are of Latin-1 and none is of UTF-8: a file with both is a damaged one of UTF-8."""
+    """Return whether all letters are Latin-1 and none is UTF-8. A file with both is damaged UTF-8."""
     runs = NOT_ASCII.findall(content)
     return not any(_is_utf8(run) or any(byte < 0xA0 for byte in run) for run in runs)  # noqa: PLR2004 - the first letter
 

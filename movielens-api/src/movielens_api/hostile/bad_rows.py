@@ -1,4 +1,4 @@
-"""The rows of an answer, whatever its format."""
+"""Profiles that send wrong rows, in every format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Rows = list[dict[str, Any]]
 
 
 def read(response: BufferedResponse) -> Rows:
-    """Return the rows of an answer."""
+    """Return the rows of a response."""
     media_type = response.headers["Content-Type"]
     if media_type == JSON:
         found: Rows = json.loads(response.body)["result"]
@@ -37,7 +37,7 @@ def read(response: BufferedResponse) -> Rows:
 
 
 def replace(response: BufferedResponse, rows: Rows) -> None:
-    """Put other rows into an answer, as wrong as they are. Its tag was that of the true ones."""
+    """Replace the rows of a response, and remove its entity tag."""
     del response.headers["ETag"]
     media_type = response.headers["Content-Type"]
     if media_type == JSON:
@@ -51,7 +51,7 @@ def replace(response: BufferedResponse, rows: Rows) -> None:
 
 
 def _frame(rows: Rows) -> pl.DataFrame:
-    # A column has one type: one text makes it texts.
+    # A column has one type: a single text makes all values text.
     if not rows:
         return pl.DataFrame(schema=SCHEMA)
     frame = pl.DataFrame(rows, infer_schema_length=None, strict=False)

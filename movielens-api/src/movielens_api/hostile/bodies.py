@@ -1,4 +1,4 @@
-"""Profiles whose answers are complete HTTP, and still cannot be used."""
+"""Profiles that send complete HTTP responses with unusable bodies."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class GzipBomb(Profile):
     """All responses are 4 MiB of gzip that decompress to 4 GiB of spaces."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it, if there would be an answer."""
+        """Send it, unless there is an error."""
         response = await self.ask(scope)
         if response.status != 200:  # noqa: PLR2004 - OK
             await response.send(send)

@@ -1,7 +1,7 @@
-"""Profiles whose ratings change while somebody pages by offset. Cursors lead through one state all the same.
+"""Profiles whose ratings change while a client pages by offset. Cursors still lead through one state.
 
-In every other pull, the pages after the first are of changed ratings; then all is as before. Every day with ratings
-changes, so every window does.
+In every other pull, the pages after the first are taken from changed ratings. Then everything is as before. Each day
+with ratings changes, so each window does.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Changing(Profile):
     """A layer with two applications.
 
     Args:
-        app: serves the ratings as they are.
-        changed: serves the changed ones.
+        app: Serves the ratings as they are.
+        changed: Serves the changed ones.
     """
 
     def __init__(self, app: ASGIApp, changed: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""What profiles are made of: a layer around the application, a whole response to change, and a pause."""
+"""The base class of hostile profiles, and helpers for requests and responses."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import polars as pl
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# What makes answers partial, compressed or empty, so that there would be nothing to change.
+# Headers that make responses compressed or empty, so that there would be nothing to change.
 UNWANTED = frozenset({b"accept-encoding", b"if-none-match"})
-# Where the scope of a request has what it came by. Only who answers to the client itself may touch it.
+# The key in the scope for the connection's transport. Only a layer that responds to the client itself may use it.
 TRANSPORT = "movielens_api.transport"
 
 
@@ -23,9 +23,9 @@ class BufferedResponse:
     """A whole response.
 
     Attributes:
-        status: the HTTP status.
-        headers: its headers.
-        body: its body.
+        status: The HTTP status.
+        headers: The headers.
+        body: The body.
     """
 
     status: int
@@ -33,23 +33,23 @@ class BufferedResponse:
     body: bytes
 
     async def send(self, send: Send) -> None:
-        """Send it, with the length that it has now."""
+        """Send the response with its current length."""
         self.headers["Content-Length"] = str(len(self.body))
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers.raw})
         await send({"type": "http.response.body", "body": self.body})
 
 
-# Changes ratings, which are in order.
+# Changes sorted ratings.
 Change = Callable[[pl.DataFrame], pl.DataFrame]
 # Builds an application that serves the changed ratings.
 Variant = Callable[[Change], ASGIApp]
 
 
 class Profile:
-    """An ASGI layer that passes everything on. Profiles override `read`, or one of the methods that it calls.
+    """A layer that passes everything on. Profiles override ``read``, or one of the methods that it calls.
 
     Args:
-        app: what is below, in the end the true application.
+        app: The application inside the layer.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -57,21 +57,21 @@ class Profile:
 
     @classmethod
     def wrap(cls, app: ASGIApp, variant: Variant) -> Self:
-        """Put the layer around an application.
+        """Return the layer around an application.
 
         Args:
-            app: what is below.
-            variant: builds an application on other ratings, for layers that need one.
+            app: The application inside the layer.
+            variant: Builds an application that serves changed ratings, for profiles that need one.
         """
         return cls(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on all but the reading of ratings."""
+        """Pass on everything except ``GET /ratings``."""
         is_read = scope["type"] == "http" and scope["path"] == "/ratings" and scope["method"] == "GET"
         await (self.read if is_read else self.app)(scope, receive, send)
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond `GET /ratings`."""
+        """Respond to ``GET /ratings``."""
         response = await self.ask(scope)
         if response.status == 200:  # noqa: PLR2004 - OK
             self.change(response)
@@ -81,7 +81,7 @@ class Profile:
         """Change a response with ratings."""
 
     async def ask(self, scope: Scope) -> BufferedResponse:
-        """Return the whole response from below, without compression, whether or not the client is still there."""
+        """Return the whole response of the application, uncompressed, whether or not the client is still connected."""
         headers = [(name, value) for name, value in scope["headers"] if name not in UNWANTED]
         below = {name: value for name, value in scope.items() if name != TRANSPORT} | {"headers": headers}
         response = BufferedResponse(0, MutableHeaders(), b"")
@@ -107,17 +107,17 @@ def query(scope: Scope) -> dict[str, str]:
 
 
 def with_query(scope: Scope, parameters: dict[str, str]) -> Scope:
-    """Return the request with other parameters."""
+    """Return a request with other parameters."""
     return {**scope, "query_string": urlencode(parameters).encode()}
 
 
 def header(scope: Scope, name: str) -> str:
-    """Return a header of a request, empty if it has none."""
+    """Return a header of a request, or an empty string."""
     return Headers(scope=scope).get(name, "")
 
 
 async def wait_for_disconnect(receive: Receive, seconds: float) -> bool:
-    """Wait, and tell whether the client has gone meanwhile."""
+    """Wait for at most some seconds. Return whether the client disconnected meanwhile."""
     try:
         async with asyncio.timeout(seconds):
             while (await receive())["type"] != "http.disconnect":

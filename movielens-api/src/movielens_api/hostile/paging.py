@@ -1,4 +1,4 @@
-"""Profiles whose pages are not what was asked for."""
+"""Profiles that send other pages than those requested."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class EmptyPage(Profile):
 
 
 def _say(response: BufferedResponse, total: int | None) -> None:
-    # The tag was that of the true answer.
+    # The entity tag was that of the real response.
     del response.headers["ETag"], response.headers["X-Total-Count"]
     if total is not None:
         response.headers["X-Total-Count"] = str(total)

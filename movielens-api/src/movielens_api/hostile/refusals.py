@@ -1,4 +1,4 @@
-"""Profiles that refuse what they should answer."""
+"""Profiles that refuse requests or redirect them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BURST = 2
 
 
 class Refusals(Profile):
-    """A layer that answers some requests itself."""
+    """A layer that responds to some requests itself."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on."""
@@ -35,7 +35,7 @@ class Refusals(Profile):
 
     @abstractmethod
     def refusal(self, scope: Scope) -> Response | None:
-        """Return what a request gets instead of an answer, if it is refused."""
+        """Return the response if the request is refused, or None."""
 
 
 class TooManyRequests(EveryOther):

@@ -1,4 +1,4 @@
-"""When a fault comes: by counting, so that the same requests meet the same faults, and each comes to an end."""
+"""When a fault is due. Requests are counted, so the same requests meet the same faults, and every fault ends."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Address = tuple[tuple[str, str], ...]
 class Turns:
     """Counts the requests for each address, over and over.
 
-    Without `limit`, `offset` makes no other address of it: who goes on where a stream broke off asks for that stream.
+    Without ``limit``, ``offset`` is ignored: a client that resumes a broken stream asks for that stream.
 
     Args:
-        period: after how many requests the count begins again.
+        period: After how many requests the count starts again.
     """
 
     def __init__(self, period: int) -> None:
@@ -27,7 +27,7 @@ class Turns:
         self._requests: Counter[Address] = Counter()
 
     def take(self, scope: Scope) -> int:
-        """Count a request; return how many there were for this address since the count began, from 0."""
+        """Count a request. Return how many requests for this address came before it, since the count started."""
         asked = query(scope)
         if "limit" not in asked:
             asked.pop("offset", None)
@@ -37,10 +37,10 @@ class Turns:
 
 
 class Pulls:
-    """Counts the pages of every other pull, for faults after which a client starts over: then it gets through.
+    """Counts the pages of every other pull, for faults after which a client starts over and then succeeds.
 
-    A pull begins with a request for a first page: without a cursor, `offset` 0 or none. A page that is asked for again
-    is the same page, and a first page that is asked for again at once begins no other pull. `limit` 0 asks for no page.
+    A pull starts with a request for a first page: without a cursor, and with ``offset`` 0 or none. A repeated request
+    is for the same page, and a first page requested twice in a row starts no second pull. ``limit`` 0 is no page.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Pulls:
         self._pages: dict[Address, int] = {}
 
     def take(self, scope: Scope) -> int | None:
-        """Count a request; return the number of its page in the pull, from 0, or None if no fault is due."""
+        """Count a request. Return the number of its page in the pull, from 0, or None if no fault is due."""
         asked = query(scope)
         if asked.get("limit") == "0":
             return None
@@ -61,7 +61,7 @@ class Pulls:
 
 
 def is_first_page(scope: Scope) -> bool:
-    """Tell whether a request begins a pull."""
+    """Return whether a request starts a pull."""
     asked = query(scope)
     return "cursor" not in asked and asked.get("offset", "0") == "0" and asked.get("limit") != "0"
 
@@ -78,9 +78,9 @@ class EveryOther(Profile):
         self._turns = Turns(2)
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Misbehave, or pass on."""
+        """Misbehave, or pass the request on."""
         await (self.app if self._turns.take(scope) else self.misbehave)(scope, receive, send)
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond wrongly; unless a profile says otherwise, with a changed response."""
+        """Respond wrongly. By default, send the changed response."""
         await super().read(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Profiles that are wrong beneath HTTP: they answer late, slowly, or not to the end."""
+"""Profiles that misbehave below HTTP: they respond late, slowly or incompletely."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 LONG_SECONDS = 60
 DRIP_SECONDS = 0.1
 DRIPS = 600
-# What was written should arrive before the reset does.
+# Written data should arrive before the reset.
 SECONDS_BEFORE_RESET = 0.2
-# Switched on, with no time for what is not sent yet.
+# On, with no time for unsent data.
 NO_LINGERING = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class HostileConnection(Connection):
-    """A connection that the profiles here can get at."""
+    """A connection whose transport profiles can access."""
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -37,7 +37,7 @@ class HostileConnection(Connection):
 
 
 class Wire(EveryOther):
-    """A layer that misbehaves only if it answers to the client itself."""
+    """A layer that misbehaves only if it responds to the client itself."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Misbehave, or pass on."""
@@ -118,12 +118,12 @@ def _head(response: BufferedResponse) -> bytes:
 
 
 def _write(transport: Transport, data: bytes) -> None:
-    # A moment passes between the end of a connection and the news of it.
+    # The end of a connection is noticed only after a moment.
     if not transport.is_closing():
         transport.write(data)
 
 
 async def _close(transport: Transport, receive: Receive) -> None:
     transport.close()
-    # The server takes it for its own failure if this returns while the connection is still there.
+    # If this returned while the connection is open, the server would report its own failure.
     await wait_for_disconnect(receive, LONG_SECONDS)

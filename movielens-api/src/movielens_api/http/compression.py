@@ -1,4 +1,4 @@
-"""Content codings: answers in fewer bytes, at the level that costs the least time."""
+"""Compression of responses, at the level that takes the least time."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class Compressor(Protocol):
-    """Takes bytes piece by piece, and gives them back smaller."""
+    """Compresses bytes piece by piece."""
 
     def compress(self, data: bytes | memoryview, /) -> bytes:
-        """Take some, and return what is ready."""
+        """Take some bytes, and return the compressed ones that are ready."""
 
     def flush(self) -> bytes:
-        """Return the rest."""
+        """Return the remaining compressed bytes."""
 
 
 def _gzip() -> Compressor:
@@ -36,12 +36,12 @@ def _zstd() -> Compressor:
     return ZstdCompressor(level=LEVEL)
 
 
-# Of two that a client likes equally, zstd: three times as fast, and smaller.
+# In order of preference: zstd is three times as fast, and smaller.
 CODINGS: dict[str, Callable[[], Compressor]] = {"zstd": _zstd, "gzip": _gzip}
 
 
 def compress(chunks: Iterable[bytes | memoryview], coding: str) -> Iterator[bytes]:
-    """Compress a stream, holding no more of it than a chunk."""
+    """Compress a stream, holding at most one chunk of it in memory."""
     compressor = CODINGS[coding]()
     for chunk in chunks:
         if ready := compressor.compress(chunk):

@@ -1,4 +1,4 @@
-"""What a browser may load for a page: nothing but what the page names (Content Security Policy, level 3)."""
+"""Content Security Policy (level 3): a page may load only what it names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def headers(**sources: Iterable[str]) -> dict[str, str]:
-    """Return the headers of an HTML page.
+    """Return the security headers of an HTML page.
 
     Args:
-        sources: where from, by kind: `script_src=["'self'"]` and the like. Kinds that are not named come from nowhere.
+        sources: The allowed sources by directive, such as ``script_src=["'self'"]``. Other directives allow nothing.
     """
     closed = {kind: ["'none'"] for kind in ("default_src", "base_uri", "form_action", "frame_ancestors")}
     policy = {**closed, **sources}
@@ -28,5 +28,5 @@ def headers(**sources: Iterable[str]) -> dict[str, str]:
 
 
 def inline(text: str) -> str:
-    """Return the source that allows just this text between `<script>` or `<style>` and its end."""
+    """Return the source that allows exactly this text between ``<script>`` or ``<style>`` and its end."""
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -1,7 +1,7 @@
-"""Cursors: where a client is in which window of which snapshot, in a token that shows whether it was changed.
+"""Cursors: a position in a window of a snapshot, as a signed token.
 
-It is signed with a key from the ratings themselves, so that a restart, and a server on the same ratings, take it, too.
-Whoever has all of them could write one; it leads nowhere that parameters do not lead.
+The key is derived from the ratings, so cursors remain valid after a restart and on another server with the same
+ratings. Whoever has all ratings could forge a cursor, but it gives access to nothing that parameters do not.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from movielens_api.table.snapshots import ID_BYTES, Origin, SnapshotGoneError
 # The version of the layout, the snapshot's id and version, then first row, row after the last, offset and limit.
 LAYOUT = struct.Struct(f">B{ID_BYTES}sQQQQI")
 VERSION = 2
-# With the layout, a multiple of three: base64 needs no padding then.
+# Together with the layout, a multiple of three bytes, so that base64 needs no padding.
 SIGNATURE_BYTES = 17
 TOKEN_CHARACTERS = (LAYOUT.size + SIGNATURE_BYTES) // 3 * 4
 
 
 class BadCursorError(ValueError):
-    """A token that this server never wrote."""
+    """A token that this server did not write."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class Cursor:
     """A page of a window of a snapshot.
 
     Attributes:
-        snapshot: the id of the snapshot.
-        version: how many posted ratings the snapshot contains.
-        first: the window's first row in the snapshot.
-        end: the row after the window's last.
-        offset: how many rows of the window to skip.
-        limit: how many rows to return at most.
+        snapshot: The id of the snapshot.
+        version: The number of posted ratings in the snapshot.
+        first: The first row of the window in the snapshot.
+        end: The row after the last one of the window.
+        offset: How many rows of the window to skip.
+        limit: How many rows to return at most.
     """
 
     snapshot: bytes
@@ -48,23 +48,23 @@ class Cursor:
     limit: int
 
     def next(self) -> Cursor | None:
-        """Return the page after this one, or None if this is the last or asks for no rows."""
+        """Return the next page, or None if this page is the last or has a limit of zero."""
         following = self.offset + self.limit
         return replace(self, offset=following) if self.limit and following < self.end - self.first else None
 
     def token(self, key: bytes) -> str:
-        """Write the cursor as text that a URL can hold as it is."""
+        """Return the cursor as text that needs no escaping in a URL."""
         content = LAYOUT.pack(VERSION, self.snapshot, self.version, self.first, self.end, self.offset, self.limit)
         return urlsafe_b64encode(content + _sign(content, key)).decode()
 
 
 def read(token: str, origin: Origin) -> Cursor:
-    """Return the cursor that a token says.
+    """Return the cursor in a token.
 
     Raises:
-        BadCursorError: this server never wrote it.
-        SnapshotGoneError: it leads into a snapshot of other ratings. Whether it is genuine is not looked at then:
-            the key may be gone with the ratings, and starting over is right anyway.
+        BadCursorError: This server did not write the token.
+        SnapshotGoneError: The snapshot has other ratings. The signature is not checked then, because its key may be
+            gone with the ratings, and the client has to start over in any case.
     """
     content, signature = _parts(token)
     layout, *fields = LAYOUT.unpack(content)
@@ -83,7 +83,7 @@ def _parts(token: str) -> tuple[bytes, bytes]:
         written = urlsafe_b64decode(token) if len(token) == TOKEN_CHARACTERS else b""
     except (binascii.Error, ValueError):
         written = b""
-    # Decoding skips what is not of the alphabet, so the same bytes have several spellings; only ours is right.
+    # Decoding skips characters outside the alphabet, so the same bytes have several spellings. Accept only ours.
     if urlsafe_b64encode(written) != token.encode() or not written:
         raise BadCursorError(token)
     return written[: LAYOUT.size], written[LAYOUT.size :]

@@ -1,4 +1,4 @@
-"""Entity tags: whether a client has an answer already (RFC 9110, sections 8.8.3 and 13.1.2)."""
+"""Entity tags: whether a client already has a response (RFC 9110, sections 8.8.3 and 13.1.2)."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
     from fastapi import Request
 
-# Another version may write the same rows in other bytes.
+# Another version may encode the same rows differently.
 WRITER = f"movielens-api {__version__}, polars {pl.__version__}"
 OPAQUE = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 def etag(*parts: object) -> str:
-    """Return the strong tag of an answer that depends on these and nothing else."""
+    """Return a strong entity tag for a response that depends on nothing but the given parts."""
     return f'"{blake2b(repr((WRITER, *parts)).encode(), digest_size=12).hexdigest()}"'
 
 
 def matches(if_none_match: str, tag: str) -> bool:
-    """Tell whether an `If-None-Match` header names the tag; weakly, as the standard has it."""
+    """Return whether an ``If-None-Match`` header contains the tag, by weak comparison as the RFC demands."""
     return if_none_match.strip() == "*" or tag in OPAQUE.findall(if_none_match)
 
 
 class Document:
-    """A body, its headers, and a tag made from the body.
+    """A response body with its headers and an entity tag.
 
     Args:
-        body: the whole answer.
-        media_type: of the body.
-        headers: further headers.
+        body: The whole body.
+        media_type: The media type of the body.
+        headers: Further headers.
     """
 
     def __init__(self, body: bytes, media_type: str, headers: Mapping[str, str]) -> None:
@@ -46,7 +46,7 @@ class Document:
         self.headers = {**headers, "Cache-Control": "private, no-cache", "ETag": etag(body)}
 
     def respond(self, request: Request) -> Response:
-        """Answer with the body, or with 304 if the browser has it."""
+        """Respond with the body, or with 304 if the browser has it."""
         if matches(",".join(request.headers.getlist("if-none-match")), self.headers["ETag"]):
             return Response(status_code=304, headers=self.headers)
         return Response(self.body, headers=self.headers, media_type=self.media_type)

@@ -1,4 +1,4 @@
-"""Posted ratings, read strictly and as a whole: every row is plainly right, or nothing is taken."""
+"""The body of ``POST /ratings``, parsed strictly: unless every row is valid, nothing is added."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ class NewRating(BaseModel):
 
 
 class NotJsonError(ValueError):
-    """The text is not of its media type."""
+    """The body is not valid for its media type."""
 
 
 class TooManyRowsError(ValueError):
-    """There are more rows than a request may have."""
+    """The body has more rows than a request may have."""
 
 
 class WrongRowsError(ValueError):
-    """Some rows are no ratings.
+    """Some rows are not ratings.
 
     Attributes:
-        errors: what is wrong, up to `MOST_ERRORS` of it.
+        errors: The first ``MOST_ERRORS`` errors.
     """
 
     def __init__(self, errors: list[RowError]) -> None:
@@ -61,16 +61,16 @@ class WrongRowsError(ValueError):
 
 
 def parse(body: bytes, media_type: str) -> list[Row]:
-    """Read ratings.
+    """Parse and check posted ratings.
 
     Args:
-        body: a JSON array of objects, or an object per line.
-        media_type: one of `MEDIA_TYPES`.
+        body: A JSON array of objects, or one object per line.
+        media_type: One of ``MEDIA_TYPES``.
 
     Raises:
-        NotJsonError: it is no JSON.
-        TooManyRowsError: it has more than `MOST_ROWS` rows.
-        WrongRowsError: not every row is a rating.
+        NotJsonError: The body is not JSON.
+        TooManyRowsError: The body has more than ``MOST_ROWS`` rows.
+        WrongRowsError: A row is not a rating.
     """
     lines = None if media_type == JSON else [line for line in body.split(b"\n") if line.strip()]
     if lines is not None and len(lines) > MOST_ROWS:
@@ -81,15 +81,15 @@ def parse(body: bytes, media_type: str) -> list[Row]:
         raise _explained(body, lines) from None
     if len(found) > MOST_ROWS:
         raise TooManyRowsError
-    # Every quote is of a key, since no value is text: more quotes than of four keys a row are of keys given twice.
-    # Pydantic takes 4.0000000001 for a multiple of 0.5.
+    # No value is text, so all quotes belong to keys. More quotes than four keys per row need mean repeated keys.
+    # Pydantic accepts 4.0000000001 as a multiple of 0.5.
     if body.count(b'"') != QUOTES_PER_ROW * len(found) or not all((row.rating * 2).is_integer() for row in found):
         raise _explained(body, lines)
     return [(row.userId, row.movieId, row.rating, row.timestamp) for row in found]
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """A JSON object as it is written."""
+    """A JSON object with its keys as written, so that repeated ones are found."""
 
 
 _LIST = TypeAdapter(Annotated[list[NewRating], FailFast()])
@@ -98,7 +98,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_Pairs)
 
 
 def _explained(body: bytes, lines: list[bytes] | None) -> ValueError:
-    """Look again, slowly, for what is wrong."""
+    """Parse the body again, slowly, to find out what is wrong."""
     try:
         rows = _decode(body, "") if lines is None else [_decode(line, f"row {n}, ") for n, line in enumerate(lines)]
     except NotJsonError as error:
@@ -117,7 +117,7 @@ def _decode(text: bytes, place: str) -> Any:
         return _DECODER.decode(text.decode())
     except json.JSONDecodeError as error:
         raise NotJsonError(f"{place}line {error.lineno}, column {error.colno}: {error.msg}") from None
-    # RecursionError: brackets in brackets. ValueError: a number of more digits than Python reads.
+    # RecursionError: deeply nested brackets. ValueError: a number with more digits than Python parses.
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise NotJsonError(f"{place}{error}") from None
 
@@ -137,7 +137,7 @@ def _repeated(names: list[str]) -> list[str]:
 
 
 def _wrong_values(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    # Not left to pydantic: it would explain all of a hundred thousand unknown columns.
+    # Not left to pydantic, which would explain each of a hundred thousand unknown columns.
     yield from ((name, "A rating has no such column") for name in sorted(row.keys() - NewRating.model_fields.keys()))
     known = {name: value for name, value in row.items() if name in NewRating.model_fields}
     try:
@@ -155,10 +155,10 @@ TOO_LARGE = f"A post has up to {MOST_ROWS:,} ratings and {MOST_BYTES:,} bytes. S
 
 
 def body_media_type(request: Request) -> str:
-    """Return what the body is said to be, one of `MEDIA_TYPES`.
+    """Return the media type of the body, one of ``MEDIA_TYPES``.
 
     Raises:
-        HTTPException: 415, it is something else, or compressed.
+        HTTPException: 415: the media type is not supported, or the body is compressed.
     """
     coding = request.headers.get("content-encoding", "").strip().lower() or "identity"
     if coding != "identity":
@@ -173,7 +173,7 @@ async def read_body(request: Request) -> bytes:
     """Return the body.
 
     Raises:
-        HTTPException: 413, it is larger than documented, as far as it was read.
+        HTTPException: 413: the body is too large.
     """
     body = bytearray()
     async for chunk in request.stream():
@@ -184,5 +184,5 @@ async def read_body(request: Request) -> bytes:
 
 
 def too_large_error() -> HTTPException:
-    """Return what to raise for more bytes or rows than documented."""
+    """Return the error for a body with too many bytes or rows."""
     return HTTPException(413, TOO_LARGE)

@@ -1,4 +1,4 @@
-"""What a client would rather have: the headers `Accept` and `Accept-Encoding` (RFC 9110, section 12.5)."""
+"""Content negotiation by ``Accept`` and ``Accept-Encoding`` (RFC 9110, section 12.5)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
 
 QUALITY = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
 NAMED_QUALITY = re.compile(r"q\s*(=|$)")
-# One that is never closed matches up to the end of the header: to look for its end at each quote takes quadratic time.
+# An unclosed quote matches to the end of the header. Searching for its end at each quote would take quadratic time.
 QUOTED = re.compile(r'"(?:\\.|[^"\\])*(?:(")|\\?\Z)')
-# A coding or format that nobody mentions is worse than any that somebody does.
+# A coding or format that is not mentioned is worse than any that is.
 UNMENTIONED = 0.0001
 
 
 @lru_cache(maxsize=1024)
 def media_type(accept: str, offered: Sequence[str]) -> str | None:
-    """Choose among media types by an `Accept` header; of equally welcome ones, the first offered.
+    """Choose a media type by an ``Accept`` header. Among equally preferred ones, the first offered is chosen.
 
     Args:
-        accept: the header; empty means that anything is welcome.
-        offered: the media types there are, best first.
+        accept: The header. If it is empty, everything is acceptable.
+        offered: The available media types, best first.
 
     Returns:
-        One of those offered, or None if none is acceptable.
+        One of the offered media types, or None if none is acceptable.
     """
     if not accept.strip():
         return offered[0]
@@ -36,11 +36,11 @@ def media_type(accept: str, offered: Sequence[str]) -> str | None:
 
 @lru_cache(maxsize=1024)
 def coding(accept_encoding: str, offered: Sequence[str]) -> str:
-    """Choose a content coding by an `Accept-Encoding` header, `identity` if no other is welcome.
+    """Choose a content coding by an ``Accept-Encoding`` header, or ``identity`` if no other is acceptable.
 
     Args:
-        accept_encoding: the header; empty means that none is welcome.
-        offered: the codings there are, best first, without `identity`.
+        accept_encoding: The header. If it is empty, no coding is acceptable.
+        offered: The available codings, best first, without ``identity``.
     """
     wanted = _qualities(accept_encoding)
     others = wanted.get("*", 0.0)
@@ -63,10 +63,10 @@ def _media_quality(offer: str, wanted: dict[str, float]) -> float:
 
 def _qualities(header: str) -> dict[str, float]:
     qualities: dict[str, float] = {}
-    # No quoted text matters here, and commas and semicolons in it separate nothing.
+    # Quoted text does not matter here, and commas and semicolons in it are not separators.
     for element in QUOTED.sub(lambda quoted: '""' if quoted[1] else quoted[0], header.lower()).split(","):
         name, *parameters = (part.strip() for part in element.split(";"))
-        # Of one that is named twice, what rules it out counts, in whatever order they come.
+        # If a name is repeated, the lowest quality counts, in any order.
         qualities[name] = min(_quality(parameters), qualities.get(name, 1.0))
     return qualities
 
@@ -75,6 +75,6 @@ def _quality(parameters: list[str]) -> float:
     given = [parameter for parameter in parameters if NAMED_QUALITY.match(parameter)]
     if not given:
         return 1.0
-    # What is no quality, or is given twice, is not welcome: better a clear 406 than a guess.
+    # An invalid or repeated quality makes it unacceptable: a clear 406 is better than a guess.
     quality = QUALITY.fullmatch(given[0])
     return float(quality[1]) if quality and len(given) == 1 else 0.0

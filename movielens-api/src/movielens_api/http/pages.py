@@ -1,4 +1,4 @@
-"""Answers with many rows: a slice of a frame in an envelope, encoded without a Python object per row."""
+"""Pages of rows: a slice of a frame in the JSON envelope, encoded without a Python object per row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = TypeVar("Row", bound=BaseModel)
 
 
 class Page(BaseModel, Generic[Row]):
-    """Some rows, and how many there are in all. Only documents answers; `page` writes them."""
+    """Some rows, and how many there are in all. This model only documents responses; ``page`` writes them."""
 
     result: list[Row]
     offset: int = Field(description="How many rows were skipped.", examples=[0])
@@ -27,7 +27,7 @@ class Page(BaseModel, Generic[Row]):
 
 
 def page(rows: pl.DataFrame, paging: Paging) -> Response:
-    """Answer with the part of the rows that `paging` asks for."""
+    """Respond with the rows that ``paging`` selects."""
     part = rows.slice(paging.offset, paging.limit)
     before, after = envelope(offset=paging.offset, limit=paging.limit, total=rows.height)
     body = BytesIO()
@@ -38,7 +38,7 @@ def page(rows: pl.DataFrame, paging: Paging) -> Response:
 
 
 def envelope(*, offset: int, limit: int, total: int) -> tuple[bytes, bytes]:
-    """Return what comes before and after an array of rows, to say what they are a part of."""
+    """Return the JSON before and after an array of rows."""
     return b'{"result":', b',"offset":%d,"limit":%d,"total":%d}' % (offset, limit, total)
 
 

@@ -1,4 +1,4 @@
-"""Parameters of requests, strictly: what is not plainly right is 422, never a guess."""
+"""Strict query parameters: anything that is not clearly valid gets 422."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MAX_ID = 2**31 - 1
 
 
 def parse_whole_number(value: str | int) -> int:
-    """Read digits only: pydantic would take "1_000" and "10.0" too. A default comes as the number it is."""
+    """Parse digits only. Pydantic would also accept "1_000" and "10.0". Defaults are passed in as numbers."""
     if not re.fullmatch(r"-?[0-9]{1,19}", str(value)):
         raise PydanticCustomError("whole_number", "Input should be a whole number of at most 19 digits")
     return int(value)
 
 
 def parse_day(text: str) -> date:
-    """Read YYYY-MM-DD only: pydantic would take Unix seconds and points in time too, and Python 20150101."""
+    """Parse YYYY-MM-DD only. Pydantic would also accept Unix seconds and times, and Python 20150101."""
     try:
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
             raise ValueError
@@ -42,13 +42,13 @@ Day = Annotated[date, BeforeValidator(parse_day)]
 
 
 class NoParameters(BaseModel):
-    """The query of an address that takes no parameters. A misspelt name must not be ignored silently."""
+    """The query of an endpoint without parameters. A misspelt name is an error."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Paging(NoParameters):
-    """Which part of the rows an answer holds."""
+    """The part of the rows to return."""
 
     offset: WholeNumber = Field(default=0, ge=0, le=MAX_OFFSET, description="How many rows to skip, by default none.")
     limit: WholeNumber = Field(
@@ -60,7 +60,7 @@ class Paging(NoParameters):
 
 
 class RatingsQuery(Paging):
-    """Which ratings to return: those of whole days in UTC."""
+    """The ratings to return: those of whole UTC days."""
 
     start_date: Day | None = Field(
         default=None,
@@ -90,10 +90,10 @@ class RatingsQuery(Paging):
 
 
 def read_query(model: type[Query], request: Request) -> Query:
-    """Read the query of a request, as FastAPI would, in a quarter of its time: for the address asked most.
+    """Parse the query of a request as FastAPI would, in a quarter of the time.
 
     Raises:
-        RequestValidationError: something in it is wrong.
+        RequestValidationError: A parameter is not valid.
     """
     try:
         text = request.scope["query_string"].decode("latin-1")
@@ -104,7 +104,7 @@ def read_query(model: type[Query], request: Request) -> Query:
 
 
 def documented_query(model: type[BaseModel]) -> list[dict[str, Any]]:
-    """Return the parameters of `read_query` for an OpenAPI document."""
+    """Return the parameters of ``read_query`` for an OpenAPI document."""
     return [
         {
             "name": name,
@@ -118,8 +118,8 @@ def documented_query(model: type[BaseModel]) -> list[dict[str, Any]]:
 
 
 def _sent(schema: dict[str, Any]) -> dict[str, Any]:
-    # A query has no null. Generated clients send documented defaults unasked: beside a cursor, where they would lead
-    # elsewhere, and as a limit of what would otherwise be the whole window.
+    # A query has no null. Documented defaults are omitted, because generated clients would send them: next to a
+    # cursor, where they select other rows, and as a limit on what would otherwise be the whole window.
     kinds = schema.pop("anyOf", [{}])
     schema.pop("default", None)
     return {**kinds[0], **schema}

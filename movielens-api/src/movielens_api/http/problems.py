@@ -1,4 +1,4 @@
-"""Errors in one shape: `application/problem+json` (RFC 9457)."""
+"""Errors as ``application/problem+json`` (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DETAILS = {
     500: "The server failed. Its log says why",
 }
 HEADERS: dict[int, str] = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
-# Where the scope of a request has the request's name, if it has one.
+# The key in the scope of a request for its id.
 REQUEST = "movielens_api.request"
 
 
@@ -59,7 +59,7 @@ class Problem(BaseModel):
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of the app a problem document."""
+    """Make every error of the application a problem document."""
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(WrongRows, _wrong_rows)
@@ -75,14 +75,14 @@ def respond(
     errors: Sequence[ParameterError | RowError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Answer with a problem document: an ASGI application, for layers outside of FastAPI, too.
+    """Return a problem document. It is an ASGI application, so middleware can use it, too.
 
     Args:
-        path: the path that was asked for.
-        status: the HTTP status.
-        detail: what went wrong with this very request, and what the caller should do.
-        errors: each parameter that is wrong, or what is wrong with the rows sent.
-        headers: further headers, such as `Retry-After`.
+        path: The path of the request.
+        status: The HTTP status.
+        detail: What is wrong with this request, and what the client should do.
+        errors: The parameters or rows that are wrong.
+        headers: Further headers, such as ``Retry-After``.
     """
     problem = Problem(
         title=HTTPStatus(status).phrase,
@@ -91,24 +91,24 @@ def respond(
         instance=quote(path),
         errors=list(errors) or None,
     )
-    # Escaped, because a message may quote half a surrogate pair, which UTF-8 cannot hold.
+    # Escaped, because a message may quote half a surrogate pair, which UTF-8 cannot encode.
     content = json.dumps(problem.model_dump(exclude_none=True), separators=(",", ":"))
     return Response(content, status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def server_error(scope: Scope) -> Response:
-    """Answer a request that the server failed at, with the name under which its log says why."""
+    """Return the response to a request that failed in the server, with the id under which the log has the reason."""
     name = scope.get(REQUEST)
     return respond(scope["path"], 500, f"{DETAILS[500]}: request {name}." if name else f"{DETAILS[500]}.")
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Document errors of a route: what FastAPI takes as `responses`."""
+    """Return the documentation of a route's errors, as FastAPI's ``responses``."""
     return {status: _documented(status) for status in sorted({*statuses, 500})}
 
 
 def schemas() -> dict[str, Any]:
-    """Return the schemas that `responses` refers to, for the components of an OpenAPI document."""
+    """Return the schemas that ``responses`` refers to, for the components of an OpenAPI document."""
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     return {"Problem": problem, **problem.pop("$defs")}
 
@@ -130,7 +130,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def parameter_error(parameter: str, message: str) -> RequestValidationError:
-    """Return what a route raises to answer 422 for a parameter that only the route can judge."""
+    """Return an error to raise in a route: 422 for a parameter that only the route can check."""
     return RequestValidationError([{"type": "value_error", "loc": ("query", parameter), "msg": message}])
 
 
@@ -142,15 +142,15 @@ async def _wrong_parameters(request: Request, error: Exception) -> Response:
 
 
 async def _broken_off(request: Request, _error: Exception) -> Response:
-    # Nobody gets it, but the log should not call it a fault of the server.
+    # The client does not get it, but the log should not report a server error.
     return respond(request.scope["path"], 400, "The body ended too early. Nothing was added.")
 
 
-class WrongRows(Exception):  # noqa: N818 - an answer, as HTTPException is
-    """What a route raises to answer 422 for the rows of a body.
+class WrongRows(Exception):  # noqa: N818 - a response, as HTTPException is
+    """An error to raise in a route: 422 for the rows of a body.
 
     Attributes:
-        errors: what is wrong.
+        errors: What is wrong with the rows.
     """
 
     def __init__(self, errors: list[RowError]) -> None:

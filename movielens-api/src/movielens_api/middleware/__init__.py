@@ -1,9 +1,9 @@
 """ASGI middleware, from the outermost to the innermost.
 
-- ``observability``: count and log every request.
-- ``http10``: responses that an HTTP/1.0 client can read.
-- ``ambiguity``: refuse requests that two programs could understand differently.
-- ``request_limits``: limit what a request may send and how long it may take.
-- ``authentication``: let only known users pass.
-- ``rate_limit``: limit how often each user may ask.
+- ``observability``: counts and logs every request.
+- ``http10``: sends responses that an HTTP/1.0 client can read.
+- ``ambiguity``: refuses requests that two programs could understand differently.
+- ``request_limits``: limits the size of requests and how long they may take.
+- ``authentication``: lets only known users pass.
+- ``rate_limit``: limits how often each user may send requests.
 """

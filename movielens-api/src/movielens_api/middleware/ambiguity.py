@@ -1,4 +1,4 @@
-"""Requests that two programs could understand differently are refused: they say something twice, or frame it badly."""
+"""Refusal of ambiguous requests, which say something twice or are framed badly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The parser refuses a repeated Content-Length itself; headers that are lists may come in several lines (RFC 9110, 5.3).
 SINGLE_HEADERS = frozenset({b"authorization", b"content-encoding", b"content-type", b"host", b"idempotency-key"})
-# Where a connection puts the target of a request as it was sent.
+# The key in the scope for the target of a request as it was sent.
 TARGET = "movielens_api.target"
 ABSOLUTE = re.compile(rb"https?://([^/?#]*)[^#]*", re.IGNORECASE)
 # uri-host [ ":" port ] of RFC 9110, 7.2, where an http URI has no empty host (4.2.1); an IPv6 address may have a zone.
@@ -28,20 +28,20 @@ BAD_HOST = "Host: missing, empty or not the name of a computer. Send the one of 
 
 
 class AmbiguityMiddleware:
-    """An ASGI layer that refuses what is not plainly one request.
+    """Refuses ambiguous requests.
 
-    A parameter that is given twice is 422. A header that is given twice, no valid Host, Transfer-Encoding outside
-    HTTP/1.1 and a target that is no path are 400. A transfer coding other than chunked is 501.
+    A repeated parameter gets 422. A repeated header, an invalid Host, Transfer-Encoding outside HTTP/1.1 and a target
+    that is not a path get 400. A transfer coding other than chunked gets 501.
 
     Args:
-        app: What answers the other requests.
+        app: The application that handles all other requests.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on requests that say everything once."""
+        """Refuse the request, or pass it on."""
         refusal = _refusal(scope) if scope["type"] == "http" else None
         await (refusal or self.app)(scope, receive, send)
 
@@ -73,7 +73,7 @@ def _bad_address(scope: Scope) -> Response | None:
     if not absolute and (not target.startswith((b"/", b"*")) or b"#" in target):
         return problems.respond(scope["path"], 400, BAD_TARGET)
     if absolute:
-        # It counts, whatever Host says (RFC 9112, 3.2.2).
+        # It takes precedence over Host (RFC 9112, 3.2.2).
         scope["headers"] = [(name, absolute[1] if name == b"host" else value) for name, value in scope["headers"]]
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if (not hosts and scope["http_version"] == "1.1") or not all(HOST.fullmatch(host.strip(b" \t")) for host in hosts):
@@ -82,7 +82,7 @@ def _bad_address(scope: Scope) -> Response | None:
 
 
 def _repeated_parameter(scope: Scope) -> Response | None:
-    # What is open to everyone takes no parameters, and ignores those of probes and caches.
+    # Public endpoints have no parameters, and ignore those of probes and caches.
     if b"&" not in scope["query_string"] or is_public(scope["path"]):
         return None
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)

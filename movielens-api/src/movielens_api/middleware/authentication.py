@@ -1,4 +1,4 @@
-"""The ASGI layer that lets nobody pass to the routes who may not."""
+"""Authentication: only known users reach the routes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ LIMITED = "Too many logins have failed or are under way. Wait as long as the hea
 
 
 class AuthenticationMiddleware:
-    """Sets `scope["user"]` to the `Identity` of whoever asks, or answers 401 in the same words whatever is wrong.
+    """Sets ``scope["user"]`` to the ``Identity`` of the user, or responds with 401, whatever is wrong.
 
     Args:
-        app: the routes.
-        logins: who is let in.
+        app: The routes.
+        logins: Identifies users.
     """
 
     def __init__(self, app: ASGIApp, logins: Logins) -> None:
@@ -32,31 +32,31 @@ class AuthenticationMiddleware:
         self.logins = logins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass the request on."""
+        """Refuse the request, or pass it on."""
         if scope["type"] != "http" or is_public(_route(scope)):
             await self.app(scope, receive, send)
             return
-        answer = self.app
+        response: ASGIApp = self.app
         try:
             header = _authorization(scope)
             user = await self.logins.identify(header, _address(scope)) if header else None
             if user is None:
-                answer = problems.respond(scope["path"], 401, WANTED, headers={"WWW-Authenticate": CHALLENGES})
+                response = problems.respond(scope["path"], 401, WANTED, headers={"WWW-Authenticate": CHALLENGES})
             else:
                 scope["user"] = user
         except LoginsLimitedError as error:
             headers = {"Retry-After": str(max(1, ceil(error.seconds)))}
-            answer = problems.respond(scope["path"], 429, LIMITED, headers=headers)
-        await answer(scope, receive, send)
+            response = problems.respond(scope["path"], 429, LIMITED, headers=headers)
+        await response(scope, receive, send)
 
 
 def is_public(path: str) -> bool:
-    """Tell whether an address is open to everyone."""
+    """Return whether a path needs no credentials."""
     return path in PUBLIC or path.startswith(PUBLIC_FOLDER)
 
 
 def _route(scope: Scope) -> str:
-    """Return the path as the routes see it: below the prefix under which the application is mounted."""
+    """Return the path that the routes see, without the prefix under which the application is mounted."""
     path: str = scope["path"]
     prefix = scope.get("root_path")
     return path[len(prefix) :] if prefix and path.startswith(prefix + "/") else path
@@ -81,7 +81,7 @@ SCHEMES = {
 
 
 def document_authentication(document: dict[str, Any]) -> None:
-    """Add to an OpenAPI document how to authenticate, and the errors of whoever may not or asks too often."""
+    """Add the authentication schemes, and the errors 401, 403 and 429, to an OpenAPI document."""
     document["components"]["securitySchemes"] = SCHEMES
     for path, item in document["paths"].items():
         for method, operation in item.items():

@@ -1,4 +1,4 @@
-"""Responses to HTTP/1.0: without chunks, which only 1.1 knows, and with a length, so that a cut one shows."""
+"""Responses for HTTP/1.0 clients, which do not know chunks: with a length, so that a cut response is noticed."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ PIECE_BYTES = 256 * 1024
 
 
 class Http10Middleware:
-    """An ASGI layer: to HTTP/1.0, a streamed response is sent once it is whole, with its Content-Length.
-
-    It is kept in a temporary file meanwhile.
+    """Collects a streamed response to HTTP/1.0 in a temporary file, and sends it as a whole with its Content-Length.
 
     Args:
-        app: What answers.
+        app: The application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer in the way that the client's version of HTTP allows."""
+        """Respond as the client's version of HTTP allows."""
         if scope["type"] != "http" or scope["http_version"] == "1.1" or scope["method"] == "HEAD":
             await self.app(scope, receive, send)
             return

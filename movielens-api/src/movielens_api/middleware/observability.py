@@ -1,4 +1,4 @@
-"""The outermost ASGI layer: counts and logs every request, and answers for the ones that failed."""
+"""The outermost middleware: counts and logs every request, and responds to those that failed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from movielens_api.observability.logs import AccessLog
 
-# What routes may note in the scope: how many ratings they send or took.
+# The key in the scope with which routes report how many ratings they sent or added.
 ROWS = "movielens_api.rows"
 FIRST_REDIRECTION = 300
 MOST_TEXT = 500
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 
 class ObservabilityMiddleware:
-    """Observes an application.
+    """Counts and logs the requests to an application.
 
     Args:
-        app: what is observed.
-        metrics: what counts.
-        access_log: what takes a line per request, if anything.
-        routes: the paths without parameters that there are, as labels for requests that were answered before routing.
+        app: The application.
+        metrics: The metrics to update.
+        access_log: The access log, if any.
+        routes: All paths without parameters, as labels for requests that are refused before routing.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessLog | None, routes: Collection[str]) -> None:
@@ -47,7 +47,7 @@ class ObservabilityMiddleware:
         self._number = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and note how it was answered."""
+        """Pass a request on, and record its response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -61,14 +61,14 @@ class ObservabilityMiddleware:
             log.exception("request %s failed: %s %r", scope[problems.REQUEST], scope["method"], scope["path"])
             await self._respond_500(response, scope, receive)
         except asyncio.CancelledError:
-            # The server ends and waits no longer. There is no one above who would need to know.
+            # The server is shutting down and no longer waits. No caller needs the exception.
             log.warning("request %s was broken off: the server ends", scope[problems.REQUEST])
         finally:
             self._metrics.ended()
             self._record(scope, response, time.perf_counter() - started)
 
     async def _respond_500(self, response: ResponseRecorder, scope: Scope, receive: Receive) -> None:
-        # An response under way is broken off by the server then, so that no client takes what it has for the whole.
+        # The server cuts off a response in flight, so that no client mistakes it for a complete one.
         if not response.status:
             await problems.server_error(scope)(scope, receive, response.send)
 
@@ -83,15 +83,15 @@ class ObservabilityMiddleware:
 
 
 class ResponseRecorder:
-    """What is sent to a client, watched on its way.
+    """Sends a response and records its status and size.
 
     Args:
-        send: sends it.
-        has_body: whether the server sends the body, which it does not to HEAD.
+        send: Sends the messages.
+        has_body: Whether the server sends the body, which it does not for HEAD.
 
     Attributes:
-        status: the HTTP status; 0 as long as nothing was sent.
-        bytes: the size of the body so far.
+        status: The HTTP status; 0 until something was sent.
+        bytes: The size of the body so far.
     """
 
     __slots__ = ("_has_body", "_send", "bytes", "status")
@@ -103,7 +103,7 @@ class ResponseRecorder:
         self.bytes = 0
 
     async def send(self, message: Message) -> None:
-        """Send and remember."""
+        """Send a message and record it."""
         if message["type"] == "http.response.body":
             self.bytes += len(message.get("body", b"")) if self._has_body else 0
         elif message["type"] == "http.response.start":

@@ -1,6 +1,7 @@
-"""How often something may happen: the generic cell rate algorithm (GCRA; ITU-T recommendation I.371, annex A).
+"""Rate limiting per user, with the generic cell rate algorithm (GCRA; ITU-T recommendation I.371, annex A).
 
-A token bucket whose whole state is one number, the theoretical arrival time: when the bucket will be full again.
+GCRA is a token bucket whose state is a single number, the theoretical arrival time: when the bucket is full again.
+All processes of a server share these numbers in a file.
 """
 
 from __future__ import annotations
@@ -22,27 +23,27 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-EARLY = 0.01  # of an interval, by which an event may come too early: sums of intervals are not exact
+EARLY = 0.01  # the part of an interval by which an event may be early, because sums of intervals are not exact
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A number of events at once, then one per interval.
+    """A rate of events: a burst, then one per interval.
 
     Attributes:
-        interval: seconds until one more event is allowed.
-        burst: how many events are allowed at once.
+        interval: Seconds until one more event is allowed.
+        burst: How many events are allowed at once.
     """
 
     interval: float
     burst: int
 
     def wait(self, arrival: float, now: float) -> float:
-        """Return for how many seconds no event is allowed; zero: one is allowed now.
+        """Return for how many seconds no event is allowed, or zero if one is allowed now.
 
         Args:
-            arrival: what `after` returned for the last event; anything earlier than now for none.
-            now: the time in seconds, by any clock that never goes back.
+            arrival: The result of ``after`` for the last event, or any time before ``now`` if there was none.
+            now: The time in seconds, by a monotonic clock.
         """
         wait = max(arrival, now) - now - (self.burst - 1) * self.interval
         return wait if wait > EARLY * self.interval else 0.0
@@ -62,16 +63,16 @@ OWNER_ONLY = 0o600
 
 
 class Slots:
-    """A float64 per user; a dict of numbers that belongs to every process, and to one of them at a time: `with slots:`.
+    """A float64 per user, shared by all processes. Use it as a context manager to be the only process that changes it.
 
-    The file holds the numbers, then as many names (8 bytes of a hash each), which says whose a number is.
-    A name takes the first free slot, once per server. Should all be taken, users share slots.
+    The file contains the numbers, then as many names: an 8-byte hash of the user for each number. A user takes the
+    first free slot, once per server. If all slots are taken, users share them.
 
     Args:
-        path: the file; None for a process alone.
+        path: The file, or None for a single process.
 
     Raises:
-        StartupError: the file cannot be made.
+        StartupError: The file cannot be created.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -129,16 +130,15 @@ Header = tuple[bytes, bytes]
 
 
 class RateLimitMiddleware:
-    """Lets a user ask so many times at once and so many times a second, or answers 429.
+    """Allows each user so many requests at once and per second, and responds to others with 429.
 
-    Every answer says how many are left, with the header fields of draft-ietf-httpapi-ratelimit-headers-11.
-
-    All processes share the limit, exactly: each reads and writes a user's number under a lock.
+    Every response reports how many requests are left, in the headers of draft-ietf-httpapi-ratelimit-headers-11. All
+    processes share the limit exactly: each reads and writes a user's number under a lock.
 
     Args:
-        app: what is behind the authentication, which set `scope["user"]`; without a user there is no limit.
-        requests: how many a second, and how many at once.
-        slots: when each user's allowance is whole again.
+        app: The application inside the authentication, which sets ``scope["user"]``. Without a user, there is no limit.
+        requests: How many requests are allowed per second, and at once.
+        slots: When the allowance of each user is full again.
     """
 
     def __init__(self, app: ASGIApp, requests: int, slots: Slots) -> None:
@@ -149,7 +149,7 @@ class RateLimitMiddleware:
         self.refusal = f"More than {requests} requests a second. Wait as long as the header Retry-After says."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 429."""
+        """Pass the request on, or respond with 429."""
         user = scope.get("user")
         if user is None:
             await self.app(scope, receive, send)
@@ -169,12 +169,12 @@ class RateLimitMiddleware:
         await app(scope, receive, tell)
 
     def _take(self, user: str) -> tuple[float, int]:
-        """Count a request; return for how long it must wait, and how many are left."""
+        """Count a request. Return for how long it must wait, and how many are left."""
         with self.slots:
             now = time.monotonic()
             arrival = self.slots[user]
             if arrival > now + WINDOW + self.rate.interval:
-                arrival = now  # from before a restart of this computer, when its clock began anew
+                arrival = now  # from before a reboot, when the clock started again
             wait = self.rate.wait(arrival, now)
             if not wait:
                 arrival = self.slots[user] = self.rate.after(arrival, now)

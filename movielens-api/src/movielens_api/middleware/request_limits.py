@@ -1,4 +1,4 @@
-"""How much a client may send, and how long it may take: the limits, and the layer that holds to those of a request."""
+"""Limits on the size and duration of requests, and the middleware that enforces those of bodies and connections."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from movielens_api.routes.read_route import READING
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Where a connection notes in the scope of its requests that it is one too many.
+# The key in the scope of requests on a connection that exceeds the limit.
 CROWDED = "movielens_api.crowded"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one server process bears.
+    """The limits of a server process.
 
     Attributes:
-        head_bytes: the size of request line and headers; more is 431.
-        head_seconds: how long they may take to arrive; longer is 408.
-        body_bytes: the size of a body; more is 413.
-        body_seconds: how long it may take to arrive; longer is 408.
-        idle_seconds: how long a connection is kept between requests.
-        stalled_seconds: how long a client may take nothing of an answer before it is cut off.
-        connections: how many there may be at once; a request on a further one is 503.
-        finish_seconds: how long answers under way may take when the server is told to stop.
+        head_bytes: The size of request line and headers. A larger one gets 431.
+        head_seconds: How long they may take to arrive. A slower one gets 408.
+        body_bytes: The size of a body. A larger one gets 413.
+        body_seconds: How long a body may take to arrive. A slower one gets 408.
+        idle_seconds: How long a connection is kept between requests.
+        stalled_seconds: How long a client may read nothing of a response before it is disconnected.
+        connections: The number of connections. A request on a further one gets 503.
+        finish_seconds: How long responses in flight may take when the server shuts down.
     """
 
     head_bytes: int = 16 * 1024
@@ -43,10 +43,10 @@ class Limits:
 
 
 class RequestLimitsMiddleware:
-    """An ASGI layer: bodies that are too large are 413, requests on connections too many 503.
+    """Refuses bodies that are too large with 413, and requests on too many connections with 503.
 
-    What is left of a refused body is read and dropped: closed at once, the connection would be reset, and the
-    client might never see why.
+    The rest of a refused body is read and dropped. If the connection were closed at once, it would be reset, and the
+    client might never see the reason.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
@@ -54,7 +54,7 @@ class RequestLimitsMiddleware:
         self._most = limits.body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what keeps to the limits."""
+        """Refuse the request, or pass it on."""
         if CROWDED in scope:
             headers = {"Retry-After": "1", "Connection": "close"}
             refusal = problems.respond(scope["path"], 503, "The server has too many connections.", headers=headers)
@@ -84,5 +84,5 @@ class RequestLimitsMiddleware:
 
 
 def _declared(scope: Scope) -> int:
-    # The parser has let only digits pass.
+    # The parser accepts only digits.
     return int(next((value for name, value in scope["headers"] if name == b"content-length"), 0))

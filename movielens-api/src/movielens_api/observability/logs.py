@@ -1,4 +1,4 @@
-"""The access log: a JSON object a line for each request."""
+"""The access log: one JSON object per line and request."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ STANDARD_ERROR = "-"
 
 
 class AccessLog:
-    """Writes lines to a file, which may be renamed while it is written to, or to standard error.
+    """Writes lines to a file or to standard error. The file may be renamed at any time.
 
     Lines are collected for a tenth of a second and written at once, so that those of several processes do not mix.
 
     Args:
-        destination: the path of a file, or `-` for standard error.
+        destination: The path of a file, or ``-`` for standard error.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: The file cannot be written.
     """
 
     def __init__(self, destination: str) -> None:
         self._path = None if destination == STANDARD_ERROR else Path(destination)
         self._descriptor = self._open()
         self._lines: list[str] = []
-        # Everything but ASCII is escaped, line ends as well: no request can forge a line.
+        # Everything except ASCII is escaped, also line ends, so no request can forge a line.
         self._encode = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
 
     def write(self, entry: dict[str, Any]) -> None:
-        """Add a line, from within the event loop."""
+        """Add a line. Call it from within the event loop."""
         if not self._lines:
             asyncio.get_running_loop().call_later(SECONDS_COLLECTED, self.flush)
         self._lines.append(self._encode(entry))
 
     def flush(self) -> None:
-        """Write what has been collected."""
+        """Write the collected lines."""
         lines, self._lines = self._lines, []
         if not lines:
             return
-        # A full disk or a closed terminal must not keep anybody from being answered.
+        # A full disk or a closed terminal must not stop the server from responding.
         with suppress(OSError):
             self._reopen_if_renamed()
             _write(self._descriptor, "".join(f"{line}\n" for line in lines).encode())
 
     def close(self) -> None:
-        """Write what has been collected, and write no more."""
+        """Write the collected lines, and close the file."""
         self.flush()
         if self._path:
             os.close(self._descriptor)

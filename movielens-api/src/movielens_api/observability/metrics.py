@@ -23,7 +23,7 @@ from movielens_api import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# prometheus_client's variable: the folder through which workers share what they have counted.
+# prometheus_client's variable for the folder in which workers share their metrics.
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "movielens_api"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -31,15 +31,15 @@ OTHER = "other"
 
 
 class Metrics:
-    """What one application counts.
+    """The metrics of an application.
 
     Args:
-        ratings: tells how many ratings there are now.
+        ratings: Returns the current number of ratings.
 
     Attributes:
-        media_type: what `exposition` is written in.
-        began: counts a request as under way.
-        ended: counts it as answered.
+        media_type: The media type of ``exposition``.
+        began: Counts a request as in flight.
+        ended: Counts it as finished.
     """
 
     media_type = "text/plain; version=0.0.4; charset=utf-8"
@@ -58,15 +58,15 @@ class Metrics:
         self._of = lru_cache(maxsize=1024)(self._labelled)
 
     def count(self, method: str, route: str, status: int, *, seconds: float, sent: int, rows: int) -> None:
-        """Count a request that was answered.
+        """Count a finished request.
 
         Args:
-            method: its method.
-            route: the path as documented, such as `/movies/{movieId}`; never what a client made up.
-            status: the status of the answer.
-            seconds: how long it took.
-            sent: the bytes of the body.
-            rows: the ratings in it, or posted by it.
+            method: The method of the request.
+            route: The documented path, such as ``/movies/{movieId}``; never a path that a client invented.
+            status: The status of the response.
+            seconds: How long the response took.
+            sent: The size of the body in bytes.
+            rows: The number of ratings sent or posted.
         """
         requests, duration, size, ratings = self._of(method if method in METHODS else OTHER, route, status)
         requests.inc()
@@ -76,7 +76,7 @@ class Metrics:
             ratings.inc(rows)
 
     def exposition(self) -> bytes:
-        """Write all metrics as Prometheus reads them."""
+        """Return all metrics in the text format of Prometheus."""
         registry = CollectorRegistry()
         registry.register(self._state)
         if SHARED in os.environ:
@@ -95,13 +95,13 @@ class Metrics:
 
 
 class State:
-    """What is looked at when somebody asks, since every worker sees the same."""
+    """Metrics that are read on demand, because they are the same in every worker."""
 
     def __init__(self, ratings: Callable[[], int]) -> None:
         self._ratings = ratings
 
     def collect(self) -> Iterator[Metric]:
-        """Look."""
+        """Yield the current values."""
         yield GaugeMetricFamily(f"{PREFIX}_ratings", "Ratings there are now.", self._ratings())
         info = GaugeMetricFamily(f"{PREFIX}_info", "The version of the server.", labels=["version"])
         info.add_metric([__version__], 1)

@@ -1,4 +1,4 @@
-"""`/movies`."""
+"""``/movies`` and ``/users``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from movielens_api.table.catalogue import Catalogue
 
 
 def movies_router(catalogue: Catalogue) -> APIRouter:
-    """Serve movies, all and each."""
+    """Return the routes of movies."""
     routes = APIRouter(tags=["movies"], route_class=ReadRoute)
 
     @routes.get("/movies", summary="List movies", response_model=Page[Movie], responses=problems.responses(401, 422))
@@ -44,14 +44,14 @@ def movies_router(catalogue: Catalogue) -> APIRouter:
 
 
 def users_router(store: Store) -> APIRouter:
-    """Serve users."""
+    """Return the routes of users."""
     routes = APIRouter(tags=["users"], route_class=ReadRoute)
 
     @routes.get("/users", summary="List users", response_model=Page[User], responses=problems.responses(401, 422))
     async def list_users(query: Annotated[Paging, Query()]) -> Response:
         """Everyone who rated, ordered by `userId`."""
         ratings = (await store.current()).ratings
-        # In another thread: the first answer after a post counts, and other requests should not wait for it.
+        # In another thread, because the first request after a post counts the users, and others should not wait for it.
         return page(await run_in_threadpool(lambda: ratings.users), query)
 
     return routes

@@ -1,4 +1,4 @@
-"""`/docs`: Swagger UI, from this server alone."""
+"""The landing page at ``/``, and Swagger UI at ``/docs``, both without resources from other servers."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ NOT_GUESSED = {"X-Content-Type-Options": "nosniff"}
 
 
 def docs_router(title: str) -> APIRouter:
-    """Serve the documentation and the files it needs, to everyone.
+    """Return the routes of the documentation and its files, which need no credentials.
 
     Args:
-        title: what the page is called.
+        title: The title of the page.
     """
     routes = APIRouter(route_class=ReadRoute, include_in_schema=False)
-    # Starlette's StaticFiles would answer a malformed Range in plain text, and these are small enough to be held.
+    # Starlette's StaticFiles would respond to a malformed Range in plain text, and these files are small.
     static = {name: Document((FOLDER / name).read_bytes(), kind, NOT_GUESSED) for name, kind in FILES.items()}
     page = _page(title)
 
@@ -48,17 +48,17 @@ def docs_router(title: str) -> APIRouter:
 
 
 def _page(title: str) -> Document:
-    # Relative addresses are right behind any prefix of a proxy.
-    answer = get_swagger_ui_html(
+    # Relative URLs work behind any prefix of a proxy.
+    response = get_swagger_ui_html(
         title=title,
         openapi_url="openapi.json",
         swagger_js_url="static/swagger-ui-bundle.js",
         swagger_css_url="static/swagger-ui.css",
         swagger_favicon_url="static/favicon.png",
-        # Else Swagger UI sends the address of the document to a validator on the internet.
+        # Otherwise, Swagger UI sends the URL of the document to a validator on the internet.
         swagger_ui_parameters={"validatorUrl": None},
     )
-    html = bytes(answer.body)
+    html = bytes(response.body)
     scripts = re.findall(r"<script>(.*?)</script>", html.decode(), re.DOTALL)
     headers = content_security.headers(
         script_src=["'self'", *map(content_security.inline, scripts)],
@@ -71,12 +71,12 @@ def _page(title: str) -> Document:
 
 
 def landing_router(catalogue: Catalogue, store: Store) -> APIRouter:
-    """Serve the landing page, to everyone."""
+    """Return the route of the landing page, which needs no credentials."""
     routes = APIRouter(route_class=ReadRoute, include_in_schema=False)
 
     @routes.get("/")
     async def landing(request: Request) -> Response:
-        # In another thread: counting the users of a new version takes a moment.
+        # In another thread, because counting the users of a new version takes a moment.
         page = await run_in_threadpool(render, catalogue, await store.current(), address(request))
         return Document(page, "text/html", HEADERS).respond(request)
 

@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`."""
+"""``/healthz``, ``/readyz`` and ``/metrics``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from movielens_api.store import Store
 
 
 def health_router(unready: Callable[[], str | None]) -> APIRouter:
-    """Serve signs of life, to everyone.
+    """Return the routes of the health checks, which need no credentials.
 
     Args:
-        unready: tells why the server cannot serve ratings now, or None if it can.
+        unready: Returns why the server cannot serve ratings now, or None if it can.
     """
     routes = APIRouter(tags=["operation"], route_class=ReadRoute)
 
@@ -42,17 +42,17 @@ def health_router(unready: Callable[[], str | None]) -> APIRouter:
 
 
 class Exposition(Response):
-    """Metrics as Prometheus reads them; as a class, so that the OpenAPI document names the media type."""
+    """Metrics in the text format of Prometheus. As a class, so that the OpenAPI document names the media type."""
 
     media_type = Metrics.media_type
 
 
 def metrics_router(metrics: Metrics, store: Store) -> APIRouter:
-    """Serve metrics.
+    """Return the route of the metrics.
 
     Args:
-        metrics: what counts.
-        store: whose ratings are counted, as of now, whatever this process has read before.
+        metrics: The metrics to show.
+        store: The store whose ratings are counted, as of now, even if this process has not read them yet.
     """
     routes = APIRouter(tags=["operation"], route_class=ReadRoute)
 
@@ -64,7 +64,7 @@ def metrics_router(metrics: Metrics, store: Store) -> APIRouter:
     )
     async def show_metrics(_query: Annotated[NoParameters, Query()]) -> Response:
         """Requests, times, bytes, ratings, memory: for Prometheus."""
-        # A store that cannot be read is what somebody may want to find out about.
+        # Metrics should be available even if the store cannot be read.
         with suppress(sqlite3.Error):
             await store.current()
         return Exposition(metrics.exposition())

@@ -1,4 +1,4 @@
-"""`POST /ratings`."""
+"""``POST /ratings``."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ HEADERS = {
     "Idempotency-Replayed": "`true` if an earlier request with this `Idempotency-Key` did it, and this one nothing.",
 }
 ARRAY = {"type": "array", "items": {"$ref": "#/components/schemas/NewRating"}, "maxItems": MOST_ROWS}
-# NDJSON is told in words only: generators of clients know one kind of body and warn of any other.
+# NDJSON is described in words only, because client generators support one kind of body and warn about others.
 BODY = {"required": True, "content": {"application/json": {"schema": ARRAY}}}
 
 
 def router(store: Store) -> APIRouter:
-    """Take ratings."""
+    """Return the route that adds ratings."""
     routes = APIRouter(tags=["ratings"], dependencies=[Depends(require("write"))])
 
     @routes.post(
@@ -62,8 +62,8 @@ def router(store: Store) -> APIRouter:
         """
         media_type = ingest.body_media_type(request)
         body = await ingest.read_body(request)
-        once = _once(request, idempotency_key, media_type, body)
-        accepted = await _post(store, _rows(body, media_type), once)
+        key = _idempotency_key(request, idempotency_key, media_type, body)
+        accepted = await _post(store, _rows(body, media_type), key)
         request.scope[ROWS] = 0 if accepted.is_replayed else accepted.rows
         headers = {"Snapshot": store.origin.identify(accepted.version).hex()}
         if accepted.is_replayed:
@@ -74,12 +74,12 @@ def router(store: Store) -> APIRouter:
     return routes
 
 
-def _once(request: Request, key: str | None, media_type: str, body: bytes) -> IdempotencyKey | None:
-    if key is None:
+def _idempotency_key(request: Request, header: str | None, media_type: str, body: bytes) -> IdempotencyKey | None:
+    if header is None:
         return None
-    if not KEY.fullmatch(key):
+    if not KEY.fullmatch(header):
         raise HTTPException(422, BAD_KEY)
-    return IdempotencyKey(request.scope["user"].name, key, sha256(media_type.encode() + b"\n" + body).digest())
+    return IdempotencyKey(request.scope["user"].name, header, sha256(media_type.encode() + b"\n" + body).digest())
 
 
 def _rows(body: bytes, media_type: str) -> list[Row]:
@@ -93,9 +93,9 @@ def _rows(body: bytes, media_type: str) -> list[Row]:
         raise problems.WrongRows(error.errors) from None
 
 
-async def _post(store: Store, rows: list[Row], once: IdempotencyKey | None) -> PostResult:
+async def _post(store: Store, rows: list[Row], key: IdempotencyKey | None) -> PostResult:
     try:
-        return await store.post(rows, once)
+        return await store.post(rows, key)
     except KeyReusedError:
         raise HTTPException(422, REUSED) from None
     except OverloadedError:

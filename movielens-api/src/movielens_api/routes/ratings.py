@@ -1,4 +1,4 @@
-"""`/ratings`."""
+"""``GET /ratings``."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ HEADERS = {
     "Cache-Control": "`private, no-cache`: keep it if you like, and ask before you use it.",
     "Vary": "`Accept, Accept-Encoding`: the same address has several answers.",
 }
-# What may stand beside a cursor.
+# The parameters that are allowed next to a cursor.
 SECTION = frozenset({"offset", "limit"})
 GONE = "The snapshot of this cursor is gone. Start again from the first page of the window."
 
 
 def router(store: Store) -> APIRouter:
-    """Serve ratings by window."""
+    """Return the route that serves ratings."""
     routes = APIRouter(tags=["ratings"], route_class=DirectRoute)
 
     @routes.get(

@@ -1,4 +1,4 @@
-"""Answers of `/ratings`: a page of a snapshot, in the format and coding that a client likes best, unless it has it."""
+"""Responses of ``GET /ratings``: a page of a snapshot in the negotiated format and coding, or 304."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from movielens_api.table.snapshots import Snapshot
 
 MEDIA_TYPES = (JSON, *FORMATS)
 VARY = "Accept, Accept-Encoding"
-# Fewer rows fit into one packet anyway.
+# Fewer rows fit into one packet uncompressed.
 FEWEST_ROWS_COMPRESSED = 20
-# More rows take longer to write than to hand to another thread.
+# Writing more rows takes longer than handing them to another thread.
 MOST_ROWS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """What a client wants to be sent.
+    """The response that a client prefers.
 
     Attributes:
-        media_type: one of `MEDIA_TYPES`.
-        coding: one of `CODINGS`, or `identity`.
-        if_none_match: the tags of what it has.
-        is_head: whether it wants no body.
+        media_type: One of ``MEDIA_TYPES``.
+        coding: One of ``CODINGS``, or ``identity``.
+        if_none_match: The entity tags of the client's cached responses.
+        is_head: Whether the client wants no body.
     """
 
     media_type: str
@@ -46,13 +46,13 @@ class Preferences:
 
 
 def preferences(request: Request) -> Preferences:
-    """Read what a request prefers.
+    """Return what a request prefers.
 
     Raises:
-        HTTPException: 406, there is nothing that it accepts.
+        HTTPException: 406: no available format is acceptable.
     """
     headers = request.headers
-    # Several lines of a header are one list.
+    # A repeated header is one list.
     media_type = negotiation.media_type(",".join(headers.getlist("accept")), MEDIA_TYPES)
     if media_type is None:
         offered = ", ".join(MEDIA_TYPES)
@@ -65,14 +65,14 @@ def preferences(request: Request) -> Preferences:
 async def respond(
     store: Store, snapshot: Snapshot, page: Cursor, wanted: Preferences, *, is_section: bool = False
 ) -> Response:
-    """Answer with a page of a snapshot, as wanted.
+    """Respond with a page of a snapshot.
 
     Args:
-        store: keeps the snapshot.
-        snapshot: where the rows are.
-        page: which rows.
-        wanted: how they are sent.
-        is_section: whether the client reads this snapshot in an order of its own, and may ask for any part of it next.
+        store: The store that keeps the snapshot.
+        snapshot: The snapshot with the rows.
+        page: The rows to send.
+        wanted: How to send them.
+        is_section: Whether the client reads the snapshot in its own order, and may ask for any rows of it next.
     """
     total = page.end - page.first
     rows = min(page.limit, total - min(page.offset, total))
@@ -88,7 +88,7 @@ async def respond(
     if following or is_section:
         store.lease(snapshot)
     if following:
-        # A query alone: right behind any prefix and proxy, and no header of the request can bend it elsewhere.
+        # A relative reference with only a query works behind any proxy, and no request header can redirect it.
         query = f"?cursor={following.token(store.origin.key)}"
         headers["Link"] = f'<{query}>; rel="next"'
         headers["Link-Template"] = f'"{query}{{&offset,limit}}"; rel="section"'
@@ -114,7 +114,7 @@ def _body(ratings: RatingsTable, page: Cursor, rows: int, wanted: Preferences, c
 
 
 def _held(body: Chunks, store: Store, snapshot: Snapshot) -> Chunks:
-    # Who is cut off after half an hour of a stream goes on in the same snapshot.
+    # A client that is cut off after half an hour of a stream can resume in the same snapshot.
     for chunk in body:
         store.lease(snapshot)
         yield chunk
@@ -122,7 +122,7 @@ def _held(body: Chunks, store: Store, snapshot: Snapshot) -> Chunks:
 
 async def _send(body: Chunks, rows: int, headers: dict[str, str], wanted: Preferences) -> Response:
     if rows > ROWS_PER_CHUNK:
-        # The length is known only at the end, so HEAD need not begin.
+        # The length is known only at the end, so HEAD need not start.
         return StreamingResponse(iter(()) if wanted.is_head else body, headers=headers)
     if rows <= MOST_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
         return Response(_joined(body), headers=headers)

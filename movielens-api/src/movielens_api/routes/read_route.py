@@ -1,4 +1,4 @@
-"""Routes that answer HEAD where they answer GET (RFC 9110, section 9.3.2)."""
+"""Routes that respond to HEAD as well as GET (RFC 9110, section 9.3.2)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ READING = ("GET", "HEAD")
 
 
 class ReadRoute(APIRoute):
-    """A GET that is HEAD too: the same headers, and a server that keeps the body to itself. First of its address.
+    """A GET route that also matches HEAD: the headers are the same, and the server omits the body.
 
-    FastAPI would document the two under one operation id, so it is told of GET only; see `document_head`.
+    FastAPI would document both under one operation id, so the route declares GET only; see ``document_head``. It must
+    be the first route of its path.
     """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -26,24 +27,24 @@ class ReadRoute(APIRoute):
         return super().matches(scope)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer GET and HEAD, and tell whoever asks otherwise what this address knows."""
+        """Respond to GET and HEAD, and with 405 to other methods."""
         if scope["method"] not in READING:
             raise HTTPException(405, headers={"Allow": ", ".join(_allowed(scope))})
         await self.respond(scope, receive, send)
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer GET and HEAD."""
+        """Respond to GET and HEAD."""
         await self.app(scope, receive, send)
 
 
 class DirectRoute(ReadRoute):
-    """A read that FastAPI documents but does not run: the endpoint takes the request and returns the response.
+    """A route that FastAPI documents but does not run: its endpoint takes the request and returns the response.
 
-    FastAPI's exit stacks, dependencies and serialisation take longer than finding and writing a hundred ratings.
+    FastAPI's exit stacks, dependencies and serialization take longer than finding and writing a hundred ratings.
     """
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer GET and HEAD."""
+        """Respond to GET and HEAD."""
         response: ASGIApp = await self.endpoint(Request(scope, receive))
         await response(scope, receive, send)
 
@@ -54,9 +55,9 @@ def _allowed(scope: Scope) -> list[str]:
 
 
 def document_head(document: dict[str, Any]) -> None:
-    """Add to an OpenAPI document that every GET is a HEAD too, with nothing but headers in its answers."""
+    """Add to an OpenAPI document that every GET is also a HEAD, whose responses have no content."""
     for item in document["paths"].values():
-        reading = item["get"]  # every address has one
+        reading = item["get"]  # every path has one
         bodiless = {
             status: {name: said for name, said in response.items() if name != "content"}
             for status, response in reading["responses"].items()

@@ -1,4 +1,11 @@
-"""Run the application on a socket until told to stop."""
+"""The HTTP server: uvicorn on a socket, until it is stopped.
+
+- ``connection``: a connection with limits on size and time.
+- ``write_coalescing``: head and body of a response in one packet.
+- ``acceptor``: how several processes share a socket, and an orderly shutdown.
+- ``workers``, ``worker``: several server processes, and one of them.
+- ``tls``: certificate and key.
+"""
 
 from __future__ import annotations
 
@@ -20,42 +27,42 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-# uvicorn's variable: the proxies that are believed about who asks.
+# uvicorn's variable for trusted proxies.
 PROXIES = "FORWARDED_ALLOW_IPS"
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Take an address; clients can connect as soon as somebody listens on it.
+    """Bind a socket. Clients can connect once it is passed to ``listen``.
 
     Args:
-        host: an address or name of this computer.
-        port: 0 picks a free one.
+        host: An address or name of this computer.
+        port: The port; 0 picks a free one.
 
     Raises:
-        StartupError: the port is taken or not allowed, or the host is not ours.
+        StartupError: The port is in use or not allowed, or the host is not an address of this computer.
     """
     if not host:
         raise StartupError("the host is empty: pass an address of this computer, or 0.0.0.0 for all of them")
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
         if os.name == "posix":
-            # After a restart, connections of the one before may still be closing.
+            # After a restart, connections of the previous server may still be closing.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
     except OSError as error:
         bound.close()
         raise _taken(host, port, error) from error
-    except (TypeError, ValueError) as error:  # what cannot be a name, such as one with a NUL
+    except (TypeError, ValueError) as error:  # an impossible name, such as one with a NUL
         bound.close()
         raise StartupError(f"{host!r} is not a valid address or host name") from error
     return bound
 
 
 def listen(bound: socket.socket) -> None:
-    """Listen: from here on, clients can connect.
+    """Start to listen, so that clients can connect.
 
     Raises:
-        StartupError: somebody who took the address at the same time was faster.
+        StartupError: Another process bound the same address at the same time.
     """
     try:
         bound.listen()
@@ -69,7 +76,7 @@ def _taken(host: str, port: int, error: OSError) -> StartupError:
 
 
 def url(bound: socket.socket, *, tls: bool = False) -> str:
-    """Return where the server is, as a URL."""
+    """Return the URL of the server."""
     host, port = bound.getsockname()[:2]
     scheme = "https" if tls else "http"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
@@ -78,7 +85,7 @@ def url(bound: socket.socket, *, tls: bool = False) -> str:
 def config(
     app: ASGIApp, limits: Limits, tls: ssl.SSLContext | None = None, connection: type[Connection] = Connection
 ) -> uvicorn.Config:
-    """Return how uvicorn is to run the application."""
+    """Return the configuration of uvicorn."""
     return uvicorn.Config(
         app,
         http=cast("Any", partial(connection, limits)),
@@ -101,21 +108,21 @@ def run(
     kind: type[Server] = Server,
     connection: type[Connection] = Connection,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish the requests under way; a second SIGINT ends at once.
+    """Serve until SIGTERM or SIGINT, then finish the requests in flight. A second SIGINT stops the server at once.
 
     Args:
-        app: what to serve.
-        bound: the socket to listen on.
-        tls: certificate and key, to speak TLS.
-        kind: how connections are accepted.
-        connection: how each is served.
+        app: The application to serve.
+        bound: The socket to listen on.
+        tls: The TLS context, if any.
+        kind: The class of the server, which decides how connections are accepted.
+        connection: The class of connections.
     """
     running = kind(config(app, Limits(), tls, connection))
 
     def stop(*_: object) -> None:
         running.should_exit = True
 
-    # While it runs, uvicorn handles both; these are for the moments before, and for the signal that it raises after.
+    # uvicorn handles both while it runs. This handler is for the moments before and after.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     running.run(sockets=[bound])

@@ -1,4 +1,4 @@
-"""uvicorn's server, except that one who insists on its end gets an orderly one."""
+"""How connections are accepted, so that several processes share a socket fairly, and an orderly shutdown."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import uvicorn
 
 
 class Server(uvicorn.Server):
-    """A server that closes the application even if it does not wait for the answers under way."""
+    """A uvicorn server that closes the application even if it does not wait for responses in flight."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop; on a second SIGINT at once, where uvicorn would leave the application without a word."""
+        """Shut down. On a second SIGINT, shut down the application at once, which uvicorn would skip."""
         await super().shutdown(sockets)
         if self.force_exit:
             await self.lifespan.shutdown()
 
 
-# How long a worker holds back after each connection, for each that it has.
+# How long a worker pauses after accepting a connection, for each connection that it has.
 SECONDS_PER_CONNECTION = 0.0005
 LONGEST_SECONDS = 0.005
 SECONDS_AFTER_A_FAILURE = 0.1
@@ -29,10 +29,10 @@ Accept = Callable[[socket.socket], None]
 
 
 class SharedSocketServer(Server):
-    """uvicorn's server, with an `Acceptor` instead of its own."""
+    """A server that accepts connections with an ``Acceptor``."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept connections."""
+        """Start to accept connections."""
         await super().startup(sockets=[])
         self._opening: set[asyncio.Task[None]] = set()
         for shared in sockets or []:
@@ -45,7 +45,7 @@ class SharedSocketServer(Server):
         task.add_done_callback(self._opening.discard)
 
     async def _connect(self, accepted: socket.socket) -> None:
-        # Nothing but what the client does wrong can fail here: it has gone, or speaks no TLS.
+        # Only the client can cause errors here: it disconnected, or does not speak TLS.
         with suppress(OSError):
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, accepted, ssl=self.config.ssl)
 
@@ -55,12 +55,12 @@ class SharedSocketServer(Server):
 
 
 class Acceptor:
-    """Accepts connections one by one, the slower the more there are.
+    """Accepts connections one by one. The more connections it has, the longer it waits for the next one.
 
     Args:
-        shared: the listening socket.
-        accept: takes a new connection.
-        connections: tells how many there are.
+        shared: The listening socket.
+        accept: Called with each new connection.
+        connections: Returns the current number of connections.
     """
 
     def __init__(self, shared: socket.socket, accept: Accept, connections: Callable[[], int]) -> None:
@@ -73,13 +73,13 @@ class Acceptor:
         self._resume()
 
     def close(self) -> None:
-        """Accept no more."""
+        """Stop accepting connections."""
         self._loop.remove_reader(self._shared)
         if self._pause:
             self._pause.cancel()
 
     async def wait_closed(self) -> None:
-        """Return at once: there is nothing to wait for."""
+        """Return at once, because there is nothing to wait for."""
 
     def _resume(self) -> None:
         self._loop.add_reader(self._shared, self._one)
@@ -91,7 +91,7 @@ class Acceptor:
             # Another worker was faster.
             return
         except OSError:
-            # The client has gone, or too many files are open, which passes.
+            # The client disconnected, or too many files are open, which is temporary.
             self._hold_back(SECONDS_AFTER_A_FAILURE)
             return
         accepted.settimeout(0)

@@ -1,4 +1,4 @@
-"""A connection: uvicorn's, which bounds neither the size of headers nor any time, with limits."""
+"""A connection with limits on the size of headers and on time, which uvicorn's own connection lacks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Stage(Enum):
-    """What of a request is on its way."""
+    """The part of a request that is arriving."""
 
     NOTHING = auto()
     HEAD = auto()
@@ -31,15 +31,15 @@ class Stage(Enum):
 
 
 class HeadTooLargeError(Exception):
-    """Stops the parser."""
+    """An error that stops the parser."""
 
 
 class Connection(HttpToolsProtocol):
-    """A connection that holds its client to the limits.
+    """A connection that enforces limits.
 
     Args:
-        limits: what to hold it to.
-        arguments: what uvicorn gives to its protocols.
+        limits: The limits to enforce.
+        arguments: The arguments of uvicorn's protocol.
     """
 
     def __init__(self, limits: Limits, **arguments: Any) -> None:
@@ -54,32 +54,32 @@ class Connection(HttpToolsProtocol):
         self._leaving: TimerHandle | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Expect the head of a first request."""
+        """Start to wait for the head of the first request."""
         super().connection_made(cast("Transport", transport))
         self._crowded = len(self.connections) > self._limits.connections
         self._time(Stage.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Cancel all timers."""
         self._time(Stage.NOTHING)
         self._watch_leaving(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has arrived, as long as it keeps to the limits."""
+        """Parse data, unless it exceeds the limits."""
         if self._refused:
             return
         self._unparsed_bytes += len(data)
         super().data_received(data)
         if self._unparsed_bytes > self._limits.head_bytes:
-            # An endless field; or one of the places around the pieces of a body where there should be nothing.
+            # An endless field, or data around the chunks of a body where nothing is allowed.
             self._refuse_head()
         elif self._stage is not self._timed and not self._refused:
             self._time(self._stage)
 
     # Called by the parser
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Start a request."""
         self._stage = Stage.HEAD
         self._head_bytes = self._unparsed_bytes = 0
         super().on_message_begin()
@@ -92,13 +92,13 @@ class Connection(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header. Those after the body are dropped: nothing here knows any, and uvicorn would mix them in."""
+        """Take a header. Trailers are dropped: nothing here needs them, and uvicorn would mix them with the headers."""
         self._count(len(name) + len(value) + BYTES_AROUND_A_HEADER)
         if self._stage is Stage.HEAD:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer."""
+        """Start to respond."""
         self._stage = Stage.BODY
         self._unparsed_bytes = 0
         cast("dict[str, Any]", self.scope)[TARGET] = self.url
@@ -114,7 +114,7 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """End a request."""
+        """Finish a request."""
         self._stage = Stage.NOTHING
         self._unparsed_bytes = 0
         super().on_message_complete()
@@ -127,28 +127,28 @@ class Connection(HttpToolsProtocol):
 
     # Called by uvicorn
     def send_400_response(self, msg: str) -> None:
-        """Refuse what the parser has stopped at."""
+        """Refuse a request that cannot be parsed."""
         if self._head_bytes > self._limits.head_bytes:
             self._refuse_head()
         else:
             self._refuse(400, f"This is no HTTP request: {msg}")
 
     def on_response_complete(self) -> None:
-        """Go on to the next request, with an eye on whether the client takes this answer."""
+        """Continue with the next request, and watch whether the client reads this response."""
         super().on_response_complete()
         self._watch_leaving(self.transport.get_write_buffer_size() or None)
 
     def pause_writing(self) -> None:
-        """Wait for the client to take some of the answer."""
+        """Wait until the client has read some of the response."""
         super().pause_writing()
         self._watch_leaving(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
-        """Go on: the client has taken most of what was written."""
+        """Continue: the client has read most of what was written."""
         super().resume_writing()
         self._watch_leaving(None)
 
-    # What takes too long
+    # Timeouts
     def _time(self, stage: Stage) -> None:
         self._timed = stage
         if self._arriving:
@@ -160,7 +160,7 @@ class Connection(HttpToolsProtocol):
 
     def _arrives_late(self) -> None:
         if self.flow.read_paused:
-            # It is the server who does not read.
+            # The server itself has paused reading.
             self._time(self._timed)
         elif self._stage is Stage.NOTHING:
             self.transport.close()
@@ -181,7 +181,7 @@ class Connection(HttpToolsProtocol):
         else:
             self._watch_leaving(still or None)
 
-    # Refusing, below HTTP as the application knows it
+    # Refusals below the application
     def _refuse_head(self) -> None:
         most = self._limits.head_bytes
         self._refuse(431, f"Request line and headers together have at most {most:,} bytes.")
@@ -190,23 +190,23 @@ class Connection(HttpToolsProtocol):
         log.warning("refused a request of %s with %d: %s", self.client, status, detail)
         self._refused = True
         self._time(Stage.NOTHING)
-        if self._may_answer():
+        if self._may_respond():
             if self.cycle:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
             self.transport.write(_refusal(status, detail))
-        # Closed at once, what else arrives would reset the connection before the client has read why.
+        # If it were closed at once, further data would reset the connection before the client has read the response.
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
-    def _may_answer(self) -> bool:
+    def _may_respond(self) -> bool:
         if self.cycle is None:
             return True
-        # The cycle is this request's once its head is complete, until then the one's before.
+        # The cycle belongs to this request once its head is complete. Before, it belongs to the previous one.
         is_free = not self.cycle.response_started if self._stage is Stage.BODY else self.cycle.response_complete
         return is_free and not self.pipeline
 
 
 def _refusal(status: int, detail: str) -> bytes:
-    answer = problems.respond("", status, detail, headers={"Connection": "close"})
-    head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
-    return b"%b%b\r\n%b" % (STATUS_LINE[status], head, bytes(answer.body))
+    response = problems.respond("", status, detail, headers={"Connection": "close"})
+    head = b"".join(b"%b: %b\r\n" % header for header in response.raw_headers)
+    return b"%b%b\r\n%b" % (STATUS_LINE[status], head, bytes(response.body))

@@ -1,4 +1,4 @@
-"""TLS: a certificate and its key, from files."""
+"""TLS with a certificate and key from files."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def context(certificate: Path | None, key: Path | None, password_file: Path | None) -> ssl.SSLContext | None:
-    """Read what a server needs to speak TLS 1.2 or later.
+    """Return a context for TLS 1.2 or later.
 
     Args:
-        certificate: a PEM file with the server's certificate and those between it and its authority.
-        key: a PEM file with the certificate's private key.
-        password_file: a file whose first line is the password of the key, if it has one.
+        certificate: A PEM file with the server's certificate and the intermediate ones.
+        key: A PEM file with the certificate's private key.
+        password_file: A file whose first line is the password of the key, if it has one.
 
     Returns:
         The context, or None without a certificate.
 
     Raises:
-        StartupError: a file is missing, cannot be read, or is not what it should be.
+        StartupError: A file is missing, cannot be read, or has the wrong content.
     """
     if not certificate and not key and not password_file:
         return None
@@ -35,7 +35,7 @@ def context(certificate: Path | None, key: Path | None, password_file: Path | No
     made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        # An empty password lets a locked key fail; without any, OpenSSL would ask the terminal.
+        # With an empty password, an encrypted key fails. Without one, OpenSSL would prompt on the terminal.
         made.load_cert_chain(certificate, key, password)
     except (ssl.SSLError, ValueError) as error:
         raise StartupError(_explain(error, certificate, key, password_file)) from error

@@ -1,7 +1,7 @@
-"""A worker: `python -m movielens_api.server.worker`, started by `workers`.
+"""A worker process: ``python -m movielens_api.server.worker``, started by ``workers``.
 
-It inherits the socket as the descriptor that its one argument names. From standard input come the settings, on a line;
-then nothing, until the process that started it ends, however that happens. On standard output it says that it is ready.
+Its argument is the descriptor of the inherited socket. Standard input delivers the settings on one line, and ends when
+the parent process ends, however that happens. The worker reports on standard output that it is ready.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ READY = b"ready\n"
 
 
 def main() -> int:
-    """Serve until told to stop, or until the parent is gone."""
+    """Serve until stopped, or until the parent process is gone."""
     logs.configure()
     settings = bootstrap.Settings.from_json(sys.stdin.readline())
     try:
-        # Who started this has said already what there is to say.
+        # The parent process has already reported progress.
         catalogue = bootstrap.initial_catalogue(settings, bootstrap.load(settings, report=lambda _: None))
         with (
             bootstrap.open_store(settings, catalogue, own=False) as store,
@@ -48,14 +48,14 @@ def main() -> int:
 
 def _serve(app: FastAPI, bound: socket.socket, tls: ssl.SSLContext | None) -> None:
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    # A parent that has been killed meanwhile reads nothing.
+    # The parent may have been killed meanwhile.
     with suppress(BrokenPipeError):
         os.write(sys.stdout.fileno(), READY)
         server.run(app, bound, tls, SharedSocketServer)
 
 
 def _stop_with_parent() -> None:
-    # A read of the descriptor, not of sys.stdin: its lock would be held when the interpreter ends.
+    # Not sys.stdin.read(), whose lock would still be held when the interpreter ends.
     os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""Several server processes behind one socket: started, watched, replaced when they die, and stopped together."""
+"""Several worker processes on one socket: started together, replaced when they die, and stopped together."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ log = logging.getLogger(__name__)
 
 
 def run(number: int, settings: str, bound: socket.socket, lock: int, announce: Callable[[], None]) -> None:
-    """Serve with several processes until SIGTERM or SIGINT; a second SIGINT kills them.
+    """Serve with several processes until SIGTERM or SIGINT. A second SIGINT kills them.
 
     Args:
-        number: how many.
-        settings: what each is told, on one line. It goes through a pipe: command lines are public.
-        bound: the socket that all of them accept connections from.
-        lock: the descriptor of the store's lock, which they hold as well, so that it is held as long as one serves.
-        announce: called once all are ready, to let clients connect and to say so.
+        number: How many processes to start.
+        settings: The settings as one line. They are sent through a pipe, because command lines are public.
+        bound: The socket on which all workers accept connections.
+        lock: The descriptor of the store's lock. The workers hold it, too, so it is held as long as one of them runs.
+        announce: Called when all workers are ready, to let clients connect.
 
     Raises:
-        StartupError: a worker did not start.
+        StartupError: A worker did not start.
     """
     with tempfile.TemporaryDirectory(prefix="movielens-api-") as shared:
         asyncio.run(Workers(settings, bound, lock, shared).serve(number, announce))
 
 
 class Workers:
-    """The processes and what they share.
+    """The worker processes and what they share.
 
     Args:
-        settings: what each is told.
-        bound: the socket.
-        lock: the descriptor of the store's lock.
-        shared: a folder for their metrics.
+        settings: The settings as one line.
+        bound: The socket.
+        lock: The descriptor of the store's lock.
+        shared: A folder for their metrics.
     """
 
     def __init__(self, settings: str, bound: socket.socket, lock: int, shared: str) -> None:
@@ -63,7 +63,7 @@ class Workers:
         self._stopping = asyncio.Event()
 
     async def serve(self, number: int, announce: Callable[[], None]) -> None:
-        """Start the workers, and end when all have ended."""
+        """Start the workers, and return when all of them have ended."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
@@ -79,7 +79,7 @@ class Workers:
     async def _start(self) -> Process:
         command = (sys.executable, "-m", "movielens_api.server.worker", str(self._bound.fileno()))
         try:
-            # In a session of its own, Ctrl+C reaches a worker through its parent only, and once.
+            # In a session of its own, so that Ctrl+C reaches a worker only once, through its parent.
             worker = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=PIPE,
@@ -95,7 +95,7 @@ class Workers:
     async def _ready(self, worker: Process) -> Process:
         self._processes.add(worker)
         if self._stopping.is_set():
-            # It was not among those that were told to.
+            # It started after the others were stopped.
             self._signal(signal.SIGTERM)
         assert worker.stdin is not None  # noqa: S101 - it is a pipe
         assert worker.stdout is not None  # noqa: S101 - it is a pipe
@@ -135,7 +135,7 @@ class Workers:
 
     def _stop(self) -> None:
         self._stopping.set()
-        # Clients are refused only when nobody holds the socket any more.
+        # Clients are refused once no process holds the socket.
         self._bound.close()
         self._signal(signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""The head of an answer leaves together with the first piece of its body: one packet and one system call, not two."""
+"""Write coalescing: the head of a response and the first piece of its body are sent by one system call."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ INTERIM = b"HTTP/1.1 1"
 
 
 class CoalescingTransport:
-    """What one answer is written to.
+    """A transport for one response.
 
     Args:
-        transport: where it goes.
+        transport: The transport of the connection.
     """
 
     __slots__ = ("_head", "_transport", "is_closing")
@@ -25,18 +25,18 @@ class CoalescingTransport:
         self.is_closing = transport.is_closing
 
     def write(self, data: bytes | memoryview) -> None:
-        """Keep the first write, which is the head, for the second; pass on the others."""
+        """Hold back the first write, which is the head, until the second one. Pass on all others."""
         if self._head is None or (isinstance(data, bytes) and data.startswith(INTERIM)):
             self._transport.write(data)
         elif not self._head:
             self._head = bytes(data)
         else:
-            # Not joined here: a body of a megabyte would be copied.
+            # Not concatenated, which would copy a body of a megabyte.
             self._transport.writelines((self._head, data))
             self._head = None
 
     def close(self) -> None:
-        """Write what was kept, then close."""
+        """Write the held data, then close the connection."""
         if self._head:
             self._transport.write(self._head)
         self._transport.close()

@@ -1,4 +1,4 @@
-"""Compaction: what was posted becomes part of the sorted base, in the background, without stopping anyone."""
+"""Compaction: posted ratings become part of the sorted base, in the background and without blocking anyone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from movielens_api.store.versions import Versions
     from movielens_api.table.snapshots import Snapshot
 
-# Of a million ratings, 100 rows take 3 µs; with 50,000 posted over them 11 µs, with 200,000 164 µs.
+# Reading 100 of a million ratings takes 3 µs; with 50,000 posted ones over them 11 µs, with 200,000 164 µs.
 FEWEST_ROWS = 50_000
 SHARE_OF_BASE = 50
 SECONDS_AFTER_FAILURE = 60.0
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 
 class Compactor:
-    """Writes the next generation when the log has grown long, and lets this process go over to the latest one.
+    """Writes the next generation when the log is long, and switches this process to the latest one.
 
     Args:
-        files: where the store is.
-        versions: the versions in this process.
+        files: The files of the store.
+        versions: The versions in this process.
     """
 
     def __init__(self, files: Files, versions: Versions) -> None:
@@ -42,12 +42,12 @@ class Compactor:
         self._not_before = 0.0
 
     def compact_if_due(self) -> None:
-        """See whether there is something to do, and do it in another thread."""
+        """Start a compaction in another thread if one is due."""
         if (self._is_behind() or self._is_long()) and time.monotonic() >= self._not_before:
             self._start()
 
     def close(self) -> None:
-        """Wait until what is under way is done."""
+        """Wait for a compaction in progress."""
         if self._thread:
             self._thread.join()
 
@@ -63,7 +63,7 @@ class Compactor:
             if self._is_behind():
                 self._versions.rebase()
         except (OSError, sqlite3.Error, DamagedBaseError):
-            # Nothing is lost: the log has all of it. Each attempt writes a whole base, so not with every post.
+            # Nothing is lost, because the log has everything. Each attempt writes a whole base, so retry after a while.
             self._not_before = time.monotonic() + SECONDS_AFTER_FAILURE
             log.exception("compaction failed; tried again in %d seconds at the earliest", SECONDS_AFTER_FAILURE)
         finally:
@@ -79,7 +79,7 @@ class Compactor:
     def _compact(self) -> None:
         lock = FileLock(self._files.compacting)
         try:
-            # Another process may be at it, or have been.
+            # Another process may be compacting, or have finished.
             if lock.acquire(blocking=False) and not self._is_behind_after_refresh():
                 write_generation(self._files, self._versions.latest, self._versions.generation.number + 1)
                 self._versions.refresh()
@@ -92,17 +92,17 @@ class Compactor:
 
 
 def write_generation(files: Files, snapshot: Snapshot, number: int) -> None:
-    """Write a version as a generation, and forget what nobody needs any more.
+    """Write a version as a generation, and delete what is no longer needed.
 
     Args:
-        files: where the store is; the caller holds the lock for compacting.
-        snapshot: the version.
-        number: the generation's.
+        files: The files of the store. The caller holds the lock for compactions.
+        snapshot: The version to write.
+        number: The number of the generation.
     """
     connection = files.connect()
     writing_lock = FileLock(files.writing)
     try:
-        # An attempt that failed may have left a base that no row names.
+        # A failed attempt may have left a base without a row in the table.
         _remove_strays(files, connection)
         write_base(snapshot.ratings, files.base(number))
         with writing_lock, database.writing(connection):

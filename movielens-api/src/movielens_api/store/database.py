@@ -1,4 +1,4 @@
-"""The SQLite file of a store: its tables, and connections that make every commit durable."""
+"""The SQLite file of a store: its tables, and connections whose commits are durable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 SECONDS_TO_WAIT = 30.0
-# `seq` is never used again: rows are deleted only after a generation holds them, and counting goes on from there.
+# `seq` is never reused: rows are deleted only after a generation contains them, and numbering continues from there.
 TABLES = """
 CREATE TABLE log (seq INTEGER PRIMARY KEY, userId INTEGER NOT NULL, movieId INTEGER NOT NULL, rating REAL NOT NULL,
     timestamp INTEGER NOT NULL, received INTEGER NOT NULL);
@@ -29,10 +29,10 @@ INSERT INTO generations VALUES (0, 0);
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a connection, for one thread at a time: a commit returns when the disk has it.
+    """Open a connection for one thread at a time. A commit returns when it is on the disk.
 
     Raises:
-        sqlite3.OperationalError: the file system has not what SQLite needs.
+        sqlite3.OperationalError: The file system lacks the shared memory that SQLite's WAL needs.
     """
     connection = sqlite3.connect(path, SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False)
     [mode] = connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -43,7 +43,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
-    """Create the tables, all of them or none."""
+    """Create all tables in one transaction."""
     with writing(connection):
         for statement in TABLES.split(";\n"):
             connection.execute(statement)
@@ -51,13 +51,13 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """Return the version of the tables; 0 if there are none."""
+    """Return the version of the tables, or 0 if there are none."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 @contextmanager
 def reading(connection: sqlite3.Connection) -> Iterator[None]:
-    """See one state of the database from the first statement to the last."""
+    """Read within a transaction, which sees one state of the database."""
     connection.execute("BEGIN")
     try:
         yield
@@ -67,13 +67,13 @@ def reading(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """Write all that follows, durably, or nothing."""
+    """Write within a transaction, which is committed at the end, or rolled back after an error."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        # A commit that failed may have ended the transaction, or not.
+        # A failed commit may or may not have ended the transaction.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
@@ -84,29 +84,29 @@ class Files:
     """The files of a store.
 
     Attributes:
-        folder: where all of them are.
+        folder: The folder that contains all of them.
     """
 
     folder: Path
 
     @property
     def database(self) -> Path:
-        """The log of posted ratings, and all that is known about the other files."""
+        """The log of posted ratings, and the state of the other files."""
         return self.folder / "ratings.db"
 
     @property
     def owner(self) -> Path:
-        """The lock that the one server of this store holds."""
+        """The lock that the server of this store holds."""
         return self.folder / "server.lock"
 
     @property
     def writing(self) -> Path:
-        """The lock that one process at a time holds to write."""
+        """The lock that a process holds while it writes."""
         return self.folder / "writing.lock"
 
     @property
     def compacting(self) -> Path:
-        """The lock that one process at a time holds to write a generation."""
+        """The lock that a process holds while it writes a generation."""
         return self.folder / "compacting.lock"
 
     def base(self, number: int) -> Path:
@@ -118,7 +118,7 @@ class Files:
         return connect(self.database)
 
     def remove_strays(self, numbers: set[int]) -> None:
-        """Remove what is of no generation among these: left over by a crash, or retired."""
+        """Remove all folders of other generations: they were retired, or left by a crash."""
         wanted = {self.base(number) for number in numbers}
         for path in [*self.folder.glob("base-*"), *self.folder.glob(".base-*")]:
             if path not in wanted:

@@ -1,4 +1,4 @@
-"""Answers to requests with an `Idempotency-Key`, kept a day: a request sent again gets the one it got."""
+"""Results of requests with an ``Idempotency-Key``, kept for a day: a repeated request gets the same result."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ SECONDS_KEPT = SECONDS_PER_DAY
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """What makes a request the same request.
+    """What identifies a request.
 
     Attributes:
-        user: who sent it.
-        key: its `Idempotency-Key`.
-        fingerprint: what only the same content has.
+        user: The user who sent it.
+        key: The value of ``Idempotency-Key``.
+        fingerprint: A digest of the content.
     """
 
     user: str
@@ -30,12 +30,12 @@ class IdempotencyKey:
 
 @dataclass(frozen=True)
 class PostResult:
-    """The answer to a post.
+    """The result of a post.
 
     Attributes:
-        rows: how many ratings were accepted.
-        version: a version that contains them.
-        is_replayed: whether an earlier request did this, and this one nothing.
+        rows: The number of accepted ratings.
+        version: A version that contains them.
+        is_replayed: Whether an earlier request with the same key added them.
     """
 
     rows: int
@@ -48,10 +48,10 @@ class KeyReusedError(ValueError):
 
 
 def find_result(connection: sqlite3.Connection, key: IdempotencyKey) -> PostResult | None:
-    """Return the answer that a request got before, if it was.
+    """Return the result of an earlier request with the same key, or None if there was none.
 
     Raises:
-        KeyReusedError: the key came with other content.
+        KeyReusedError: The key was used with other content.
     """
     found = connection.execute(
         "SELECT fingerprint, accepted, version FROM answers WHERE user = ? AND key = ?", (key.user, key.key)
@@ -64,10 +64,10 @@ def find_result(connection: sqlite3.Connection, key: IdempotencyKey) -> PostResu
     return PostResult(rows, version, is_replayed=True)
 
 
-def save_result(connection: sqlite3.Connection, key: IdempotencyKey, answer: PostResult, now: int) -> None:
-    """Keep an answer for a day from now, in Unix seconds, and forget those kept for longer."""
+def save_result(connection: sqlite3.Connection, key: IdempotencyKey, result: PostResult, now: int) -> None:
+    """Keep a result for a day from ``now`` (Unix seconds), and delete older ones."""
     connection.execute(
         "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-        (key.user, key.key, key.fingerprint, answer.rows, answer.version, now),
+        (key.user, key.key, key.fingerprint, result.rows, result.version, now),
     )
     connection.execute("DELETE FROM answers WHERE answered < ?", (now - SECONDS_KEPT,))

@@ -1,4 +1,4 @@
-"""Open a store's database: made if need be, checked, and asked how it was left."""
+"""Opening of a store's database: it is created if necessary, checked, and asked how the last server stopped."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 
 class DamagedStoreError(StartupError):
-    """Posted ratings cannot be read as they were written."""
+    """The posted ratings are damaged."""
 
     exit_code = 1
 
 
 @dataclass(frozen=True)
 class StoreState:
-    """What a store held when it was opened.
+    """The state of a store when it was opened.
 
     Attributes:
-        origin: of its versions.
-        posted: how many ratings were ever posted.
-        crashed: whether the server that had it last did not stop in order.
-        last: when the last of them came, in Unix seconds, if any.
+        origin: The origin of its versions.
+        posted: How many ratings were ever posted.
+        crashed: Whether the last server did not shut down in order.
+        last: When the last rating was posted, in Unix seconds, if any.
     """
 
     origin: Origin
@@ -44,7 +44,7 @@ class StoreState:
     last: int | None
 
     def summary(self, files: Files) -> str | None:
-        """Say in one line what was posted, or None if nothing was."""
+        """Return a line about the posted ratings, or None if there are none."""
         if not self.posted or self.last is None:
             return None
         if not self.crashed:
@@ -57,11 +57,11 @@ class StoreState:
 
 @contextmanager
 def startup_errors(files: Files) -> Iterator[None]:
-    """Turn errors of reading a store into reasons not to start.
+    """Turn errors while reading a store into startup errors.
 
     Raises:
-        DamagedStoreError: its files are not as they were written.
-        StartupError: they cannot be made, read or written.
+        DamagedStoreError: The files of the store are damaged.
+        StartupError: The files cannot be created, read or written.
     """
     hint = f"put a backup of {files.folder} back, or move it away to start without what was posted"
     try:
@@ -69,7 +69,7 @@ def startup_errors(files: Files) -> Iterator[None]:
     except DamagedBaseError as error:
         raise DamagedStoreError(f"{error}: {hint}") from error
     except sqlite3.OperationalError as error:
-        # SQLite calls a full disk an "I/O error", too.
+        # SQLite reports a full disk as an "I/O error", too.
         raise StartupError(
             f"cannot open {files.database}: {error}: free some space there or pass another --data-dir"
         ) from error
@@ -82,17 +82,17 @@ def startup_errors(files: Files) -> Iterator[None]:
 
 
 def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> StoreState:
-    """Return what a store holds.
+    """Open the database of a store, and return its state.
 
     Args:
-        files: where it is.
-        catalogue: what was loaded of the dataset.
-        own: whether this is the server of the store: checks everything, and tidies up what a crash left.
+        files: The files of the store.
+        catalogue: The dataset.
+        own: Whether this is the server of the store, which checks everything and removes what a crash left.
 
     Raises:
-        DamagedStoreError: it is not as it was written.
-        StartupError: it belongs to another dataset or to another version of this program.
-        sqlite3.Error: as above, not yet in these words.
+        DamagedStoreError: The store is damaged.
+        StartupError: The store belongs to another dataset or another version of this program.
+        sqlite3.Error: The database cannot be read; see ``startup_errors``.
     """
     connection = files.connect()
     try:
@@ -109,7 +109,7 @@ def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> StoreStat
 
 
 def set_closed(files: Files, *, is_closed: bool) -> None:
-    """Note that the server begins to write, or that it stopped in order: else, it crashed."""
+    """Record whether the server has shut down in order. Otherwise, the next start reports a crash."""
     connection = files.connect()
     try:
         with database.writing(connection):
@@ -129,7 +129,7 @@ def _prepare(connection: sqlite3.Connection, files: Files, name: str, digest: by
         if log.newest(connection) == 0:
             # Nothing was posted, so nothing depends on what the dataset was before.
             connection.execute("DELETE FROM origin")
-            # A dataset may be a path, and a path may hold bytes that are no UTF-8.
+            # A dataset may be a path, and a path may contain bytes that are not UTF-8.
             text = name.encode(errors="backslashreplace").decode()
             connection.execute("INSERT INTO origin VALUES (?, ?, ?, TRUE)", (text, digest, secrets.token_bytes(16)))
     files.remove_strays({each.number for each in generations.list_all(connection)})

@@ -1,4 +1,4 @@
-"""The versions of the ratings that a process has at hand."""
+"""A cache of snapshots."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class SnapshotCache:
-    """Some snapshots; of more than fit, those used last. Any thread may use it.
+    """The most recently used snapshots. It is thread-safe.
 
     Args:
-        most: how many fit.
+        most: How many snapshots to keep.
     """
 
     def __init__(self, most: int) -> None:
@@ -22,7 +22,7 @@ class SnapshotCache:
         self._lock = Lock()
 
     def add(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot, as the one used last."""
+        """Add a snapshot as the most recently used one."""
         with self._lock:
             self._by_version.pop(snapshot.version, None)
             self._by_version[snapshot.version] = snapshot
@@ -30,7 +30,7 @@ class SnapshotCache:
                 self._by_version.pop(next(iter(self._by_version)))
 
     def get(self, version: int) -> Snapshot | None:
-        """Return the snapshot of a version, if it is at hand, as the one used last."""
+        """Return the snapshot of a version and mark it as used, or return None."""
         with self._lock:
             found = self._by_version.get(version)
             if found:
@@ -38,7 +38,7 @@ class SnapshotCache:
             return found
 
     def nearest(self, first: int, last: int) -> Snapshot | None:
-        """Return the latest snapshot from one version to another, both inclusive, if there is one."""
+        """Return the latest snapshot from one version to another, both inclusive, or None."""
         with self._lock:
             within = [version for version in self._by_version if first <= version <= last]
             return self._by_version[max(within)] if within else None

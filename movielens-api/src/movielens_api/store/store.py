@@ -1,4 +1,4 @@
-"""The store: posted ratings, kept safe, in order, and readable at once."""
+"""The store of posted ratings: durable, ordered, and readable at once."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ FEW_ROWS = 500
 
 
 class Store:
-    """Ratings of a dataset and those posted to it: durable, in versions that any process can read.
+    """The ratings of a dataset and those posted to it: durable, in versions that any process can read.
 
     Args:
-        folder: where it is kept, for this dataset alone.
-        catalogue: the dataset.
-        own: whether this process is the server of the store, of which there is one. False for the server's worker
-            processes, which open it after the server has.
+        folder: The folder of the store. It belongs to this dataset only.
+        catalogue: The dataset.
+        own: Whether this process is the server of the store, of which there is one. False for its worker processes,
+            which open the store after the server.
 
     Attributes:
-        found: what it held when it was opened.
+        found: The state of the store when it was opened.
 
     Raises:
-        StartupError: another server has it, it was written to for another dataset, or it cannot be written.
-        DamagedStoreError: it is not as it was written.
+        StartupError: Another server uses the store, it belongs to another dataset, or it cannot be written.
+        DamagedStoreError: The store is damaged.
     """
 
     def __init__(self, folder: Path, catalogue: Catalogue, *, own: bool = True) -> None:
@@ -62,14 +62,14 @@ class Store:
             self._compactor = Compactor(self._files, self._versions)
             self._writer = Writer(self._files, self._versions.refresh, self._tidy)
             if own:
-                # Last: whoever is stopped before has nothing to close.
+                # Last, so that a server that fails before has nothing to close.
                 opening.set_closed(self._files, is_closed=False)
         self._renewals = RenewalTimer()
         self._tidying: asyncio.Future[None] | None = None
 
     @classmethod
     def temporary(cls, catalogue: Catalogue) -> Store:
-        """Return a store that is gone when nobody uses it any more."""
+        """Return a store that is deleted when it is no longer used."""
         folder = Path(mkdtemp(prefix="movielens-api-"))
         store = cls(folder, catalogue)
         finalize(store, shutil.rmtree, folder, ignore_errors=True)
@@ -77,21 +77,21 @@ class Store:
 
     @property
     def origin(self) -> Origin:
-        """What names the versions, and signs cursors into them."""
+        """The origin of the versions, which names them and signs cursors."""
         return self.found.origin
 
     def summary(self) -> str | None:
-        """Say in one line what it held when it was opened, or None if nothing was ever posted."""
+        """Return a line about the ratings that were posted before, or None if there are none."""
         return self.found.summary(self._files)
 
     def fileno(self) -> int:
-        """Return the lock's file, for worker processes to inherit: they hold the store, too, should the server die."""
+        """Return the lock's descriptor. Workers inherit it, so that they hold the store even if the server dies."""
         assert self._lock  # noqa: S101 - only the server starts workers
         return self._lock.file.fileno()
 
     @property
     def latest(self) -> Snapshot:
-        """The latest version that this process knows of, without asking whether there is a later one."""
+        """The latest version that this process knows, without checking for a newer one."""
         return self._versions.latest
 
     def unready(self) -> str | None:
@@ -103,10 +103,10 @@ class Store:
         return None
 
     async def current(self) -> Snapshot:
-        """Return the latest version: all that was committed, by any process, before this was called."""
+        """Return the latest version: everything that any process committed before this call."""
         if self._versions.is_fresh():
             return self._versions.latest
-        # A few rows take less time than to hand them to another thread.
+        # Reading a few rows is faster than handing them to another thread.
         if not self._versions.refresh(most=FEW_ROWS):
             await run_in_threadpool(self._versions.refresh)
         if self._tidying is None or self._tidying.done():
@@ -114,17 +114,17 @@ class Store:
         return self._versions.latest
 
     async def find(self, version: int) -> Snapshot:
-        """Return a version, which takes a moment if it has to be rebuilt.
+        """Return a version. If it has to be rebuilt, this takes a moment.
 
         Raises:
-            SnapshotGoneError: it is older than what is kept, or was never here.
+            SnapshotGoneError: The version is no longer kept, or never existed.
         """
         return await self._versions.find(version)
 
     def lease(self, snapshot: Snapshot) -> None:
-        """Keep a version for a while: somebody was given a cursor into it."""
+        """Keep a version for a while, because a client got a cursor into it."""
         self._versions.cache(snapshot)
-        # What keeps the start of a generation keeps all its versions, so new ones need no lease of their own.
+        # A lease on the start of a generation keeps all its versions, so later ones need no lease of their own.
         first = self._versions.generation.version
         version = min(first, snapshot.version)
         if self._renewals.is_due(version, time.monotonic()):
@@ -134,28 +134,28 @@ class Store:
         """Add ratings, all or none, and return when they are durable and can be read.
 
         Args:
-            rows: userId, movieId, rating and timestamp of each. Of those with the same user, movie and timestamp, in
-                here or earlier, the last holds.
-            key: what makes the request the same request; sent again, it does nothing more.
+            rows: userId, movieId, rating and timestamp of each rating. A later rating with the same user, movie and
+                timestamp replaces an earlier one.
+            key: The idempotency key of the request. A repeated request has no further effect.
 
         Raises:
-            OverloadedError: too much waits to be written.
-            KeyReusedError: the same `Idempotency-Key` came with other content.
-            NotWrittenError: the disk did not take it.
+            OverloadedError: Too many ratings wait to be written.
+            KeyReusedError: The key was used with other content.
+            NotWrittenError: The disk failed.
         """
-        # Shielded: the rows are on their way, whether or not somebody waits for the answer.
+        # Shielded, because the rows are written even if the client has disconnected.
         return await asyncio.shield(asyncio.wrap_future(self.add(rows, key)))
 
     def add(self, rows: Sequence[Row], key: IdempotencyKey | None = None) -> Future[PostResult]:
-        """Do as `post` does, for threads.
+        """Add ratings as ``post`` does, for threads.
 
         Raises:
-            OverloadedError: too much waits to be written.
+            OverloadedError: Too many ratings wait to be written.
         """
         return self._writer.post(rows, key)
 
     def close(self) -> None:
-        """Write what waits, and give the store free for another server."""
+        """Write what waits, and release the store for another server."""
         self._writer.close()
         self._compactor.close()
         self._versions.close()

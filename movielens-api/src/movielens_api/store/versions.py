@@ -1,6 +1,6 @@
-"""The versions of the ratings in this process: the latest that anybody committed, and any other on demand.
+"""The versions of the ratings in this process: the latest committed one, and any other on demand.
 
-Readers never wait for a writer: they use whole tables that never change, and a new one takes the place of the latest.
+Readers never wait for a writer: they use immutable tables, and a new table replaces the latest one.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from movielens_api.store.generations import Generation
     from movielens_api.table.ratings_table import RatingsTable
 
-# They share their layers, so each costs little more than what was posted between.
+# Snapshots share layers, so each costs little more than the ratings posted between two of them.
 CACHED_SNAPSHOTS = 256
 
 
 class Versions:
-    """All versions that can be had, current and earlier.
+    """All available versions.
 
     Args:
-        files: where the store is.
-        dataset: the ratings before anything was posted, which are generation 0.
-        origin: names the versions.
+        files: The files of the store.
+        dataset: The ratings before anything was posted: generation 0.
+        origin: The origin of the versions, which names them.
 
     Attributes:
-        base: the generation that the latest version is built on, as a snapshot.
-        generation: the latest generation that anybody wrote.
+        base: The generation on which the latest version is built, as a snapshot.
+        generation: The latest generation that any process wrote.
     """
 
     def __init__(self, files: Files, dataset: RatingsTable, origin: Origin) -> None:
@@ -55,18 +55,18 @@ class Versions:
 
     @property
     def latest(self) -> Snapshot:
-        """The latest version that this process took over."""
+        """The latest version that this process has read."""
         return self._latest
 
     def is_fresh(self) -> bool:
-        """Tell whether nobody committed anything since this process took over; in a few microseconds."""
+        """Return whether nothing was committed since this process last read. Takes a few microseconds."""
         return self._changes() == self._seen
 
     async def find(self, version: int) -> Snapshot:
-        """Return a version, which takes a moment if it is not at hand.
+        """Return a version. If it is not cached, this takes a moment.
 
         Raises:
-            SnapshotGoneError: the generation to rebuild it from is gone, or it never was.
+            SnapshotGoneError: The generation to rebuild it from was retired, or the version never existed.
         """
         if version == self._latest.version:
             return self._latest
@@ -74,17 +74,18 @@ class Versions:
         return at_hand if at_hand else await run_in_threadpool(self._rebuild, version)
 
     def cache(self, snapshot: Snapshot) -> None:
-        """Expect that somebody will ask for this version."""
+        """Cache a snapshot that is likely to be requested."""
         self._recent.add(snapshot)
 
     def refresh(self, most: float = inf) -> bool:
-        """Take over what was committed since the last time.
+        """Read what was committed since the last time.
 
         Args:
-            most: above how many rows to leave it, and not to wait for another thread either.
+            most: The number of rows above which to do nothing. If it is finite, also do nothing if another thread is
+                reading.
 
         Returns:
-            Whether it was done.
+            Whether the latest version was read.
         """
         if not self._lock.acquire(blocking=most == inf):
             return False
@@ -94,7 +95,7 @@ class Versions:
             self._lock.release()
 
     def _refresh(self, most: float) -> bool:
-        # Looked at first: what is committed from here on will look like another change.
+        # Read first, so that anything committed from here on counts as another change.
         seen = self._changes()
         with database.reading(self._reading):
             newest, kept = log.newest(self._reading), generations.list_all(self._reading)
@@ -108,21 +109,21 @@ class Versions:
         return True
 
     def fold(self) -> None:
-        """Make the latest version cheaper to read, if it has become dear."""
+        """Make the latest version cheaper to read if it has become expensive."""
         base, latest = self.base, self._latest
         folded = replace(latest, ratings=latest.ratings.folded())
         if folded.ratings is latest.ratings:
             return
         with self._lock, database.reading(self._reading):
-            # Not back to a base that was left meanwhile. Versions that came meanwhile are built on what is folded.
+            # Skip it if the base changed meanwhile. Versions committed meanwhile are rebuilt on the folded one.
             if self.base is base and self._can_build_on(folded):
                 self._latest = self._build(folded, self._latest.version)
 
     def rebase(self) -> None:
-        """Go on from the latest generation: the same version, cheaper to read, in less memory."""
+        """Rebuild the latest version on the latest generation: the same ratings, cheaper to read, in less memory."""
         base = self._open(self.generation)
         with self._lock, database.reading(self._reading):
-            # Else it was retired meanwhile, and the next attempt starts from a later one.
+            # Otherwise, the generation was retired meanwhile, and the next attempt uses a later one.
             if self._can_build_on(base):
                 self._latest = self._build(base, self._latest.version)
                 self.base = base
@@ -138,7 +139,7 @@ class Versions:
     def _rebuild(self, version: int) -> Snapshot:
         found = None
         while not found:
-            # A generation takes long to open: not under the lock, so it may be retired meanwhile.
+            # Opening a generation is slow, so it happens outside the lock, and the generation may be retired meanwhile.
             found = self._build_if_kept(self._start_of(version), version)
         self._recent.add(found)
         return found
@@ -170,7 +171,7 @@ class Versions:
             return self._build(start, version) if self._can_build_on(start) else None
 
     def _can_build_on(self, start: Snapshot) -> bool:
-        """Tell whether the log still has all after a version; within a reading transaction."""
+        """Return whether the log still has all rows after a version. Call it within a read transaction."""
         return start.version >= generations.list_all(self._reading)[0].version
 
     def _open(self, generation: Generation) -> Snapshot:

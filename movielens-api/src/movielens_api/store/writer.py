@@ -1,4 +1,4 @@
-"""The writer: a thread that commits all posts that wait at once, so that many share one flush of the disk."""
+"""The writer thread. It commits all waiting posts at once, so that they share one flush of the disk."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ logger = logging.getLogger(__name__)
 
 
 class OverloadedError(Exception):
-    """More waits to be written than is kept in memory. Later there may be room."""
+    """Too many ratings wait to be written. There may be room later."""
 
 
 class NotWrittenError(Exception):
-    """The disk did not take it; nothing was written."""
+    """The disk failed, and nothing was written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,23 +40,23 @@ class Post:
     """Ratings to write, all or none.
 
     Attributes:
-        rows: the ratings.
-        key: what makes the request the same request, if it has an `Idempotency-Key`.
-        answer: where the answer goes.
+        rows: The ratings.
+        key: The idempotency key of the request, if any.
+        result: The future result.
     """
 
     rows: Sequence[Row]
     key: IdempotencyKey | None
-    answer: Future[PostResult] = field(default_factory=Future)
+    result: Future[PostResult] = field(default_factory=Future)
 
 
 class Writer:
-    """Writes posts in the order in which they came.
+    """Writes posts in order.
 
     Args:
-        files: where the store is.
-        publish: called after a commit and before the answers, so that whoever has an answer can read what it says.
-        tidy: called after the answers.
+        files: The files of the store.
+        publish: Called after a commit and before results are set, so that a client with a result can read its ratings.
+        tidy: Called after results are set.
     """
 
     def __init__(self, files: Files, publish: Callable[[], object], tidy: Callable[[], object]) -> None:
@@ -72,10 +72,10 @@ class Writer:
         self._thread: Thread | None = None
 
     def post(self, rows: Sequence[Row], key: IdempotencyKey | None) -> Future[PostResult]:
-        """Write ratings, all or none. The answer comes when they are durable and can be read.
+        """Write ratings, all or none. The result is set when they are durable and can be read.
 
         Raises:
-            OverloadedError: too much waits already.
+            OverloadedError: Too many ratings wait to be written.
         """
         with self._changed:
             if self._rows_waiting + len(rows) > MOST_ROWS_WAITING or len(self._posts) >= MOST_POSTS_WAITING:
@@ -84,10 +84,10 @@ class Writer:
             self._posts.append(post)
             self._rows_waiting += len(rows)
             self._wake()
-        return post.answer
+        return post.result
 
     def lease(self, version: int) -> None:
-        """Keep a version for a while, soon."""
+        """Write a lease for a version, soon."""
         with self._changed:
             self._leases.add(version)
             self._wake()
@@ -106,7 +106,7 @@ class Writer:
         if self._is_closing:
             raise OverloadedError
         if self._thread is None:
-            # With the first work: many a server is only read.
+            # Started on demand, because many servers are only read.
             self._thread = Thread(target=self._run, name="writer", daemon=True)
             self._thread.start()
         self._changed.notify()
@@ -126,15 +126,15 @@ class Writer:
         try:
             with self._writing_lock:
                 outcomes = self._commit(posts, versions)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait forever
+        except Exception as error:  # noqa: BLE001 - no caller may wait forever
             outcomes = [_failure(error)] * len(posts)
         else:
             if posts:
                 self._try_to_publish()
         for post, outcome in zip(posts, outcomes, strict=True):
-            # Whoever asked may have gone away meanwhile.
+            # The caller may have cancelled meanwhile.
             with suppress(InvalidStateError):
-                _answer(post, outcome)
+                _set_result(post, outcome)
         with suppress(Exception):
             self._tidy()
 
@@ -142,8 +142,8 @@ class Writer:
         try:
             self._publish()
         except Exception:
-            # What is committed stays so, and whoever reads next takes it over.
-            logger.exception("committed ratings could not be taken over yet")
+            # The commit is durable, and the next read sees it.
+            logger.exception("committed ratings could not be read yet")
 
     def _commit(self, posts: list[Post], versions: set[int]) -> list[PostResult | Exception]:
         now = int(time.time())
@@ -175,8 +175,8 @@ def _failure(error: Exception) -> Exception:
     return NotWrittenError(str(error)) if isinstance(error, (sqlite3.Error, OSError)) else error
 
 
-def _answer(post: Post, outcome: PostResult | Exception) -> None:
+def _set_result(post: Post, outcome: PostResult | Exception) -> None:
     if isinstance(outcome, PostResult):
-        post.answer.set_result(outcome)
+        post.result.set_result(outcome)
     else:
-        post.answer.set_exception(outcome)
+        post.result.set_exception(outcome)

@@ -1,6 +1,6 @@
-"""A table of ratings as files: columns that are mapped into memory as they are, so processes share them.
+"""A table of ratings as files: columns that are mapped into memory as they are, so that processes share them.
 
-A folder with a `.npy` file per column, the users, and a manifest with checksums; it appears whole or not at all.
+A folder contains a ``.npy`` file per column, the users, and a manifest with checksums. It appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ BYTES_AT_ONCE = 1 << 24
 
 
 class DamagedBaseError(Exception):
-    """A folder does not hold what `write_base` wrote."""
+    """A folder does not contain what ``write_base`` wrote."""
 
 
 def write_base(table: RatingsTable, folder: Path) -> None:
-    """Write a table as a new folder, chunk by chunk: whole or not at all, and there after a power cut.
+    """Write a table as a new folder, chunk by chunk: whole or not at all, and durably.
 
-    It holds some chunks in memory, and works outside of the interpreter's lock most of the time.
+    It holds a few chunks in memory, and releases the interpreter's lock most of the time.
 
     Args:
-        table: the ratings.
-        folder: where to write them; there must be nothing yet.
+        table: The ratings.
+        folder: The folder to create.
 
     Raises:
-        OSError: there is no room or no permission.
+        OSError: The disk is full, or the folder cannot be written.
     """
     with create_folder(folder) as beside:
         digest = _write_columns(table, beside)
-        # Polars takes no path that is not UTF-8; a file it takes.
+        # Polars accepts only UTF-8 paths, but any open file.
         with (beside / USERS).open("wb") as users:
             table.users.write_ipc(users)
         files = {path.name: checksum(path) for path in sorted(beside.iterdir())}
@@ -55,13 +55,13 @@ def write_base(table: RatingsTable, folder: Path) -> None:
 
 
 def open_base(folder: Path) -> RatingsTable:
-    """Return the table in a folder: its columns are read when and where they are looked at.
+    """Return the table in a folder. Its columns are read when and where they are used.
 
     Args:
-        folder: what `write_base` wrote. It may be deleted while the table is in use, but not written to.
+        folder: The folder that ``write_base`` wrote. It may be deleted while the table is in use, but not changed.
 
     Raises:
-        DamagedBaseError: it is not as it was written.
+        DamagedBaseError: The folder is damaged.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
@@ -92,7 +92,7 @@ def _map(folder: Path, name: str) -> NDArray[Any]:
     column = np.load(_path(folder, name), mmap_mode="r", allow_pickle=False)
     if column.dtype != np.dtype(DTYPES[name]):
         raise ValueError(f"{name} is of type {column.dtype}")
-    # A plain array over the mapped memory: numpy's own class for it is slower to search.
+    # A plain array over the mapped memory, because searching a memmap is slower.
     return np.asarray(column)
 
 

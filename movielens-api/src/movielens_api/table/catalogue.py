@@ -1,4 +1,4 @@
-"""What one server serves: ratings, the movies they are about, and the users who gave them."""
+"""The data that a server serves: ratings, movies, and users."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MOVIES_SCHEMA: dict[str, type[pl.DataType]] = {
 
 
 class Catalogue:
-    """A dataset in memory, ready to be served.
+    """A dataset in memory.
 
     Args:
-        name: what the dataset is called in messages.
-        ratings: rows with the columns of `ratings_table.SCHEMA`, in any order, or a table of them.
-        movies: one row per movie with the columns of `MOVIES_SCHEMA`, in any order.
+        name: The name of the dataset in messages.
+        ratings: Rows with the columns of ``ratings_table.SCHEMA``, in any order, or a table of them.
+        movies: One row per movie with the columns of ``MOVIES_SCHEMA``, in any order.
 
     Attributes:
-        ratings: all ratings.
-        movies: all movies, by `movieId`.
+        ratings: All ratings.
+        movies: All movies, ordered by ``movieId``.
     """
 
     def __init__(self, name: str, ratings: pl.DataFrame | RatingsTable, movies: pl.DataFrame) -> None:
@@ -37,17 +37,17 @@ class Catalogue:
 
     @property
     def users(self) -> pl.DataFrame:
-        """Everyone who rated, by `userId`, with `num_ratings`."""
+        """Everyone who rated, ordered by ``userId``, with ``num_ratings``."""
         return self.ratings.users
 
     def movie(self, movie_id: int) -> dict[str, Any] | None:
-        """Return the movie's row by column name, or None if there is no such movie."""
+        """Return a movie's row by column name, or None if it does not exist."""
         ids = self.movies["movieId"]
         place = bisect_left(ids, movie_id)
         return self.movies.row(place, named=True) if place < len(ids) and ids[place] == movie_id else None
 
     def summary(self) -> str:
-        """Say in one line how much there is and from when to when."""
+        """Return a line with the number of ratings and their first and last day."""
         days = self.ratings.days()
         span = f", {days[0]} to {days[1]} (UTC)" if days else ""
         return (

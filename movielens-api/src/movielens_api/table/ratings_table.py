@@ -1,4 +1,4 @@
-"""The ratings: one state of them, any window of it, and the state that further ratings make of it."""
+"""A state of the ratings, any window of it, and the state after further ratings."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ SCHEMA: dict[str, type[pl.DataType]] = {
 }
 ORDER = ["timestamp", "userId", "movieId"]
 ROWS_PER_DIGESTED_CHUNK = 1 << 18
-# Merging so few takes about as long as merging one; and each overlay has so many times the changes of the one above.
+# Merging up to MOST_IN_TOP changes takes about as long as merging one. Each overlay has at least GROWTH times the
+# changes of the one above.
 MOST_IN_TOP = 2_000
 GROWTH = 8
 
 
 class RatingsTable:
-    """Ratings in the canonical order `timestamp, userId, movieId`. A table never changes: `with_ratings` makes another.
+    """Ratings in the canonical order ``timestamp, userId, movieId``. A table is immutable.
 
     Args:
-        ratings: rows with the columns of `SCHEMA`, in any order; `timestamp` is Unix seconds in UTC.
+        ratings: Rows with the columns of ``SCHEMA``, in any order. ``timestamp`` is Unix seconds in UTC.
 
     Raises:
-        ValueError: two rows have the same user, movie and timestamp, so they are not two ratings.
+        ValueError: Two rows have the same user, movie and timestamp.
     """
 
     def __init__(self, ratings: pl.DataFrame) -> None:
@@ -44,7 +45,7 @@ class RatingsTable:
 
     @classmethod
     def of(cls, layer: Layer, digest: bytes | None = None) -> RatingsTable:
-        """Make a table of ratings that are in order already, and whose digest may be known."""
+        """Return a table of ratings that are sorted already, and whose digest may be known."""
         table = cls.__new__(cls)
         table._layer, table._digest = layer, digest
         return table
@@ -53,14 +54,13 @@ class RatingsTable:
         return len(self._layer)
 
     def with_ratings(self, ratings: pl.DataFrame) -> RatingsTable:
-        """Return the table with further ratings; this one stays as it is, and both share what they can.
+        """Return the table with further ratings. Both tables share what they can.
 
-        A rating with the user, movie and timestamp of one that is there, or earlier among the further ones,
-        takes its place. It costs under a millisecond for a few ratings however many there are,
-        as long as `folded` is called now and then.
+        A rating replaces an earlier one with the same user, movie and timestamp. For a few ratings, this takes less
+        than a millisecond however large the table is, as long as ``folded`` is called now and then.
 
         Args:
-            ratings: rows with the columns of `SCHEMA`, in the order they were given.
+            ratings: Rows with the columns of ``SCHEMA``, in the order in which they were posted.
         """
         if ratings.is_empty():
             return self
@@ -71,9 +71,9 @@ class RatingsTable:
         return RatingsTable.of(top)
 
     def folded(self) -> RatingsTable:
-        """Return the same ratings in fewer layers: this table itself if there is nothing to do.
+        """Return the same ratings in fewer layers, or this table if there is nothing to do.
 
-        To be called after the table is published; how long it takes depends on how many ratings were posted.
+        Call it after the table is published: the time it takes depends on how many ratings were posted.
         """
         top = self._layer
         while isinstance(top, Overlay) and isinstance(top.below, Overlay) and _is_large(top, top.below):
@@ -84,33 +84,33 @@ class RatingsTable:
         """Return the ratings of whole UTC days.
 
         Args:
-            start: the first day, inclusive; None means from the first rating on.
-            end: the day after the last, exclusive; None means up to the last rating.
+            start: The first day, inclusive. None means from the first rating.
+            end: The day after the last one, exclusive. None means to the last rating.
         """
         return self.rows(*self.bounds(start, end))
 
     def bounds(self, start: date | None = None, end: date | None = None) -> tuple[int, int]:
-        """Return the places of a window's first row and of the row after its last."""
+        """Return the positions of the first row of a window and of the row after its last."""
         first = 0 if start is None else self._layer.before(start_of_day(start))
         after = len(self) if end is None else self._layer.before(start_of_day(end))
         return first, max(first, after)
 
     def rows(self, first: int, after: int) -> pl.DataFrame:
-        """Return the rows from one place to before another, as a view where nothing was posted among them."""
+        """Return the rows from one position to before another, as a view if nothing was posted among them."""
         after = min(after, len(self))
         return self._layer.rows(min(first, after), after)
 
     def chunks(self, first: int, after: int, size: int) -> Iterator[pl.DataFrame]:
-        """Yield the rows from one place to before another, so many at once, and so many in memory."""
+        """Yield the rows from one position to before another in chunks. Only one chunk is in memory at a time."""
         return (self.rows(start, min(start + size, after)) for start in range(first, after, size))
 
     @property
     def users(self) -> pl.DataFrame:
-        """Everyone who rated, by `userId`, with `num_ratings`."""
+        """Everyone who rated, ordered by ``userId``, with ``num_ratings``."""
         return self._layer.users
 
     def digest(self) -> bytes:
-        """Return what only the same ratings have. Unless they came from a base, the first call reads them all."""
+        """Return a digest of the ratings. Unless they come from a base, the first call reads all of them."""
         if self._digest is None:
             digest = Digest()
             for rows in self.chunks(0, len(self), ROWS_PER_DIGESTED_CHUNK):
@@ -137,7 +137,7 @@ def _is_large(top: Overlay, below: Overlay) -> bool:
 
 
 def _refuse_repetition(ordered: pl.DataFrame) -> None:
-    # Sorted, equal rows are neighbours; hashing them instead takes four times the memory of the ratings.
+    # In sorted rows, duplicates are neighbours. Hashing them takes four times the memory of the ratings.
     repeats = ordered.select(pl.all_horizontal(pl.col(ORDER).diff() == 0).fill_null(value=False)).to_series()
     place = repeats.arg_max()
     if place is not None and repeats[place]:

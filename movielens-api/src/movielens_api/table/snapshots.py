@@ -1,4 +1,4 @@
-"""States of the ratings, and names that tell each from all others."""
+"""Snapshots: states of the ratings with unique names."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ ID_BYTES = 12
 
 
 class SnapshotGoneError(LookupError):
-    """The state is not here: it was dropped, or this server never had it."""
+    """The snapshot is no longer kept, or never existed on this server."""
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """One state of the ratings, which never changes.
+    """An immutable state of the ratings.
 
     Attributes:
-        id: names the state: equal names, equal ratings, also after a restart and in another process.
-        version: how many posted ratings it contains.
-        ratings: the ratings of this state.
+        id: The name of the state. Equal names mean equal ratings, also after a restart and in another process.
+        version: How many posted ratings it contains.
+        ratings: The ratings of this state.
     """
 
     id: bytes
@@ -32,17 +32,17 @@ class Snapshot:
 
     @property
     def name(self) -> str:
-        """The id as it is sent."""
+        """The id as it is sent to clients."""
         return self.id.hex()
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where states come from.
+    """Where snapshots come from.
 
     Attributes:
-        digest: the dataset's.
-        lineage: random; tells what was posted here from what was posted to the same dataset elsewhere.
+        digest: The digest of the dataset.
+        lineage: Random bytes that distinguish what was posted here from what was posted to the same dataset elsewhere.
     """
 
     digest: bytes
@@ -50,10 +50,10 @@ class Origin:
 
     @property
     def key(self) -> bytes:
-        """What cursors are signed with. It comes from the data, so they outlive a restart on the same ratings."""
+        """The key that signs cursors. It is derived from the ratings, so cursors survive a restart."""
         return sha256(b"cursors of " + self.digest).digest()
 
     def identify(self, version: int) -> bytes:
-        """Name a version. Before anything is posted, the name is the dataset's alone: equal datasets, equal names."""
+        """Return the name of a version. Version 0 is named after the dataset, so equal datasets have equal names."""
         state = self.digest + self.lineage + version.to_bytes(8) if version else self.digest
         return sha256(b"snapshot " + state).digest()[:ID_BYTES]

@@ -1,4 +1,4 @@
-"""What only the same ratings have, however they are held."""
+"""Ratings as sorted columns (a sorted run), changes laid over them (overlays), and a digest of either."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 
 class Digest:
-    """A digest of ratings, which are given chunk by chunk; how they are cut does not matter."""
+    """A digest of ratings, computed chunk by chunk. The size of the chunks does not matter."""
 
     def __init__(self) -> None:
         self._columns = {name: sha256() for name in DTYPES}
 
     def update(self, rows: pl.DataFrame) -> dict[str, memoryview]:
-        """Take the next rows, and return their columns as bytes."""
+        """Add the next rows, and return their columns as bytes."""
         columns = SortedRun.of(rows).columns
         contents = {name: columns[name].astype(dtype, copy=False).data for name, dtype in DTYPES.items()}
         for name, content in contents.items():
@@ -31,7 +31,7 @@ class Digest:
         return sha256(b"".join(column.digest() for column in self._columns.values())).digest()
 
 
-# How ratings are sent, and how they lie in memory and on disk.
+# The columns as they are sent, in memory and on disk.
 DTYPES = {"movieId": "<i4", "rating": "<f4", "timestamp": "<i8", "userId": "<i4"}
 
 Places = NDArray[np.int64]
@@ -41,14 +41,14 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class SortedRun:
-    """Ratings by `timestamp`, `userId`, `movieId`; no two have the same.
+    """Ratings sorted by ``timestamp``, ``userId``, ``movieId``, without duplicates.
 
-    numpy rather than polars: a search takes 0.6 µs instead of 50, a column can be a file mapped into memory, and
-    polars reads the columns where they are.
+    The columns are numpy arrays: a search takes 0.6 µs instead of 50 with polars, a column can be a file that is
+    mapped into memory, and polars reads the columns in place.
 
     Args:
-        columns: the columns of `DTYPES`, each of its type.
-        counted: the users, if they are known.
+        columns: The columns of ``DTYPES``, each of its type.
+        counted: The users, if they are known.
     """
 
     columns: dict[str, NDArray[Any]]
@@ -56,10 +56,10 @@ class SortedRun:
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> SortedRun:
-        """Take the columns of a frame without copying them.
+        """Return the columns of a frame without copying them.
 
         Raises:
-            ValueError: a value is missing.
+            ValueError: A value is missing.
         """
         if any(rows[name].has_nulls() for name in DTYPES):
             raise ValueError("a rating lacks a value")
@@ -70,32 +70,32 @@ class SortedRun:
 
     @cached_property
     def frame(self) -> pl.DataFrame:
-        """The columns as polars sees them, in place."""
+        """The columns as a polars frame, in place."""
         return pl.DataFrame([pl.Series(name, self.columns[name]) for name in DTYPES])
 
     def rows(self, first: int, after: int) -> pl.DataFrame:
-        """Return the rows from one place to before another, as a view that copies nothing."""
+        """Return the rows from one position to before another, as a view."""
         return self.frame.slice(first, max(after - first, 0))
 
     def pick(self, first: int, after: int, parts: list[pl.DataFrame]) -> Order:
-        """Add rows to parts, and return which of all parts' rows they are."""
+        """Append rows to ``parts``, and return their positions among the rows of all parts."""
         start = sum(part.height for part in parts)
         parts.append(self.frame.slice(first, after - first))
         return np.arange(start, start + after - first, dtype=np.uint32)
 
     @cached_property
     def users(self) -> pl.DataFrame:
-        """Everyone who rated, by `userId`, with `num_ratings`."""
+        """Everyone who rated, by ``userId``, with ``num_ratings``."""
         if self.counted is not None:
             return self.counted
         return self.frame.group_by("userId").agg(num_ratings=pl.len()).sort("userId")
 
     def before(self, timestamp: int) -> int:
-        """Return how many rows are earlier."""
+        """Return the number of earlier rows."""
         return int(self.columns["timestamp"].searchsorted(timestamp))
 
     def find(self, wanted: SortedRun) -> tuple[Places, Flags]:
-        """Return where each of the wanted keys is or would be put, and whether it is there."""
+        """Return the position at which each key is or would be inserted, and whether it exists."""
         timestamps, sought = self.columns["timestamp"], wanted.columns["timestamp"]
         places = timestamps.searchsorted(sought)
         there = np.zeros(len(sought), np.bool_)
@@ -111,25 +111,25 @@ class SortedRun:
         """Bisect between the given places, where the timestamps are equal, by user and movie."""
         sought, high = wanted.pairs(slice(None)), end
         for _ in range(int((end - low).max()).bit_length()):
-            # A search that is over stays where it is, but must not look beyond its last row.
+            # A finished search stays where it is, but must not read past its last row.
             middle = np.minimum((low + high) // 2, end - 1)
             is_less = (low < high) & (self.pairs(middle) < sought)
             low, high = np.where(is_less, middle + 1, low), np.where(is_less, high, middle)
         return low, (low < end) & (self.pairs(np.minimum(low, end - 1)) == sought)
 
     def pairs(self, places: Places | slice) -> Places:
-        """Return user and movie of some rows as one number, in the order of both."""
+        """Return user and movie of some rows as one number, which sorts like both."""
         users, movies = self.columns["userId"][places], self.columns["movieId"][places]
         pairs: Places = (users.astype(np.int64) << 32) + movies
         return pairs
 
     def taken(self, places: Places) -> SortedRun:
-        """Return some of the rows, in the order given, which should be the canonical one."""
+        """Return some of the rows in the given order, which should be canonical."""
         return SortedRun({name: column[places] for name, column in self.columns.items()})
 
 
 def latest(columns: dict[str, NDArray[Any]]) -> Places:
-    """Return the places of rows in canonical order: of those with the same key, only the last one given."""
+    """Return the positions of rows in canonical order. Of rows with the same key, only the last one is included."""
     order = np.lexsort((columns["movieId"], columns["userId"], columns["timestamp"]))
     is_last = np.zeros(len(order), np.bool_)
     is_last[-1:] = True
@@ -140,43 +140,43 @@ def latest(columns: dict[str, NDArray[Any]]) -> Places:
 
 
 class Layer(Protocol):
-    """Ratings in canonical order that never change: a sorted run, or an overlay on another layer."""
+    """Immutable ratings in canonical order: a sorted run, or an overlay on another layer."""
 
     def __len__(self) -> int:
-        """Return how many ratings there are, those of the layers below included."""
+        """Return the number of ratings, including those of the layers below."""
 
     def rows(self, first: int, after: int) -> pl.DataFrame:
-        """Return the rows from one place to before another."""
+        """Return the rows from one position to before another."""
 
     def pick(self, first: int, after: int, parts: list[pl.DataFrame]) -> Order:
-        """Add rows to parts, and return which of all parts' rows are those from one place to before another."""
+        """Append rows to ``parts``, and return their positions among the rows of all parts."""
 
     def before(self, timestamp: int) -> int:
-        """Return how many rows are earlier."""
+        """Return the number of earlier rows."""
 
     def find(self, wanted: SortedRun) -> tuple[Places, Flags]:
-        """Return where each of the wanted keys is or would be put, and whether it is there."""
+        """Return the position at which each key is or would be inserted, and whether it exists."""
 
     @property
     def users(self) -> pl.DataFrame:
-        """Everyone who rated, by `userId`, with `num_ratings`."""
+        """Everyone who rated, by ``userId``, with ``num_ratings``."""
 
 
 class Overlay:
-    """Some ratings over a layer: each adds a row to it, or replaces the row of the same key.
+    """Ratings over another layer. Each adds a row to it, or replaces the row with the same key.
 
-    Any place is found by counting: a page of this layer is a page of the layer below, moved by as many rows as were
-    added before it, with the changes that fall into it.
+    Positions are found by counting: a page of this layer is a page of the layer below, shifted by the number of rows
+    added before it, plus the changes that fall into it.
 
     Args:
-        below: the layer below.
-        changes: the ratings over it.
-        places: for each change, where it is or would be put in the layer below.
-        is_new: for each change, whether it adds a row.
+        below: The layer below.
+        changes: The ratings over it.
+        places: For each change, its position in the layer below.
+        is_new: For each change, whether it adds a row.
 
     Attributes:
-        ranks: for each change, where it is in this layer.
-        added_before: how many rows the changes before each one add; at the end, how many all add.
+        ranks: For each change, its position in this layer.
+        added_before: For each change, how many rows the changes before it add. The last value is for all changes.
     """
 
     def __init__(self, below: Layer, changes: SortedRun, places: Places, is_new: Flags) -> None:
@@ -190,7 +190,7 @@ class Overlay:
 
     @classmethod
     def on(cls, below: Layer, changes: SortedRun) -> Overlay:
-        """Put ratings over a layer."""
+        """Return an overlay of ratings on a layer."""
         places, is_there = below.find(changes)
         return cls(below, changes, places, ~is_there)
 
@@ -198,17 +198,17 @@ class Overlay:
         return len(self.below) + int(self.added_before[-1])
 
     def before(self, timestamp: int) -> int:
-        """Return how many rows are earlier."""
+        """Return the number of earlier rows."""
         return self.below.before(timestamp) + int(self.added_before[self.changes.before(timestamp)])
 
     def find(self, wanted: SortedRun) -> tuple[Places, Flags]:
-        """Return where each of the wanted keys is or would be put, and whether it is there."""
+        """Return the position at which each key is or would be inserted, and whether it exists."""
         places, is_below = self.below.find(wanted)
         changes, is_here = self.changes.find(wanted)
         return places + self.added_before[changes], is_below | is_here
 
     def rows(self, first: int, after: int) -> pl.DataFrame:
-        """Return the rows from one place to before another, as a view where nothing was changed."""
+        """Return the rows from one position to before another, as a view if nothing was changed among them."""
         start, end, first_below, after_below = self._within(first, after)
         if start == end:
             return self.below.rows(first_below, after_below)
@@ -217,7 +217,7 @@ class Overlay:
         return reduce(pl.DataFrame.vstack, parts)[pl.Series(order)]
 
     def pick(self, first: int, after: int, parts: list[pl.DataFrame]) -> Order:
-        """Add rows to parts, and return which of all parts' rows are those from one place to before another."""
+        """Append rows to ``parts``, and return their positions among the rows of all parts."""
         start, end, first_below, after_below = self._within(first, after)
         below = self.below.pick(first_below, after_below, parts)
         if start == end:
@@ -233,22 +233,22 @@ class Overlay:
         return order
 
     def _within(self, first: int, after: int) -> tuple[int, int, int, int]:
-        """Return which changes are between two places, and where these places are in the layer below."""
+        """Return which changes are between two positions, and these positions in the layer below."""
         start, end = self.ranks.searchsorted((first, after)).tolist()
         return start, end, first - int(self.added_before[start]), after - int(self.added_before[end])
 
     @cached_property
     def users(self) -> pl.DataFrame:
-        """Everyone who rated, by `userId`, with `num_ratings`."""
+        """Everyone who rated, by ``userId``, with ``num_ratings``."""
         users = self.changes.columns["userId"][self.is_new]
         added = pl.DataFrame({"userId": users}).group_by("userId").agg(num_ratings=pl.len())
         return pl.concat([self.below.users, added]).group_by("userId").agg(pl.col("num_ratings").sum()).sort("userId")
 
 
 def join(upper: Overlay, lower: Overlay) -> Overlay:
-    """Return one overlay instead of two, the upper of which is on the lower.
+    """Merge an overlay with the one below it.
 
-    No rating is compared with another: the places say where each change goes.
+    Ratings are not compared: their positions determine where each change goes.
     """
     at = lower.ranks.searchsorted(upper.places)
     again = ~upper.is_new & (np.append(lower.ranks, -1)[at] == upper.places)
