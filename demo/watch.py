@@ -49,12 +49,14 @@ class Watch:
     Args:
         interruption: Whether the user wants to stop.
         timeout: Seconds until everything must be done.
+        poll_seconds: Seconds between two checks of a condition.
     """
 
-    def __init__(self, interruption: Interruption, timeout: float) -> None:
+    def __init__(self, interruption: Interruption, timeout: float, poll_seconds: float = POLL_SECONDS) -> None:
         self.components: list[Component] = []
         self._interruption = interruption
         self._timeout = timeout
+        self._poll_seconds = poll_seconds
         self._started = time.monotonic()
 
     def until(self, what: str, condition: Callable[[], Found | None]) -> Found:
@@ -64,7 +66,7 @@ class Watch:
             with contextlib.suppress(NoResponseError):  # the next check notices if the server has died
                 if found := condition():
                     return found
-            time.sleep(POLL_SECONDS)
+            time.sleep(self._poll_seconds)
 
     def until_interrupted(self, restart: Callable[[Component], None]) -> None:
         """Watch the processes until the user interrupts, and restart those that end."""

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ENDED = ("success", "failed")
 OWN_DAGS = Path(__file__).with_name("dags")
 TIMEOUT_SECONDS = 3600
+# Each poll takes CPU time of Airflow's API server.
+POLL_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def running_stack(tmp_path_factory):
     output = folder / "output"
     up = Component("make up", command, environment, ROOT, output, runs_once=True)
     try:
-        watch = Watch(Interruption(), TIMEOUT_SECONDS)
+        watch = Watch(Interruption(), TIMEOUT_SECONDS, POLL_SECONDS)
         watch.components.append(up)
         watch.until("make up", lambda: "Ctrl-C stops everything" in output.read_text())
         api_address = re.search(r"^Ratings API (http://\S+)", output.read_text(), flags=re.MULTILINE)[1]

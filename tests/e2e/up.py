@@ -15,7 +15,8 @@ SETTINGS = {
         # A lost worker is found in a time that a test can wait.
         "task_instance_heartbeat_timeout": 20,
         "task_instance_heartbeat_timeout_detection_interval": 2,
-        "scheduler_idle_sleep_time": 0.5,
+        # As Airflow's default: a stack that waits leaves the CPU to other tests.
+        "scheduler_idle_sleep_time": 1,
     },
     # So are the triggers of a killed triggerer.
     "triggerer": {"job_heartbeat_sec": 2, "triggerer_health_check_threshold": 10},
