@@ -20,7 +20,7 @@ with DAG("waiting_sensors", start_date=BEGINNING, schedule=None):
             start_date="{{ dag_run.conf['start'] }}",
             end_date="{{ dag_run.conf['end'] }}",
             min_ratings=number,
-            poke_interval=0.5,
+            poke_interval=1,
             timeout=600,
             deferrable=True,
         )
