@@ -1,6 +1,10 @@
-"""The command `movielens`: one module per subcommand, each with `add_to` (its arguments) and `prepare`.
+"""The command ``movielens``.
 
-`prepare` checks all that was typed, and gives what is then to be run.
+- ``fetch``, ``rank``: one module for each subcommand, with ``add_to`` (its arguments) and ``prepare``, which checks the
+  arguments and returns the function to run.
+- ``api_options``: options and environment variables as client settings.
+- ``exit_status``: the exit status, and the line that explains it.
+- ``parser``: the argument parser.
 """
 
 from __future__ import annotations

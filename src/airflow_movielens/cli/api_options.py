@@ -1,4 +1,4 @@
-"""Which API, and as whom: options and the environment as client settings."""
+"""Client settings from options and the environment: the API's address, credentials and limits."""
 
 from __future__ import annotations
 
@@ -26,61 +26,71 @@ _DIGITS_OF_PORT = 5
 
 def add_api_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `api_settings` reads."""
-    where = parser.add_argument_group("the API", "A password or token comes from the environment only, or a prompt.")
-    where.add_argument("--host", help="bare host or full URL (default: MOVIELENS_HOST, else localhost)")
-    where.add_argument("--schema", choices=["http", "https"], help="default: MOVIELENS_SCHEMA, else http")
+    where = parser.add_argument_group("the API", "Passwords and tokens are read from the environment or a prompt only.")
+    where.add_argument("--host", help="bare host or full URL (default: MOVIELENS_HOST, otherwise localhost)")
+    where.add_argument("--schema", choices=["http", "https"], help="default: MOVIELENS_SCHEMA, otherwise http")
     where.add_argument("--port", type=int, help="default: MOVIELENS_PORT, otherwise 5000, or 443 for https")
     where.add_argument(
-        "--user", help="default: MOVIELENS_USER; its password is MOVIELENS_PASSWORD. Or MOVIELENS_TOKEN, a bearer token"
+        "--user",
+        help="default: MOVIELENS_USER, with the password MOVIELENS_PASSWORD; or set MOVIELENS_TOKEN, a bearer token",
     )
-    how = parser.add_argument_group("how it is asked")
+    how = parser.add_argument_group("requests")
     how.add_argument(
         "--batch-size",
         type=int,
         default=DEFAULT_PAGE_SIZE,
         metavar="N",
-        help="ratings in one request (default: %(default)s)",
+        help="ratings per request (default: %(default)s)",
     )
     how.add_argument(
         "--concurrency",
         type=int,
         default=DEFAULT_CONCURRENCY,
         metavar="N",
-        help="most requests at once (default: %(default)s)",
+        help="maximum number of requests in flight (default: %(default)s)",
     )
     how.add_argument(
-        "--requests-per-second", type=float, metavar="X", help="most requests begun in a second (default: any number)"
+        "--requests-per-second",
+        type=float,
+        metavar="X",
+        help="maximum number of requests per second (default: no limit)",
     )
     how.add_argument(
         "--retries",
         type=int,
         default=3,
         metavar="N",
-        help="how often a failed request is repeated (default: %(default)s)",
+        help="how often a failed request is retried (default: %(default)s)",
     )
     how.add_argument(
         "--format",
         choices=get_args(DataFormat),
         default="auto",
-        help="what to ask for (default: auto, the best it speaks)",
+        help="format to request (default: auto, the best that the API supports)",
     )
     how.add_argument(
-        "--time-zone", metavar="NAME", help="in which the API cuts days, such as Asia/Seoul (default: UTC)"
+        "--time-zone", metavar="NAME", help="time zone of the API's days, such as Asia/Seoul (default: UTC)"
     )
     tls = parser.add_argument_group("TLS")
     tls.add_argument(
-        "--ca-file", metavar="FILE", help="PEM file with the authorities to trust instead of the usual ones"
+        "--ca-file", metavar="FILE", help="PEM file with the authorities to trust instead of the default ones"
     )
-    tls.add_argument("--client-certificate", metavar="FILE", help="PEM file with a certificate to show")
-    tls.add_argument("--client-key", metavar="FILE", help="PEM file with its key, unless the same file holds it")
-    tls.add_argument("--no-verify-tls", action="store_true", help="trust whoever answers: for trying things out")
+    tls.add_argument("--client-certificate", metavar="FILE", help="PEM file with a client certificate")
+    tls.add_argument(
+        "--client-key",
+        metavar="FILE",
+        help="PEM file with the key of the client certificate, unless the same file holds it",
+    )
+    tls.add_argument(
+        "--no-verify-tls", action="store_true", help="do not verify the server's certificate; only for experiments"
+    )
 
 
 def api_settings(options: argparse.Namespace) -> ClientSettings:
     """Read the client's settings from options, then from the environment.
 
     Raises:
-        FatalError: They are unusable; the message says which and what to do.
+        FatalError: A setting is unusable; the message says which, and how to fix it.
     """
     user, password, token = _credentials(options.user)
     return ClientSettings(
@@ -113,7 +123,7 @@ def _base_url(options: argparse.Namespace) -> str:
 
 def _url_of_parts(options: argparse.Namespace) -> str:
     if options.host:
-        # Not with the schema and port of the environment: those belong to the host there.
+        # Schema and port of the environment belong to its own host.
         return build_base_url(options.host, options.schema, options.port)
     schema = options.schema or os.environ.get("MOVIELENS_SCHEMA")
     host = os.environ.get("MOVIELENS_HOST")
@@ -129,7 +139,7 @@ def _port_of_environment(*, is_needed: bool) -> int | None:
         return None
     if port and not (port.isascii() and port.isdecimal() and len(port) <= _DIGITS_OF_PORT):
         why = (
-            ". Kubernetes sets it so for a service called movielens: give --port, or a full URL as --host"
+            ". Kubernetes sets it for a service called movielens: give --port, or a full URL as --host"
             if "://" in port
             else ": give a port number"
         )
@@ -150,5 +160,7 @@ def _password(user: str) -> str:
     if password is not None:
         return password
     if not sys.stdin.isatty():
-        raise FatalError(f"no password for the user {user!r}: set MOVIELENS_PASSWORD, or run in a terminal to be asked")
+        raise FatalError(
+            f"no password for the user {user!r}: set MOVIELENS_PASSWORD, or run in a terminal to be prompted"
+        )
     return getpass(f"Password of {user}: ")

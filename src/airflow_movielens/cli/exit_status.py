@@ -1,4 +1,4 @@
-"""How a command ends: its exit status, and one line that says why."""
+"""The exit status of a command, and the one line on stderr that explains it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ExitStatus(IntEnum):
-    """Exit statuses; 75 is sysexits' EX_TEMPFAIL, 130 what shells give to a command that Ctrl-C stopped."""
+    """Exit statuses; 75 is EX_TEMPFAIL of sysexits.h, 130 the status of a command stopped by Ctrl-C."""
 
     DONE = 0
     FAILED = 1
@@ -28,15 +28,15 @@ class ExitStatus(IntEnum):
 
 
 class UsageError(Exception):
-    """What was typed, or the environment, cannot be used."""
+    """An argument or an environment variable is unusable."""
 
 
 @contextmanager
 def as_usage_errors() -> Iterator[None]:
-    """Tell errors in what was typed from those that come later.
+    """Turn errors that arguments cause into usage errors.
 
     Raises:
-        UsageError: There is one.
+        UsageError: An argument or an environment variable is unusable.
     """
     try:
         yield
@@ -45,13 +45,13 @@ def as_usage_errors() -> Iterator[None]:
 
 
 def run_command(run: Callable[[], None], name: str, when_stopped: str, *, debug: bool) -> ExitStatus:
-    """Run a command; say in one line on stderr what stopped it, if anything did.
+    """Run a command; if an error stops it, print one line on stderr.
 
     Args:
         run: The command.
-        name: What it is called, to begin the line with.
-        when_stopped: What Ctrl-C or SIGTERM leaves behind, in words.
-        debug: Whether to show a traceback too.
+        name: Its name, with which the line begins.
+        when_stopped: The words for Ctrl-C and SIGTERM: what remains, and what to do.
+        debug: Whether to print a traceback too.
     """
     try:
         with _sigterm_as_ctrl_c():
@@ -64,14 +64,14 @@ def run_command(run: Callable[[], None], name: str, when_stopped: str, *, debug:
         return ExitStatus.USAGE
     except (SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of Polars is no Exception), one line says it
+    except BaseException as error:  # noqa: BLE001 - a panic of Polars is not an Exception
         _say(name, _words(error), debug=debug)
         return ExitStatus.TRY_LATER if isinstance(error, RetryableError) else ExitStatus.FAILED
     return ExitStatus.DONE
 
 
 def prepare_streams() -> None:
-    """Open the streams that the caller closed on the null device; escape what the encoding of stdout does not have."""
+    """Open closed standard streams on the null device, and escape characters that stdout's encoding lacks."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
@@ -87,7 +87,7 @@ def _say(name: str, words: str, *, debug: bool) -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        # It would be tried again at exit, which would end in another message and status.
+        # Python would flush again at exit, and end with another message and status.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -99,9 +99,9 @@ def _words(error: BaseException) -> str:
 def let_ctrl_c_end_waits() -> None:
     """Let Ctrl-C end a wait for another thread at once.
 
-    Polars puts a handler before Python's, under which such a wait just goes on (``SA_RESTART``).
+    Polars installs a handler under which such a wait continues (``SA_RESTART``).
     """
-    import polars as pl  # noqa: F401 - its handler must be there to be changed
+    import polars as pl  # noqa: F401 - its handler must be installed first
 
     signal.siginterrupt(signal.SIGINT, True)  # noqa: FBT003 - by position only
 

@@ -1,4 +1,4 @@
-"""`movielens fetch`: the ratings of a window into a file."""
+"""``movielens fetch``: fetch the ratings of a window into a file."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
     Show = Callable[[Progress], None]
 
-_WHEN_STOPPED = "the same command goes on from what is on disk already"
+_WHEN_STOPPED = "run the same command again to resume from the data on disk"
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
     summary = "fetch the ratings of a window into a file, exactly"
     parser = commands.add_parser("fetch", help=summary, description=f"{summary.capitalize()}.")
-    parser.add_argument("--start-date", required=True, metavar="DAY", help="first day wanted, YYYY-MM-DD, in UTC")
-    parser.add_argument("--end-date", required=True, metavar="DAY", help="first day no longer wanted")
+    parser.add_argument(
+        "--start-date", required=True, metavar="DAY", help="first day of the window, YYYY-MM-DD, in UTC"
+    )
+    parser.add_argument("--end-date", required=True, metavar="DAY", help="first day after the window")
     parser.add_argument(
         "--output-path", required=True, metavar="PATH", help="file or URL; .json, .ndjson, .csv, .parquet"
     )
@@ -37,23 +39,23 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "--on-bad-rows",
         choices=["fail", "quarantine"],
         default="fail",
-        help="what to do with rows that break the contract (default: %(default)s)",
+        help="how to handle rows that break the contract (default: %(default)s)",
     )
     add_api_options(parser)
-    said = parser.add_argument_group("what is said")
-    said.add_argument("--quiet", action="store_true", help="no progress, no warnings")
-    said.add_argument("--debug", action="store_true", help="log each request; a traceback with an error")
+    output = parser.add_argument_group("output")
+    output.add_argument("--quiet", action="store_true", help="no progress, no warnings")
+    output.add_argument("--debug", action="store_true", help="log each request; print a traceback with an error")
     parser.set_defaults(prepare=prepare, when_stopped=_WHEN_STOPPED)
 
 
 def prepare(options: argparse.Namespace) -> Callable[[], None]:
-    """Check what was typed; give what fetches."""
+    """Check the arguments, and return the function that fetches."""
     from airflow_movielens.client.client import MovielensClient
     from airflow_movielens.client.fetch import fetch_ratings
     from airflow_movielens.storage.files import output_of
 
     window = _window(options.start_date, options.end_date)
-    with redirect_stdout(sys.stderr):  # Airflow logs to what is stdout when object storage first needs it
+    with redirect_stdout(sys.stderr):  # Airflow logs to stdout when object storage first uses it
         output = output_of(options.output_path)
     client = MovielensClient(**vars(api_settings(options)))
     _set_logging(debug=options.debug, quiet=options.quiet)
@@ -77,12 +79,12 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
 def _window(start_date: str, end_date: str) -> Window:
     window = Window.of(start_date, end_date)
     if window.start == window.end:
-        raise UsageError(f"the window has no length: --end-date {end_date} is the first day no longer wanted")
+        raise UsageError(f"the window has no length: --end-date {end_date} is the first day after the window")
     return window
 
 
 def _set_logging(*, debug: bool, quiet: bool) -> None:
-    # Warnings reach stderr by Python's handler of last resort, which goes well with a bar.
+    # Warnings reach stderr by Python's handler of last resort, which works with a progress bar.
     if debug:
         logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(name)s: %(message)s")
     elif quiet:
@@ -91,7 +93,7 @@ def _set_logging(*, debug: bool, quiet: bool) -> None:
 
 def _result(manifest: Manifest, window: Window, resumed_rows: int, seconds: float) -> Iterator[str]:
     rate = max(manifest.rows - resumed_rows, 0) / seconds
-    resumed = f"; {resumed_rows:,} of them came in an earlier attempt" if resumed_rows else ""
+    resumed = f"; {resumed_rows:,} of them are from an earlier attempt" if resumed_rows else ""
     yield f"{manifest.rows:,} ratings of {window} in {manifest.path} ({seconds:.1f} s, {rate:,.0f}/s){resumed}"
     if manifest.quarantined:
         yield f"{manifest.quarantined:,} rows that break the contract in {manifest.quarantine_path}"
@@ -102,11 +104,11 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 @contextmanager
 def shown_progress(*, quiet: bool, plain: bool) -> Iterator[Show]:
-    """Give what shows progress: call it with each `Progress`.
+    """Yield a function that shows each `Progress` on stderr: a bar in a terminal, otherwise a line every few seconds.
 
     Args:
-        quiet: Show nothing.
-        plain: Show lines, in a terminal too.
+        quiet: Whether to show nothing.
+        plain: Whether to show lines in a terminal too.
     """
     if quiet:
         yield lambda _: None
@@ -136,7 +138,7 @@ def _bar() -> Iterator[Show]:
 
     columns = (BarColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("asking", total=None)
+        task = bar.add_task("connecting", total=None)
         yield lambda progress: bar.update(
             task, description=str(progress), completed=progress.rows, total=progress.total
         )

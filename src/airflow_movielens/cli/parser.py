@@ -1,4 +1,4 @@
-"""The parser of the command line: what is typed is used, or is an error."""
+"""The argument parser: every argument is used, or is an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose options take one value that is not empty; `argparse` keeps the last of several."""
+    """A parser whose options take one non-empty value; ``argparse`` silently keeps the last of several."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -20,7 +20,7 @@ class _StoreOnce(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
-        # An unset variable of a shell gives '' ; argparse itself makes an empty list of '--' before Python 3.13.
+        # An unset shell variable gives ''; before Python 3.13, argparse turns '--' into an empty list.
         if values in ("", []):
             parser.error(f"argument {option}: expected a value, found an empty one")
         if self._typed not in (None, values):

@@ -1,4 +1,4 @@
-"""`movielens rank`: files of ratings into a ranking."""
+"""``movielens rank``: rank the movies in files of ratings."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         type=int,
         default=3,
         metavar="N",
-        help="leave out movies of fewer distinct users (default: %(default)s)",
+        help="leave out movies rated by fewer distinct users (default: %(default)s)",
     )
-    parser.add_argument("--method", default="mean", help="how to rank (default: %(default)s)")
-    parser.add_argument("--debug", action="store_true", help="a traceback with an error")
+    parser.add_argument("--method", default="mean", help="ranking method (default: %(default)s)")
+    parser.add_argument("--debug", action="store_true", help="print a traceback with an error")
     parser.set_defaults(prepare=prepare, when_stopped="nothing was written")
 
 
 def prepare(options: argparse.Namespace) -> Callable[[], None]:
-    """Check what was typed; give what ranks."""
+    """Check the arguments, and return the function that ranks."""
     from airflow_movielens.ranking import rank_large, ranking_method
     from airflow_movielens.storage.files import checked_output, local_copies, write_output
     from airflow_movielens.storage.inputs import input_files
 
     min_ratings = whole_number("--min-ratings", options.min_ratings)
     method = ranking_method(options.method)
-    with redirect_stdout(sys.stderr):  # Airflow logs to what is stdout when object storage first needs it
+    with redirect_stdout(sys.stderr):  # Airflow logs to stdout when object storage first uses it
         output = checked_output(options.output_path)
         files = input_files(options.input_path, output=output)
         movies_files = input_files(options.movies_path, output=output) if options.movies_path else []

@@ -1,4 +1,7 @@
-"""Statistics over ratings. Knows neither Airflow nor HTTP."""
+"""Statistics over ratings, without Airflow and HTTP.
+
+- ``rank``: movies ranked by their ratings, and their titles.
+"""
 
 from __future__ import annotations
 

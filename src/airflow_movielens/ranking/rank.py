@@ -25,13 +25,13 @@ RankingMethod: TypeAlias = "Callable[[pl.LazyFrame, int], pl.LazyFrame]"
 """Ratings and ``min_ratings`` in, a ranking sorted by `RANKING_ORDER` out."""
 
 RANKING_ORDER = {"avg_rating": True, "num_ratings": True, "movieId": False}
-"""The columns by which a ranking is sorted, and whether each one falls."""
+"""The columns by which a ranking is sorted, and whether each one is descending."""
 
 
 def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFrameT:
     """Rank movies by their mean rating.
 
-    Of a user who rated a movie several times, only the latest rating counts (the higher one at the same second).
+    If a user rated a movie more than once, only the latest rating counts (at the same second, the higher one).
 
     Args:
         ratings: A dataframe (pandas, Polars eager or lazy, PyArrow, DuckDB, …) with the columns userId, movieId,
@@ -39,8 +39,8 @@ def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFram
         min_ratings: Movies rated by fewer distinct users are left out; at least 1.
 
     Returns:
-        A dataframe of the same kind with movieId, avg_rating (float64) and num_ratings (int64, distinct users), by
-        avg_rating, then num_ratings, both falling, then movieId rising, so that equal input gives equal output.
+        A dataframe of the same kind with movieId, avg_rating (float64) and num_ratings (int64, distinct users), ordered
+        by avg_rating and num_ratings, both descending, then movieId ascending: equal input gives equal output.
 
     Raises:
         ValueError: ``min_ratings`` is below 1, a column is missing, or a value is missing or wrong.
@@ -52,7 +52,7 @@ def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFram
 
 
 def rank_checked(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFrameT:
-    """Rank as `rank_movies_by_rating`, ratings whose values were checked before."""
+    """Rank as `rank_movies_by_rating` does, without checking the values."""
     import narwhals as nw
 
     if isinstance(min_ratings, bool) or not isinstance(min_ratings, Integral) or min_ratings < 1:
@@ -74,18 +74,18 @@ def rank_checked(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFrameT:
 
 
 def _with_times_in_utc(ratings: Any) -> Any:
-    """Convert times of pandas to UTC: narwhals does not know a zone with ``_``, digits or signs in its name."""
+    """Convert times of pandas to UTC: narwhals does not support zones with ``_``, digits or signs in their names."""
     times = ratings.get("timestamp") if hasattr(ratings, "iloc") else None
     is_in_zone = getattr(getattr(times, "dtype", None), "tz", None) is not None
     return ratings.assign(timestamp=times.dt.tz_convert("UTC")) if times is not None and is_in_zone else ratings
 
 
 def _check_values(frame: nw.LazyFrame[Any]) -> None:
-    """Check what ranking reads, as files are checked; a lazy dataframe is computed once for it."""
+    """Check the values that a ranking reads, as those of files are; a lazy dataframe is computed once for it."""
     import narwhals as nw
 
     if not frame.lazy().select(nw.len()).collect(backend="polars").item():
-        return  # whatever its dtypes: pandas has none for columns without a value
+        return  # whatever its dtypes: pandas has none for empty columns
     schema = frame.collect_schema()
     columns = [column for column in RATINGS.columns if column.name in schema]
     for column in columns:
@@ -93,7 +93,7 @@ def _check_values(frame: nw.LazyFrame[Any]) -> None:
         is_number = dtype.is_integer() or (float in column.types and dtype.is_float())
         if not is_number and not (column.name == "timestamp" and isinstance(dtype, nw.Datetime)):
             raise ValueError(f"the ratings have a column {column.name} of {dtype}, expected {column.expects}")
-    # DuckDB shows times in the zone of its connection, and converts none.
+    # DuckDB shows times in the zone of its connection, and does not convert them.
     has_zones = not frame.implementation.is_duckdb()
     wrong = [_is_wrong(column, schema[column.name], has_zones=has_zones).any().alias(column.name) for column in columns]
     if not wrong:
@@ -124,10 +124,10 @@ def _latest(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
 
 
 def ranking_method(name: str) -> RankingMethod:
-    """Find a ranking method by its name: ``mean`` is `rank_movies_by_rating`.
+    """Return a ranking method by its name: ``mean`` is `rank_movies_by_rating`.
 
     Raises:
-        ValueError: There is no such method.
+        ValueError: The method is unknown.
     """
     if not isinstance(name, str) or name not in _METHODS:
         raise ValueError(f"there is no ranking method {shown(name)}: use one of {', '.join(_METHODS)}")
@@ -142,13 +142,13 @@ _ROWS_AT_ONCE = 2_000_000
 def rank_large(ratings: pl.LazyFrame, min_ratings: int = 3, method: RankingMethod = rank_checked) -> pl.DataFrame:
     """Rank movies with memory bounded by the number of movies, not of ratings.
 
-    A movie's ratings are needed together, other movies' are not: so movies are dealt into parts of about two million
-    ratings, each part is ranked alone, and the rankings are merged.
+    A movie is ranked by all of its ratings and by no others, so movies are divided into parts of about two million
+    ratings. Each part is ranked alone, and the rankings are merged.
 
     Args:
-        ratings: userId, movieId, rating and timestamp, best scanned from files; read once per part.
+        ratings: userId, movieId, rating and timestamp, preferably scanned from files; read once for each part.
         min_ratings: Movies rated by fewer distinct users are left out; at least 1.
-        method: How to rank; see `ranking_method`.
+        method: The ranking method; see `ranking_method`.
 
     Returns:
         The ranking, as `rank_movies_by_rating` describes it.
@@ -168,14 +168,14 @@ def rank_large(ratings: pl.LazyFrame, min_ratings: int = 3, method: RankingMetho
 
 
 def add_titles(ranking: pl.LazyFrame, movies: pl.LazyFrame) -> pl.LazyFrame:
-    """Put the title after ``movieId``; the order of rows stays.
+    """Add the title after ``movieId``; the order of rows is preserved.
 
     Args:
         ranking: A dataframe whose first column is movieId.
-        movies: A dataframe with movieId and title; of several rows for a movie the first counts.
+        movies: A dataframe with movieId and title; if a movie has several rows, the first counts.
 
     Returns:
-        ``ranking`` with a title column in second place; null where ``movies`` knows none.
+        ``ranking`` with title as its second column; null if ``movies`` has no title.
     """
     titles = movies.select("movieId", "title").unique("movieId", keep="first", maintain_order=True)
     titled = ranking.join(titles, on="movieId", how="left", maintain_order="left")

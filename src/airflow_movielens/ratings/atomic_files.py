@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 
 
 def move_into_place(source: Path, target: Path) -> None:
-    """Rename a finished file of the same file system; both the file and its name are on the disk afterwards."""
+    """Rename a finished file within a file system; afterwards both the file and its name are on the disk."""
     flush_to_disk(source)
     source.replace(target)
     flush_to_disk(target.parent)
 
 
 def flush_to_disk(path: Path) -> None:
-    """Wait until the content of a file, or the names in a folder, are on the disk."""
+    """Flush the content of a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

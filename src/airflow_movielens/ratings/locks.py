@@ -1,4 +1,4 @@
-"""Locks that tell whether the process that made a file is still alive: the system lets go of them when it dies."""
+"""File locks that show whether the process that created a file is alive: the system releases them when it dies."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def try_lock(path: Path, *, create: bool = False) -> int | None:
 
     Args:
         path: The file.
-        create: Whether to make it if it is not there.
+        create: Whether to create the file if it does not exist.
 
     Returns:
-        A descriptor that holds the lock until it is closed; None if somebody else holds it, the file is not there (or
-        was removed meanwhile) or is another user's, or the file system knows no locks.
+        A descriptor that holds the lock until it is closed; None if another process holds the lock, the file does not
+        exist (or was removed meanwhile) or belongs to another user, or the file system does not support locks.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o666)
@@ -34,7 +34,7 @@ def try_lock(path: Path, *, create: bool = False) -> int | None:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever held the lock may have removed the file before letting go: then this locks nothing.
+        # The previous holder may have removed the file before it released the lock: then this locks nothing.
         if os.path.samestat(os.fstat(descriptor), path.stat()):
             return descriptor
     except OSError:
@@ -45,7 +45,7 @@ def try_lock(path: Path, *, create: bool = False) -> int | None:
 
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in such a block for ``folder``; where folders cannot be locked: do not wait.
+    """Wait until no other process is in such a block for ``folder``; if the folder cannot be locked, do not wait.
 
     Whoever holds the lock for more than `LONGEST_WAIT` is not one of ours, or hangs: then this goes on without it.
     """

@@ -1,4 +1,4 @@
-"""Values in error messages."""
+"""Values in error messages, made safe to print."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ _SHOWN = 80
 
 
 def printable(text: str) -> str:
-    """Replace what is not for reading, such as line ends and characters that steer a terminal, by spaces."""
+    """Return text with unprintable characters, such as line ends and terminal control characters, as spaces."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def shown(value: object) -> str:
-    """Show a value in a message, shortened and in one line."""
+    """Return a value for a message, shortened and on one line."""
     try:
         text = " ".join(repr(value).split("\n"))
     except Exception:  # noqa: BLE001 - such as the limit on digits; an error message must not end in another error

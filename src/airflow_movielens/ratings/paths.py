@@ -1,4 +1,4 @@
-"""Paths of files as users give them, and their formats, told by the ending."""
+"""Paths and URLs of files as users give them, and the file format that the extension selects."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _USUAL: dict[Kind, set[Compression]] = {
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How rows lie in a file.
+    """The format of a file.
 
     Attributes:
-        kind: ``json`` is one array of objects, ``ndjson`` one object a line.
-        compression: Of the whole file; Parquet compresses inside and takes none.
+        kind: ``json`` is one array of objects, ``ndjson`` one object per line.
+        compression: The compression of the whole file; Parquet compresses internally.
     """
 
     kind: Kind
@@ -44,10 +44,10 @@ class FileFormat:
 
     @classmethod
     def of(cls, path: str) -> FileFormat:
-        """Tell the format by the ending of ``path``, such as ``.csv``, ``.ndjson.gz`` or ``.parquet``.
+        """Return the format for the extension of ``path``, such as ``.csv``, ``.ndjson.gz`` or ``.parquet``.
 
         Raises:
-            ValueError: The ending is none of the known ones.
+            ValueError: The extension is unknown.
         """
         suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
         compression = _COMPRESSIONS.get(suffixes.pop()) if suffixes and suffixes[-1] in _COMPRESSIONS else None
@@ -59,7 +59,7 @@ class FileFormat:
 
 
 def expand_home(path: str | Path) -> Path:
-    """The path with a leading ``~`` or ``~user`` replaced, as shells do: left as it is if there is no such user."""
+    """Return the path with a leading ``~`` or ``~user`` expanded, as shells do; unchanged if the user is unknown."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - that of pathlib fails for a file called ~old.csv
 
 
@@ -70,15 +70,15 @@ _RESERVED_NAME = re.compile(r"\.partial-.*|\..*\.manifest\.json|.*\.quarantine\.
 
 
 def path_text(path: object) -> str:
-    """Give a path or URL as text; the scheme of a URL in lower case.
+    """Return a path or URL as text, with the scheme of a URL in lower case.
 
     Args:
         path: A string, any ``os.PathLike``, or Airflow's ``ObjectStoragePath``.
 
     Raises:
-        ValueError: It is not a path, or does not say clearly which file is meant.
+        ValueError: The value is not a path, or is ambiguous.
     """
-    # ObjectStoragePath is no os.PathLike, or one that forgets its connection.
+    # ObjectStoragePath is not an os.PathLike, or one that loses its connection.
     text = str(path) if hasattr(path, "protocol") else path
     text = os.fspath(text) if isinstance(text, os.PathLike) else text
     if not isinstance(text, str):
@@ -113,7 +113,7 @@ def _with_clear_scheme(text: str) -> str:
 
 
 def _is_home_known(text: str) -> bool:
-    # An empty HOME would make the root of the file system of it.
+    # With an empty HOME, it would become the root of the file system.
     is_own = text.startswith("~/")
     return expand_home(text).is_absolute() and not (is_own and os.environ.get("HOME") == "")
 
@@ -133,7 +133,7 @@ def _store_url(text: str, scheme: str, rest: str) -> str:
 
 
 def local_path(path: object) -> Path | None:
-    """Give the local path that is meant; None for a URL of another scheme than ``file``.
+    """Return the local path, or None for a URL of another scheme than ``file``.
 
     Raises:
         ValueError: See `path_text`.
@@ -154,11 +154,11 @@ def _from_current_folder(path: Path) -> Path:
 
 
 def output_text(path: object) -> str:
-    """Give the path of a file to write as text; see `path_text`.
+    """Return the path of a file to write as text; see `path_text`.
 
     Raises:
-        ValueError: It is not a path, its ending is not that of a known format, it is a folder, or its name is one that
-            the package gives to files that lie beside its outputs.
+        ValueError: The value is not a path, its extension is unknown, it is a folder, or its name is reserved for the
+            files that lie beside outputs.
     """
     text = path_text(path)
     FileFormat.of(text)

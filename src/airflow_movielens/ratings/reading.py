@@ -1,4 +1,4 @@
-"""Tables out of files, lazily: every value as it is in the file, or an error that names the first wrong one."""
+"""Read tables from files, lazily: every value exactly, or an error that names the first wrong one."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _ROWS_AT_ONCE = 262_144
 
 
 def scan_files(paths: Iterable[Path], table: Table, columns: Sequence[str] | None = None) -> pl.LazyFrame:
-    """Read local files of ``table`` lazily (a JSON array: at once), having read each through once to check it.
+    """Read local files of ``table`` lazily (a JSON array: eagerly), after reading each file once to check it.
 
     Args:
-        paths: The files; the ending of each tells its format.
-        table: What their rows are.
-        columns: The columns wanted; None for all of the table. Others may be absent.
+        paths: The files; the extension of each selects its format.
+        table: The table of their rows.
+        columns: The columns to read; None for all of the table. Other columns may be missing.
 
     Returns:
         The rows of all files, in the order of the files, with the table's dtypes.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: An ending is not a known one, a file cannot be read as this table, lacks a column, or has a row
+        FileNotFoundError: A file does not exist.
+        ValueError: An extension is unknown, a file cannot be read as this table, lacks a column, or has a row
             with a missing or wrong value; the message names the file, and the line or row.
     """
     import polars as pl
@@ -98,7 +98,7 @@ def _scan_text(path: Path, source: FileFormat, table: Table) -> pl.LazyFrame:
 
 
 def _is_readable(rows: pl.LazyFrame) -> bool:
-    """Whether Polars reads the first row: of what it decompresses, it refuses headers that Python takes."""
+    """Return whether Polars reads the first row: it rejects some compression headers that Python accepts."""
     import polars as pl
 
     try:
@@ -120,7 +120,7 @@ def _scan_parquet(path: Path, table: Table) -> pl.LazyFrame:
         number += len(batch)
     dtypes: dict[str, Any] = dict(rows.collect_schema())
     exact = (_as_seconds(name, dtypes[name]) for name in found)
-    # What was checked is exact; a column without rows may have any dtype.
+    # The values are checked and exact; a column without rows may have any dtype.
     return rows.select(exact).cast(table.polars_schema()) if number else table.empty().lazy()
 
 

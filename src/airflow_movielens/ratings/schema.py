@@ -1,6 +1,6 @@
-"""The tables of a ratings API: column names, dtypes, what a value may be, and the order of rows.
+"""The tables of a ratings API: column names, dtypes, allowed values, and the order of rows.
 
-Dtypes are named as Polars names them; Polars itself is imported only where data is touched.
+Dtypes have Polars' names; Polars itself is imported only inside functions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _INT32_LIMITS = (-(2**31), 2**31 - 1)
-# What begins later is not in seconds: milliseconds of 1978 are seconds of the year 10000.
+# Later values are not seconds: milliseconds of 1978 are seconds of the year 10000.
 _SECONDS_LIMITS = (0, 253_402_300_799)
 _STARS = frozenset(step / 2 for step in range(1, 11))
 
@@ -27,9 +27,9 @@ class Column:
     Attributes:
         name: Its name in files, in JSON and in dataframes.
         dtype: The name of its Polars dtype.
-        expects: What a value must be, in words.
-        types: The Python types that JSON may bring.
-        limits: Smallest and largest value allowed; None for any.
+        expects: A description of the allowed values.
+        types: The Python types of parsed JSON values.
+        limits: The smallest and largest value allowed; None for no limits.
         values: All values allowed; None for any.
     """
 
@@ -41,7 +41,7 @@ class Column:
     values: frozenset[float] | None = None
 
     def accepts(self, values: Sequence[Any]) -> bool:
-        """Whether every one of these parsed JSON values is allowed here."""
+        """Return whether all of these parsed JSON values are allowed."""
         if not set(map(type, values)) <= self.types:
             return False
         if self.values is not None:
@@ -52,7 +52,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One kind of row that a ratings API serves.
+    """A table of a ratings API.
 
     Attributes:
         name: Its path in the API.
@@ -70,18 +70,18 @@ class Table:
         return [column.name for column in self.columns]
 
     def with_columns(self, names: Sequence[str]) -> Table:
-        """The table with only the columns of these names, in this order."""
+        """Return the table with only these columns, in this order."""
         columns = {column.name: column for column in self.columns}
         return Table(self.name, tuple(columns[name] for name in names), self.key)
 
     def polars_schema(self) -> pl.Schema:
-        """The columns and their Polars dtypes."""
+        """Return the columns and their Polars dtypes."""
         import polars as pl
 
         return pl.Schema({column.name: getattr(pl, column.dtype) for column in self.columns})
 
     def empty(self) -> pl.DataFrame:
-        """A dataframe with the columns and no rows."""
+        """Return a dataframe with the columns and no rows."""
         return self.polars_schema().to_frame()
 
 
@@ -123,17 +123,17 @@ USERS = Table(
 
 
 def find_columns(given: Iterable[str], wanted: Sequence[str]) -> dict[str, str]:
-    """Find each wanted column, in any case and with spaces or underscores: ``userId`` is ``USER_ID`` too.
+    """Find columns by name, ignoring case, spaces and underscores: ``USER_ID`` is ``userId``.
 
     Args:
-        given: The names in the file; others than the wanted ones are ignored.
+        given: The names in the file; unknown ones are ignored.
         wanted: The names of the table.
 
     Returns:
         The file's name for each wanted name.
 
     Raises:
-        ValueError: A column is missing, or there are two that could be meant.
+        ValueError: A column is missing or ambiguous.
     """
     names = list(given)
     found = {name: [other for other in names if _plain(other) == _plain(name)] for name in wanted}

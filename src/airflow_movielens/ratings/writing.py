@@ -1,4 +1,4 @@
-"""Tables into files. Equal rows give equal bytes, however the rows are cut into parts while they are read."""
+"""Write tables to files. Equal rows give equal bytes, however they are divided into batches."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _GZIP_LEVEL = 6
 
 
 def write_table(rows: pl.LazyFrame, path: Path) -> None:
-    """Write rows to a local file, whole or not at all; the format is told by the ending of ``path``.
+    """Write rows to a local file, whole or not at all; the extension of ``path`` selects the format.
 
     Raises:
-        ValueError: The ending is not a known one.
+        ValueError: The extension is unknown.
     """
     target = FileFormat.of(path.name)
     with whole_file(path) as partial:
@@ -32,12 +32,12 @@ def write_table(rows: pl.LazyFrame, path: Path) -> None:
 
 
 def write_rows(rows: pl.LazyFrame, path: Path, target: FileFormat) -> None:
-    """Write rows to a local file, streaming: memory does not grow with them."""
+    """Write rows to a local file as a stream: memory use does not grow with the number of rows."""
     if target.kind == "parquet":
         # Snappy takes half the time of zstd, which costs as much as all else; groups of a fixed size hide the parts.
         rows.sink_parquet(path, compression="snappy", row_group_size=_ROWS_A_ROW_GROUP)
     elif target.kind == "json" or target.compression == "gzip":
-        # What Polars compresses with gzip depends on the parts that it reads.
+        # Polars' gzip output depends on the batches that it reads.
         _write_text(rows, path, target)
     elif target.kind == "csv":
         rows.sink_csv(path, compression=target.compression)
@@ -78,6 +78,6 @@ def _compressing(file: IO[bytes], target: FileFormat) -> Iterator[IO[bytes]]:
     if target.compression == "uncompressed":
         yield file
         return
-    # No time of writing inside: the same rows give the same file.
+    # Without a modification time: the same rows give the same file.
     with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0, compresslevel=_GZIP_LEVEL) as compressed:
         yield cast("IO[bytes]", compressed)

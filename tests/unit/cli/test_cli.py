@@ -158,7 +158,7 @@ def test_debug_shows_where_it_happened(environment, tmp_path, capsys):
 
 
 USAGE = {
-    "window without length": (["--end-date", "2000-11-15"], "the first day no longer wanted"),
+    "window without length": (["--end-date", "2000-11-15"], "the first day after the window"),
     "reversed window": (["--end-date", "2000-11-14"], "the window is reversed"),
     "no day": (["--start-date", "yesterday"], "start_date 'yesterday' is not a day"),
     "unknown ending": (["--output-path", "ratings.xml"], "cannot tell the file format"),
@@ -285,7 +285,7 @@ def test_a_missing_password_without_a_terminal_is_an_error_that_says_how(environ
     command = [*COMMAND, "fetch", *WINDOW, "--output-path", str(tmp_path / "r.csv")]
     done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "set MOVIELENS_PASSWORD, or run in a terminal to be asked" in done.stderr
+    assert "set MOVIELENS_PASSWORD, or run in a terminal to be prompted" in done.stderr
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
@@ -307,7 +307,9 @@ def test_a_stopped_fetch_says_that_it_goes_on_from_there(stop, tmp_path):
             out, err = process.communicate(timeout=30)
             stopped.set()
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "movielens fetch: stopped; the same command goes on from what is on disk already"
+    assert (
+        err.splitlines()[-1] == "movielens fetch: stopped; run the same command again to resume from the data on disk"
+    )
     assert "Traceback" not in err
     assert out == ""
     assert not (tmp_path / "r.csv").exists()
@@ -327,7 +329,7 @@ def test_the_same_command_goes_on_where_a_failed_one_was(tmp_path, capsys, monke
         broken[0] = False
         assert fetch(server, tmp_path / "r.csv", *options) == 0
     said = capsys.readouterr().out
-    assert re.search(r"^100 ratings of .*; [1-9]\d of them came in an earlier attempt$", said)
+    assert re.search(r"^100 ratings of .*; [1-9]\d of them are from an earlier attempt$", said)
     assert pl.read_csv(tmp_path / "r.csv").to_dicts() == ROWS
 
 
@@ -427,7 +429,7 @@ def test_a_fetch_that_was_killed_while_it_wrote_the_file_says_that_all_came_earl
         asked = len(server.requests)
         assert fetch(server, tmp_path / "r.csv", "--batch-size", "10") == 0
         assert len(server.requests) == asked
-    assert "100 of them came in an earlier attempt" in capsys.readouterr().out
+    assert "100 of them are from an earlier attempt" in capsys.readouterr().out
 
 
 def _base_url(monkeypatch, options=(), **environment):
@@ -455,5 +457,5 @@ def test_a_port_in_the_environment_completes_a_full_url(monkeypatch):
 
 
 def test_the_port_that_kubernetes_sets_is_explained(monkeypatch):
-    with pytest.raises(FatalError, match="Kubernetes sets it so for a service called movielens: give --port"):
+    with pytest.raises(FatalError, match="Kubernetes sets it for a service called movielens: give --port"):
         _base_url(monkeypatch, MOVIELENS_PORT="tcp://10.0.0.1:5000", MOVIELENS_HOST="api")
