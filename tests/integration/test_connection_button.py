@@ -116,7 +116,7 @@ def authority(tmp_path):
     [
         ("localhost", False, "https", "the API's certificate comes from an authority that is not trusted"),
         ("elsewhere", True, "https", "the API's certificate is for another host name"),
-        ("localhost", True, "http", f"{NOT_REACHED}the API's answer broke off"),
+        ("localhost", True, "http", f"{NOT_REACHED}the API's response broke off"),
     ],
 )
 def test_the_button_says_what_is_wrong_with_tls(connection, authority, issued_to, trusted, schema, said):  # noqa: PLR0917

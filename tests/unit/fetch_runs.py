@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -14,8 +14,8 @@ from unit.warm_processes import CONTEXT
 
 from airflow_movielens.client import MovielensClient, MovielensError, Window
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, parts
-from airflow_movielens.client.http import rate_limit, responses
-from airflow_movielens.client.parsing import arrow, fast_json, json_text
+from airflow_movielens.client.http import rate_limit, transport
+from airflow_movielens.client.tuning import Tuning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,16 +61,8 @@ def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress
 @contextmanager
 def in_small_pieces(size):
     """Let what is meant for megabytes happen to a few rows."""
-    limits = [
-        (responses, "PIECE"),
-        (json_text, "_BYTES_AT_ONCE"),
-        (arrow, "_BYTES_AT_ONCE"),
-        (arrow, "_ROWS_AT_ONCE"),
-        (fast_json, "_FEWEST_BYTES"),
-    ]
-    with ExitStack() as stack:
-        for module, name in limits:
-            stack.enter_context(mock.patch.object(module, name, size))
+    small = Tuning(chunk_bytes=size, ndjson_bytes=size, arrow_bytes=size, arrow_rows=size, min_fast_json_bytes=size)
+    with mock.patch.object(transport, "DEFAULT_TUNING", small):
         yield
 
 

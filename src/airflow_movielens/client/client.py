@@ -238,7 +238,7 @@ class MovielensClient:
             return total
         if enough is None and (days.start is None or days.end is None):
             raise DataError(
-                'the API\'s answer has no "total", so ratings of a window with an open side are not counted'
+                'the API\'s response has no "total", so ratings of a window with an open side are not counted'
             )
         return self._count_read(days, window, enough)
 

@@ -187,7 +187,7 @@ def _no_array(text: str) -> str:
     if text[end:].strip():
         return f"found {shown(text[:40])}, {expected}: one object a line belongs into a file that ends in .ndjson"
     if isinstance(value, dict) and "result" in value:
-        return f"it is one page of an API's answer, {expected}: fetch all pages with `movielens fetch`"
+        return f"it is one page of an API's response, {expected}: fetch all pages with `movielens fetch`"
     return f"found {shown(text[:40])}, {expected}"
 
 

@@ -209,7 +209,7 @@ def test_rows_outside_the_window_are_a_data_error():
      b"[" * 100_000],
 )  # fmt: skip
 def test_a_success_that_is_no_page_is_a_data_error(body):
-    with serve(lambda *_: Answer(body)) as server, pytest.raises(DataError, match="the API's answer"):
+    with serve(lambda *_: Answer(body)) as server, pytest.raises(DataError, match="the API's response"):
         read(server)
 
 
@@ -376,7 +376,7 @@ def test_a_server_that_never_answers_is_a_timeout(sleeps):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         base_url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with MovielensClient(base_url, retries=1, read_timeout=0.2) as client:
-            with pytest.raises(RetryableError, match="did not answer in time"):
+            with pytest.raises(RetryableError, match="did not respond in time"):
                 client.count_ratings()
     assert len(sleeps) == 1
 
@@ -497,7 +497,7 @@ def test_a_link_with_two_slashes_stays_on_the_host():
 @pytest.mark.parametrize("count", [0, 100])
 def test_an_empty_page_that_may_have_been_cut_is_no_proof_of_the_end(count):
     with serve(lambda _, query, __: http10(ROWS[:count], query, "", [NDJSON], has_total=False)) as server:
-        with pytest.raises(DataError, match="may have been cut: the API must send Content-Length, X-Total-Count, or"):
+        with pytest.raises(DataError, match="may be truncated: the API must send Content-Length, X-Total-Count, or"):
             fetched(server, DAY_2, retries=0)
 
 

@@ -24,7 +24,8 @@ from airflow_movielens.client import (
     Window,
 )
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
-from airflow_movielens.client.http import responses
+from airflow_movielens.client.http import transport
+from airflow_movielens.client.tuning import Tuning
 
 DAYS = ("2000-11-09", "2000-11-20")
 SETTINGS = {"page_size": 250, "read_timeout": 0.8, "total_timeout": 1.0, "connect_timeout": 5.0}
@@ -74,10 +75,10 @@ EXPECTED = {
     "redirect-to-other-host": Fails(
         FatalError, "the API redirects to http://localhost:.*, whose host differs .* no credentials were sent there"
     ),
-    "redirect-loop": Fails(FatalError, "the API redirects in a circle"),
+    "redirect-loop": Fails(FatalError, "the API redirects in a loop"),
     "html-page": THE_TRUTH,
     "truncated": THE_TRUTH,
-    "wrong-content-type": Fails(DataError, "the API's answer is not JSON"),
+    "wrong-content-type": Fails(DataError, "the API's response is not JSON"),
     "huge-header": Fails(RetryableError, "more than 65536 bytes when reading header line"),
     "gzip-bomb": Fails(DataError, "it is larger than 8 MB"),
     "no-answer": THE_TRUTH,
@@ -93,7 +94,7 @@ WITH_BASIC = EXPECTED | {"wrong-content-type": THE_TRUTH}
 @pytest.fixture(autouse=True)
 def _soon_too_large(monkeypatch):
     """A bomb need not fill the memory of who tests this."""
-    monkeypatch.setattr(responses, "MOST_BYTES", 8 * 1024**2)
+    monkeypatch.setattr(transport, "DEFAULT_TUNING", Tuning(max_body_bytes=8 * 1024**2))
 
 
 @pytest.fixture(scope="module")

@@ -1,1 +1,9 @@
-"""One request and its answer: the session, time limits, rate_limit, retries."""
+"""HTTP: one request and its response.
+
+- ``transport`` sends requests, over the session of ``session``, whose TLS is that of ``tls`` and whose sockets
+  (``connections``) can be cut off.
+- ``rate_limit`` says when requests may start, ``timeouts`` when they are cut off, and ``retries`` which are repeated.
+- ``responses`` reads and decompresses bodies.
+- ``error_mapping`` chooses the error for a status or a failure.
+- ``origins`` keeps links and redirects on the API's origin, and ``secrets`` hides credentials in messages.
+"""

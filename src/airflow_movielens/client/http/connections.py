@@ -1,4 +1,4 @@
-"""Connections that tell the request they are used for which socket it has, so that it can be cut."""
+"""Connections whose sockets are known to the request in flight, so that it can be cut off."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INTERIM = range(102, 200)
 
 
 class _Head:
-    """The lines before a body. Python's HTTP takes headers that were cut for complete ones."""
+    """The lines before a body, which must be complete; Python's HTTP accepts truncated headers."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -50,7 +50,7 @@ class _CarefulResponse(HTTPResponse):
             self.fp = self.fp and file
 
     def _read_status(self) -> tuple[str, int, str]:
-        # Python's HTTP skips 100 only. Others, such as 103 Early Hints, come before the response too (RFC 9110, 15.2).
+        # Python's HTTP skips 100 only, but others, such as 103 Early Hints, precede a response, too (RFC 9110, 15.2).
         version, status, reason = super()._read_status()  # type: ignore[misc]
         while status in _INTERIM:
             parse_headers(self.fp)
@@ -58,7 +58,7 @@ class _CarefulResponse(HTTPResponse):
         return version, status, reason
 
     def _safe_read(self, amt: int) -> bytes:
-        # Else a chunk that says it has -1 bytes is read to the end of the connection, into memory.
+        # A chunk with a size of -1 would be read into memory up to the end of the connection.
         if amt < 0:
             raise IncompleteRead(b"")
         return super()._safe_read(amt)  # type: ignore[misc, no-any-return]
@@ -94,7 +94,7 @@ CUTTABLE_POOLS = {"http": _CuttablePool, "https": _CuttableHTTPSPool}
 
 
 def _connect(connection: HTTPConnection, request: InFlight) -> socket.socket:
-    """Connect as urllib3 does, but so that waiting for the connection can be cut too (looking up the name cannot)."""
+    """Connect as urllib3 does, but let the wait for the connection be cut off (not the lookup of the name)."""
     try:
         found = socket.getaddrinfo(connection._dns_host, connection.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
@@ -116,7 +116,7 @@ def _connect_to(address: Any, to: socket.socket, connection: HTTPConnection, req
             to.setsockopt(*option)
         to.setblocking(False)  # noqa: FBT003
         begun = to.connect_ex(address)
-        request.use(to)  # only one that connects already can be shut down
+        request.use(to)  # only a socket that is connecting can be shut down
         if begun == EINPROGRESS and not wait_for_write(to, connection.timeout):
             raise TimeoutError("no connection in time")
         if problem := (to.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if begun == EINPROGRESS else begun):

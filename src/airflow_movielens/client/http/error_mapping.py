@@ -1,4 +1,4 @@
-"""What the status of an answer means for the caller."""
+"""Errors of the client for statuses of responses and for failures of the network, TLS and HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_movielens.client.errors import (
     RatingsChangedError,
     RetryableError,
 )
-from airflow_movielens.client.http.responses import CodingError, TooLargeError
+from airflow_movielens.client.http.responses import CompressionError, TooLargeError
 from airflow_movielens.client.http.tls import hopeless_tls_problem
 from airflow_movielens.client.settings import DEFAULT_PORT
 
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from airflow_movielens.client.http.timeouts import InFlight
 
 _SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)
-"""Servers send fractions too, although the RFC knows none."""
+"""Some servers send fractions, which the RFC does not allow."""
 _RETRYABLE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _CHANGED = {HTTPStatus.CONFLICT, HTTPStatus.GONE}
 _REFUSED = "the API refuses this request"
-_NO_PAGE = "the API answers with neither ratings nor a refusal, expected status 200: check host, port and path prefix"
+_NO_PAGE = "the API responds with neither ratings nor an error, expected status 200: check host, port and path prefix"
 _FATAL: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the API refuses the credentials: check user and password (or token)",
     HTTPStatus.FORBIDDEN: "the API refuses the credentials, or does not allow this with them: check user, password (or "
@@ -50,22 +50,22 @@ _FATAL: dict[int, str] = {
 }
 _NO_CREDENTIALS = "the API asks for credentials, and none were given: give user and password, or a token"
 _SPEAKS_TLS = re.compile("https (port|server)|ssl-enabled server", re.IGNORECASE)
-"""How servers answer a request in plain HTTP on a port of TLS."""
+"""What servers respond to a plain HTTP request on a TLS port."""
 
 
 def error_of_status(
     status: int, headers: Mapping[str, str], exchange: Exchange, *, has_credentials: bool = True
 ) -> MovielensError:
-    """The error that an unsuccessful answer means.
+    """Return the error for an unsuccessful response.
 
     Args:
-        status: Any but 200.
-        headers: The answer's headers, looked up whatever their case.
-        exchange: The request and the answer.
-        has_credentials: Whether the request had any.
+        status: Any status code other than 200.
+        headers: The response's headers, with names looked up in any case.
+        exchange: The request and its response.
+        has_credentials: Whether the request carried credentials.
 
     Returns:
-        `RatingsChangedError` for 409 and 410; `RetryableError` for 408, 429 and 5xx but 501, 505 and 511; otherwise
+        `RatingsChangedError` for 409 and 410; `RetryableError` for 408, 429 and 5xx except 501, 505 and 511; otherwise
         `FatalError`.
     """
     if status in _CHANGED:
@@ -81,9 +81,9 @@ def error_of_status(
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from ``Retry-After`` in either form (RFC 9110, 10.2.3); None if there is none to understand.
+    """Return the seconds to wait from ``Retry-After`` (RFC 9110, 10.2.3); None if it is missing or unreadable.
 
-    A date is compared with the answer's own ``Date``, so that a clock that is wrong does no harm.
+    A date is compared with the response's own ``Date``, so that a wrong clock does no harm.
     """
     value = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(value):
@@ -106,40 +106,40 @@ def _now() -> datetime:
 
 @contextmanager
 def mapped_errors(exchange: Exchange, request: InFlight) -> Iterator[None]:
-    """Turn the errors of urllib3, sockets and bodies into ours.
+    """Map the errors that urllib3, sockets and bodies raise in the block to errors of the client.
 
     Raises:
-        RetryableError: No answer came, it broke off, or it took too long.
-        BadResponseError: It cannot be decompressed, or is too large.
-        FatalError: Trying again cannot help.
-        AbortedError: The request was cut, or the session is closed.
+        RetryableError: No response came, or the response broke off or took too long.
+        BadResponseError: The body cannot be decompressed or is too large.
+        FatalError: A retry cannot help.
+        AbortedError: The request was cut off, or the client is closed.
     """
     from urllib3.exceptions import HTTPError
 
     try:
         yield
-    except (CodingError, TooLargeError) as error:
-        raise BadResponseError(f"the API's answer cannot be read: {error}", exchange) from error
+    except (CompressionError, TooLargeError) as error:
+        raise BadResponseError(f"the API's response cannot be read: {error}", exchange) from error
     except (HTTPError, OSError) as error:
         request.check(exchange)
         raise error_of_exception(error, exchange) from error
     except ValueError as error:
-        # Without the error's own words: they may quote a header with credentials.
+        # The error's own text is left out, because it may quote a header with credentials.
         message = f"the request cannot be sent ({type(error).__name__}): check the API's address and the credentials"
         raise FatalError(message, exchange) from None
-    # The end of an answer without a length looks the same whoever ended it.
+    # The end of a response without a length looks the same whether the server or the client ended it.
     request.check(exchange)
 
 
 def error_of_exception(error: Exception, exchange: Exchange) -> MovielensError:
-    """The error that a failure of the network, of TLS or of HTTP itself means.
+    """Return the error for a failure of the network, TLS or HTTP itself.
 
     Args:
-        error: What urllib3 or a socket raised.
+        error: An error that urllib3 or a socket raised.
         exchange: The request.
 
     Returns:
-        `FatalError` where trying again cannot help; `AbortedError` if the session is closed; else `RetryableError`.
+        `FatalError` if a retry cannot help; `AbortedError` if the client is closed; otherwise `RetryableError`.
     """
     from urllib3 import exceptions
 
@@ -161,16 +161,16 @@ def _network_problem(error: Exception, cause: BaseException, exchange: Exchange)
     if isinstance(error, exceptions.NewConnectionError):
         return f"no connection to the API: is it running, are host and port right?{_assumed_port(exchange)} ({cause})"
     if isinstance(error, exceptions.TimeoutError):
-        return "the API did not answer in time"
+        return "the API did not respond in time"
     if isinstance(cause, BadStatusLine) and not isinstance(cause, RemoteDisconnected):
         advice = " Does it speak https?" if exchange.url.startswith("http:") else ""
-        return f"what answers at this address does not speak HTTP: check host and port.{advice} ({cause!r})"
-    return f"the API's answer broke off ({cause})"
+        return f"the server at this address does not speak HTTP: check host and port.{advice} ({cause!r})"
+    return f"the API's response broke off ({cause})"
 
 
 def _assumed_port(exchange: Exchange) -> str:
     is_default = urlsplit(exchange.url).port == DEFAULT_PORT
-    return f" Port {DEFAULT_PORT} is assumed where neither the host nor the port field gives one" if is_default else ""
+    return f" Port {DEFAULT_PORT} is assumed if neither the host nor the port field gives one" if is_default else ""
 
 
 def _proxy_problem(cause: BaseException, exchange: Exchange) -> MovielensError:

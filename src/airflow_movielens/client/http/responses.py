@@ -1,4 +1,4 @@
-"""An answer of the API, whole or as it arrives."""
+"""Responses of the API: read whole or as they arrive, and their compression (``Content-Encoding``)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
     from airflow_movielens.client.errors import Exchange
+    from airflow_movielens.client.tuning import Tuning
 
 
 @dataclass(frozen=True)
 class Response:
-    """A successful answer (200), whole.
+    """A successful response (200) with its whole body.
 
     Attributes:
-        body: Its content, with any content coding (gzip, …) taken off.
-        media_type: From ``Content-Type``, in lower case, without parameters; empty if the server sent none.
-        headers: All headers; names are looked up whatever their case.
-        exchange: Where it came from, for error messages.
-        url: The URL that answered, which its links are relative to; nothing is hidden in it, so it is not shown.
-        is_close_delimited: Whether only the end of the connection ended the body (RFC 9112, section 6.3), so that a cut
-            is not seen.
+        body: The body, decompressed.
+        media_type: The media type of ``Content-Type``, in lower case, without parameters; empty if there is none.
+        headers: All headers, with names looked up in any case.
+        exchange: The request and its response, for error messages.
+        url: The URL of the response, to which its links are relative. It may hold secrets, so it is not shown.
+        is_close_delimited: Whether only the end of the connection ended the body (RFC 9112, section 6.3), so that a
+            truncated body cannot be detected.
     """
 
     body: bytes
@@ -42,95 +43,96 @@ class Response:
 
 
 class StreamedResponse(Protocol):
-    """A successful answer (200) that is read while it arrives."""
+    """A successful response (200) that is read while it arrives."""
 
     @property
     def media_type(self) -> str:
-        """As in `Response`."""
+        """Return the same as in `Response`."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """As in `Response`."""
+        """Return the same as in `Response`."""
 
     @property
     def exchange(self) -> Exchange:
-        """As in `Response`."""
+        """Return the same as in `Response`."""
 
     def chunks(self) -> Iterator[bytes]:
-        """Give the content, with any content coding taken off, in pieces of about a megabyte.
+        """Yield the decompressed body in chunks of about a megabyte.
 
         Raises:
-            RetryableError: It broke off, or a piece took longer than the settings allow.
-            BadResponseError: Its content coding is unknown or wrong.
-            AbortedError: It is no longer wanted.
+            RetryableError: The response broke off, or a chunk took longer than the settings allow.
+            BadResponseError: The compression is unknown, or the content does not have it.
+            AbortedError: The client was closed, or the response is no longer wanted.
         """
 
 
-MOST_BYTES = 256 * 1024**2
-"""What the body of a page may have, without its coding: a page of 10,000 rows has a megabyte."""
-PIECE = 1024**2
-"""How large the pieces of a streamed answer are."""
-
-_CODED_PIECE = 64 * 1024
-_MOST_BYTES_OF_WORDS = 64 * 1024
-_WORDS_SHOWN = 300
+_COMPRESSED_CHUNK = 64 * 1024
+_MAX_ERROR_BODY = 64 * 1024
+_MAX_ERROR_TEXT = 300
 
 
 class TooLargeError(ValueError):
-    """The body is larger than `MOST_BYTES`."""
+    """The body is larger than a page may be."""
 
-    def __init__(self) -> None:
-        super().__init__(f"it is larger than {MOST_BYTES // 1024**2} MB")
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"it is larger than {max_bytes // 1024**2} MB")
 
 
-def read_body(response: BaseHTTPResponse) -> bytes:
+def read_body(response: BaseHTTPResponse, tuning: Tuning) -> bytes:
     """Read the whole body.
 
     Raises:
-        TooLargeError: See there.
-        CodingError: Its content coding is unknown or wrong.
-        OSError: It broke off.
-        urllib3.exceptions.HTTPError: It broke off.
+        TooLargeError: The body is larger than ``max_body_bytes``.
+        CompressionError: The compression is unknown, or the content does not have it.
+        OSError: The body broke off.
+        urllib3.exceptions.HTTPError: The body broke off.
     """
     length = response.length_remaining
-    # Servers name a coding of an empty body, too.
+    # Servers name the compression of an empty body, too.
     if length is None or (length and response.headers.get("Content-Encoding")):
-        return b"".join(_bounded(read_pieces(response)))
-    if length > MOST_BYTES:
-        raise TooLargeError
-    body = response.read(length or 1, decode_content=False)  # to its end, so that the connection is free again
+        return b"".join(_bounded(read_chunks(response, tuning.chunk_bytes), tuning.max_body_bytes))
+    if length > tuning.max_body_bytes:
+        raise TooLargeError(tuning.max_body_bytes)
+    body = response.read(length or 1, decode_content=False)  # to its end, which frees the connection
     if len(body) < length:
         raise ConnectionError(f"{len(body)} of {length} bytes arrived")
     return body
 
 
-def read_pieces(response: BaseHTTPResponse) -> Iterator[bytes]:
-    """Read the body in pieces of about `PIECE` bytes; errors as for `read_body`, but any size is taken."""
-    coding = response.headers.get("Content-Encoding", "").strip().lower()
-    if coding in {"", "identity"}:
-        return _gathered(_sent(response, PIECE))
-    return _gathered(decode(_sent(response, _CODED_PIECE), coding, PIECE))
+def read_chunks(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
+    """Yield the body, of any size, in chunks of about ``size`` bytes.
+
+    Raises:
+        CompressionError: The compression is unknown, or the content does not have it.
+        OSError: The body broke off.
+        urllib3.exceptions.HTTPError: The body broke off.
+    """
+    compression = response.headers.get("Content-Encoding", "").strip().lower()
+    if compression in {"", "identity"}:
+        return _gathered(_received(response, size), size)
+    return _gathered(decompress(_received(response, _COMPRESSED_CHUNK), compression, size), size)
 
 
-def read_words(response: BaseHTTPResponse) -> str:
-    """The server's own words in an unsuccessful answer: the ``detail`` of a problem document, else its start."""
+def read_error_text(response: BaseHTTPResponse) -> str:
+    """Return what the server says in an unsuccessful response: the ``detail`` of a problem, otherwise the body."""
     from urllib3.exceptions import HTTPError
 
     try:
-        text = response.read(_MOST_BYTES_OF_WORDS, decode_content=False)
-        if coding := response.headers.get("Content-Encoding"):
-            text = next(decode([text], coding, _MOST_BYTES_OF_WORDS), b"")
-    except (HTTPError, OSError, CodingError):
+        text = response.read(_MAX_ERROR_BODY, decode_content=False)
+        if compression := response.headers.get("Content-Encoding"):
+            text = next(decompress([text], compression, _MAX_ERROR_BODY), b"")
+    except (HTTPError, OSError, CompressionError):
         return ""
-    return _said(text.decode("utf-8", "replace"))
+    return _detail(text.decode("utf-8", "replace"))
 
 
-def shortened(words: str) -> str:
-    """As much of the server's words as a message can hold, on one line."""
-    return " ".join(printable(words).split())[:_WORDS_SHOWN]
+def shorten(text: str) -> str:
+    """Return the start of the server's text, on one line, for a message."""
+    return " ".join(printable(text).split())[:_MAX_ERROR_TEXT]
 
 
-def _said(text: str) -> str:
+def _detail(text: str) -> str:
     try:
         body = json.loads(text)
         return str(body.get("detail") or body.get("title") or body)
@@ -138,22 +140,22 @@ def _said(text: str) -> str:
         return text
 
 
-def _sent(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
+def _received(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
     if response.chunked:
         return response.stream(size, decode_content=False)
-    # Not more than is there already: what came before a break is not lost.
+    # Read only what has arrived already, so that it is not lost if the response breaks off.
     return iter(partial(response.read1, size, decode_content=False), b"")
 
 
-def _gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Chunks in pieces: some servers send a chunk a row. What came before an error is given before it."""
+def _gathered(chunks: Iterable[bytes], least: int) -> Iterator[bytes]:
+    """Join small chunks, as some servers send one a row; yield what came before an error, then raise it."""
     parts: list[bytes] = []
     size = 0
     try:
         for chunk in chunks:
             parts.append(chunk)
             size += len(chunk)
-            if size >= PIECE:
+            if size >= least:
                 yield b"".join(parts)
                 parts, size = [], 0
     except Exception:
@@ -164,40 +166,40 @@ def _gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def _bounded(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    left = MOST_BYTES
-    for piece in pieces:
-        left -= len(piece)
+def _bounded(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
+    left = most
+    for chunk in chunks:
+        left -= len(chunk)
         if left < 0:
-            raise TooLargeError
-        yield piece
+            raise TooLargeError(most)
+        yield chunk
 
 
 _ZSTD_MODULES = ("compression.zstd", "backports.zstd")
-"""In Python since 3.14, and what urllib3 uses before."""
+"""The standard library's since Python 3.14, and the backport that urllib3 uses before."""
 
 
-class CodingError(ValueError):
-    """The content is not what its coding says."""
+class CompressionError(ValueError):
+    """The content is not compressed as ``Content-Encoding`` says."""
 
 
-def accepted_codings() -> str:
-    """The codings that can be taken off here, for ``Accept-Encoding``."""
+def accepted_encodings() -> str:
+    """Return the compressions that can be decompressed here, for ``Accept-Encoding``."""
     return "gzip" if _zstd() is None else "zstd, gzip"
 
 
-def decode(chunks: Iterable[bytes], coding: str, most: int) -> Iterator[bytes]:
-    """Take a content coding off, as the content arrives.
+def decompress(chunks: Iterable[bytes], compression: str, most: int) -> Iterator[bytes]:
+    """Decompress content as it arrives.
 
     Args:
-        chunks: The content.
-        coding: From ``Content-Encoding``.
-        most: Bytes that a piece may have. A small chunk can hold a huge content.
+        chunks: The compressed content.
+        compression: The value of ``Content-Encoding``.
+        most: The largest chunk to yield, in bytes; a small compressed chunk can hold huge content.
 
     Raises:
-        CodingError: An unknown coding, or the content does not have it, or is cut.
+        CompressionError: The compression is unknown, or the content does not have it or is truncated.
     """
-    start = _decompressor(coding.strip().lower())
+    start = _decompressor(compression.strip().lower())
     decompressor = start()
     try:
         for chunk in chunks:
@@ -205,20 +207,20 @@ def decode(chunks: Iterable[bytes], coding: str, most: int) -> Iterator[bytes]:
             while rest:
                 if decompressor.eof:  # another member of the stream begins
                     decompressor = start()
-                yield from decompressor.pieces(rest, most)
+                yield from decompressor.chunks(rest, most)
                 rest = decompressor.unused_data
     except decompressor.errors as error:
-        raise CodingError(f"it is no {coding}: {error}") from error
+        raise CompressionError(f"it is not {compression}: {error}") from error
     if not decompressor.eof:
-        raise CodingError(f"its {coding} is cut")
+        raise CompressionError(f"its {compression} content is truncated")
 
 
-def _decompressor(coding: str) -> Callable[[], _Zlib | _Zstd]:
-    if coding in {"gzip", "x-gzip", "deflate"}:
+def _decompressor(compression: str) -> Callable[[], _Zlib | _Zstd]:
+    if compression in {"gzip", "x-gzip", "deflate"}:
         return _Zlib
-    if coding == "zstd" and (zstd := _zstd()) is not None:
+    if compression == "zstd" and (zstd := _zstd()) is not None:
         return lambda: _Zstd(zstd)
-    raise CodingError(f"its coding {coding!r} is unknown")
+    raise CompressionError(f"its Content-Encoding {compression!r} is unknown")
 
 
 class _Zlib:
@@ -235,11 +237,11 @@ class _Zlib:
     def unused_data(self) -> bytes:
         return self._stream.unused_data
 
-    def pieces(self, chunk: bytes, most: int) -> Iterator[bytes]:
-        piece = self._stream.decompress(chunk, most)
-        while piece:
-            yield piece
-            piece = self._stream.decompress(self._stream.unconsumed_tail, most)
+    def chunks(self, chunk: bytes, most: int) -> Iterator[bytes]:
+        decompressed = self._stream.decompress(chunk, most)
+        while decompressed:
+            yield decompressed
+            decompressed = self._stream.decompress(self._stream.unconsumed_tail, most)
 
 
 class _Zstd:
@@ -255,7 +257,7 @@ class _Zstd:
     def unused_data(self) -> bytes:
         return bytes(self._stream.unused_data)
 
-    def pieces(self, chunk: bytes, most: int) -> Iterator[bytes]:
+    def chunks(self, chunk: bytes, most: int) -> Iterator[bytes]:
         yield self._stream.decompress(chunk, most)
         while not self._stream.eof and not self._stream.needs_input:
             yield self._stream.decompress(b"", most)

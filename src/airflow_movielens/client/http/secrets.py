@@ -1,4 +1,4 @@
-"""What must never be shown: in messages, logs, URLs."""
+"""Secrets, which are hidden in messages, logs and URLs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _HIDDEN = "***"
 _SHORTEST = 4
-"""A shorter password is in too many words to be taken out of them."""
+"""A shorter password occurs in too many words to be hidden."""
 _SECRET_PARAMETER = re.compile(r"(?i)([?&](?:\w*token|\w*passw(?:or)?d|\w*secret|api_?key|auth\w*|signature)=)[^&#\s]+")
 _CREDENTIALS_IN_URL = re.compile(r"(?i)(\bhttps?://)[^\s/?#@]+@")
 
@@ -21,8 +21,8 @@ class Secrets:
     """The credentials of a client.
 
     Args:
-        settings: Where they are.
-        proxy: The proxy's URL, perhaps with credentials; None if there is none.
+        settings: The client's settings.
+        proxy: The proxy's URL, which may hold credentials; None if there is no proxy.
     """
 
     def __init__(self, settings: ClientSettings, proxy: str | None = None) -> None:
@@ -30,18 +30,18 @@ class Secrets:
         if proxy:
             parts = urlsplit(proxy)
             secrets += _forms(unquote(parts.username or ""), unquote(parts.password or ""))
-        # The longest first: one may be within another.
+        # The longest first, because one secret may contain another.
         self._secrets = sorted({secret for secret in secrets if len(secret) >= _SHORTEST}, key=len, reverse=True)
 
     def hide(self, text: str) -> str:
-        """The text without them."""
+        """Return the text with the credentials replaced."""
         for secret in self._secrets:
             text = text.replace(secret, _HIDDEN)
         return hide_in_url(text)
 
 
 def hide_in_url(url: str) -> str:
-    """The URL without user, password, and parameters that look like credentials."""
+    """Return the URL without its user, password and parameters that look like credentials."""
     return _SECRET_PARAMETER.sub(rf"\g<1>{_HIDDEN}", _CREDENTIALS_IN_URL.sub(r"\1", url))
 
 

@@ -1,4 +1,4 @@
-"""The session: credentials, TLS, proxy; resolved once, for all requests of a client."""
+"""The requests session with a client's credentials, TLS and proxy, which are resolved once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from airflow_movielens import __version__
 from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target
-from airflow_movielens.client.http.responses import accepted_codings
+from airflow_movielens.client.http.responses import accepted_encodings
 from airflow_movielens.client.http.tls import build_ssl_context
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def build_session(settings: ClientSettings) -> Session:
-    """Build a session that authenticates, and refuses to be sent to another host.
+    """Build a session that authenticates and refuses redirects to another origin.
 
-    Proxies and trusted authorities come from the environment as requests finds them, but are looked up here and not
-    with every request. Its TLS is that of the settings; ``verify`` and ``cert`` of a single request change nothing.
+    Proxies and trusted authorities come from the environment, as in requests, but are read once and not with every
+    request. TLS follows the settings; ``verify`` and ``cert`` of a single request have no effect.
 
     Raises:
-        FatalError: A file for TLS, or the proxy in the environment, is unusable.
+        FatalError: A TLS file or the proxy in the environment is unusable.
     """
     import requests
     from requests.utils import default_user_agent
@@ -41,7 +41,7 @@ def build_session(settings: ClientSettings) -> Session:
     session = SameHostSession()
     session.max_redirects = MAX_REDIRECTS
     session.headers["Accept"] = "application/json"
-    session.headers["Accept-Encoding"] = "identity" if is_loopback(settings.base_url) else accepted_codings()
+    session.headers["Accept-Encoding"] = "identity" if is_loopback(settings.base_url) else accepted_encodings()
     session.headers["User-Agent"] = f"airflow-movielens/{__version__} {default_user_agent()}"
     session.auth = _authentication(settings)
     trusted = _take_environment(session, settings)
@@ -54,7 +54,7 @@ def build_session(settings: ClientSettings) -> Session:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a URL leads to this very machine, where bandwidth costs nothing."""
+    """Return whether a URL leads to this machine, where bandwidth costs nothing."""
     host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
@@ -63,7 +63,7 @@ def is_loopback(url: str) -> bool:
 
 
 def _take_environment(session: Session, settings: ClientSettings) -> str:
-    """Set the proxies that the environment names; return where the trusted authorities are."""
+    """Set the proxies of the environment; return the path of the trusted authorities."""
     from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
     found = session.merge_environment_settings(settings.base_url, {}, None, None, None)
@@ -109,7 +109,7 @@ def _authentication(settings: ClientSettings) -> HTTPBasicAuth | Callable[[Prepa
 def _basic(user: str, password: str) -> HTTPBasicAuth:
     from requests.auth import HTTPBasicAuth
 
-    # As bytes, because requests would encode text as Latin-1.
+    # Requests would encode text as Latin-1.
     return HTTPBasicAuth(cast("str", user.encode()), cast("str", password.encode()))
 
 

@@ -1,7 +1,7 @@
-"""Requests under way, and how they are cut: at their deadline, or when nobody wants their answer any more.
+"""Total timeouts, and requests in flight that are cut off: at their deadline, or when they are no longer wanted.
 
-Timeouts of a socket count anew with each byte, so a server that drips never meets them. Here one thread a client looks
-after all requests under way and shuts down the socket of one whose time is up, whatever it is waiting for.
+The timeout of a socket starts over with each byte, so a server that sends one byte at a time never exceeds it. Here,
+one thread a client watches all requests in flight and shuts down the socket of a request whose time is up.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _sending = threading.local()
 
 
 class InFlight:
-    """One request under way.
+    """One request in flight.
 
     Args:
-        seconds: How long it may take.
+        seconds: The total timeout.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -39,7 +39,7 @@ class InFlight:
 
     @contextmanager
     def sending(self) -> Iterator[None]:
-        """Connections that this thread opens or uses meanwhile are this request's."""
+        """Assign the connections that this thread opens or uses in the block to this request."""
         _sending.request = self
         try:
             yield
@@ -47,53 +47,55 @@ class InFlight:
             _sending.request = None
 
     def use(self, connected: socket.socket) -> None:
-        """Tell which socket to shut down, before it connects or is used again.
+        """Set the socket to shut down, before it connects or is reused.
 
         Raises:
-            ConnectionAbortedError: The request has been cut.
+            ConnectionAbortedError: The request was cut off.
         """
         with self._lock:
             self._forget_socket()
             if self._cut_by is not None:
-                raise ConnectionAbortedError("the request was cut")
-            # Of our own: TLS takes the original over, and the connection may close it before the answer's end.
+                raise ConnectionAbortedError("the request was cut off")
+            # A duplicate: TLS takes over the original, and the connection may close it before the end of the response.
             self._socket = socket.fromfd(connected.fileno(), connected.family, connected.type)
 
     def cut(self, error: type[MovielensError]) -> None:
-        """End the request; `check` will say why. From any thread."""
+        """Cut off the request, from any thread; `check` then raises the error."""
         with self._lock:
             self._cut_by = self._cut_by or error
             self._shut_down()
 
     def check(self, exchange: Exchange) -> None:
-        """Raise if the request was cut.
+        """Raise if the request was cut off.
 
         Raises:
-            RetryableError: At its deadline.
-            AbortedError: Because nobody wants its answer any more.
+            RetryableError: The request was cut off at its deadline.
+            AbortedError: The client was closed, or the response is no longer wanted.
         """
         if self._cut_by is RetryableError:
-            raise RetryableError(f"the API's answer took longer than {self._seconds:g} s", exchange)
+            raise RetryableError(f"the API's response took longer than {self._seconds:g} s", exchange)
         if self._cut_by is not None:
-            raise AbortedError("the request was cut: the client was closed, or its rows are no longer wanted", exchange)
+            raise AbortedError(
+                "the request was cut off: the client was closed, or its rows are no longer wanted", exchange
+            )
 
     def restart_clock(self) -> None:
-        """Give it all its time again."""
+        """Restart the total timeout."""
         self.deadline = monotonic() + self._seconds
 
     def stop_clock(self) -> None:
-        """Let it have no deadline while the reader of its answer is busy."""
+        """Suspend the deadline while the reader of the response is busy."""
         self.deadline = math.inf
 
     def end(self) -> None:
-        """Let go of the socket; what is still read afterwards is cut, not complete."""
+        """Release the socket; a response that is still read afterwards counts as cut off, not as complete."""
         with self._lock:
             self._cut_by = self._cut_by or AbortedError
             self._forget_socket()
 
     def _shut_down(self) -> None:
         if self._socket is not None:
-            with suppress(OSError):  # it is not connected yet, or no longer
+            with suppress(OSError):  # not connected yet, or no longer
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def _forget_socket(self) -> None:
@@ -103,15 +105,15 @@ class InFlight:
 
 
 def request_being_sent() -> InFlight | None:
-    """The request that this thread is sending."""
+    """Return the request that this thread is sending; None if there is none."""
     return getattr(_sending, "request", None)
 
 
 class Timeouts:
-    """The requests under way.
+    """The total timeouts of all requests in flight.
 
     Args:
-        total_timeout: Seconds that each may take.
+        total_timeout: Seconds that each request may take.
     """
 
     def __init__(self, total_timeout: float) -> None:
@@ -123,10 +125,10 @@ class Timeouts:
 
     @contextmanager
     def request(self) -> Iterator[InFlight]:
-        """Watch over a request.
+        """Watch a request for the duration of the block.
 
         Raises:
-            AbortedError: See `abort`.
+            AbortedError: The client is closed.
         """
         request = InFlight(self._total_timeout)
         with self._lock:
@@ -144,20 +146,20 @@ class Timeouts:
             request.end()
 
     def abort(self) -> None:
-        """Cut all requests under way, and let none begin."""
+        """Cut off all requests in flight, and let no more start."""
         with self._lock:
             self._aborted.set()
             for request in self._in_flight:
                 request.cut(AbortedError)
 
     def _watch(self) -> None:
-        # No request begun while this waits can be due before it wakes: all may take equally long.
+        # All requests have the same timeout: none that starts during this wait is due before the wait ends.
         while (seconds := self._cut_overdue()) is not None:
             if self._aborted.wait(seconds):
                 return
 
     def _cut_overdue(self) -> float | None:
-        """Cut the requests whose time is up; seconds until to look again, None if nothing is under way."""
+        """Cut off overdue requests; return the seconds until the next check, None if no request is in flight."""
         with self._lock:
             if not self._in_flight:
                 self._watcher = None

@@ -1,4 +1,4 @@
-"""TLS: whom to trust, what to show, and what is wrong with a certificate in plain words."""
+"""TLS: the trusted authorities, the client certificate, and messages for common problems with certificates."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _HANDSHAKE_PROBLEMS = {
 
 
 def build_ssl_context(settings: ClientSettings, trusted: str) -> ssl.SSLContext:
-    """Build what all connections of a client share.
+    """Build the TLS context that all connections of a client share.
 
     Args:
-        settings: Whether to verify, and which certificate to show.
-        trusted: File or folder with the certificates of the authorities to trust.
+        settings: The client's settings: whether to verify the server, and the client certificate.
+        trusted: The file or folder with the certificates of the trusted authorities.
 
     Raises:
-        FatalError: A file cannot be used; the message names it and the reason.
+        FatalError: A file is unusable; the message names the file and the reason.
     """
     from urllib3.util.ssl_ import create_urllib3_context
 
@@ -85,18 +85,18 @@ def _show(context: ssl.SSLContext, certificate: str, key: str | None) -> None:
 
 
 def _refuse_to_ask() -> str:
-    # OpenSSL would ask at the terminal and wait for ever.
-    raise ValueError("the key is encrypted: give one without passphrase")
+    # OpenSSL would ask at the terminal and wait forever.
+    raise ValueError("the key is encrypted: give a key without a passphrase")
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return f"no usable PEM, or key and certificate do not belong together ({error.reason or 'nothing found in it'})"
+        return f"it is not usable PEM, or key and certificate do not match ({error.reason or 'nothing found in it'})"
     return str(getattr(error, "strerror", None) or error)
 
 
 def hopeless_tls_problem(error: ssl.SSLError) -> str | None:
-    """What is wrong, if trying again cannot help; None if it may."""
+    """Return what is wrong if a retry cannot help; None if it may help."""
     if isinstance(error, ssl.SSLCertVerificationError):
         problem = _CERTIFICATE_PROBLEMS.get(error.verify_code, f"cannot be trusted ({error.verify_message})")
         return f"the API's certificate {problem}"

@@ -1,7 +1,7 @@
-"""Sends a GET request over the session's connections, and follows redirects within the host.
+"""The transport: sends GET requests over shared connections, and follows redirects within the API's origin.
 
-It calls urllib3 with what requests prepared once: requests itself prepares, and looks into the environment, anew with
-every request, which takes longer than a small page does.
+It calls urllib3 with a request that requests prepared once: requests itself would prepare each request and read the
+environment anew, which takes longer than a small page.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from airflow_movielens.client.errors import Exchange, FatalError, MovielensError
 from airflow_movielens.client.http.error_mapping import error_of_status, mapped_errors
 from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target, same_origin
 from airflow_movielens.client.http.rate_limit import RateLimit
-from airflow_movielens.client.http.responses import Response, read_body, read_pieces, read_words, shortened
+from airflow_movielens.client.http.responses import Response, read_body, read_chunks, read_error_text, shorten
 from airflow_movielens.client.http.secrets import Secrets
 from airflow_movielens.client.http.session import build_session
 from airflow_movielens.client.http.timeouts import Timeouts
+from airflow_movielens.client.tuning import DEFAULT_TUNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,21 +33,22 @@ if TYPE_CHECKING:
     from airflow_movielens.client.http.responses import StreamedResponse
     from airflow_movielens.client.http.timeouts import InFlight
     from airflow_movielens.client.settings import ClientSettings
+    from airflow_movielens.client.tuning import Tuning
 
 
 class Sender:
-    """Sends GET requests to one API. Safe to use from several threads.
+    """The connections to one API, over which GET requests are sent. Safe to use from several threads.
 
     Attributes:
-        session: Whose connections, credentials, TLS and proxy are used.
-        secrets: The credentials, to keep them out of messages.
-        has_credentials: Whether requests carry any for the API.
+        session: The session that holds the connections, credentials, TLS and proxy.
+        secrets: The credentials, which are kept out of messages.
+        has_credentials: Whether requests carry credentials for the API.
 
     Args:
-        settings: How the API is reached.
+        settings: The client's settings.
 
     Raises:
-        FatalError: A setting, or the proxy in the environment, is unusable.
+        FatalError: A setting or the proxy in the environment is unusable.
     """
 
     def __init__(self, settings: ClientSettings) -> None:
@@ -63,20 +65,20 @@ class Sender:
         self._asks_proxy = adapter.request_url(prepared, dict(self.session.proxies)).startswith("http")
 
     def send(self, url: str, accept: str, request: InFlight) -> tuple[BaseHTTPResponse, Exchange, str]:
-        """Send one request, once.
+        """Send one request, without retries.
 
         Args:
-            url: The whole URL, on the API's host.
-            accept: The media types wanted.
-            request: Can cut it.
+            url: The absolute URL, on the API's origin.
+            accept: The header ``Accept``.
+            request: The request in flight, which can be cut off.
 
         Returns:
-            The answer, whatever its status, its body still to be read; the exchange; and the URL that answered.
+            The response of any status, with its body unread; the exchange; and the URL of the response.
 
         Raises:
-            RetryableError: No answer came.
-            FatalError: The URL, or a redirect, leads elsewhere; or trying again cannot help.
-            AbortedError: The request was cut.
+            RetryableError: No response came.
+            FatalError: The URL or a redirect leads to another origin, or a retry cannot help.
+            AbortedError: The request was cut off.
         """
         for _ in range(MAX_REDIRECTS + 1):
             exchange = Exchange("GET", self.secrets.hide(url))
@@ -88,19 +90,19 @@ class Sender:
             response.drain_conn()
             url = target
         raise FatalError(
-            "the API redirects in a circle; behind a proxy, it may not know that it is reached by https "
+            "the API redirects in a loop; behind a proxy, it may not know that it is reached by https "
             "(X-Forwarded-Proto)",
             exchange,
         )
 
     def close(self) -> None:
-        """Close the connections; those of requests under way when they end."""
+        """Close the connections; those of requests in flight close when these end."""
         self.session.close()
         self._pool.close()
 
     def _open(self, url: str, accept: str, request: InFlight) -> BaseHTTPResponse:
         if not same_origin(url, self._base_url):
-            raise FatalError(f"the request is not for the API's own host, {self._base_url}: it was not sent")
+            raise FatalError(f"the request is not for the API's own origin, {self._base_url}: it was not sent")
         parts = urlsplit(url)
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         with request.sending():
@@ -122,34 +124,36 @@ def _prepare(session: Session, base_url: str) -> tuple[PreparedRequest, HTTPAdap
     from requests.adapters import HTTPAdapter
 
     adapter = session.get_adapter(base_url)
-    assert isinstance(adapter, HTTPAdapter)  # noqa: S101 -- it is the session's own
+    assert isinstance(adapter, HTTPAdapter)  # noqa: S101 -- the session's own
     try:
         prepared = session.prepare_request(requests.Request("GET", base_url))
         pool = adapter.get_connection_with_tls_context(prepared, verify=True, proxies=session.proxies)
     except ValueError as error:
-        # Without the error's own words: they may quote a proxy's URL with credentials.
+        # The error's own text is left out, because it may quote a proxy's URL with credentials.
         message = f"the API's address or the proxy in the environment is unusable ({type(error).__name__})"
         raise FatalError(message) from None
     return prepared, adapter, cast("HTTPConnectionPool", pool)
 
 
 class Transport:
-    """Sends GET requests to one API. Safe to use from several threads.
+    """A transport of GET requests to one API, under its rate limit and timeouts. Safe to use from several threads.
 
-    Each request is sent once; see `with_retries`. All wait for their turn first; see `rate_limit`.
+    Each request is sent once; `with_retries` retries it.
 
     Attributes:
-        session: Whose connections, credentials, TLS and proxy are used.
-        rate_limit: When requests may begin.
+        session: The session that holds the connections, credentials, TLS and proxy.
+        rate_limit: The rate limit that requests wait for.
+        tuning: The sizes at which responses are read and decoded.
 
     Args:
-        settings: How the API is reached.
+        settings: The client's settings.
         clock: The source of time for waits; None for the system's.
+        tuning: The sizes at which responses are read and decoded; None for the defaults.
         sender: Connections to share; None for new ones.
         rate_limit: The rate limit to share; None for a new one.
 
     Raises:
-        FatalError: A file for TLS, or the proxy in the environment, is unusable.
+        FatalError: A TLS file or the proxy in the environment is unusable.
     """
 
     def __init__(
@@ -157,6 +161,7 @@ class Transport:
         settings: ClientSettings,
         *,
         clock: Clock | None = None,
+        tuning: Tuning | None = None,
         sender: Sender | None = None,
         rate_limit: RateLimit | None = None,
     ) -> None:
@@ -166,39 +171,41 @@ class Transport:
         self._branches: weakref.WeakSet[Transport] = weakref.WeakSet()
         self.session: Session = self._sender.session
         self.rate_limit = rate_limit or RateLimit(settings.requests_per_second, clock=clock)
+        self.tuning = tuning or DEFAULT_TUNING
 
     def branch(self) -> Transport:
         """Return a transport with the same connections and rate limit that can be aborted on its own.
 
         Aborting or closing this one aborts the branch, too.
         """
-        branch = Transport(self._settings, sender=self._sender, rate_limit=self.rate_limit.branch())
+        branch = Transport(self._settings, tuning=self.tuning, sender=self._sender, rate_limit=self.rate_limit.branch())
         self._branches.add(branch)
         return branch
 
     def get(self, url: str, accept: str) -> Response:
-        """Send one request, and read its answer whole.
+        """Send one request and read its whole response.
 
         Args:
-            url: The whole URL, on the API's host.
-            accept: The media types wanted, as in the header ``Accept``.
+            url: The absolute URL, on the API's origin.
+            accept: The header ``Accept``.
 
         Raises:
-            RetryableError: Timeout, no connection, a cut body, 408, 429, 5xx.
-            BadResponseError: A success whose body is too large or cannot be decompressed.
-            RatingsChangedError: 409 or 410.
-            FatalError: Any other status, a redirect elsewhere, a certificate that cannot be trusted.
-            AbortedError: See `abort`.
+            RetryableError: The connection failed, the request timed out, the body is truncated, or the status is 408,
+                429 or 5xx.
+            BadResponseError: The body of a successful response is too large or cannot be decompressed.
+            RatingsChangedError: The status is 409 or 410.
+            FatalError: The status is another one, a redirect leads elsewhere, or the certificate cannot be trusted.
+            AbortedError: The transport was aborted.
         """
         with self._respond(url, accept) as response:
             return response.whole()
 
     @contextmanager
     def stream(self, url: str, accept: str) -> Iterator[StreamedResponse]:
-        """Send one request, and give its answer to be read as it arrives; arguments and errors as for `get`.
+        """Send one request, and yield its response, of any size, to be read as it arrives.
 
-        The answer may be of any size. The total timeout is for its headers, and then for each piece of it anew; the
-        time that its reader takes between them does not count.
+        Arguments and errors are those of `get`. The total timeout applies to the headers and then to each chunk; the
+        time that the reader takes between chunks does not count.
         """
         with self._respond(url, accept) as response:
             response.request.stop_clock()
@@ -206,7 +213,7 @@ class Transport:
 
     @contextmanager
     def hiding_secrets(self) -> Iterator[None]:
-        """Take the credentials out of the message of an error: a server may repeat them in what it answers."""
+        """Hide the credentials in errors raised in the block, because a response may quote them."""
         try:
             yield
         except MovielensError as error:
@@ -214,9 +221,9 @@ class Transport:
             raise
 
     def abort(self) -> None:
-        """Cut every request under way and end every wait, now; they and all later calls raise `AbortedError`.
+        """Cut off all requests in flight and end all waits; they and all later calls raise `AbortedError`.
 
-        From any thread. Only looking up a host name cannot be cut.
+        It may be called from any thread. Only the lookup of a host name cannot be cut off.
         """
         self.rate_limit.abort()
         self._timeouts.abort()
@@ -224,7 +231,7 @@ class Transport:
             branch.abort()
 
     def close(self) -> None:
-        """Abort, and close the connections."""
+        """Abort all requests, and close the connections."""
         self.abort()
         self._sender.close()
 
@@ -235,24 +242,27 @@ class Transport:
             response, exchange, url = self._sender.send(url, accept, request)
             try:
                 if response.status != HTTPStatus.OK:
-                    words = shortened(self._sender.secrets.hide(read_words(response)))
+                    text = shorten(self._sender.secrets.hide(read_error_text(response)))
                     request.check(exchange)
-                    exchange = exchange._replace(server_said=words)
+                    exchange = exchange._replace(server_said=text)
                     has_credentials = self._sender.has_credentials
                     raise error_of_status(response.status, response.headers, exchange, has_credentials=has_credentials)
-                yield _OpenResponse(response, exchange, request, url)
+                yield _OpenResponse(response, exchange, request, url, self.tuning)
             finally:
-                # One that was read to its end has given its connection back before.
+                # A response that was read to its end has released its connection already.
                 response.close()
                 response.release_conn()
 
 
 class _OpenResponse:
-    """A `StreamedResponse`."""
+    """A `StreamedResponse`, which can also be read whole."""
 
-    def __init__(self, response: BaseHTTPResponse, exchange: Exchange, request: InFlight, url: str) -> None:
+    def __init__(
+        self, response: BaseHTTPResponse, exchange: Exchange, request: InFlight, url: str, tuning: Tuning
+    ) -> None:
         self._response = response
         self._url = url
+        self._tuning = tuning
         self.request = request
         self.exchange = exchange
         self.headers: Mapping[str, str] = response.headers
@@ -261,20 +271,20 @@ class _OpenResponse:
     def whole(self) -> Response:
         with mapped_errors(self.exchange, self.request):
             response = self._response
-            # A content coding such as gzip has an end of its own.
-            is_coded = self.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}
-            has_end = response.length_remaining is not None or response.chunked or is_coded
-            body = read_body(response)
+            # A compression such as gzip marks its own end.
+            is_compressed = self.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}
+            has_end = response.length_remaining is not None or response.chunked or is_compressed
+            body = read_body(response, self._tuning)
         return Response(body, self.media_type, self.headers, self.exchange, self._url, not has_end)
 
     def chunks(self) -> Iterator[bytes]:
-        """See `StreamedResponse.chunks`."""
-        pieces = read_pieces(self._response)
+        """Yield the decompressed body in chunks; see `StreamedResponse.chunks`."""
+        chunks = read_chunks(self._response, self._tuning.chunk_bytes)
         while True:
             self.request.restart_clock()
             with mapped_errors(self.exchange, self.request):
-                piece = next(pieces, None)
+                chunk = next(chunks, None)
             self.request.stop_clock()
-            if piece is None:
+            if chunk is None:
                 return
-            yield piece
+            yield chunk

@@ -167,7 +167,7 @@ class Source:
                 answer = self.transport.get(url, JSON)
             self.congestion.on_success()
             with _DECODING:
-                return read_page(answer, self.table, self.window, quarantine=quarantine)
+                return read_page(answer, self.table, self.window, quarantine=quarantine, tuning=self.transport.tuning)
 
         return self.retrying(once, partial(once, quarantine=True))
 
@@ -181,7 +181,14 @@ class Source:
         """
         with self.transport.stream(self.section_url(at, at.count), self.accept) as answer:
             check_same_stream(answer, at)
-            decoder = stream_decoder(answer.media_type, answer.exchange, self.table, self.window, quarantine=quarantine)
+            decoder = stream_decoder(
+                answer.media_type,
+                answer.exchange,
+                self.table,
+                self.window,
+                quarantine=quarantine,
+                tuning=self.transport.tuning,
+            )
             if decoder is None:
                 message = f"the API streams {answer.media_type!r}, which was not asked for"
                 raise BadResponseError(message, answer.exchange)

@@ -1,4 +1,11 @@
-"""From the bytes of an answer to rows that keep the contract."""
+"""Parsing: from the bytes of a response to rows that keep the contract.
+
+- ``pages`` chooses the format by the media type, and reads a page with its links and its total.
+- ``json_text`` reads JSON envelopes and NDJSON, and ``fast_json`` reads uniform rows of both faster.
+- ``arrow`` reads Arrow IPC streams.
+- ``row_checker`` checks the rows of every format against the contract.
+- ``link_headers`` reads the headers ``Link`` and ``Link-Template``.
+"""
 
 from __future__ import annotations
 

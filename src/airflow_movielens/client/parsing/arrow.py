@@ -1,7 +1,8 @@
-"""The framing of an Arrow IPC stream: where its messages begin and end, and of what kind they are.
+"""Arrow IPC streams, decoded as they arrive: the framing of messages, and record batches as rows.
 
-After https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc: each message
-is the marker 0xFFFFFFFF, the size of its metadata (int32, little-endian), the metadata, and a body. The metadata is a
+The framing follows
+https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc: each message is the
+marker 0xFFFFFFFF, the size of its metadata (int32, little-endian), the metadata, and a body. The metadata is a
 flatbuffer `Message` (https://github.com/apache/arrow/blob/main/format/Message.fbs), of which this reads four fields.
 A size of 0 is the end of the stream.
 """
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.errors import Exchange
     from airflow_movielens.client.parsing.row_checker import RowChecker
     from airflow_movielens.client.rows import Rows
+    from airflow_movielens.client.tuning import Tuning
     from airflow_movielens.ratings.schema import Table
 
 CONTINUATION: Final = b"\xff\xff\xff\xff"
@@ -41,8 +43,8 @@ class Message:
 
     Attributes:
         kind: ``SCHEMA`` or ``RECORD_BATCH``.
-        size: How many bytes it has, with its prefix and its body.
-        rows: How many rows it has.
+        size: The number of bytes, with prefix and body.
+        rows: The number of rows.
     """
 
     kind: int
@@ -51,14 +53,14 @@ class Message:
 
 
 def metadata_size(buffer: bytes | bytearray, start: int) -> int:
-    """Read the size of the metadata of the message at ``start``, of which 8 bytes must be there; 0 at the end.
+    """Read the size of the metadata of the message at ``start``, which must have 8 bytes; 0 at the end of the stream.
 
     Raises:
-        ValueError: There is no message.
+        ValueError: No message starts there.
     """
     (size,) = _INT32.unpack_from(buffer, start + 4)
     if buffer[start : start + 4] != CONTINUATION or not 0 <= size <= _MOST_METADATA:
-        raise ValueError("a message does not begin as one")
+        raise ValueError("no message starts where one should")
     return int(size)
 
 
@@ -66,7 +68,7 @@ def read_message(metadata: bytes) -> Message:
     """Read the metadata of a message.
 
     Raises:
-        ValueError: It is none, of a kind or size that is not read here, or compressed.
+        ValueError: The metadata is damaged, or the message is compressed or of an unsupported kind or size.
     """
     try:
         return _read_message(metadata)
@@ -81,7 +83,7 @@ def _read_message(metadata: bytes) -> Message:
     if kind not in {SCHEMA, RECORD_BATCH}:
         raise ValueError(f"a message is of kind {kind}: only record batches without dictionaries can be read")
     if not 0 <= body <= _MOST_BODY or body % 8:
-        raise ValueError(f"a message says that it has {body} bytes")
+        raise ValueError(f"a message claims to have {body} bytes")
     size = PREFIX + len(metadata) + body
     return Message(kind, size, _rows(metadata, root, body) if kind == RECORD_BATCH else 0)
 
@@ -92,11 +94,11 @@ def _rows(metadata: bytes, root: int, body: int) -> int:
         raise ValueError("a record batch has no header")
     batch = place + _INT32.unpack_from(metadata, place)[0]
     if _place(metadata, batch, _BATCH_COMPRESSION) is not None:
-        # The size that it would have uncompressed is for the sender to claim.
-        raise ValueError("a record batch is compressed: compress the whole answer (Content-Encoding) instead")
+        # The sender claims the uncompressed size, so it cannot be bounded.
+        raise ValueError("a record batch is compressed: compress the whole response (Content-Encoding) instead")
     rows = _number(metadata, batch, _BATCH_LENGTH, _INT64)
     if not 0 <= rows <= body:
-        raise ValueError(f"a record batch of {body} bytes says that it has {rows} rows")
+        raise ValueError(f"a record batch of {body} bytes claims to have {rows} rows")
     return rows
 
 
@@ -106,7 +108,7 @@ def _number(metadata: bytes, table: int, field: int, form: Struct) -> int:
 
 
 def _place(metadata: bytes, table: int, field: int) -> int | None:
-    """Where a field of a flatbuffer table lies; None if it is not there, so that it has its default."""
+    """Return the position of a field of a flatbuffer table; None if it is missing and so has its default."""
     vtable = table - _INT32.unpack_from(metadata, table)[0]
     if min(table, vtable) < 0:
         raise ValueError("the metadata of a message is damaged")
@@ -117,36 +119,34 @@ def _place(metadata: bytes, table: int, field: int) -> int | None:
     return table + offset if offset else None
 
 
-_ROWS_AT_ONCE = 50_000
-_BYTES_AT_ONCE = 2 << 20
-
-
 class ArrowDecoder:
-    """Reads record batches out of an answer that arrives in pieces cut anywhere.
+    """A decoder of record batches that arrive in chunks cut anywhere.
 
     Args:
-        exchange: Where the answer comes from, for error messages.
-        table: What its rows are.
-        checker: Checks them.
+        exchange: The request and its response, for error messages.
+        table: The table of the rows.
+        checker: The checker of the rows.
+        tuning: How many rows or bytes to decode at once.
     """
 
-    def __init__(self, exchange: Exchange, table: Table, checker: RowChecker) -> None:
+    def __init__(self, exchange: Exchange, table: Table, checker: RowChecker, tuning: Tuning) -> None:
+        self._tuning = tuning
         self._exchange = exchange
         self._table = table
         self._checker = checker
         self._schema = b""
         self._waiting = bytearray()
         self._whole = 0
-        """How many of the waiting bytes are whole record batches."""
+        """How many of the waiting bytes are complete record batches."""
         self._rows = 0
-        """How many rows these have."""
+        """How many rows these record batches have."""
         self._is_at_end = False
 
     def feed(self, chunk: bytes) -> Iterator[Rows]:
-        """Take the next piece; give rows if enough whole record batches are there.
+        """Take the next chunk, and yield rows if enough complete record batches have arrived.
 
         Raises:
-            BadResponseError: It is no Arrow stream, lacks a column, or is one that cannot be read here: compressed
+            BadResponseError: The response is not an Arrow stream, lacks a column, or is not supported: compressed
                 inside, with dictionaries, or with a record batch of more than 256 MiB.
             BadRowsError: A row breaks the contract.
         """
@@ -154,40 +154,40 @@ class ArrowDecoder:
         with readable_as("an Arrow stream", self._exchange):
             while message := self._next():
                 self._take(message)
-            if self._rows >= _ROWS_AT_ONCE or self._whole >= _BYTES_AT_ONCE:
+            if self._rows >= self._tuning.arrow_rows or self._whole >= self._tuning.arrow_bytes:
                 yield self._decode()
 
     def finish(self) -> Iterator[Rows]:
-        """Take the end of the answer; give the rows not given yet.
+        """Take the end of the response, and yield the remaining rows.
 
         Raises:
-            BadResponseError: As `feed`, or the stream's own end is missing: it has broken off.
-            BadRowsError: As `feed`.
+            BadResponseError: The stream lacks its end mark, or cannot be read (see `feed`).
+            BadRowsError: A row breaks the contract.
         """
         if not self._is_at_end:
-            raise BadResponseError("the API's answer broke off: its Arrow stream has no end", self._exchange)
+            raise BadResponseError("the API's response broke off: its Arrow stream has no end", self._exchange)
         yield from self.whole_rows()
 
     def whole_rows(self) -> Iterator[Rows]:
-        """Give the record batches that are there as a whole: after an answer broke off, all of it that can be used.
+        """Yield the rows of complete record batches; after a response broke off, no more can be used.
 
         Raises:
-            BadResponseError: As `feed`.
-            BadRowsError: As `feed`.
+            BadResponseError: The stream cannot be read (see `feed`).
+            BadRowsError: A row breaks the contract.
         """
         if self._rows:
             with readable_as("an Arrow stream", self._exchange):
                 yield self._decode()
 
     def _next(self) -> Message | None:
-        """The next message if it is there as a whole."""
+        """Return the next message; None if it has not arrived completely."""
         waiting, start = self._waiting, self._whole
         if len(waiting) < start + PREFIX:
             if self._is_at_end and len(waiting) > start:
-                raise ValueError("it goes on after its end")
+                raise ValueError("it continues after its end")
             return None
         if self._is_at_end:
-            raise ValueError("it goes on after its end")
+            raise ValueError("it continues after its end")
         size = metadata_size(waiting, start)
         if not size:
             self._end()
@@ -221,7 +221,7 @@ class ArrowDecoder:
         missing = [name for name in self._table.column_names if name not in sent]
         if missing:
             raise BadResponseError(
-                f"the API's answer lacks the columns {', '.join(missing)} of {self._table.name}", self._exchange
+                f"the API's response lacks the columns {', '.join(missing)} of {self._table.name}", self._exchange
             )
 
     def _decode(self) -> Rows:
@@ -232,11 +232,11 @@ class ArrowDecoder:
         with memoryview(self._waiting) as waiting:
             stream.write(waiting[: self._whole])
         stream.write(END)
-        # Polars reads what lies in a BytesIO without a copy.
+        # Polars reads a BytesIO without a copy.
         stream.seek(0)
         columns = pl.read_ipc_stream(stream)
         del self._waiting[: self._whole]
         if len(columns) != self._rows:
-            raise ValueError(f"{self._rows} rows are announced and {len(columns)} there")
+            raise ValueError(f"{self._rows} rows were announced, but {len(columns)} arrived")
         self._whole = self._rows = 0
         return self._checker.check_columns(columns)

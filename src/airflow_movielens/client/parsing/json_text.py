@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it: strictly."""
+"""JSON envelopes and NDJSON, parsed strictly (RFC 8259)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from airflow_movielens.client.errors import Exchange
     from airflow_movielens.client.parsing.row_checker import RowChecker
     from airflow_movielens.client.rows import Rows
+    from airflow_movielens.client.tuning import Tuning
     from airflow_movielens.ratings.schema import Table
 
 
 def parse(text: bytes) -> Any:
-    """Parse JSON text; a byte order mark before it is passed over, as RFC 8259 allows.
+    """Parse JSON; a byte order mark before it is skipped, as RFC 8259 allows.
 
     Raises:
-        ValueError: It is not JSON; NaN and Infinity, which Python would take, are not.
-        RecursionError: It is nested too deeply.
+        ValueError: The text is not JSON; NaN and Infinity, which Python accepts, are not JSON.
+        RecursionError: The text is nested too deeply.
     """
     return json.loads(text, parse_constant=_refuse)
 
@@ -34,52 +35,58 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def read_envelope(body: bytes, exchange: Exchange, table: Table, checker: RowChecker) -> tuple[Rows, int | None]:
-    """Read the rows and the total out of an envelope, its keys in any order.
+def read_envelope(
+    body: bytes, exchange: Exchange, table: Table, checker: RowChecker, tuning: Tuning
+) -> tuple[Rows, int | None]:
+    """Read the rows and the total of an envelope with its keys in any order.
 
     Raises:
-        BadResponseError: It is no envelope.
+        BadResponseError: The body is not an envelope.
         BadRowsError: A row breaks the contract.
-        DataError: Its total is no count.
+        DataError: The total is not a count.
     """
-    if (uniform := _read_uniform(body, table)) is not None:
+    if (uniform := _read_uniform(body, table, tuning)) is not None:
         envelope, columns = uniform
-        # Bad rows are to be named as they were sent, so they are parsed in full.
+        # Bad rows are reported as they were sent, so they are parsed in full.
         if (rows := checker.check_if_good(columns)) is not None:
             return rows, _total(envelope, exchange)
     with readable_as("JSON", exchange):
         envelope = parse(body)
         if not isinstance(envelope, dict) or not isinstance(envelope.get("result"), list):
-            raise BadResponseError('the API\'s answer has no list "result"', exchange)
+            raise BadResponseError('the API\'s response has no list "result"', exchange)
         total = _total(envelope, exchange)
         return checker.check_objects(envelope["result"]), total
 
 
 def read_envelope_total(body: bytes, exchange: Exchange) -> int | None:
-    """Read nothing but the total; None if there is none.
+    """Read only the total; return None if the envelope has none.
 
     Raises:
-        BadResponseError: It is no envelope.
-        DataError: Its total is no count.
+        BadResponseError: The body is not an envelope.
+        DataError: The total is not a count.
     """
     with readable_as("JSON", exchange):
         envelope = parse(body)
     if not isinstance(envelope, dict):
-        raise BadResponseError("the API's answer is no JSON object", exchange)
+        raise BadResponseError("the API's response is not a JSON object", exchange)
     return _total(envelope, exchange)
 
 
-def _read_uniform(body: bytes, table: Table) -> tuple[dict[str, Any], pl.DataFrame] | None:
-    """The envelope without its rows, and the rows; None if anything about them is unusual."""
+def _read_uniform(body: bytes, table: Table, tuning: Tuning) -> tuple[dict[str, Any], pl.DataFrame] | None:
+    """Read the envelope without its rows, and the rows; return None if the text is unusual in any way."""
     start, end = body.find(b"["), body.rfind(b"]")
-    columns = read_uniform(body, table, b",", start + 1, end) if 0 <= start < end else None
+    columns = (
+        read_uniform(body, table, b",", min_bytes=tuning.min_fast_json_bytes, start=start + 1, end=end)
+        if 0 <= start < end
+        else None
+    )
     if columns is None:
         return None
     try:
         envelope = parse(body[:start] + b"[]" + body[end + 1 :])
     except (ValueError, RecursionError):
         return None
-    # These are the only brackets left: an empty list is where the rows were.
+    # These are the only brackets left, so an empty result is where the rows were.
     return (envelope, columns) if isinstance(envelope, dict) and envelope.get("result") == [] else None
 
 
@@ -87,49 +94,47 @@ def _total(envelope: dict[str, Any], exchange: Exchange) -> int | None:
     total = envelope.get("total")
     if total is None or (type(total) is int and total >= 0):
         return total
-    message = f'the API\'s answer has the "total" {total!r}, expected a whole number of at least 0, or null for none'
+    message = f'the API\'s response has the "total" {total!r}, expected a whole number of at least 0, or null for none'
     raise DataError(message, exchange)
 
 
-_BYTES_AT_ONCE = 1 << 20
-_LONGEST_LINE = 1 << 20
-
-
 class NdjsonDecoder:
-    """Reads lines out of an answer that arrives in pieces cut anywhere; empty lines are passed over.
+    """A decoder of NDJSON that arrives in chunks cut anywhere; empty lines are skipped.
 
     Args:
-        exchange: Where the answer comes from, for error messages.
-        table: What its rows are.
-        checker: Checks them.
+        exchange: The request and its response, for error messages.
+        table: The table of the rows.
+        checker: The checker of the rows.
+        tuning: How many bytes to decode at once, and the longest line.
     """
 
-    def __init__(self, exchange: Exchange, table: Table, checker: RowChecker) -> None:
+    def __init__(self, exchange: Exchange, table: Table, checker: RowChecker, tuning: Tuning) -> None:
+        self._tuning = tuning
         self._exchange = exchange
         self._table = table
         self._checker = checker
         self._waiting = bytearray()
 
     def feed(self, chunk: bytes) -> Iterator[Rows]:
-        """Take the next piece; give rows if enough whole lines are there.
+        """Take the next chunk, and yield rows if enough complete lines have arrived.
 
         Raises:
-            BadResponseError: A line is not JSON, or longer than 1 MiB.
+            BadResponseError: A line is not JSON, or is longer than allowed.
             BadRowsError: A row breaks the contract.
         """
         self._waiting += chunk
-        if len(self._waiting) < _BYTES_AT_ONCE:
+        if len(self._waiting) < self._tuning.ndjson_bytes:
             return
         yield from self.whole_rows()
-        if len(self._waiting) > _LONGEST_LINE:
-            raise BadResponseError(f"the API's answer has a line of more than {_LONGEST_LINE} bytes", self._exchange)
+        if len(self._waiting) > (longest := self._tuning.max_line_bytes):
+            raise BadResponseError(f"the API's response has a line of more than {longest} bytes", self._exchange)
 
     def whole_rows(self) -> Iterator[Rows]:
-        """Give the rows that are there as a whole: after an answer broke off, all of it that can be used.
+        """Yield the rows that have arrived completely; after a response broke off, no more can be used.
 
         Raises:
             BadResponseError: A line is not JSON.
-            BadRowsError: As `feed`.
+            BadRowsError: A row breaks the contract.
         """
         end = self._waiting.rfind(b"\n") + 1
         lines = bytes(memoryview(self._waiting)[:end])
@@ -137,11 +142,11 @@ class NdjsonDecoder:
         yield from self._read(lines)
 
     def finish(self) -> Iterator[Rows]:
-        """Take the end of the answer; give the rows not given yet. The last line may lack its line feed.
+        """Take the end of the response, and yield the remaining rows; the last line may lack its line feed.
 
         Raises:
-            BadResponseError: As `feed`; a last line that is not whole has broken off.
-            BadRowsError: As `feed`.
+            BadResponseError: A line is not JSON, or the last line is incomplete.
+            BadRowsError: A row breaks the contract.
         """
         lines, self._waiting = bytes(self._waiting), bytearray()
         self._check_last_line(lines[lines.rfind(b"\n") + 1 :])
@@ -152,10 +157,12 @@ class NdjsonDecoder:
             if line.strip():
                 parse(line)
         except (ValueError, RecursionError) as error:
-            raise BadResponseError("the API's answer broke off in the middle of a line", self._exchange) from error
+            raise BadResponseError("the API's response broke off in the middle of a line", self._exchange) from error
 
     def _read(self, lines: bytes) -> Iterator[Rows]:
-        columns = read_uniform(lines.removesuffix(b"\n"), self._table, b"\n")
+        columns = read_uniform(
+            lines.removesuffix(b"\n"), self._table, b"\n", min_bytes=self._tuning.min_fast_json_bytes
+        )
         if columns is not None and (rows := self._checker.check_if_good(columns)) is not None:
             yield rows
             return

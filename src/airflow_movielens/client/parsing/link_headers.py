@@ -1,4 +1,4 @@
-"""Links in headers: ``Link`` (RFC 8288) and ``Link-Template`` (RFC 9652)."""
+"""The headers ``Link`` (RFC 8288) and ``Link-Template`` (RFC 9652)."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def find_link(header: str, relation: str, base: str, exchange: Exchange) -> str 
     """Find the target of a relation in a ``Link`` header.
 
     Args:
-        header: Its value; several links, or several such headers, are separated by commas.
-        relation: Such as ``next``.
-        base: The URL that the header came from; relative targets are relative to it.
-        exchange: That request, for error messages.
+        header: The header's value, in which commas separate links and the values of repeated headers.
+        relation: A relation, such as ``next``.
+        base: The URL of the response, to which targets are relative.
+        exchange: The request and its response, for error messages.
 
     Returns:
-        The target's whole URL; None if there is no such link. A target that is ``base`` but for the beginning of the
-        path lacks a prefix that a proxy took off: it is put back.
+        The absolute URL of the target; None if there is no such link. If the path of ``base`` ends with the target's
+        path, a proxy has removed the prefix, so it is added again.
 
     Raises:
-        FatalError: It leads to another origin (see `join_on_origin`), where the credentials must not go.
+        FatalError: The target has another origin (see `join_on_origin`), which must not receive the credentials.
     """
     targets = (target for target, relations in _links(header) if relation in relations)
     target = next(targets, None)
@@ -40,14 +40,14 @@ def find_link(header: str, relation: str, base: str, exchange: Exchange) -> str 
 
 
 def find_section_template(header: str, base: str, exchange: Exchange) -> str | None:
-    """Find a section's URL in a ``Link-Template`` header: of relation ``section``, ending in ``{&offset,limit}``.
+    """Find the template of relation ``section`` in a ``Link-Template`` header.
 
     Returns:
-        The whole URL without these braces, to be followed by ``&offset=…&limit=…``; None if there is none that can be
-        filled in so.
+        The absolute URL to which ``&offset=…&limit=…`` can be appended; None if no template ends in
+        ``{&offset,limit}``.
 
     Raises:
-        FatalError: As `find_link`.
+        FatalError: The target has another origin.
     """
     for template, relations in _links(header):
         url = template.removesuffix(_SECTION)
@@ -57,7 +57,7 @@ def find_section_template(header: str, base: str, exchange: Exchange) -> str | N
 
 
 def _links(header: str) -> Iterator[tuple[str, set[str]]]:
-    """Targets and their relations, up to where the header cannot be read; links of other contexts are left out."""
+    """Yield targets and their relations, up to the first unreadable one; links with another context are skipped."""
     place = 0
     while link := _LINK.match(header, place):
         place = link.end()
@@ -65,7 +65,7 @@ def _links(header: str) -> Iterator[tuple[str, set[str]]]:
         while parameter := _PARAMETER.match(header, place):
             place = parameter.end()
             name, quoted, bare = parameter.groups()
-            # The first of a name counts (RFC 8288, section 3).
+            # Only the first parameter of a name counts (RFC 8288, section 3).
             parameters.setdefault(name.lower(), bare or "" if quoted is None else _unescaped(quoted))
         if "anchor" not in parameters:
             target, template = link.groups()
@@ -77,7 +77,7 @@ def _unescaped(quoted: str) -> str:
 
 
 def _with_prefix(url: str, base: str) -> str:
-    """Put back the path prefix that a proxy took off the request, so that the API does not know of it."""
+    """Restore the path prefix that a proxy removed from the request, so that the API does not know it."""
     parts, asked = urlsplit(url), urlsplit(base).path
     return parts._replace(path=asked).geturl() if asked.endswith(parts.path) else url
 

@@ -1,4 +1,4 @@
-"""The formats of answers, told by their media types."""
+"""Pages: formats chosen by the media type, and rows, totals and links read from a response."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from airflow_movielens.client.parsing.json_text import NdjsonDecoder, read_envel
 from airflow_movielens.client.parsing.link_headers import find_link, find_section_template
 from airflow_movielens.client.parsing.row_checker import RowChecker, join
 from airflow_movielens.client.rows import Page, Rows
+from airflow_movielens.client.tuning import DEFAULT_TUNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.errors import Exchange
     from airflow_movielens.client.http.responses import Response
     from airflow_movielens.client.settings import DataFormat
+    from airflow_movielens.client.tuning import Tuning
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
 
@@ -29,59 +31,71 @@ ACCEPT: Mapping[DataFormat, str] = {
     "ndjson": NDJSON,
     "json": JSON,
 }
-"""What to ask for, as the header ``Accept``."""
+"""The header ``Accept`` for each data format."""
 
 _NDJSON_NAMES = {NDJSON, "application/ndjson", "application/jsonl", "application/jsonlines", "application/x-jsonlines"}
-# Servers that say nothing, or nothing in particular, are believed if the content is JSON.
+# Servers that send no media type, or a generic one, may send JSON.
 _JSON_NAMES = {JSON, "", "text/json", "text/plain", "application/octet-stream"}
 
 
 class StreamDecoder(Protocol):
-    """Reads an answer while it arrives."""
+    """A decoder of a response that is read while it arrives."""
 
     def feed(self, chunk: bytes) -> Iterator[Rows]:
-        """Take the next piece, cut anywhere; give the rows that are worth giving by now."""
+        """Take the next chunk, cut anywhere, and yield rows if enough have arrived."""
 
     def whole_rows(self) -> Iterator[Rows]:
-        """Give the rows that are there as a whole: after an answer broke off, all of it that can be used."""
+        """Yield the rows that have arrived completely; after a response broke off, no more can be used."""
 
     def finish(self) -> Iterator[Rows]:
-        """Take the end of the answer; give the rows not given yet."""
+        """Take the end of the response, and yield the remaining rows."""
 
 
 def stream_decoder(
-    media_type: str, exchange: Exchange, table: Table, window: Window, *, quarantine: bool = False
+    media_type: str,
+    exchange: Exchange,
+    table: Table,
+    window: Window,
+    *,
+    quarantine: bool = False,
+    tuning: Tuning = DEFAULT_TUNING,
 ) -> StreamDecoder | None:
-    """Choose what reads an answer while it arrives; what its methods give must be consumed to the end.
+    """Return the decoder for a response that is read while it arrives; its iterators must be consumed to the end.
 
     Args:
-        media_type: The answer's, in lower case, without parameters.
-        exchange: Where it comes from, for error messages.
-        table: What its rows are.
-        window: Where their timestamps must lie, if they have any.
-        quarantine: Whether bad rows are put aside (`Rows.bad`) instead of raised.
+        media_type: The response's media type, in lower case, without parameters.
+        exchange: The request and its response, for error messages.
+        table: The table of the rows.
+        window: The window that must contain the timestamps, if the rows have any.
+        quarantine: Whether bad rows are quarantined (`Rows.bad`) instead of raised.
+        tuning: How much to decode at once.
 
     Returns:
-        The decoder; None for JSON, of which one must have all, and for formats that are not known.
+        The decoder; None for JSON, which must be read whole, and for unknown formats.
     """
-    checker = RowChecker(table, window, exchange, quarantine=quarantine)
+    return _decoder(media_type, exchange, table, RowChecker(table, window, exchange, quarantine=quarantine), tuning)
+
+
+def _decoder(
+    media_type: str, exchange: Exchange, table: Table, checker: RowChecker, tuning: Tuning
+) -> StreamDecoder | None:
     if media_type == ARROW:
-        return ArrowDecoder(exchange, table, checker)
-    return NdjsonDecoder(exchange, table, checker) if media_type in _NDJSON_NAMES else None
+        return ArrowDecoder(exchange, table, checker, tuning)
+    return NdjsonDecoder(exchange, table, checker, tuning) if media_type in _NDJSON_NAMES else None
 
 
 def can_be_streamed(media_type: str) -> bool:
-    """Whether `stream_decoder` knows how to read an answer of this media type while it arrives."""
+    """Return whether `stream_decoder` has a decoder for this media type."""
     return media_type == ARROW or media_type in _NDJSON_NAMES
 
 
 def accept_of(media_type: str) -> str:
-    """What to ask for, as the header ``Accept``, to get more of what came as this media type."""
+    """Return the header ``Accept`` that requests more rows in the format of this media type."""
     return media_type if can_be_streamed(media_type) else JSON
 
 
 def is_json(media_type: str) -> bool:
-    """Whether an answer of this media type may be a JSON envelope."""
+    """Return whether a response of this media type may be a JSON envelope."""
     return media_type in _JSON_NAMES or media_type.endswith("+json")
 
 
@@ -89,79 +103,87 @@ _QUOTED = 200
 _MOST_DIGITS = 18
 
 
-def read_page(answer: Response, table: Table, window: Window, *, quarantine: bool = False) -> Page:
-    """Read a page of a table; its media type tells the format.
+def read_page(
+    response: Response,
+    table: Table,
+    window: Window,
+    *,
+    quarantine: bool = False,
+    tuning: Tuning = DEFAULT_TUNING,
+) -> Page:
+    """Read a page of a table in the format of its media type.
 
     Args:
-        answer: The answer.
-        table: What its rows are.
-        window: Where their timestamps must lie, if they have any.
-        quarantine: Whether bad rows are put aside (`Rows.bad`) instead of raised.
+        response: The response.
+        table: The table of the rows.
+        window: The window that must contain the timestamps, if the rows have any.
+        quarantine: Whether bad rows are quarantined (`Rows.bad`) instead of raised.
+        tuning: From which size to read uniform JSON fast.
 
     Raises:
-        BadResponseError: It is no page, or names two totals.
+        BadResponseError: The response is not a page, or has two different totals.
         BadRowsError: A row breaks the contract.
-        DataError: It is of another window, or its total is no count.
-        FatalError: It links to another host.
+        DataError: The page is of another window, or its total is not a count.
+        FatalError: The page links to another origin.
     """
-    if may_be_cut(answer):
+    if may_be_cut(response):
         message = (
-            "the API's answer is empty and ends with the connection, so that it may have been cut: the API must send "
+            "the API's response is empty and ends with the connection, so it may be truncated: the API must send "
             "Content-Length, X-Total-Count, or JSON"
         )
-        raise BadResponseError(message, answer.exchange)
-    rows, total = _read_rows(answer, table, window, quarantine=quarantine)
-    headers, exchange = answer.headers, answer.exchange
+        raise BadResponseError(message, response.exchange)
+    checker = RowChecker(table, window, response.exchange, quarantine=quarantine)
+    rows, total = _read_rows(response, table, checker, tuning)
+    headers, exchange = response.headers, response.exchange
     return Page(
         rows,
         _agreed(total, headers, exchange),
         headers.get("Snapshot"),
-        find_link(headers.get("Link", ""), "next", answer.url, exchange),
-        find_section_template(headers.get("Link-Template", ""), answer.url, exchange),
-        answer.media_type,
+        find_link(headers.get("Link", ""), "next", response.url, exchange),
+        find_section_template(headers.get("Link-Template", ""), response.url, exchange),
+        response.media_type,
         exchange,
     )
 
 
-def may_be_cut(answer: Response) -> bool:
-    """Whether an answer seems to be an empty page, but may as well have been cut before its first row.
+def may_be_cut(response: Response) -> bool:
+    """Return whether a response looks like an empty page, but may have been truncated before its first row.
 
-    JSON and Arrow have an end of their own; NDJSON has none.
+    JSON and Arrow mark their end; NDJSON does not.
     """
-    is_told = not answer.is_close_delimited or "X-Total-Count" in answer.headers
-    return not is_told and not answer.body.strip() and can_be_streamed(answer.media_type)
+    is_known = not response.is_close_delimited or "X-Total-Count" in response.headers
+    return not is_known and not response.body.strip() and can_be_streamed(response.media_type)
 
 
-def read_total(answer: Response) -> int | None:
-    """Read how many rows the whole window has; None if the server does not say.
+def read_total(response: Response) -> int | None:
+    """Read how many rows the whole window has; return None if the server does not say.
 
     Raises:
-        BadResponseError: The answer is no page, or names two totals.
-        DataError: Its total is no count.
+        BadResponseError: The response is not a page, or has two different totals.
+        DataError: The total is not a count.
     """
-    total = read_envelope_total(answer.body, answer.exchange) if is_json(answer.media_type) else None
-    total = _agreed(total, answer.headers, answer.exchange)
-    if total is None and not (is_json(answer.media_type) or can_be_streamed(answer.media_type)):
-        raise _unexpected(answer)
+    total = read_envelope_total(response.body, response.exchange) if is_json(response.media_type) else None
+    total = _agreed(total, response.headers, response.exchange)
+    if total is None and not (is_json(response.media_type) or can_be_streamed(response.media_type)):
+        raise _unexpected(response)
     return total
 
 
-def _read_rows(answer: Response, table: Table, window: Window, *, quarantine: bool) -> tuple[Rows, int | None]:
-    if is_json(answer.media_type):
-        checker = RowChecker(table, window, answer.exchange, quarantine=quarantine)
-        return read_envelope(answer.body, answer.exchange, table, checker)
-    decoder = stream_decoder(answer.media_type, answer.exchange, table, window, quarantine=quarantine)
+def _read_rows(response: Response, table: Table, checker: RowChecker, tuning: Tuning) -> tuple[Rows, int | None]:
+    if is_json(response.media_type):
+        return read_envelope(response.body, response.exchange, table, checker, tuning)
+    decoder = _decoder(response.media_type, response.exchange, table, checker, tuning)
     if decoder is None:
-        raise _unexpected(answer)
-    pieces = [*decoder.feed(answer.body), *decoder.finish()]
+        raise _unexpected(response)
+    pieces = [*decoder.feed(response.body), *decoder.finish()]
     return join(pieces or [Rows(table.empty(), 0)]), None
 
 
-def _unexpected(answer: Response) -> BadResponseError:
-    start = " ".join(answer.body[:_QUOTED].decode(errors="replace").split())
-    advice = " (is it a login page? check host, port and credentials)" if answer.media_type == "text/html" else ""
-    message = f"the API's answer is {answer.media_type}{advice}, expected ratings data: it begins with {start!r}"
-    return BadResponseError(message, answer.exchange)
+def _unexpected(response: Response) -> BadResponseError:
+    start = " ".join(response.body[:_QUOTED].decode(errors="replace").split())
+    advice = " (is it a login page? check host, port and credentials)" if response.media_type == "text/html" else ""
+    message = f"the API's response is {response.media_type}{advice}, expected ratings data: it begins with {start!r}"
+    return BadResponseError(message, response.exchange)
 
 
 def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -> int | None:
@@ -169,8 +191,8 @@ def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -
     if text is None:
         return total
     if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
-        message = f"the API's answer has the X-Total-Count {text[:_QUOTED]!r}, expected a whole number of at least 0"
+        message = f"the API's response has the X-Total-Count {text[:_QUOTED]!r}, expected a whole number of at least 0"
         raise DataError(message, exchange)
     if total not in {None, int(text)}:
-        raise BadResponseError(f'the API\'s answer has the "total" {total} and the X-Total-Count {text}', exchange)
+        raise BadResponseError(f'the API\'s response has the "total" {total} and the X-Total-Count {text}', exchange)
     return int(text)

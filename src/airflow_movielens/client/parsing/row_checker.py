@@ -1,4 +1,4 @@
-"""Whatever goes wrong while bytes are read, as an error that names the request."""
+"""The checks of rows against the contract: columns, values, order and window."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ if TYPE_CHECKING:
 
 @contextmanager
 def readable_as(form: str, exchange: Exchange) -> Iterator[None]:
-    """Run a block that parses an answer; what it raises because of the answer's content becomes a `BadResponseError`.
+    """Turn the errors of parsers in the block into a `BadResponseError`.
 
     Args:
-        form: What the answer should be, such as ``JSON``.
-        exchange: Where the answer came from.
+        form: The expected format, such as ``JSON``.
+        exchange: The request and its response.
     """
     import polars as pl
 
     try:
         yield
     except (ValueError, OSError, RecursionError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise BadResponseError(f"the API's answer is not {form} ({_in_short(error)})", exchange) from error
+        raise BadResponseError(f"the API's response is not {form} ({_shortened(error)})", exchange) from error
 
 
-def _in_short(error: BaseException) -> str:
+def _shortened(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
 
 
 _FEWEST_ROWS_OF_A_KIND = 2
 _ROWS_SIFTED_AT_ONCE = 10_000
-"""As Python objects, rows take up some twenty times the memory that they take up as columns."""
+"""Rows need some twenty times more memory as Python objects than as columns."""
 
 
 class RowChecker:
-    """Checks the rows of one answer, piece after piece: order and numbers go on from each to the next.
+    """A checker of the rows of one response, piece by piece; order and row numbers continue across pieces.
 
     Args:
-        table: What the rows are.
-        window: Where their timestamps must lie, if they have any.
-        exchange: Where they came from, for error messages.
-        quarantine: Whether bad rows are put aside (`Rows.bad`) instead of raised.
+        table: The table of the rows.
+        window: The window that must contain the timestamps, if the rows have any.
+        exchange: The request and its response, for error messages.
+        quarantine: Whether bad rows are quarantined (`Rows.bad`) instead of raised.
     """
 
     def __init__(self, table: Table, window: Window, exchange: Exchange, *, quarantine: bool = False) -> None:
@@ -70,18 +70,18 @@ class RowChecker:
         """Check parsed JSON values.
 
         Raises:
-            DataError: A row lies outside the window, or all of them lack the same column.
-            BadRowsError: For the first row that is out of order, or breaks the contract otherwise unless such rows are
-                put aside.
+            DataError: A row lies outside the window, or all rows lack the same column.
+            BadRowsError: A row is out of order, or breaks the contract and is not to be quarantined.
         """
         frame = frame_of_objects(rows, self._table)
         return self._sift(rows) if frame is None or not self._follows(frame) else self._take(frame)
 
     def check_columns(self, sent: pl.DataFrame) -> Rows:
-        """Check rows that came as columns: at least those of the table, in any order and of any dtypes.
+        """Check rows that came as columns: at least those of the table, in any order and with any dtypes.
 
         Raises:
-            MovielensError: As `check_objects`.
+            DataError: A row lies outside the window, or all rows lack the same column.
+            BadRowsError: A row is out of order, or breaks the contract and is not to be quarantined.
         """
         if (rows := self.check_if_good(sent)) is not None:
             return rows
@@ -90,7 +90,7 @@ class RowChecker:
         return join([self.check_columns(part) for part in sent.iter_slices(_ROWS_SIFTED_AT_ONCE)])
 
     def check_if_good(self, sent: pl.DataFrame) -> Rows | None:
-        """Check rows that came as columns, as `check_columns`; None, and nothing is done, if any of them is bad."""
+        """Check rows that came as columns; return None, and change nothing, if any row is bad."""
         frame = frame_of_columns(sent, self._table)
         return None if frame is None or not self._follows(frame) else self._take(frame)
 
@@ -101,7 +101,7 @@ class RowChecker:
         return (
             is_rising(frame, self._table.key)
             and (self._last is None or self._last < self._key(first))
-            # In order, the others lie between them.
+            # The rows are in order, so all others lie between these two.
             and self._lies_inside(first)
             and self._lies_inside(last)
         )
@@ -121,7 +121,7 @@ class RowChecker:
             self._refuse_outside(row, number)
             if problem := find_problem(row, self._table) or self._repetition(row):
                 bad.append(BadRow(self._exchange.url, number, *problem, _as_json(row)))
-                self._raise_unless_put_aside(bad)
+                self._raise_unless_quarantined(bad)
             elif problem := self._disorder(row):
                 raise self._error([BadRow(self._exchange.url, number, *problem, _as_json(row))])
             else:
@@ -130,10 +130,10 @@ class RowChecker:
         self._count += len(rows)
         frame = frame_of_objects(good, self._table)
         if frame is None:
-            raise AssertionError("rows without a problem make a dataframe")
+            raise AssertionError("rows without a problem form a dataframe")
         return Rows(frame, len(rows), self._as_sent(rows[0]), self._as_sent(rows[-1]), tuple(bad))
 
-    def _raise_unless_put_aside(self, bad: list[BadRow]) -> None:
+    def _raise_unless_quarantined(self, bad: list[BadRow]) -> None:
         if not self._quarantine:
             raise self._error(bad)
 
@@ -145,14 +145,14 @@ class RowChecker:
             return
         for name in self._table.column_names:
             if all(isinstance(row, dict) and name not in row for row in rows):
-                message = f"all {len(rows)} rows of the API's answer lack {name!r}: these are no {self._table.name}"
+                message = f"all {len(rows)} rows of the API's response lack {name!r}: these are not {self._table.name}"
                 raise DataError(message, self._exchange)
 
     def _refuse_outside(self, row: Any, number: int) -> None:
-        # Whatever else is wrong with the row: that it was sent says that the answer is of another window.
+        # Such a row shows that the response is for another window, whatever else is wrong with the row.
         if isinstance(row, dict) and type(row.get("timestamp")) is int and not self._lies_inside(row):
             raise DataError(
-                f"row {number} of the API's answer: {self._window.misses(row['timestamp'])}", self._exchange
+                f"row {number} of the API's response: {self._window.misses(row['timestamp'])}", self._exchange
             )
 
     def _repetition(self, row: dict[str, Any]) -> tuple[str, str] | None:
@@ -182,7 +182,7 @@ class RowChecker:
 
 
 def join(pieces: Sequence[Rows]) -> Rows:
-    """Join pieces of an answer, at least one, in their order."""
+    """Join the pieces of a response, at least one, in their order."""
     import polars as pl
 
     if len(pieces) == 1:
@@ -194,5 +194,5 @@ def join(pieces: Sequence[Rows]) -> Rows:
 
 
 def _as_json(row: Any) -> Any:
-    """Values that JSON does not know become text: NaN and infinity, and in columns dates, bytes and so on."""
+    """Return the row with values that JSON lacks as text: NaN and infinity, and in columns dates, bytes and so on."""
     return json.loads(json.dumps(row, default=str), parse_constant=str)

@@ -30,7 +30,7 @@ def busy(status=503, retry_after=None):
     return RetryableError("the API is busy or broken", Exchange("GET", HERE, status), retry_after)
 
 
-SILENT = RetryableError("the API did not answer in time", Exchange("GET", HERE))
+SILENT = RetryableError("the API did not respond in time", Exchange("GET", HERE))
 
 
 class Failing:
@@ -149,12 +149,12 @@ def test_the_last_error_tells_the_story():
     assert type(caught.value) is RetryableError
     assert caught.value.exchange == Exchange("GET", HERE, 500)
     assert str(caught.value).startswith("gave up after 4 attempts in ")
-    assert "s (503 twice, then the API did not answer in time, then 500), last: the API is busy" in str(caught.value)
+    assert "s (503 twice, then the API did not respond in time, then 500), last: the API is busy" in str(caught.value)
     assert len(troubles) == 3
 
 
 def test_without_retries_there_is_no_story():
-    with pytest.raises(RetryableError, match=r"^the API did not answer in time"):
+    with pytest.raises(RetryableError, match=r"^the API did not respond in time"):
         with_retries(Failing(SILENT), 0, RateLimit())
 
 

@@ -100,7 +100,7 @@ def test_the_total_timeout_ends_connecting(silent_port):
 
 def test_the_connect_timeout_is_no_answer_in_time(silent_port):
     transport = Transport(ClientSettings(f"http://127.0.0.1:{silent_port}", connect_timeout=0.2))
-    with pytest.raises(RetryableError, match="did not answer in time"):
+    with pytest.raises(RetryableError, match="did not respond in time"):
         ask(transport, f"http://127.0.0.1:{silent_port}")
     transport.close()
 

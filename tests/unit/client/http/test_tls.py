@@ -92,9 +92,9 @@ def test_a_missing_client_certificate_is_fatal(authority):
     ("settings", "problem"),
     [
         ({"ca_file": "nowhere.pem"}, r"the CA file 'nowhere\.pem' cannot be used: No such file"),
-        ({"ca_file": __file__}, r"the CA file '.*test_tls\.py' cannot be used: no usable PEM"),
+        ({"ca_file": __file__}, r"the CA file '.*test_tls\.py' cannot be used: it is not usable PEM"),
         ({"client_certificate": "nowhere.pem"}, r"file 'nowhere\.pem' cannot be read: No such file"),
-        ({"client_certificate": __file__}, r"test_tls\.py' cannot be used: no usable PEM"),
+        ({"client_certificate": __file__}, r"test_tls\.py' cannot be used: it is not usable PEM"),
         ({"client_certificate": __file__, "client_key": "nowhere.key"}, r"file 'nowhere\.key' cannot be read"),
         ({"client_key": __file__}, "without client_certificate"),
     ],
@@ -112,7 +112,7 @@ def test_an_encrypted_key_is_refused_and_not_asked_for(authority, tmp_path):
     form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     encrypted = tmp_path / "encrypted.key"
     encrypted.write_bytes(key.private_bytes(*form, serialization.BestAvailableEncryption(b"hunter2")))
-    with pytest.raises(FatalError, match="without passphrase"):
+    with pytest.raises(FatalError, match="without a passphrase"):
         Transport(ClientSettings("https://localhost", client_certificate=str(path), client_key=str(encrypted)))
 
 

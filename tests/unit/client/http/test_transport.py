@@ -18,9 +18,9 @@ from unit.scripted_server import Answer, serve
 
 from airflow_movielens.client import ClientSettings, FatalError, RatingsChangedError, RetryableError
 from airflow_movielens.client.errors import AbortedError, BadResponseError
-from airflow_movielens.client.http import responses
 from airflow_movielens.client.http.session import is_loopback
 from airflow_movielens.client.http.transport import Transport
+from airflow_movielens.client.tuning import Tuning
 
 JSON = "application/json"
 
@@ -30,8 +30,8 @@ def transport():
     """Makes transports, and closes them."""
     made = []
 
-    def make(base_url, **settings):
-        made.append(Transport(ClientSettings(base_url, **settings)))
+    def make(base_url, tuning=None, **settings):
+        made.append(Transport(ClientSettings(base_url, **settings), tuning=tuning))
         return made[-1]
 
     yield make
@@ -172,16 +172,15 @@ BROKEN = {
 @pytest.mark.parametrize("how", ["get", "stream"])
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
 def test_a_wrong_coding_is_a_bad_answer(transport, answer, how):
-    with pytest.raises(BadResponseError, match="the API's answer cannot be read"):
+    with pytest.raises(BadResponseError, match="the API's response cannot be read"):
         answer_to(transport, says(answer), how)
 
 
-def test_a_page_larger_than_memory_should_hold_is_refused(transport, monkeypatch):
-    monkeypatch.setattr(responses, "MOST_BYTES", 3 * 1024**2)
+def test_a_page_larger_than_memory_should_hold_is_refused(transport):
     bomb = gzip.compress(bytes(100 * 1024**2))
     for answer in (ok(bomb, "Content-Encoding: gzip"), ok(b"", "Content-Length: 999999999999"), ok(bytes(4 * 1024**2))):
         with pytest.raises(BadResponseError, match="larger than 3 MB"):
-            answer_to(transport, says(answer))
+            answer_to(transport, says(answer), tuning=Tuning(max_body_bytes=3 * 1024**2))
 
 
 def test_a_stream_that_was_left_is_not_taken_for_complete(transport):
@@ -202,7 +201,7 @@ def test_the_pieces_of_a_streamed_bomb_stay_small(transport):
     ):
         sizes = [len(piece) for piece in answer.chunks()]
     assert sum(sizes) == 50 * 1024**2
-    assert max(sizes) <= 2 * responses.PIECE
+    assert max(sizes) <= 2 * Tuning().chunk_bytes
 
 
 @pytest.mark.parametrize(("status", "error"), [(409, RatingsChangedError), (410, RatingsChangedError), (503, RetryableError), (407, FatalError), (404, FatalError), (206, FatalError)])  # fmt: skip
@@ -250,13 +249,13 @@ def test_what_does_not_speak_http_is_named(transport):
 def test_a_refused_connection_says_which_port_is_assumed(transport, port, is_said):
     with pytest.raises(RetryableError, match="no connection to the API: is it running") as caught:
         transport(f"http://127.0.0.77:{port}").get(f"http://127.0.0.77:{port}/ratings", JSON)
-    words = "Port 5000 is assumed where neither the host nor the port field gives one"
+    words = "Port 5000 is assumed if neither the host nor the port field gives one"
     assert (words in str(caught.value)) == is_said
 
 
 def test_only_the_apis_own_host_is_asked(transport):
     with serve(lambda *_: Answer({})) as server:
-        with pytest.raises(FatalError, match="not for the API's own host"):
+        with pytest.raises(FatalError, match="not for the API's own origin"):
             transport("http://127.0.0.1:1").get(f"{server.base_url}/ratings", JSON)
         assert server.requests == []
 
@@ -267,9 +266,9 @@ def test_a_redirect_from_http_to_https_says_what_to_set(transport):
             transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
 
 
-def test_redirects_in_a_circle_end(transport):
+def test_redirects_in_a_loop_end(transport):
     with serve(lambda *_: Answer({}, 302, {"Location": "/ratings"})) as server:
-        with pytest.raises(FatalError, match="in a circle"):
+        with pytest.raises(FatalError, match="in a loop"):
             transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
         assert len(server.requests) < 10
 

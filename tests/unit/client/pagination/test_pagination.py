@@ -11,9 +11,9 @@ import pytest
 from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, MovielensClient, RatingsChangedError
-from airflow_movielens.client.http import responses
-from airflow_movielens.client.parsing import json_text
+from airflow_movielens.client.http import transport
 from airflow_movielens.client.rows import Bookmark
+from airflow_movielens.client.tuning import Tuning
 
 ROWS = ratings(100)
 NDJSON = "application/x-ndjson"
@@ -210,8 +210,7 @@ def test_a_stream_that_breaks_off_goes_on_where_it_broke():
 
 
 def test_in_a_stream_every_bad_row_gets_a_second_look(monkeypatch):
-    monkeypatch.setattr(responses, "PIECE", 500)
-    monkeypatch.setattr(json_text, "_BYTES_AT_ONCE", 500)
+    monkeypatch.setattr(transport, "DEFAULT_TUNING", Tuning(chunk_bytes=500, ndjson_bytes=500))
     bad = [row | {"rating": 9.0} if number in {30, 70} else row for number, row in enumerate(ROWS)]
 
     def script(path, query, number):

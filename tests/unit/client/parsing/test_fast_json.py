@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,27 +13,22 @@ from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, answer, compact, enve
 
 from airflow_movielens.client.errors import BadResponseError, BadRowsError
 from airflow_movielens.client.parsing import fast_json, read_page
-from airflow_movielens.client.parsing.fast_json import read_uniform
 from airflow_movielens.client.parsing.pages import NDJSON
+from airflow_movielens.client.tuning import Tuning
 
 ROWS = rows_of(40)
 ARRAY = compact(ROWS)
-
-
-@pytest.fixture
-def fast(monkeypatch):
-    monkeypatch.setattr(fast_json, "_FEWEST_BYTES", 1)
+read_uniform = partial(fast_json.read_uniform, min_bytes=1)
 
 
 def outcome(body, media_type="application/json", *, fast):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_json, "_FEWEST_BYTES", 1 if fast else 1 << 60)
-        try:
-            page = read_page(answer(body, media_type), RATINGS, ALWAYS)
-        except BadRowsError as error:
-            return str(error.bad_rows[0])
-        except BadResponseError:
-            return "unreadable"
+    tuning = Tuning(min_fast_json_bytes=1 if fast else 1 << 60)
+    try:
+        page = read_page(answer(body, media_type), RATINGS, ALWAYS, tuning=tuning)
+    except BadRowsError as error:
+        return str(error.bad_rows[0])
+    except BadResponseError:
+        return "unreadable"
     return page.rows.good.rows(), page.rows.first, page.rows.last, page.total
 
 
@@ -51,13 +47,13 @@ def agree(body, media_type="application/json"):
 @pytest.mark.parametrize(
     "keys", [["userId", "movieId", "rating", "timestamp"], ["movieId", "rating", "timestamp", "userId"]]
 )
-def test_compact_rows_are_read_fast_whatever_the_order_of_keys(fast, keys):
+def test_compact_rows_are_read_fast_whatever_the_order_of_keys(keys):
     rows = [{key: row[key] for key in keys} for row in ROWS]
     for text, between in ((compact(rows)[1:-1], b","), (ndjson(rows)[:-1], b"\n")):
         assert read_uniform(text, RATINGS, between).select(list(ROWS[0])).to_dicts() == ROWS
 
 
-def test_whole_stars_without_a_point_are_read_fast(fast):
+def test_whole_stars_without_a_point_are_read_fast():
     assert read_uniform(ARRAY.replace(b".0", b"")[1:-1], RATINGS, b",").to_dicts() == ROWS
 
 
@@ -190,9 +186,7 @@ def test_whatever_a_value_is_changed_to_both_ways_agree(changes, removed):
 def test_all_good_values_are_read_exactly(values):
     names = ["userId", "movieId", "rating", "timestamp"]
     rows = [dict(zip(names, (user, movie, half / 2, time), strict=True)) for user, movie, half, time in values]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fast_json, "_FEWEST_BYTES", 1)
-        assert read_uniform(compact(rows)[1:-1], RATINGS, b",").to_dicts() == rows
+    assert read_uniform(compact(rows)[1:-1], RATINGS, b",").to_dicts() == rows
 
 
 def test_the_exchange_is_named():

@@ -51,7 +51,7 @@ def test_json_is_believed_under_its_names_and_without_any(media_type):
 
 @pytest.mark.parametrize("media_type", ["text/html", "text/csv", "image/png", "application/vnd.apache.parquet"])
 def test_another_media_type_is_a_bad_answer_that_quotes_its_start(media_type):
-    with pytest.raises(BadResponseError, match=f"the API's answer is {media_type}.*'<html> Please log in"):
+    with pytest.raises(BadResponseError, match=f"the API's response is {media_type}.*'<html> Please log in"):
         page_of(b"<html>\n  Please log in" + b"." * 10_000, media_type)
 
 
@@ -191,7 +191,7 @@ def test_rows_out_of_order_and_rows_of_another_kind_are_never_put_aside():
     with pytest.raises(BadRowsError, match="expected rising order"):
         read_page(disordered, RATINGS, ALWAYS, quarantine=True)
     lacking = [{name: value for name, value in row.items() if name != "rating"} for row in ROWS]
-    with pytest.raises(DataError, match="rows of the API's answer lack 'rating'"):
+    with pytest.raises(DataError, match="rows of the API's response lack 'rating'"):
         read_page(answer(envelope(json.dumps(lacking).encode())), RATINGS, ALWAYS, quarantine=True)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
+from functools import partial
 from io import BytesIO
 
 import polars as pl
@@ -12,22 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, answer, arrow, ndjson, rows_of
 
+from airflow_movielens.client import parsing
 from airflow_movielens.client.errors import BadResponseError, BadRowsError
-from airflow_movielens.client.parsing import arrow as arrow_module
-from airflow_movielens.client.parsing import fast_json, read_page, stream_decoder
-from airflow_movielens.client.parsing import json_text as ndjson_module
 from airflow_movielens.client.parsing.pages import ARROW, NDJSON
 from airflow_movielens.client.parsing.row_checker import join
+from airflow_movielens.client.tuning import Tuning
 
 ROWS = rows_of(60)
 WRITERS = {ARROW: arrow, NDJSON: ndjson}
 
 
-@pytest.fixture(autouse=True)
-def small_pieces(monkeypatch):
-    monkeypatch.setattr(arrow_module, "_ROWS_AT_ONCE", 15)
-    monkeypatch.setattr(ndjson_module, "_BYTES_AT_ONCE", 700)
-    monkeypatch.setattr(fast_json, "_FEWEST_BYTES", 300)
+SMALL = Tuning(arrow_rows=15, ndjson_bytes=700, min_fast_json_bytes=300)
+stream_decoder = partial(parsing.stream_decoder, tuning=SMALL)
+read_page = partial(parsing.read_page, tuning=SMALL)
 
 
 def pieces(body, media_type, size=64, **options):
@@ -106,7 +105,7 @@ def test_empty_lines_carriage_returns_spaces_and_a_byte_order_mark_do_no_harm():
 
 @pytest.mark.parametrize("line", [b"{", b"1,2", b'{"a":1} {}', b"NaN", b"<html>", b"\xff", b"[" * 100_000])
 def test_a_line_that_is_no_json_is_a_bad_answer(line):
-    with pytest.raises(BadResponseError, match="the API's answer is not NDJSON"):
+    with pytest.raises(BadResponseError, match="the API's response is not NDJSON"):
         pieces(ndjson(ROWS[:9]) + line + b"\n" + ndjson(ROWS[9:]), NDJSON)
 
 
@@ -116,9 +115,8 @@ def test_a_line_that_is_no_row_is_a_bad_row(line):
         pieces(ndjson(ROWS[:9]) + line + b"\n" + ndjson(ROWS[9:]), NDJSON)
 
 
-def test_a_line_without_end_is_given_up(monkeypatch):
-    monkeypatch.setattr(ndjson_module, "_LONGEST_LINE", 5000)
-    decoder = stream_decoder(NDJSON, EXCHANGE, RATINGS, ALWAYS)
+def test_a_line_without_end_is_given_up():
+    decoder = stream_decoder(NDJSON, EXCHANGE, RATINGS, ALWAYS, tuning=replace(SMALL, max_line_bytes=5000))
     with pytest.raises(BadResponseError, match="a line of more than 5000 bytes"):
         for _ in range(100):
             list(decoder.feed(b" " * 100))
@@ -207,7 +205,7 @@ def test_a_batch_that_claims_more_rows_than_bytes_is_refused():
 
 
 def test_columns_without_bytes_cannot_claim_rows():
-    with pytest.raises(BadResponseError, match="a record batch of 0 bytes says that it has 60 rows"):
+    with pytest.raises(BadResponseError, match="a record batch of 0 bytes claims to have 60 rows"):
         pieces(arrow(pl.DataFrame({name: [None] * 60 for name in ROWS[0]}), 100), ARROW)
 
 
