@@ -62,7 +62,7 @@ class Sender:
         self.secrets = Secrets(settings, select_proxy(settings.base_url, self.session.proxies))
         self._headers = {name: str(value) for name, value in prepared.headers.items()}
         self.has_credentials = "Authorization" in self._headers
-        self._asks_proxy = adapter.request_url(prepared, dict(self.session.proxies)).startswith("http")
+        self._uses_proxy = adapter.request_url(prepared, dict(self.session.proxies)).startswith("http")
 
     def send(self, url: str, accept: str, request: InFlight) -> tuple[BaseHTTPResponse, Exchange, str]:
         """Send one request, without retries.
@@ -82,8 +82,18 @@ class Sender:
         """
         for _ in range(MAX_REDIRECTS + 1):
             exchange = Exchange("GET", self.secrets.hide(url))
-            with mapped_errors(exchange, request):
-                response = self._open(url, accept, request)
+            with mapped_errors(exchange, request), request.sending():
+                response = self._pool.urlopen(
+                    "GET",
+                    self._request_target(url),
+                    headers={**self._headers, "Accept": accept},
+                    timeout=self._timeout,
+                    retries=False,
+                    redirect=False,
+                    assert_same_host=False,
+                    preload_content=False,
+                    decode_content=False,
+                )
             target = redirect_target(url, response.status, response.headers)
             if target is None:
                 return response, Exchange("GET", exchange.url, response.status), url
@@ -100,23 +110,12 @@ class Sender:
         self.session.close()
         self._pool.close()
 
-    def _open(self, url: str, accept: str, request: InFlight) -> BaseHTTPResponse:
+    def _request_target(self, url: str) -> str:
         if not same_origin(url, self._base_url):
             raise FatalError(f"the request is not for the API's own origin, {self._base_url}: it was not sent")
         parts = urlsplit(url)
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-        with request.sending():
-            return self._pool.urlopen(
-                "GET",
-                url if self._asks_proxy else path,
-                headers={**self._headers, "Accept": accept},
-                timeout=self._timeout,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                decode_content=False,
-            )
+        return url if self._uses_proxy else path
 
 
 def _prepare(session: Session, base_url: str) -> tuple[PreparedRequest, HTTPAdapter, HTTPConnectionPool]:

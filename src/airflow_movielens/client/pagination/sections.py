@@ -89,8 +89,18 @@ class SectionStream:
         return Batch(rows, behind, is_last=behind.count == at.total)
 
     def _fetch(self, at: Bookmark) -> Rows:
-        """The next piece; an answer that broke off is asked for again, from the row behind ``at``."""
-        return self._source.retrying(partial(self._piece, at), partial(self._second_look, at))
+        """Read the next piece; if the stream broke off, request the rest after ``at`` again."""
+        return self._source.retrying(partial(self._read, at))
+
+    def _read(self, at: Bookmark, *, quarantine: bool = False) -> Rows:
+        if not quarantine:
+            return self._piece(at)
+        # One piece only, because the rows after it have not been read before.
+        self._open = self._source.stream(at, quarantine=True)
+        try:
+            return self._piece(at)
+        finally:
+            self._open = None
 
     def _piece(self, at: Bookmark) -> Rows:
         is_new = self._open is None
@@ -107,14 +117,6 @@ class SectionStream:
             self._open = None
             raise
         return rows
-
-    def _second_look(self, at: Bookmark) -> Rows:
-        # One piece only: rows further on have not been looked at before.
-        self._open = self._source.stream(at, quarantine=True)
-        try:
-            return self._piece(at)
-        finally:
-            self._open = None
 
     def _check_total(self, count: int, at: Bookmark) -> None:
         check_complete(count, at.total, self._source.table, self._exchange(at))

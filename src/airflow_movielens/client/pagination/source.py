@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlencode, urljoin
 
 from airflow_movielens.client.concurrency import in_order
@@ -77,12 +77,18 @@ class PageLimit:
 
 _REFUSED_PAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 _DECODING = BoundedSemaphore(os.cpu_count() or 1)
-"""More pages at once take more memory, not less time."""
+"""Decoding more pages at once takes more memory, not less time."""
 
 
-class _PageRefusedError(FatalError):
-    """The API refuses the request of a page, perhaps because of its size."""
+class _Read(Protocol[_T_co]):
+    def __call__(self, *, quarantine: bool = False) -> _T_co: ...
+
+
+def _is_refused_page(error: FatalError) -> bool:
+    """Return whether the API refuses the request of a page, perhaps because of its size."""
+    return error.exchange is not None and error.exchange.status in _REFUSED_PAGE
 
 
 @dataclass(frozen=True)
@@ -114,18 +120,21 @@ class Source:
     quarantine: bool = False
 
     def page(self, offset: int, limit: int) -> Page:
-        """Get a page of the window by offset and limit; a smaller one if the API refuses such a limit.
+        """Get a page of the window by offset and limit; a smaller page if the API refuses such a limit.
 
         Raises:
-            MovielensError: See its subclasses.
+            MovielensError: The page cannot be read; see the subclasses.
         """
         limit = self.page_limit.clamp(limit)
         try:
-            page = self._page(offset, limit)
-        except _PageRefusedError as refusal:
-            smaller_page = self._smaller_page(offset, limit, refusal.exchange.server_said if refusal.exchange else "")
+            page = self.retrying(partial(self._read_page, self._page_url(offset, limit)))
+        except FatalError as error:
+            if not _is_refused_page(error):
+                raise
+            smaller_page = self._smaller_page(offset, limit, error.exchange.server_said if error.exchange else "")
             if smaller_page is None:
-                raise FatalError(refusal.args[0], refusal.exchange) from refusal
+                advice = "if the page size is too large for it, lower page_size (connection) or batch_size (argument)"
+                raise FatalError(f"{error.args[0]} for limit={limit}; {advice}", error.exchange) from error
             return smaller_page
         self.page_limit.accept(limit)
         return page
@@ -133,43 +142,39 @@ class Source:
     def _smaller_page(self, offset: int, limit: int, server_said: str) -> Page | None:
         for smaller in self.page_limit.smaller(limit, server_said):
             try:
-                page = self._page(offset, smaller)
-            except _PageRefusedError:
+                page = self.page_at(self._page_url(offset, smaller))
+            except FatalError as error:
+                if not _is_refused_page(error):
+                    raise
                 continue
             self.page_limit.lower(limit, smaller)
             return page
         return None
 
-    def _page(self, offset: int, limit: int) -> Page:
+    def _page_url(self, offset: int, limit: int) -> str:
         query = {**self.window.query(), "offset": offset, "limit": limit}
-        try:
-            return self.page_at(f"{self.base_url}/{self.table.name}?{urlencode(query)}")
-        except FatalError as error:
-            if error.exchange is None or error.exchange.status not in _REFUSED_PAGE:
-                raise
-            advice = "if the page size is too large for it, lower page_size (connection) or batch_size (argument)"
-            raise _PageRefusedError(f"{error.args[0]} for limit={limit}; {advice}", error.exchange) from error
+        return f"{self.base_url}/{self.table.name}?{urlencode(query)}"
 
     def section(self, at: Bookmark, offset: int) -> Page:
         """Get a page of the snapshot that a bookmark is of."""
         return self.page_at(f"{self.section_url(at, offset)}&limit={at.page_size}")
 
     def page_at(self, url: str) -> Page:
-        """Get the page at a URL, again if need be.
+        """Get the page at a URL, with retries.
 
         Raises:
-            MovielensError: See its subclasses.
+            MovielensError: The page cannot be read; see the subclasses.
         """
+        return self.retrying(partial(self._read_page, url))
 
-        def once(*, quarantine: bool = False) -> Page:
-            answer = self.transport.get(url, self.accept)
-            if may_be_cut(answer):
-                answer = self.transport.get(url, JSON)
-            self.congestion.on_success()
-            with _DECODING:
-                return read_page(answer, self.table, self.window, quarantine=quarantine, tuning=self.transport.tuning)
-
-        return self.retrying(once, partial(once, quarantine=True))
+    def _read_page(self, url: str, *, quarantine: bool = False) -> Page:
+        response = self.transport.get(url, self.accept)
+        if may_be_cut(response):
+            response = self.transport.get(url, JSON)
+        self.congestion.on_success()
+        with _DECODING:
+            tuning = self.transport.tuning
+            return read_page(response, self.table, self.window, quarantine=quarantine, tuning=tuning)
 
     def stream(self, at: Bookmark, *, quarantine: bool = False) -> Iterator[Rows]:
         """Begin a streamed answer with the rest of a snapshot's window behind ``at``, once.
@@ -201,25 +206,24 @@ class Source:
                 raise
             yield from decoder.finish()
 
-    def retrying(self, call: Callable[[], _T], second_look: Callable[[], _T]) -> _T:
-        """Run ``call``, again if need be.
+    def retrying(self, read: _Read[_T]) -> _T:
+        """Read rows, with retries.
 
         Args:
-            call: What to run.
-            second_look: What to run instead once rows were bad, if bad rows are to be quarantined.
+            read: Reads rows; it is called with ``quarantine=True`` after bad rows, if these are to be quarantined.
 
         Raises:
-            MovielensError: See its subclasses.
+            MovielensError: The rows cannot be read; see the subclasses.
         """
 
         def once() -> _T:
             with self.transport.hiding_secrets():
                 try:
-                    return call()
+                    return read()
                 except BadRowsError:
                     if not self.quarantine:
                         raise
-                    return second_look()
+                    return read(quarantine=True)
 
         return with_retries(once, self.retries, self.transport.rate_limit, self._on_overload)
 
