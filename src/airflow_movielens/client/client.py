@@ -13,7 +13,7 @@ from airflow_movielens.client.concurrency import CongestionWindow
 from airflow_movielens.client.counting import first_accepted, parts
 from airflow_movielens.client.errors import DataError
 from airflow_movielens.client.http.retries import with_retries
-from airflow_movielens.client.http.transport import Transport
+from airflow_movielens.client.http.transport import Sender, Transport
 from airflow_movielens.client.pagination.detect import read_window, resume_window
 from airflow_movielens.client.pagination.source import PageLimit, Source
 from airflow_movielens.client.pagination.verify_window import proven, some_good
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
     from requests import Session
 
+    from airflow_movielens.client.http.custom import CustomTransport
     from airflow_movielens.client.rows import Batch, Bookmark
     from airflow_movielens.ratings.schema import Table
 
@@ -46,6 +47,8 @@ class MovielensClient:
         user: User for HTTP Basic authentication; None for none.
         password: Its password.
         token: Bearer token, sent instead of user and password.
+        transport: Function that responds to requests instead of the API, for tests: it takes the URL and headers of a
+            GET request, and returns the status, headers and body of a response. None to send requests to the API.
         **settings: Further attributes of `ClientSettings`.
 
     Raises:
@@ -58,10 +61,12 @@ class MovielensClient:
         user: str | None = None,
         password: str | None = None,
         token: str | None = None,
+        *,
+        transport: CustomTransport | None = None,
         **settings: Any,
     ) -> None:
         self.settings = ClientSettings(base_url.rstrip("/"), user, password, token, **settings)
-        self._transport = Transport(self.settings)
+        self._transport = Transport(self.settings, sender=Sender(self.settings, transport))
         self.session: Session = self._transport.session
         self._congestion = CongestionWindow(self.settings.concurrency)
         self._page_limit = PageLimit()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import Exchange, FatalError, MovielensError
+from airflow_movielens.client.http.custom import CustomPool
 from airflow_movielens.client.http.error_mapping import error_of_status, mapped_errors
 from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target, same_origin
 from airflow_movielens.client.http.rate_limit import RateLimit
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
+    from airflow_movielens.client.http.custom import CustomTransport
     from airflow_movielens.client.http.rate_limit import Clock
     from airflow_movielens.client.http.responses import StreamedResponse
     from airflow_movielens.client.http.timeouts import InFlight
@@ -46,23 +48,26 @@ class Sender:
 
     Args:
         settings: The client's settings.
+        custom: A function that responds to the requests; None to send them to the API.
 
     Raises:
         FatalError: A setting or the proxy in the environment is unusable.
     """
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings, custom: CustomTransport | None = None) -> None:
         from requests.utils import select_proxy
         from urllib3 import Timeout
 
         self.session: Session = build_session(settings)
         self._base_url = settings.base_url
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
-        prepared, adapter, self._pool = _prepare(self.session, settings.base_url)
+        prepared, adapter, pool = _prepare(self.session, settings.base_url)
+        self._pool = pool if custom is None else CustomPool(custom)
         self.secrets = Secrets(settings, select_proxy(settings.base_url, self.session.proxies))
         self._headers = {name: str(value) for name, value in prepared.headers.items()}
         self.has_credentials = "Authorization" in self._headers
-        self._uses_proxy = adapter.request_url(prepared, dict(self.session.proxies)).startswith("http")
+        proxied = adapter.request_url(prepared, dict(self.session.proxies))
+        self._sends_whole_url = custom is not None or proxied.startswith("http")
 
     def send(self, url: str, accept: str, request: InFlight) -> tuple[BaseHTTPResponse, Exchange, str]:
         """Send one request, without retries.
@@ -115,7 +120,7 @@ class Sender:
             raise FatalError(f"the request is not for the API's own origin, {self._base_url}: it was not sent")
         parts = urlsplit(url)
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-        return url if self._uses_proxy else path
+        return url if self._sends_whole_url else path
 
 
 def _prepare(session: Session, base_url: str) -> tuple[PreparedRequest, HTTPAdapter, HTTPConnectionPool]:
