@@ -52,7 +52,7 @@ class Rating(BaseModel):
 
 
 class Movie(BaseModel):
-    """One movie. The sample lacks title and year of a few."""
+    """One movie. In the sample, a few movies lack title and year."""
 
     movieId: int = Field(examples=[1172])  # noqa: N815 - GroupLens' name, and the wire's
     title: str | None = Field(examples=["Cinema Paradiso (Nuovo cinema Paradiso)"])
@@ -68,12 +68,12 @@ class User(BaseModel):
 
 
 class Accepted(BaseModel):
-    """What became of posted ratings: they are on disk, and the next answer has them."""
+    """The result of posting ratings: they are on disk, and the next response contains them."""
 
     accepted: int = Field(description="How many ratings were posted.", examples=[2])
 
 
 class Health(BaseModel):
-    """A sign of life."""
+    """The health of the server."""
 
     status: str = Field(examples=["ok"])

@@ -64,7 +64,7 @@ class RatingsQuery(Paging):
 
     start_date: Day | None = Field(
         default=None,
-        description="The first day (UTC), inclusive. Default: from the first rating on.",
+        description="The first day (UTC), inclusive. Default: from the first rating.",
         examples=["2015-01-01"],
     )
     end_date: Day | None = Field(
@@ -76,8 +76,8 @@ class RatingsQuery(Paging):
     cursor: str | None = Field(
         default=None,
         max_length=200,
-        description="Where to go on: copied from a header `Link`, alone; or from `Link-Template`, with `offset` and "
-        "`limit`, which then count in its window.",
+        description="Where to resume: copied from a `Link` header, alone; or from `Link-Template`, with `offset` and "
+        "`limit` within its window.",
     )
 
     @field_validator("end_date")

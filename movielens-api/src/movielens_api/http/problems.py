@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE = "application/problem+json"
 DETAILS = {
-    404: "There is nothing at this address; /docs lists what there is.",
-    405: "This address does not know this method; the header Allow lists those it knows.",
+    404: "There is nothing at this address; /docs lists all endpoints.",
+    405: "This address does not support this method; the Allow header lists those it supports.",
     500: "The server failed. Its log says why",
 }
 HEADERS: dict[int, str] = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
@@ -48,11 +48,11 @@ class RowError(BaseModel):
 class Problem(BaseModel):
     """What went wrong."""
 
-    type: str = Field(default="about:blank", description="Says that the status tells it all.")
+    type: str = Field(default="about:blank", description="`about:blank`: the status says everything.")
     title: str = Field(description="The HTTP status in words.")
     status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What went wrong with this very request.")
-    instance: str = Field(description="The path that was asked for.")
+    detail: str = Field(description="What is wrong with this request.")
+    instance: str = Field(description="The requested path.")
     errors: list[ParameterError | RowError] | None = Field(
         default=None, description="With 422 only: every parameter that is wrong, or up to 100 errors of the rows sent."
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 PUBLIC_FOLDER = "/static/"
 WANTED = "Send a user and password of this server with HTTP Basic authentication, or a token of it as Bearer."
-LIMITED = "Too many logins have failed or are under way. Wait as long as the header Retry-After says."
+LIMITED = "Too many logins failed or are in progress. Wait as long as the Retry-After header says."
 
 
 class AuthenticationMiddleware:

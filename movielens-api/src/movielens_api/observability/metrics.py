@@ -48,11 +48,11 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         named: dict[str, Any] = {"namespace": PREFIX, "registry": registry}
         address = ["method", "route"]
-        self._requests = Counter("requests", "Answered requests.", [*address, "status"], **named)
+        self._requests = Counter("requests", "Finished requests.", [*address, "status"], **named)
         self._seconds = Histogram("request_duration_seconds", "From request to last byte.", address, **named)
         self._bytes = Counter("sent_bytes", "Bytes of bodies sent.", address, **named)
         self._rows = Counter("rows", "Ratings sent by GET or accepted by POST.", address, **named)
-        in_flight = Gauge("requests_in_flight", "Requests under way.", multiprocess_mode="livesum", **named)
+        in_flight = Gauge("requests_in_flight", "Requests in flight.", multiprocess_mode="livesum", **named)
         self.began, self.ended = in_flight.inc, in_flight.dec
         self._state = State(ratings)
         self._of = lru_cache(maxsize=1024)(self._labelled)
@@ -102,7 +102,7 @@ class State:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the current values."""
-        yield GaugeMetricFamily(f"{PREFIX}_ratings", "Ratings there are now.", self._ratings())
+        yield GaugeMetricFamily(f"{PREFIX}_ratings", "Current number of ratings.", self._ratings())
         info = GaugeMetricFamily(f"{PREFIX}_info", "The version of the server.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info

@@ -28,12 +28,12 @@ def health_router(unready: Callable[[], str | None]) -> APIRouter:
 
     @routes.get("/healthz", summary="Show that the server is up", responses=problems.responses())
     async def healthz() -> Health:
-        """Answers without credentials, for whatever watches the server."""
+        """For monitoring. Needs no credentials."""
         return Health(status="ok")
 
     @routes.get("/readyz", summary="Show that the server can serve", responses=problems.responses(503))
     async def readyz() -> Health:
-        """Answers without credentials, for whatever decides where requests go."""
+        """For load balancers. Needs no credentials."""
         if reason := unready():
             raise HTTPException(503, reason, headers={"Retry-After": "1"})
         return Health(status="ok")

@@ -25,7 +25,7 @@ REUSED = "This Idempotency-Key was used for other content. Use a new key for wha
 BAD_KEY = "Idempotency-Key: Input should be 1 to 255 visible ASCII characters"
 HEADERS = {
     "Snapshot": "Names a state of the ratings that contains those posted.",
-    "Idempotency-Replayed": "`true` if an earlier request with this `Idempotency-Key` did it, and this one nothing.",
+    "Idempotency-Replayed": "`true` if an earlier request with this `Idempotency-Key` added the ratings.",
 }
 ARRAY = {"type": "array", "items": {"$ref": "#/components/schemas/NewRating"}, "maxItems": MOST_ROWS}
 # NDJSON is described in words only, because client generators support one kind of body and warn about others.
@@ -51,14 +51,14 @@ def router(store: Store) -> APIRouter:
             str | None,
             Header(
                 alias="Idempotency-Key",
-                description="Names this request: sent again within a day, it does nothing more and is answered alike.",
+                description="Identifies this request: if it is repeated within a day, it has no further effect and gets the same response.",
             ),
         ] = None,
     ) -> Response:
-        """Adds ratings, all or none. When the answer comes, they are on disk, and whoever asks next sees them.
+        """Add ratings, all or none. When the response arrives, they are on disk, and the next request sees them.
 
-        A rating of a user, a movie and a second that has one takes its place; of several in a request, the last does.
-        Movies need not be known. They may also come as `application/x-ndjson`, one object per line.
+        A rating replaces an earlier one with the same user, movie and timestamp, also within a request.
+        Movies need not exist. Ratings may also be sent as `application/x-ndjson`, one object per line.
         """
         media_type = ingest.body_media_type(request)
         body = await ingest.read_body(request)
@@ -101,7 +101,7 @@ async def _post(store: Store, rows: list[Row], key: IdempotencyKey | None) -> Po
     except OverloadedError:
         raise HTTPException(503, "Too many posts are waiting. Try again in a moment.", headers=RETRY) from None
     except NotWrittenError:
-        raise HTTPException(503, "The disk did not take it, so nothing was added.", headers=RETRY) from None
+        raise HTTPException(503, "The disk failed, so nothing was added.", headers=RETRY) from None
 
 
 def _documented() -> dict[int | str, dict[str, Any]]:

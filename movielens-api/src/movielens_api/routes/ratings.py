@@ -21,14 +21,14 @@ from movielens_api.store import Store
 from movielens_api.table.snapshots import Snapshot, SnapshotGoneError
 
 HEADERS = {
-    "Snapshot": "Names the state of the ratings that the answer is from.",
+    "Snapshot": "Names the state of the ratings that the response is from.",
     "Link": 'With `rel="next"`, the next page of the same snapshot. Missing on the last page.',
     "Link-Template": 'With `rel="section"`, a URI template (RFC 9652) for any rows of the same window and snapshot: '
-    "expand it with `offset` and `limit`, or with `offset` alone. There when `Link` is.",
+    "expand it with `offset` and `limit`, or with `offset` alone. Present whenever `Link` is.",
     "X-Total-Count": "How many rows the window has.",
-    "ETag": "Names this very answer, for `If-None-Match`.",
-    "Cache-Control": "`private, no-cache`: keep it if you like, and ask before you use it.",
-    "Vary": "`Accept, Accept-Encoding`: the same address has several answers.",
+    "ETag": "Identifies this response, for `If-None-Match`.",
+    "Cache-Control": "`private, no-cache`: the response may be cached, but must be revalidated before use.",
+    "Vary": "`Accept, Accept-Encoding`: the same URL has several responses.",
 }
 # The parameters that are allowed next to a cursor.
 SECTION = frozenset({"offset", "limit"})
@@ -51,11 +51,11 @@ def router(store: Store) -> APIRouter:
 
         Rows are ordered by `timestamp`, `userId`, `movieId`; `total` counts the whole window.
         Equal dates give no rows.
-        By `Accept`, they come as JSON with an envelope, or as NDJSON, CSV, Arrow or Parquet without one;
-        without `limit`, these hold the rest of the window, however long.
-        A `cursor` stands alone, or with `offset`, `limit` or both: then it leads to these rows of its window.
-        By `Accept-Encoding`, all but Parquet and the shortest are compressed with zstd or gzip.
-        With the tag of an answer in `If-None-Match`, it comes again only if it would be another.
+        `Accept` selects JSON with an envelope, or NDJSON, CSV, Arrow or Parquet without one;
+        without `limit`, these contain the rest of the window, however long.
+        A `cursor` is sent alone, or with `offset`, `limit` or both, which select rows of its window.
+        `Accept-Encoding` selects compression with zstd or gzip, except for Parquet and very short responses.
+        With the ETag of a response in `If-None-Match`, it is sent again only if it has changed.
         """
         query = read_query(RatingsQuery, request)
         wanted = preferences(request)
@@ -105,6 +105,6 @@ def _documented() -> dict[int | str, dict[str, Any]]:
     formats = {name: {"schema": {"type": "string", "description": each.description}} for name, each in FORMATS.items()}
     return {
         200: {"description": "A page of ratings, or the whole window.", "headers": headers, "content": formats},
-        304: {"description": "The client has this answer already.", "headers": headers},
+        304: {"description": "The client already has this response.", "headers": headers},
         **problems.responses(401, 406, 410, 422),
     }
