@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """
 MovieLens ratings, page by page.
 
-All endpoints except `/`, `/healthz`, `/readyz`, `/docs` and `/openapi.json` require a user and password (HTTP Basic) or a
-token (Bearer).
+All endpoints except `/`, `/healthz`, `/readyz`, `/docs` and `/openapi.json` require a user and password (HTTP Basic) or
+a token (Bearer).
 Lists have the form `{"result": [...], "offset": 0, "limit": 100, "total": 100004}`; ratings are available in other
 formats, too.
 Errors are `application/problem+json` (RFC 9457). Parameters that are not listed here are errors.
