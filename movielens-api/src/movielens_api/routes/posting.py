@@ -51,8 +51,8 @@ def router(store: Store) -> APIRouter:
             str | None,
             Header(
                 alias="Idempotency-Key",
-                description="Identifies this request: if it is repeated within a day, it has no further effect and gets "
-                "the same response.",
+                description="Identifies this request: if it is repeated within a day, it has no further effect and "
+                "gets the same response.",
             ),
         ] = None,
     ) -> Response:
