@@ -24,7 +24,9 @@ DAY = "2016-09-16"
 def replaying(launch: Launch, tmp_path: Path) -> Callable[..., Process]:
     def start(*options: str) -> Process:
         # Not --data-dir, so that the sample is parsed once for all tests.
-        return launch("serve", "--port", "0", *options, XDG_DATA_HOME=str(tmp_path))
+        # Nobody reads stderr while the server runs: an access log would fill the pipe and stop it.
+        quiet = ("--access-log", "/dev/null")
+        return launch("serve", "--port", "0", *quiet, *options, XDG_DATA_HOME=str(tmp_path))
 
     return start
 
