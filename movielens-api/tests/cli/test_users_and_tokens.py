@@ -223,6 +223,8 @@ def test_a_server_in_public_with_users_needs_no_more(
     run("users", "remove", "ann")
     assert ask(url, ("movielens", "movielens")).status_code == 401
     assert ask(url, ("ann", password)).status_code == 401
+    # If it did not stop there, it would at the log, and never serve.
+    options += ["--access-log", str(tmp_path)]
     for value in ("", "movielens"):
         monkeypatch.setenv("API_USER", value)
         monkeypatch.setenv("API_PASSWORD", value)

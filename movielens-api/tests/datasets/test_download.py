@@ -356,7 +356,8 @@ def test_the_command_downloads(
     assert process.stdout
     assert process.stdout.readline().endswith(f"dataset {NAME}.\n")
     monkeypatch.setenv("MOVIELENS_API_DOWNLOADS", "http://127.0.0.1:1")
-    assert main([*arguments[:2], "ml-32m", *arguments[3:]]) == 75
+    # If it did not stop here, it would at the log, and never serve.
+    assert main([*arguments[:2], "ml-32m", *arguments[3:], "--access-log", str(tmp_path)]) == 75
     errors = capfd.readouterr().err
     assert errors.startswith("movielens-api: cannot reach http://127.0.0.1:1/ml-32m.zip: Connection refused")
     assert errors.count("\n") == 1

@@ -196,7 +196,8 @@ def test_the_command_says_where_damaged_rows_are(
 ) -> None:
     (folder / "ratings.csv").write_text(HEADER + GOOD + "x\n")
     arguments = ["--dataset", str(folder), "--port", "0", "--data-dir", str(tmp_path / "data")]
-    assert main(["serve", *arguments]) == 1
+    # If it did not stop here, it would at the log, and never serve.
+    assert main(["serve", *arguments, "--access-log", str(folder)]) == 1
     assert capfd.readouterr().err.count("\n") == 1
     started = launch("serve", *arguments, "--max-damaged", "0.5")
     assert started.stderr

@@ -57,7 +57,7 @@ def test_an_unknown_profile_and_workers_are_refused(capfd: pytest.CaptureFixture
     assert output == ""
     assert "unknown hostile profile 'nonsense'" in errors
     assert all(name in errors for name in profiles())
-    assert main(["serve", "--hostile", "basic", "--workers", "2"]) == 2
+    assert main(["serve", "--hostile", "basic", "--workers", "2", "--dataset", "nothing"]) == 2
     assert "omit --workers" in capfd.readouterr().err
 
 
