@@ -68,6 +68,7 @@ test-fast: .venv/.test-installed ## run the unit tests (a minute)
 # Tracing coverage takes half as much CPU time again, in every process that a test starts.
 .PHONY: test-long
 test-long: export FUZZ_EXAMPLES ?= 500
+test-long: export FETCH_EXAMPLES ?= 1000
 test-long: lint test-tools ## what test does, with the longest tests, and print the coverage
 	$(PYTEST) $(ALL_TESTS) --cov
 

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 from docs.test_snippets import ROOT, blocks
 
+from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.provider import get_provider_info
 
 PAGE = ROOT / "docs" / "connection.md"
 SHELL = blocks(PAGE, "bash")
+SAID = ["https://api.example.com:443/v1", "me", "p@ss/word", 500]
+
+
+# A reader's shell whose command `airflow` notes its arguments, and which says at last what it has exported.
+NOTING = """
+airflow() {{ printf '%s\\0' "$@" > arguments; }}
+{lines}
+env -0 > environment
+"""
 READ = """
 import json
 from airflow_movielens.hooks import MovielensHook
-from airflow.models import Connection
-from airflow.utils.session import create_session
 
 settings = MovielensHook("movielens").client.settings
 print(json.dumps([settings.base_url, settings.user, settings.password, settings.page_size]))
-with create_session() as session:
-    session.query(Connection).filter_by(conn_id="movielens").delete()
 """
-SAID = ["https://api.example.com:443/v1", "me", "p@ss/word", 500]
 
 
 @pytest.fixture(scope="module")
@@ -34,46 +38,63 @@ def database():
 
 
 @pytest.fixture
-def read(database, tmp_path):
-    """Run lines as a reader's shell does; what the hook makes of the connection then."""
-    (tmp_path / "read.py").write_text(READ)
-    (tmp_path / "airflow").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m airflow "$@"\n')
-    (tmp_path / "airflow").chmod(0o755)
-    environment = {
-        **os.environ,
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
-        # As the API server, which may read the database.
-        "_AIRFLOW_PROCESS_CONTEXT": "server",
-    }
+def shell(tmp_path):
+    """Run lines as a reader's shell does; the arguments that `airflow` got, and what is exported."""
 
     def run(lines):
-        done = subprocess.run(
-            ["sh", "-ec", f'{lines}\n"{sys.executable}" read.py'],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        subprocess.run(["sh", "-ec", NOTING.format(lines=lines)], cwd=tmp_path, check=True)
+        noted = tmp_path / "arguments"
+        arguments = noted.read_text().split("\0")[:-1] if noted.exists() else []
+        exported = (tmp_path / "environment").read_text().split("\0")[:-1]
+        return arguments, dict(line.split("=", 1) for line in exported)
 
     return run
 
 
+@pytest.fixture
+def defined(database, monkeypatch):
+    """Define the connection by a command of Airflow's, or by variables; what the hook makes of it."""
+    from airflow.cli.cli_parser import get_parser
+    from airflow.models import Connection
+    from airflow.utils.session import create_session
+
+    # As the API server, which may read the database.
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+
+    def read(arguments, exported):
+        for name, value in exported.items():
+            monkeypatch.setenv(name, value)
+        if arguments:
+            command = get_parser().parse_args(arguments)
+            command.func(command)
+        settings = MovielensHook("movielens").client.settings
+        return [settings.base_url, settings.user, settings.password, settings.page_size]
+
+    yield read
+    with create_session() as session:
+        session.query(Connection).filter_by(conn_id="movielens").delete()
+
+
 @pytest.mark.parametrize("block", [block for block in SHELL if "SECRETS" not in block])
-def test_the_shell_commands_define_it(block, read):
-    assert read(block) == SAID
+def test_the_shell_commands_define_it(block, shell, defined):
+    arguments, exported = shell(block)
+    assert bool(arguments) != ("AIRFLOW_CONN_MOVIELENS" in exported)
+    assert defined(arguments, exported) == SAID
 
 
-@pytest.mark.parametrize("ending", ["yaml", "json"])
-def test_the_secrets_backend_reads_the_file(ending, read, tmp_path):
+# Airflow reads this setting when it is imported, so each file needs a process.
+@pytest.mark.parametrize("ending", ["yaml", pytest.param("json", marks=pytest.mark.long)])
+def test_the_secrets_backend_reads_the_file(ending, shell, tmp_path):
     import yaml
 
     (written,), (exports,) = blocks(PAGE, "yaml"), [block for block in SHELL if "SECRETS" in block]
     file = tmp_path / f"connections.{ending}"
     file.write_text(written if ending == "yaml" else json.dumps(yaml.safe_load(written)))
-    assert read(exports.replace("/etc/airflow/connections.yaml", str(file))) == SAID
+    _, exported = shell(exports.replace("/etc/airflow/connections.yaml", str(file)))
+    command = [sys.executable, "-c", READ]
+    done = subprocess.run(command, env=exported, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == SAID
 
 
 def test_the_rest_api_takes_the_body():

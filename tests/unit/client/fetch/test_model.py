@@ -15,7 +15,7 @@ from unit.fetch_runs import InProcess, SeveralProcesses
 from unit.fetch_story import Story
 from unit.scenarios import scenarios
 
-EXAMPLES = int(os.environ.get("FETCH_EXAMPLES", "500"))
+EXAMPLES = int(os.environ.get("FETCH_EXAMPLES", "150"))
 as_many = settings(
     deadline=None,
     derandomize="FETCH_EXAMPLES" not in os.environ,
