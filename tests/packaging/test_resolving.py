@@ -118,10 +118,14 @@ def with_uv(uv_user: Shell, tools: Path, until_the_lock: Path) -> dict[str, str]
     return uv_user.distributions()
 
 
-def test_a_dag_runs_where_uv_installed_both(
-    uv_user: Shell, with_uv: dict[str, str], of_the_lock: dict[str, str], api: Api, run_dag: RunDag
-) -> None:
+def test_uv_installs_the_airflow_of_the_lock(with_uv: dict[str, str], of_the_lock: dict[str, str]) -> None:
     assert chosen(with_uv) == of_the_lock
+
+
+# What is installed is what other tests run Dags with.
+@pytest.mark.long
+@pytest.mark.usefixtures("with_uv")
+def test_a_dag_runs_where_uv_installed_both(uv_user: Shell, api: Api, run_dag: RunDag) -> None:
     with uv_user.serving(api) as its_own:
         run_dag(uv_user, its_own)
 
