@@ -88,8 +88,12 @@ def bag(airflow):
 
 
 @pytest.fixture
-def run_day(bag, capfd, caplog):
+def run_day(bag, capfd, caplog, monkeypatch):
     """Run a Dag for a data interval of one day: ``run_day("01_python", "2000-11-20")``."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    # Before each run, Airflow would parse and store all Dags again, which takes longer than the run.
+    monkeypatch.setattr(DagBundlesManager, "get_all_dag_bundles", lambda self: [])
 
     def run(dag_id, day=None, conf=None):
         # A manual run takes the interval that ended last before its date.
