@@ -25,16 +25,16 @@ URL = "s3://bucket/days/r.csv"
 CHILD = """
 import os, signal, sys
 from integration import test_fetching_to_object_storage as tests
-from airflow_movielens import object_storage
+from airflow_movielens.storage import object_store
 tests.attach_store(sys.argv[2])
 tests.parts.ROWS_PER_PART = 100
-put, calls = object_storage.ObjectFolder.keep, []
+put, calls = object_store.ObjectFolder.keep, []
 def deadly(folder, name):
     calls.append(name)
     put(folder, name)
     if len(calls) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-object_storage.ObjectFolder.keep = deadly
+object_store.ObjectFolder.keep = deadly
 tests.fetch(sys.argv[1])
 """
 

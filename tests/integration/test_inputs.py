@@ -251,11 +251,11 @@ def attach_store():
             logging.getLogger("airflow").warning("noise of logging")
             return super().isfile(path)
     attach(protocol="gs", fs=Noisy({str(tmp_path)!r}, STORE.fs))
-from airflow_movielens import object_storage
-made = object_storage.object_at
-object_storage.object_at = lambda url: (attach_store(), made(url))[1]
-from airflow_movielens import inputs, storage
-inputs.object_at = storage.object_at = object_storage.object_at
+from airflow_movielens.storage import object_store
+made = object_store.object_at
+object_store.object_at = lambda url: (attach_store(), made(url))[1]
+from airflow_movielens.storage import files, inputs
+inputs.object_at = files.object_at = object_store.object_at
 sys.exit(main(["rank", "--input-path", "gs://bucket/a.csv", "--output-path", "gs://bucket/k.ndjson"]))
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
