@@ -1,4 +1,16 @@
-"""How ratings leave an API. Knows nothing of Airflow."""
+"""The client of a ratings API, without Airflow.
+
+- ``client``: ``MovielensClient``.
+- ``settings``, ``read_options``, ``tuning``: how to reach the API, what to read, and sizes.
+- ``window``, ``time_zone``, ``counting``: windows of UTC days, servers with other days, and counts.
+- ``rows``: rows, pages, batches and bookmarks.
+- ``errors``: the errors, by what the caller should do.
+- ``concurrency``: requests in flight.
+- ``http/``: one request and its response.
+- ``parsing/``: from response bodies to checked rows.
+- ``pagination/``: from pages to a window.
+- ``fetch/``: from a window to a file.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +54,7 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 
 
 def __getattr__(name: str) -> Any:
-    # A module is imported when a name of it is asked for: a Dag file with an operator needs the errors, not the client.
+    # Modules are imported on first use: a Dag file with an operator needs the errors, but not the client.
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing, contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 from airflow_movielens.client.concurrency import CongestionWindow
@@ -18,7 +19,8 @@ from airflow_movielens.client.pagination.detect import read_window, resume_windo
 from airflow_movielens.client.pagination.source import PageLimit, Source
 from airflow_movielens.client.pagination.verify_window import proven, some_good
 from airflow_movielens.client.parsing import ACCEPT, accept_of, read_total
-from airflow_movielens.client.settings import ClientSettings, checked_page_size
+from airflow_movielens.client.read_options import ReadOptions
+from airflow_movielens.client.settings import ClientSettings
 from airflow_movielens.client.time_zone import ServerCalendar
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
@@ -31,14 +33,13 @@ if TYPE_CHECKING:
     from requests import Session
 
     from airflow_movielens.client.http.custom import CustomTransport
+    from airflow_movielens.client.read_options import OnBadRows
     from airflow_movielens.client.rows import Batch, Bookmark
     from airflow_movielens.ratings.schema import Table
 
-OnBadRows = Literal["fail", "quarantine"]
-
 
 class MovielensClient:
-    """Reads ratings, movies and users from a ratings API.
+    """Read ratings, movies and users from a ratings API.
 
     Usable as a context manager; otherwise call `close`.
 
@@ -79,20 +80,21 @@ class MovielensClient:
         end_date: str | date | None = None,
         batch_size: int | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Read the ratings of a window, one by one and lazily.
+        """Yield the ratings of a window one by one, lazily.
 
         Args:
-            start_date: First UTC day (``YYYY-MM-DD`` or a date); None for the first there is.
-            end_date: First UTC day no longer wanted; None for no end.
-            batch_size: Rows to ask for in one request; None for the settings' page size.
+            start_date: First UTC day (``YYYY-MM-DD`` or a date); None for no start.
+            end_date: First UTC day after the window; None for no end.
+            batch_size: Rows per request, at least 1 (1 becomes 2, because pages by offset overlap by one row); None for
+                the page size of the settings.
 
         Yields:
             ``{"userId", "movieId", "rating", "timestamp"}``, in the order of timestamp, userId, movieId.
 
         Raises:
-            MovielensError: See its subclasses. `RatingsChangedError` may come after rows were yielded: those are a
-                mix of two states of the data and must be thrown away. So may `DataError`: that the server's days are
-                UTC days is proven at the end.
+            MovielensError: See its subclasses. `RatingsChangedError` may be raised after rows were yielded: these are a
+                mix of two states of the data and must be discarded. So may `DataError`, because whether the server's
+                days are UTC days is verified at the end.
         """
         for frame in self.get_rating_frames(start_date, end_date, batch_size):
             yield from frame.iter_rows(named=True)
@@ -103,7 +105,7 @@ class MovielensClient:
         end_date: str | date | None = None,
         batch_size: int | None = None,
     ) -> Iterator[pl.DataFrame]:
-        """Read the ratings of a window as dataframes, piece by piece; arguments and errors as for `get_ratings`.
+        """Yield the ratings of a window as dataframes, lazily; arguments and errors as for `get_ratings`.
 
         Yields:
             Dataframes of userId Int32, movieId Int32, rating Float32, timestamp Int64, none of them empty.
@@ -120,29 +122,34 @@ class MovielensClient:
         bookmark: Bookmark | None = None,
         on_bad_rows: OnBadRows = "fail",
     ) -> Iterator[Batch]:
-        """Read the ratings of a window in batches that tell how to go on behind each.
+        """Read the ratings of a window in batches, each with a bookmark from which reading can be resumed.
 
         Args:
             start_date: As for `get_ratings`.
             end_date: As for `get_ratings`.
             batch_size: As for `get_ratings`.
-            bookmark: Of a batch of the same window that was read before, to go on behind it; None to begin.
-            on_bad_rows: What to do with rows that break the contract, on a second look too: ``fail`` raises,
+            bookmark: The bookmark of an earlier batch of the same window, to resume after it; None to begin.
+            on_bad_rows: How to handle rows that break the contract, even if they are read again: ``fail`` raises,
                 ``quarantine`` sets them aside in `Rows.bad`.
 
         Yields:
             Batches; the last one says that the window is complete, and may have no rows.
 
         Raises:
-            RatingsChangedError: The data changed meanwhile, or since the bookmark: throw away what came before.
-            DataError: Rows break the contract, or the server's days are not the days that were asked for.
+            RatingsChangedError: The data changed meanwhile, or since the bookmark: discard the batches before.
+            DataError: Rows break the contract, or the server's days are not the requested days.
+            FatalError: A bound, the batch size or ``on_bad_rows`` is unusable.
             MovielensError: See its other subclasses.
         """
-        window = Window.of(start_date, end_date)
-        # Where a part stopped, the next one goes on in the same format.
+        return self.read(self._options(Window.of(start_date, end_date), batch_size, on_bad_rows), bookmark)
+
+    def read(self, options: ReadOptions, bookmark: Bookmark | None = None) -> Iterator[Batch]:
+        """Read ratings in batches as `read_batches` does, with options that are already checked."""
+        window = options.window
+        # A resumed read continues in the format of its bookmark.
         accept = accept_of(bookmark.media_type) if bookmark else ACCEPT[self.settings.data_format]
         asked = window if self._calendar is None else self._calendar.covering(window)
-        source = self._source(RATINGS, asked, batch_size, accept, quarantine=on_bad_rows == "quarantine")
+        source = self._source(RATINGS, replace(options, window=asked), accept)
         read = read_window(source) if bookmark is None else resume_window(source, bookmark)
         batches = some_good(proven(read, source, window), window)
         if asked != window:
@@ -173,35 +180,35 @@ class MovielensClient:
                 yield row
 
     def get_movies(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
-        """Read all movies, lazily: ``{"movieId", "title", "year", "genres"}`` in the order of movieId."""
+        """Yield all movies, lazily: ``{"movieId", "title", "year", "genres"}`` in the order of movieId."""
         for frame in self.get_movie_frames(batch_size):
             yield from frame.iter_rows(named=True)
 
     def get_movie_frames(self, batch_size: int | None = None) -> Iterator[pl.DataFrame]:
-        """Read all movies as dataframes of movieId Int32, title String, year Int32, genres String, one a page."""
+        """Yield all movies as dataframes of movieId Int32, title String, year Int32, genres String, one per page."""
         return self._frames(MOVIES, batch_size)
 
     def get_users(self, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
-        """Read all users, lazily: ``{"userId", "num_ratings"}`` in the order of userId."""
+        """Yield all users, lazily: ``{"userId", "num_ratings"}`` in the order of userId."""
         for frame in self._frames(USERS, batch_size):
             yield from frame.iter_rows(named=True)
 
     def count_ratings(
         self, start_date: str | date | None = None, end_date: str | date | None = None, *, enough: int | None = None
     ) -> int:
-        """Count the ratings of a window: with one request for no rows, if the server names its total.
+        """Count the ratings of a window, with one request for no rows if the server returns a total.
 
-        Rows are read where the server cannot count: at the edges of a window if ``time_zone`` is set, and all of them
-        if it names no total.
+        Rows are read if the server cannot count them: at the edges of a window if ``time_zone`` is set, and all of them
+        if it returns no total.
 
         Args:
             start_date: As for `get_ratings`.
             end_date: As for `get_ratings`.
-            enough: Where rows are read, stop at so many; None to count them all.
+            enough: Stop counting rows at this number; None to count all of them.
 
         Raises:
-            MovielensError: See its subclasses; `DataError` if the server names no total for a window with an open side:
-                that may be all its ratings.
+            MovielensError: See its subclasses; `DataError` if the server returns no total for a window with an open
+                side, which may be all of its ratings.
         """
         window = Window.of(start_date, end_date)
         if self._calendar is None:
@@ -218,7 +225,7 @@ class MovielensClient:
             return await asyncio.to_thread(client.count_ratings, start_date, end_date, enough=enough)
 
     def close(self) -> None:
-        """Close the connections; what is still under way is cut off."""
+        """Close the connections, and cut the requests in flight."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -229,7 +236,7 @@ class MovielensClient:
 
     @contextmanager
     def _abortable(self) -> Iterator[Self]:
-        """A client on the same connections, of which everything is cut off at the end: a thread cannot be cancelled."""
+        """Yield a client on the same connections whose requests are cut at the end: threads cannot be cancelled."""
         client = copy(self)
         client._transport = self._transport.branch()
         try:
@@ -250,15 +257,15 @@ class MovielensClient:
     def _total(self, days: Window, limit: int) -> int | None:
         query = urlencode({**days.query(), "offset": 0, "limit": limit})
 
-        def ask() -> int | None:
-            answer = self._transport.get(f"{self.settings.base_url}/{RATINGS.name}?{query}", ACCEPT["json"])
+        def request() -> int | None:
+            response = self._transport.get(f"{self.settings.base_url}/{RATINGS.name}?{query}", ACCEPT["json"])
             with self._transport.hiding_secrets():
-                return read_total(answer)
+                return read_total(response)
 
-        return with_retries(ask, self.settings.retries, self._transport.rate_limit)
+        return with_retries(request, self.settings.retries, self._transport.rate_limit)
 
     def _count_read(self, days: Window, window: Window, enough: int | None) -> int:
-        source = self._source(RATINGS, days, None, ACCEPT["json"], quarantine=True)
+        source = self._source(RATINGS, self._options(days, None, "quarantine"), ACCEPT["json"])
         count = 0
         with closing(_aborting(source, read_window(source))) as batches:
             for batch in batches:
@@ -268,14 +275,14 @@ class MovielensClient:
         return count
 
     def _frames(self, table: Table, batch_size: int | None) -> Iterator[pl.DataFrame]:
-        source = self._source(table, Window(), batch_size, ACCEPT["json"])
+        source = self._source(table, self._options(Window(), batch_size), ACCEPT["json"])
         batches = _aborting(source, read_window(source))
         return (batch.rows.good for batch in batches if len(batch.rows.good))
 
-    def _source(
-        self, table: Table, window: Window, batch_size: int | None, accept: str, *, quarantine: bool = False
-    ) -> Source:
-        page_size = checked_page_size(self.settings.page_size if batch_size is None else batch_size)
+    def _options(self, window: Window, batch_size: int | None, on_bad_rows: OnBadRows = "fail") -> ReadOptions:
+        return ReadOptions(window, self.settings.page_size if batch_size is None else batch_size, on_bad_rows)
+
+    def _source(self, table: Table, options: ReadOptions, accept: str) -> Source:
         return Source(
             self._transport.branch(),
             self.settings.base_url,
@@ -283,15 +290,15 @@ class MovielensClient:
             self._congestion,
             self._page_limit,
             table,
-            window,
-            page_size,
+            options.window,
+            options.page_size,
             accept,
-            quarantine,
+            options.on_bad_rows == "quarantine",
         )
 
 
 def _aborting(source: Source, batches: Iterator[Batch]) -> Generator[Batch, None, None]:
-    """Pass batches on; when they are no longer wanted, cut off what is under way for them."""
+    """Yield the batches; when the generator is closed, cut its requests in flight."""
     try:
         yield from batches
     finally:

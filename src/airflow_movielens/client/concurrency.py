@@ -1,4 +1,4 @@
-"""How many requests may be under way, found out by how the server takes them."""
+"""Requests in flight: how many the server copes with, and their results in order."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _FIRST_SIZE = 4
 
 
 class CongestionWindow:
-    """Grows while the server answers well, halves when it is in trouble.
+    """The number of requests that may be in flight: it grows with successes and is halved by overloads.
 
-    As TCP does it (RFC 5681): one more for each good answer until the first trouble (slow start), then one more for
-    each round of good answers (additive increase); half at each trouble, but once for all the requests that were under
-    way together (multiplicative decrease).
+    As in TCP (RFC 5681), it grows by one for each success until the first overload (slow start), then by one for each
+    round of successes (additive increase). Each overload halves it, but only once for all requests that were in flight
+    together (multiplicative decrease).
 
     Args:
-        limit: The most that it grows to, at least 1.
+        limit: The largest size, at least 1.
     """
 
     def __init__(self, limit: int) -> None:
@@ -39,20 +39,20 @@ class CongestionWindow:
 
     @property
     def size(self) -> int:
-        """How many requests may be under way now, at least 1."""
+        """How many requests may be in flight now, at least 1."""
         return int(self._exact_size)
 
     def on_success(self) -> None:
-        """Take note of a good answer."""
+        """Record a success."""
         with self._lock:
             self._good_since_overload += 1
             growth = 1.0 if self._slow_start else 1.0 / self._exact_size
             self._exact_size = min(self._exact_size + growth, self._limit)
 
     def on_overload(self) -> None:
-        """Take note of an overloaded server: 429, 5xx, or no answer in time."""
+        """Record an overload of the server: 429, 5xx, or a timeout."""
         with self._lock:
-            # Requests that were sent together fail together: one trouble, not many.
+            # Requests that were sent together fail together: this is one overload.
             if self._slow_start or self._good_since_overload >= self.size:
                 self._exact_size = max(self._exact_size / 2, 1.0)
                 self._good_since_overload = 0
@@ -74,17 +74,17 @@ class _Work(Generic[_T]):
             return
         try:
             self._future.set_result(self._call())
-        except BaseException as error:  # noqa: BLE001 - whoever takes the result gets it
+        except BaseException as error:  # noqa: BLE001 - the caller who takes the result receives it
             self._future.set_exception(error)
 
 
 def in_order(calls: Iterable[Callable[[], _T]], window: CongestionWindow) -> Iterator[_T]:
-    """Run calls in threads, as many at once as the window allows; give their results in their order.
+    """Run calls in threads, as many at once as the window allows, and yield their results in order.
 
-    At most as many results wait to be taken as calls may be under way, so memory stays flat.
+    No more results wait than calls may be in flight, so memory use stays flat.
 
     Raises:
-        Exception: What a call raised, in its turn; those behind it are dropped.
+        Exception: A call raised it; the calls after it are dropped.
     """
     pending: deque[Future[_T]] = deque()
     work: SimpleQueue[_Work[_T] | None] = SimpleQueue()
@@ -108,17 +108,17 @@ def in_order(calls: Iterable[Callable[[], _T]], window: CongestionWindow) -> Ite
 
 
 def begin(call: Callable[[], _T]) -> Future[_T]:
-    """Run one call in a thread of its own."""
+    """Run a call in a new thread."""
     future: Future[_T] = Future()
     _start(_Work(call, future).run)
     return future
 
 
 def result_of(future: Future[_T]) -> _T:
-    """Wait for a result, so that Ctrl-C gets through: once Polars is loaded, it does not end a wait without a timeout.
+    """Wait for a result in a way that Ctrl-C can end: once Polars is loaded, it does not end a wait without a timeout.
 
     Raises:
-        Exception: What the call raised.
+        Exception: The call raised it.
     """
     while not future.done():
         with suppress(TimeoutError):
@@ -135,19 +135,19 @@ def _start(target: Callable[..., None], *arguments: Any) -> Thread:
 def _work_on(queue: SimpleQueue[_Work[Any] | None]) -> None:
     while (work := queue.get()) is not None:
         work.run()
-        # Its result is not kept while the thread waits for more.
+        # The result is not kept while the thread waits.
         del work
 
 
 def read_ahead(
     at: Bookmark, fetch: Callable[[Bookmark], _T], check: Callable[[_T, Bookmark], Batch]
 ) -> Iterator[Batch]:
-    """Fetch piece after piece, each behind the one before, until a batch says that it is the last.
+    """Fetch one piece after another, up to the last batch; the next piece is fetched while the caller uses a batch.
 
     Args:
         at: Where to begin.
-        fetch: Gets what lies behind a bookmark; runs in a thread.
-        check: Makes it a batch, if it belongs behind that bookmark.
+        fetch: Fetches the piece after a bookmark; runs in a thread.
+        check: Checks that a piece belongs after that bookmark, and returns it as a batch.
     """
     coming = begin(partial(fetch, at))
     try:
@@ -164,18 +164,18 @@ def read_ahead(
 
 
 class Background:
-    """Runs one call at a time in a thread of its own, which does not keep the process from ending."""
+    """Run one call at a time in a separate thread that does not keep the process alive."""
 
     def __init__(self) -> None:
         self._in_flight: Future[None] | None = None
 
     def start(self, call: Callable[[], None]) -> None:
-        """Begin ``call``, once the one before is done; an error of that one is raised here."""
+        """Start ``call`` after the call before has ended; this raises the error of that call."""
         self.wait()
         self._in_flight = begin(call)
 
     def wait(self) -> None:
-        """Wait for the call under way, if there is one, and raise its error; Ctrl-C ends the wait."""
+        """Wait for the call in flight, if any, and raise its error; Ctrl-C ends the wait."""
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is not None:
             result_of(in_flight)

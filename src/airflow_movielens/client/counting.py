@@ -1,4 +1,4 @@
-"""Counting the ratings of a window, of servers that do not all count themselves."""
+"""Count the ratings of a window, on servers that count them and on others."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ _LIMIT_REFUSED = {
 }
 
 
-def first_accepted(ask: Callable[[int], int | None], page_size: int) -> int | None:
-    """Ask for the total with no rows; if the server refuses such a limit, with few rows, then with a page of them.
+def first_accepted(request: Callable[[int], int | None], page_size: int) -> int | None:
+    """Request the total with no rows; if the server refuses this limit, with few rows, then with a page of them.
 
     Args:
-        ask: Asks with a limit.
+        request: Requests the total with a limit.
         page_size: The largest limit to try.
 
     Raises:
-        FatalError: The server refuses each of them, or the request for another reason.
-        RetryableError: The server is in trouble, whatever the limit.
+        FatalError: The server refuses all limits, or refuses the request for another reason.
+        RetryableError: The server fails for any limit.
     """
     for limit in (0, MIN_PAGE_SIZE):
         try:
-            return ask(limit)
+            return request(limit)
         except (FatalError, RetryableError) as error:
             status = error.exchange.status if error.exchange else None
             is_division_by_zero = limit == 0 and status == HTTPStatus.INTERNAL_SERVER_ERROR
             if status not in _LIMIT_REFUSED and not is_division_by_zero:
                 raise
-    return ask(page_size)
+    return request(page_size)
 
 
 def parts(window: Window, calendar: ServerCalendar) -> tuple[Window | None, list[Window]]:
-    """Cut the days of a server that cover a window.
+    """Divide the days of a server that cover a window.
 
     Returns:
-        The days that surely lie inside the window, which the server can count; None if there are none. And the days at
-        its edges, whose rows must be read.
+        The days that certainly lie inside the window, which the server can count (None if there are none), and the days
+        at its edges, whose rows must be read.
     """
     covering, inside = calendar.covering(window), calendar.inside(window)
     if inside is None:

@@ -1,37 +1,36 @@
-"""What can go wrong with a ratings API, by what the caller should do.
+"""The errors of the client, by what the caller should do.
 
 MovielensError
 ├── RetryableError              try again later
 │   ├── RatingsChangedError     try again: the window starts over
 │   └── BadResponseError          ask once more; never leaves the client: becomes a DataError
 │       └── BadRowsError        rows break the contract: may be quarantined
-├── FatalError                  mend the configuration or the request first
-├── DataError                   the server's data breaks the contract: look at it
+├── FatalError                  fix the configuration or the request first
+├── DataError                   the server's data breaks the contract: inspect it
 └── AbortedError                the client was closed, or its rows are no longer wanted
 
-Every error that comes from an exchange with the server carries that ``exchange``.
+Every error of an exchange with the server carries that ``exchange``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_movielens.ratings.messages import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_movielens.client.rows import BadRow
-
 
 class Exchange(NamedTuple):
-    """One request and what the server answered.
+    """One request and the server's response.
 
     Attributes:
         method: The HTTP method.
         url: The whole URL, without credentials.
-        status: The answer's status code; None if no answer arrived.
-        server_said: The server's own words, shortened; empty if it said nothing readable.
+        status: The response's status code; None if no response arrived.
+        server_said: The server's own words, shortened; empty if it sent nothing readable.
     """
 
     method: str
@@ -45,11 +44,44 @@ class Exchange(NamedTuple):
         return f"{self.method} {self.url}{answer}{words}"
 
 
+@dataclass(frozen=True)
+class BadRow:
+    """A row that breaks the contract.
+
+    Attributes:
+        url: The request whose response held the row, without credentials.
+        number: The position of the row in that response, from 0.
+        column: The column that is wrong; empty if the row as a whole is wrong (not an object, or out of order).
+        problem: What was found and what was expected.
+        row: The row as it was sent.
+    """
+
+    url: str
+    number: int
+    column: str
+    problem: str
+    row: Any
+
+    def may_be_between(self, start: int | None, end: int | None) -> bool:
+        """Return whether the timestamp lies in ``[start, end)`` in Unix seconds, or cannot be read."""
+        timestamp = self.row.get("timestamp") if isinstance(self.row, dict) else None
+        if type(timestamp) is not int:
+            return True
+        return (start is None or start <= timestamp) and (end is None or timestamp < end)
+
+    def __str__(self) -> str:
+        return (
+            f"row {self.number}, column {self.column!r}: {self.problem}"
+            if self.column
+            else (f"row {self.number}: {self.problem}")
+        )
+
+
 class MovielensError(Exception):
     """Base of all errors of this package.
 
     Attributes:
-        exchange: The request that failed and its answer; None if no request was involved.
+        exchange: The request that failed and its response; None if no request was involved.
     """
 
     def __init__(self, message: str, exchange: Exchange | None = None) -> None:
@@ -63,10 +95,10 @@ class MovielensError(Exception):
 
 
 class RetryableError(MovielensError):
-    """A passing fault: the network, an overloaded server. The same request may succeed later.
+    """A temporary failure, such as of the network or an overloaded server. The same request may succeed later.
 
     Attributes:
-        retry_after: Seconds the server asked to wait; None if it named none.
+        retry_after: Seconds that the server asked to wait; None if it did not.
     """
 
     def __init__(self, message: str, exchange: Exchange | None = None, retry_after: float | None = None) -> None:
@@ -75,7 +107,7 @@ class RetryableError(MovielensError):
 
 
 class RatingsChangedError(RetryableError):
-    """The server's data changed while its pages were read: what was read is a mix, the window starts over."""
+    """The server's data changed while its pages were read: the rows are a mix of states, and the window starts over."""
 
 
 class BadResponseError(RetryableError):
@@ -83,10 +115,10 @@ class BadResponseError(RetryableError):
 
 
 class BadRowsError(BadResponseError):
-    """Rows of an answer break the contract.
+    """Rows of a response break the contract.
 
     Attributes:
-        bad_rows: These rows.
+        bad_rows: The rows that break it.
     """
 
     def __init__(self, message: str, exchange: Exchange, bad_rows: Sequence[BadRow]) -> None:
@@ -95,14 +127,14 @@ class BadRowsError(BadResponseError):
 
 
 class FatalError(MovielensError):
-    """Trying again cannot help: wrong credentials, a wrong address, a bad window or setting."""
+    """A failure that a retry cannot fix: wrong credentials, a wrong address, a bad window or setting."""
 
 
 class DataError(MovielensError):
-    """The server answered with data that breaks the contract, on a second look too.
+    """The server's data breaks the contract, even if it is requested again.
 
     Attributes:
-        bad_rows: The rows that break it; empty if the answer as a whole does.
+        bad_rows: The rows that break it; empty if the response as a whole does.
     """
 
     def __init__(self, message: str, exchange: Exchange | None = None, bad_rows: Sequence[BadRow] = ()) -> None:
@@ -111,4 +143,4 @@ class DataError(MovielensError):
 
 
 class AbortedError(MovielensError):
-    """A request or a wait was ended from this side: the client was closed, or its rows are no longer wanted."""
+    """The client itself ended a request or a wait: it was closed, or its rows are no longer wanted."""

@@ -1,4 +1,4 @@
-"""What is passed on inside the client: checked rows, pages, batches, and bookmarks to go on from."""
+"""The values that the client passes around: checked rows, pages, batches, and bookmarks to resume from."""
 
 from __future__ import annotations
 
@@ -9,68 +9,35 @@ from urllib.parse import urlsplit, urlunsplit
 if TYPE_CHECKING:
     import polars as pl
 
-    from airflow_movielens.client.errors import Exchange
+    from airflow_movielens.client.errors import BadRow, Exchange
 
-RowKey = tuple[Any, ...]
-"""The values of a row as it was sent, in the order of the table's columns; to tell whether a row is the same row."""
+SentRow = tuple[Any, ...]
+"""The values of a row as it was sent, in the order of the table's columns; equal for the same row."""
 
 PaginationKind = Literal["offset", "section", "cursor"]
 
 
 @dataclass(frozen=True)
-class BadRow:
-    """A row that breaks the contract.
-
-    Attributes:
-        url: The request whose answer held it, without credentials.
-        number: Its place in that answer, from 0.
-        column: The column that is wrong; empty if the row as a whole is (no object, or out of order).
-        problem: What was found and what was expected, in words.
-        row: The row as it was sent.
-    """
-
-    url: str
-    number: int
-    column: str
-    problem: str
-    row: Any
-
-    def may_be_between(self, start: int | None, end: int | None) -> bool:
-        """Whether its timestamp lies from one Unix second to before another, or cannot be read."""
-        timestamp = self.row.get("timestamp") if isinstance(self.row, dict) else None
-        if type(timestamp) is not int:
-            return True
-        return (start is None or start <= timestamp) and (end is None or timestamp < end)
-
-    def __str__(self) -> str:
-        return (
-            f"row {self.number}, column {self.column!r}: {self.problem}"
-            if self.column
-            else (f"row {self.number}: {self.problem}")
-        )
-
-
-@dataclass(frozen=True)
 class Rows:
-    """The rows of an answer, or of a piece of a streamed one, checked against the contract.
+    """The rows of a response, or of a piece of a streamed one, checked against the contract.
 
     Attributes:
-        good: Those that keep it, in canonical order, with the table's columns and dtypes.
-        count: How many were sent, the bad ones too.
-        first: The first as it was sent; None if none was.
-        last: The last as it was sent; None if none was.
-        bad: Those that break the contract; never any unless they are to be quarantined.
+        good: The rows that keep the contract, in canonical order, with the table's columns and dtypes.
+        count: How many rows were sent, including bad ones.
+        first: The first row as it was sent; None if there is none.
+        last: The last row as it was sent; None if there is none.
+        bad: The rows that break the contract; empty unless they are quarantined.
     """
 
     good: pl.DataFrame
     count: int
-    first: RowKey | None = None
-    last: RowKey | None = None
+    first: SentRow | None = None
+    last: SentRow | None = None
     bad: tuple[BadRow, ...] = ()
 
 
 def without_first(rows: Rows) -> Rows:
-    """The rows but for the first that was sent."""
+    """Return the rows without the first one that was sent."""
     if rows.count <= 1:
         return Rows(rows.good.clear(), 0)
     first_is_bad = bool(rows.bad) and rows.bad[0].number == 0
@@ -83,14 +50,14 @@ class Page:
     """One page of a table.
 
     Attributes:
-        rows: Its rows.
-        total: How many rows the server says the whole window has; None if it does not say.
-        snapshot: The server's name for the state of the data that the page is from; None if it names none.
+        rows: The rows of the page.
+        total: The server's number of rows in the whole window; None if it sends none.
+        snapshot: The server's name of the state of the data; None if it sends none.
         next_url: From ``Link: …; rel="next"``, absolute; None if there is none.
         section_url: From ``Link-Template: "…{&offset,limit}"; rel="section"``, absolute and without the braces: with
-            ``&offset=…&limit=…`` behind it, a section of this very snapshot and window; None if there is none.
-        media_type: The format it came in.
-        exchange: Where it came from, for error messages.
+            ``&offset=…&limit=…`` appended, a section of this snapshot and window; None if there is none.
+        media_type: The format of the page.
+        exchange: The exchange of the page, for error messages.
     """
 
     rows: Rows
@@ -103,7 +70,7 @@ class Page:
 
 
 def without_host(url: str | None) -> str | None:
-    """Path and query of a URL, for a bookmark: what goes on elsewhere goes to the host that is configured there."""
+    """Return path and query of a URL for a bookmark: a resumed read goes to the host configured there."""
     if url is None:
         return None
     path, query = urlsplit(url)[2:4]
@@ -113,17 +80,17 @@ def without_host(url: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Bookmark:
-    """How to go on behind a batch, in this process or another one. JSON knows all its values.
+    """Where to resume after a batch, in this process or another one. JSON can hold all of its values.
 
     Attributes:
         kind: The kind of pagination.
-        count: How many rows of the window came so far, as they were sent.
-        page_size: Rows to ask for in one request.
-        total: How many rows the window was said to have; None if the server does not say.
-        last: The last row so far, as it was sent; None if none came.
-        last_good: The last row so far that keeps the contract; None if none does.
-        snapshot: The name of the state of the data; None if the server names none.
-        url: Where to go on, without scheme and host: the section or the next page; None for offsets.
+        count: How many rows of the window were sent so far.
+        page_size: Rows per request.
+        total: The server's number of rows in the window; None if it sends none.
+        last: The last row so far, as it was sent; None if there is none.
+        last_good: The last row so far that keeps the contract; None if there is none.
+        snapshot: The name of the state of the data; None if the server sends none.
+        url: Where to resume, without scheme and host: the section or the next page; None for offsets.
         media_type: The format of the rows.
     """
 
@@ -131,42 +98,42 @@ class Bookmark:
     count: int
     page_size: int
     total: int | None
-    last: RowKey | None = None
-    last_good: RowKey | None = None
+    last: SentRow | None = None
+    last_good: SentRow | None = None
     snapshot: str | None = None
     url: str | None = None
     media_type: str = ""
 
-    def behind(self, rows: Rows) -> Bookmark:
-        """How to go on behind further rows."""
+    def after(self, rows: Rows) -> Bookmark:
+        """Return the bookmark after further rows."""
         last_good = rows.good.row(-1) if len(rows.good) else self.last_good
         return replace(self, count=self.count + rows.count, last=rows.last or self.last, last_good=last_good)
 
     def to_dict(self) -> dict[str, Any]:
-        """The bookmark in values that JSON knows."""
+        """Return the bookmark as values that JSON can hold."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Bookmark:
-        """Read what `to_dict` gave, perhaps after a way through JSON.
+        """Read the result of `to_dict`, also after a round trip through JSON.
 
         Raises:
-            ValueError: It is none.
+            ValueError: The values are not a bookmark.
         """
         try:
             keys = {name: values[name] and tuple(values[name]) for name in ("last", "last_good")}
             return cls(**{**values, **keys})
         except (TypeError, KeyError) as error:
-            raise ValueError(f"this is no bookmark: {values!r}") from error
+            raise ValueError(f"this is not a bookmark: {values!r}") from error
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows of a window, behind those of the batch before.
+    """Some rows of a window, after those of the batch before.
 
     Attributes:
         rows: The rows; none of them was in an earlier batch.
-        bookmark: How to go on behind them.
+        bookmark: Where to resume after them.
         is_last: Whether the window is complete and verified with this batch.
     """
 
@@ -175,9 +142,9 @@ class Batch:
     is_last: bool = False
 
     def between(self, start: int | None, end: int | None) -> Batch:
-        """The batch with only the rows from one Unix second to before another; bad rows without a readable one stay.
+        """Return the batch with only the rows in ``[start, end)`` in Unix seconds.
 
-        The bookmark still counts all rows.
+        Bad rows without a readable timestamp stay. The bookmark still counts all rows.
         """
         import polars as pl
 

@@ -12,7 +12,7 @@ from airflow_movielens.client.errors import FatalError
 from airflow_movielens.ratings.messages import shown
 
 DEFAULT_PORT = 5000
-"""For http; https has its own."""
+"""The default port for http; https uses its own."""
 DEFAULT_PAGE_SIZE = 1000
 DEFAULT_CONCURRENCY = 16
 DataFormat = Literal["auto", "arrow", "ndjson", "json"]
@@ -21,7 +21,7 @@ MIN_PAGE_SIZE = 2
 MAX_PORT = 65_535
 MAX_NUMBER = 2**63 - 1
 MAX_CONCURRENCY = 1000
-"""Each may hold a connection, and a connection a file descriptor; systems allow about 1,000 of those."""
+"""Each request may hold a connection, which is a file descriptor, and systems allow about 1,000 of them."""
 
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -35,21 +35,22 @@ class ClientSettings:
         user: User for HTTP Basic authentication; None for none.
         password: Its password. Never shown.
         token: Bearer token, sent instead of user and password. Never shown.
-        page_size: Rows asked for in one request, at least 1.
-        concurrency: How many requests may be in flight at once, 1 to 1,000; fewer while the server is in trouble.
-        requests_per_second: How many requests may be begun in a second; None for any number.
-        retries: How often a failed request is tried again, at least 0.
+        page_size: Rows per request, at least 1; 1 becomes 2, because pages by offset overlap by one row.
+        concurrency: How many requests may be in flight at once, 1 to 1,000; fewer while the server is overloaded.
+        requests_per_second: How many requests may be started per second; None for no limit.
+        retries: How often a failed request is retried, at least 0.
         connect_timeout: Seconds to wait for a connection.
-        read_timeout: Seconds to wait for each piece of an answer.
-        total_timeout: Seconds that one request may take in all, to the end of its answer; if that is streamed, for
+        read_timeout: Seconds to wait for each piece of a response.
+        total_timeout: Seconds that one request may take in total, to the end of its response; if that is streamed, for
             its headers and for each megabyte of it.
-        data_format: What to ask the server for: ``auto`` for the best it speaks, or ``arrow``, ``ndjson`` or ``json``.
-        verify_tls: Whether a server must prove with a certificate that it is the one.
-        ca_file: PEM file with the certificates of authorities to trust instead of the usual ones; None for those.
-        client_certificate: PEM file with a certificate to show to the server, and its chain; None for none.
+        data_format: The format to request: ``auto`` for the best that the server offers, or ``arrow``, ``ndjson`` or
+            ``json``.
+        verify_tls: Whether to verify the server's certificate.
+        ca_file: PEM file with the certificates of authorities to trust; None for the default ones.
+        client_certificate: PEM file with a client certificate and its chain; None for none.
         client_key: PEM file with its key; None if it is in the same file.
-        time_zone: IANA name of the time zone in which the server cuts days, such as ``Asia/Seoul``; None for UTC, as
-            the contract has it. Windows are UTC days all the same.
+        time_zone: IANA name of the time zone of the server's days, such as ``Asia/Seoul``; None for UTC, as in the
+            contract. Windows are always UTC days.
 
     Raises:
         FatalError: A value is out of range, or the URL is unusable.
@@ -103,15 +104,15 @@ def _check_credentials(user: str | None, password: str | None) -> None:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether a text has no lone surrogates, as which Python passes on what is not UTF-8."""
+    """Return whether a text has no lone surrogates, as which Python represents bytes that are not UTF-8."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def checked_page_size(page_size: int) -> int:
-    """Return the page size to ask for, which is at least `MIN_PAGE_SIZE`.
+    """Return the page size to request, which is at least `MIN_PAGE_SIZE`.
 
     Raises:
-        FatalError: It is not a whole number of at least 1.
+        FatalError: The page size is not a whole number of at least 1.
     """
     if not _is_whole(page_size, 1):
         raise FatalError(f"page size (batch_size) is {shown(page_size)}: give a whole number of at least 1")
@@ -131,9 +132,10 @@ def build_base_url(host: str | None = None, schema: str | None = None, port: int
 
     Args:
         host: A bare host (default ``localhost``), or a full URL with scheme, port and path prefix.
-        schema: ``http`` (default) or ``https``; a scheme inside ``host`` comes first, but never turns https into http.
-        port: Default 5000 for http and 443 for https; a port inside ``host`` comes first, and a full URL without one
-            means its scheme's own.
+        schema: ``http`` (default) or ``https``; a scheme inside ``host`` takes precedence, but never turns https into
+            http.
+        port: Default 5000 for http and 443 for https; a port inside ``host`` takes precedence, and a full URL without a
+            port means the default port of its scheme.
 
     Raises:
         FatalError: The message names the part that is unusable. Credentials inside ``host`` are refused.

@@ -1,8 +1,8 @@
-"""The days of a server that cuts them in its own time zone.
+"""Servers whose days are days of another time zone than UTC.
 
-Where a midnight does not exist or exists twice (clocks are changed at midnight in some zones), nobody but the server
-knows which moment it takes. Both are allowed for: more days are asked for rather than fewer, and what does not lie in
-the window is dropped afterwards.
+A midnight may not exist or exist twice, because some zones change their clocks at midnight. Only the server knows which
+moment it uses, so both are allowed for: more days are requested rather than fewer, and rows outside of the window are
+dropped afterwards.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEAR = (0, 1, 2)
-"""No time zone is ahead of UTC or behind it by a day or more."""
+"""No time zone differs from UTC by a day or more."""
 
 
 def find_zone(name: str) -> tzinfo:
-    """Find a time zone by its IANA name, such as ``Asia/Seoul``.
+    """Return a time zone by its IANA name, such as ``Asia/Seoul``.
 
     Raises:
-        FatalError: There is none of this name, or this machine has no time zones.
+        FatalError: The name is unknown, or this machine has no time zones.
     """
     try:
         return ZoneInfo(name)
-    # What ZoneInfo raises for a folder, for a name too long, and for what is no text.
+    # ZoneInfo raises these for a folder, for a name that is too long, and for values other than text.
     except (KeyError, ValueError, OSError, TypeError, AttributeError):
         pass
     if not available_timezones():
@@ -42,11 +42,11 @@ def find_zone(name: str) -> tzinfo:
 
 @dataclass(frozen=True)
 class ServerDays(Window):
-    """Days to ask a server for, and where the timestamps of its answer must lie.
+    """Days of a server to request, and the bounds of the timestamps in its response.
 
     Attributes:
-        bounds: First Unix second inside, and first beyond; None where open.
-        time_zone: What the days are days of.
+        bounds: The bounds in Unix seconds, the end excluded; None for an open side.
+        time_zone: The time zone of the days.
     """
 
     bounds: tuple[int | None, int | None] = (None, None)
@@ -72,13 +72,13 @@ class ServerDays(Window):
 
 
 class ServerCalendar:
-    """Tells which days of a server cover a window of UTC days.
+    """The calendar of a server: which of its days cover a window of UTC days.
 
     Args:
         time_zone: IANA name of the time zone of the server's days.
 
     Raises:
-        FatalError: There is none of this name.
+        FatalError: The name is unknown.
     """
 
     def __init__(self, time_zone: str) -> None:
@@ -86,11 +86,11 @@ class ServerCalendar:
         self._zone = find_zone(time_zone)
 
     def covering(self, window: Window) -> ServerDays:
-        """The fewest days of the server that surely hold all of a window."""
+        """Return the smallest range of the server's days that certainly covers a window."""
         return self.days(self._last_begun_at(window.start), self._first_from(window.end))
 
     def inside(self, window: Window) -> ServerDays | None:
-        """The most days of the server that surely lie in a window; None if no whole day does."""
+        """Return the largest range of the server's days that certainly lies in a window, or None."""
         first, beyond = self._first_from(window.start), self._last_begun_at(window.end)
         is_lost = (first is None) != (window.start is None) or (beyond is None) != (window.end is None)
         if is_lost or (first is not None and beyond is not None and first >= beyond):
@@ -98,20 +98,20 @@ class ServerCalendar:
         return self.days(first, beyond)
 
     def days(self, start: date | None, end: date | None) -> ServerDays:
-        """Days of the server, with the earliest and the latest moment that may be in them."""
+        """Return days of the server, with the earliest and the latest moment that may lie in them."""
         earliest = None if start is None else min(self._midnights(start))
         latest = None if end is None else max(self._midnights(end))
         return ServerDays(start, end, (earliest, latest), self._name)
 
     def _last_begun_at(self, utc_day: date | None) -> date | None:
-        """The last day that has surely begun when a UTC day begins; None if that lies before the calendar."""
+        """Return the last day that has certainly begun when a UTC day begins, or None before the calendar."""
         if utc_day is None:
             return None
         near = (shifted(utc_day, -number) for number in _NEAR)
         return next((day for day in near if day and max(self._midnights(day)) <= midnight(utc_day)), None)
 
     def _first_from(self, utc_day: date | None) -> date | None:
-        """The first day that surely begins when a UTC day begins, or later; None if that lies after the calendar."""
+        """Return the first day that certainly begins at or after a UTC day, or None after the calendar."""
         if utc_day is None:
             return None
         near = (shifted(utc_day, number) for number in _NEAR)

@@ -25,7 +25,7 @@ def parse_day(value: str | date, name: str = "date") -> date:
         value: ``YYYY-MM-DD``, a ``date``, or a midnight in UTC as a ``datetime`` or an ISO string such as
             ``2024-01-01T00:00:00+00:00``, which needs its offset. A ``datetime`` without a time zone is in UTC. Spaces
             around a string are ignored.
-        name: What the value is called in the error message.
+        name: The name of the value in error messages.
 
     Raises:
         FatalError: The value is none of these.
@@ -86,17 +86,17 @@ class Window:
         return cls(start, end)
 
     def query(self) -> dict[str, str]:
-        """The window as query parameters of the API."""
+        """Return the window as query parameters of the API."""
         bounds = {"start_date": self.start, "end_date": self.end}
         return {name: day.isoformat() for name, day in bounds.items() if day is not None}
 
     def timestamps(self) -> tuple[int | None, int | None]:
-        """The window's bounds in Unix seconds: first inside, first beyond; None where open."""
+        """Return the bounds in Unix seconds, the end excluded; None for an open side."""
         start = None if self.start is None else midnight(self.start)
         return start, None if self.end is None else midnight(self.end)
 
     def day_of(self, timestamp: int) -> date | None:
-        """The day of a Unix second; None if the calendar does not have it."""
+        """Return the day of a Unix second, or None if the calendar lacks it."""
         try:
             return datetime.fromtimestamp(timestamp, self._time_zone).date()
         except (ValueError, OverflowError, OSError):
@@ -107,31 +107,31 @@ class Window:
         return UTC
 
     def misses(self, timestamp: int) -> str:
-        """Say what an answer is that has a row of this timestamp, which lies outside, and what to do."""
+        """Return why a response may hold a row with a timestamp outside of the window, and how to fix it."""
         found = f"timestamp {timestamp} lies outside the window {self}"
         start, end = self.timestamps()
         if any(bound is not None and abs(timestamp - bound) <= _DAY_AND_CLOCK_CHANGE for bound in (start, end)):
             is_after = end is not None and timestamp >= end
             also = (
-                ". Or the server takes end_date for the last day; it must be the day after the last" if is_after else ""
+                ". Or the server treats end_date as the last day; it must be the day after the last" if is_after else ""
             )
             return (
                 f"{found}. The server's days do not seem to be UTC days: set time_zone to the time zone of its days, "
                 f"such as Europe/Berlin{also}"
             )
-        return f"{found}: the server passes over start_date and end_date, or its timestamps are not Unix seconds"
+        return f"{found}: the server ignores start_date and end_date, or its timestamps are not Unix seconds"
 
     def __str__(self) -> str:
         return f"[{self.start or '…'}, {self.end or '…'})"
 
 
 def midnight(day: date) -> int:
-    """The Unix second at which a UTC day begins."""
+    """Return the Unix second at which a UTC day begins."""
     return int(datetime.combine(day, time(), tzinfo=UTC).timestamp())
 
 
 def shifted(day: date, days: int) -> date | None:
-    """A day so many days later, or earlier if negative; None if the calendar (years 1 to 9999) does not have it."""
+    """Return the day ``days`` later, or None if the calendar (years 1 to 9999) lacks it."""
     try:
         return day + timedelta(days)
     except OverflowError:

@@ -58,7 +58,7 @@ def test_a_refusal_behind_the_end_is_the_end(status, count):
 @pytest.mark.parametrize("total", [None, 1])
 def test_a_limit_clamped_to_one_without_a_total_of_all_is_an_error(total):
     with serve(lambda _, query, __: page_of(ROWS, query | {"limit": 1}, total=total)) as server:
-        with pytest.raises(RatingsChangedError, match="more ratings after what looked like the end"):
+        with pytest.raises(RatingsChangedError, match="more ratings after the apparent end"):
             read(server)
 
 

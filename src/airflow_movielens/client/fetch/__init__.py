@@ -1,4 +1,14 @@
-"""A whole window of ratings into a file, exactly, and going on where a killed attempt stopped."""
+"""Fetch a window of ratings into a file, exactly, and resume after a killed attempt.
+
+- ``fetching``: ``fetch_ratings``, from the client to the published file.
+- ``resume``: resume after the saved parts, and start over if the data changed.
+- ``parts``: the durable parts of a fetch.
+- ``checkpoint``: which parts are durable, and where to resume.
+- ``output``: the file to write, and the folder of its parts.
+- ``workdirs``: hidden and temporary folders, and the removal of those of dead processes.
+- ``manifest``: the facts about a fetched file.
+- ``progress``: how far a fetch is.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a later attempt must know to go on: which parts are durable, and the bookmark behind them."""
+"""The checkpoint of a fetch: which parts are durable, and the bookmark to resume from."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LAYOUT = 2
-"""Raised when a checkpoint or its files come to mean something else: those of other versions are not gone on from."""
+"""Incremented when the meaning of a checkpoint or its files changes: other layouts are not resumed."""
 
 MAX_AGE = timedelta(hours=24)
-"""What lay longer is not gone on from: a server without snapshots shows few of the changes since."""
+"""Older checkpoints are not resumed: a server without snapshots reveals few of the changes since."""
 
 CHECKPOINT_NAME = "checkpoint.json"
 _BYTES_AT_ONCE = 1 << 16
 
 
 class Checkpoints(Protocol):
-    """Where the checkpoint of one fetch is kept."""
+    """A store for the checkpoint of one fetch."""
 
     def load(self) -> dict[str, Any] | None:
-        """Give what was saved last; None if nothing was.
+        """Return the values saved last, or None.
 
         Raises:
-            ValueError: It cannot be read.
+            ValueError: The values cannot be read.
         """
 
     def save(self, values: dict[str, Any]) -> None:
-        """Keep ``values``, which JSON knows, instead of what was saved before."""
+        """Save ``values``, which JSON can hold, in place of the values before."""
 
     def clear(self) -> None:
-        """Forget what was saved."""
+        """Remove the saved values."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far a fetch is durable.
+    """The durable state of a fetch.
 
     Attributes:
-        key: What makes a fetch the same fetch.
+        key: Identifies the fetch: equal keys, equal fetches.
         files: The names of the files of all parts, in order: ``.arrow`` has rows, ``.ndjson`` quarantined ones.
-        size: Bytes of all these files.
-        checksum: CRC-32 of their bytes, one after the other.
+        size: The total size of these files in bytes.
+        checksum: The CRC-32 of their concatenated bytes.
         rows: How many rows they hold.
-        quarantined: How many rows of them are quarantined ones.
-        bookmark: How to go on behind them; None at the start of the window.
-        is_complete: Whether nothing follows.
-        saved_at: When it was made, in UTC; None for the one at the start of the window.
+        quarantined: How many of the rows are quarantined.
+        bookmark: Where to resume; None at the start of the window.
+        is_complete: Whether the window is complete.
+        saved_at: When the checkpoint was saved, in UTC; None at the start of the window.
     """
 
     key: str
@@ -69,7 +69,7 @@ class Checkpoint:
     saved_at: datetime | None = None
 
     def with_file(self, path: Path) -> Checkpoint:
-        """The checkpoint with one more file."""
+        """Return the checkpoint with one more file."""
         return replace(
             self,
             files=(*self.files, path.name),
@@ -78,7 +78,7 @@ class Checkpoint:
         )
 
     def matches(self, paths: Sequence[Path]) -> bool:
-        """Whether these are its files, byte for byte."""
+        """Return whether these are its files, byte for byte."""
         if sum(path.stat().st_size for path in paths) != self.size:
             return False
         checksum = 0
@@ -88,21 +88,21 @@ class Checkpoint:
 
     @property
     def is_old(self) -> bool:
-        """Whether it was made longer than `MAX_AGE` ago, or so far in the future that a clock must be wrong."""
+        """Whether it was saved more than `MAX_AGE` ago, or so far in the future that a clock must be wrong."""
         return self.saved_at is not None and abs(datetime.now(UTC) - self.saved_at) > MAX_AGE
 
     def to_dict(self) -> dict[str, Any]:
-        """The checkpoint in values that JSON knows."""
+        """Return the checkpoint as values that JSON can hold."""
         saved_at = self.saved_at and self.saved_at.isoformat()
         values = {**asdict(self), "files": list(self.files), "saved_at": saved_at, "layout": LAYOUT}
         return {**values, "seal": _seal(values)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Checkpoint:
-        """Read what `to_dict` gave, perhaps after a way through JSON.
+        """Read the result of `to_dict`, also after a round trip through JSON.
 
         Raises:
-            ValueError: It is none, or of another layout.
+            ValueError: The values are not a checkpoint, or have another layout.
         """
         try:
             given = dict(values)
@@ -119,13 +119,13 @@ class Checkpoint:
 
 
 def _seal(values: dict[str, Any]) -> int:
-    """The CRC-32 of a checkpoint, but for its age, which is judged by itself."""
+    """Return the CRC-32 of a checkpoint without its age, which is checked separately."""
     sealed = {name: value for name, value in values.items() if name not in ("saved_at", "seal")}
     return crc32(json.dumps(sealed, sort_keys=True).encode())
 
 
 def _checksum(path: Path, checksum: int) -> int:
-    """The CRC-32 of bytes that have ``checksum`` so far, and of a file behind them."""
+    """Return the CRC-32 of bytes with this ``checksum`` followed by a file."""
     with path.open("rb") as file:
         while content := file.read(_BYTES_AT_ONCE):
             checksum = crc32(content, checksum)
@@ -133,7 +133,7 @@ def _checksum(path: Path, checksum: int) -> int:
 
 
 class FileCheckpoints:
-    """Keeps the checkpoint in a local file, which is replaced in one step.
+    """Keep the checkpoint in a local file that is replaced atomically.
 
     Args:
         path: The file.
@@ -143,7 +143,7 @@ class FileCheckpoints:
         self._path = path
 
     def load(self) -> dict[str, Any] | None:
-        """Give what was saved last; see `Checkpoints`."""
+        """Return the values saved last; see `Checkpoints`."""
         try:
             values: dict[str, Any] = json.loads(self._path.read_bytes())
         except FileNotFoundError:
@@ -151,9 +151,9 @@ class FileCheckpoints:
         return values
 
     def save(self, values: dict[str, Any]) -> None:
-        """Keep ``values``; they are on the disk when this returns."""
+        """Save ``values``; they are on the disk when this returns."""
         write_whole(self._path, json.dumps(values).encode())
 
     def clear(self) -> None:
-        """Forget what was saved."""
+        """Remove the saved values."""
         self._path.unlink(missing_ok=True)

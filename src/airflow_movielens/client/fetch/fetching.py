@@ -1,4 +1,4 @@
-"""Fetching a window of ratings."""
+"""Fetch a window of ratings into a file, exactly."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ import logging
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from airflow_movielens import __version__
 from airflow_movielens.client.concurrency import begin, result_of
-from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.fetch.checkpoint import LAYOUT
 from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, Manifest
 from airflow_movielens.client.fetch.output import LocalFolder
 from airflow_movielens.client.fetch.parts import PartStore
 from airflow_movielens.client.fetch.progress import Meter
-from airflow_movielens.client.fetch.resume import read_table
+from airflow_movielens.client.fetch.resume import read_table, resume
 from airflow_movielens.client.fetch.workdirs import scratch_folder
-from airflow_movielens.client.settings import checked_page_size
-from airflow_movielens.ratings.messages import shown
+from airflow_movielens.client.read_options import ReadOptions
 from airflow_movielens.ratings.paths import FileFormat
 from airflow_movielens.ratings.writing import write_rows
 
@@ -35,11 +33,10 @@ if TYPE_CHECKING:
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
     from airflow_movielens.client.fetch.output import Output
     from airflow_movielens.client.fetch.progress import Progress
-    from airflow_movielens.client.rows import Batch, Bookmark
+    from airflow_movielens.client.read_options import OnBadRows
+    from airflow_movielens.client.rows import Bookmark
     from airflow_movielens.client.settings import ClientSettings
     from airflow_movielens.client.window import Window
-
-    OnBadRows = Literal["fail", "quarantine"]
 
 log = logging.getLogger(__name__)
 
@@ -56,37 +53,34 @@ def fetch_ratings(
 ) -> Manifest:
     """Fetch the ratings of a window into a file: one state of the server's data, whole or not at all.
 
-    What has arrived is kept beside the output, so that after a crash the same call goes on where it stopped.
+    Parts that have arrived are kept beside the output, so that the same call resumes after a crash.
 
     Args:
-        client: Where the ratings come from.
-        window: The days wanted.
-        output: Where they go.
-        batch_size: Rows to ask for in one request; None for the client's page size.
-        on_bad_rows: What becomes of rows that break the contract: ``fail`` raises, ``quarantine`` puts them into a file
-            of their own.
-        checkpoints: Where it is noted how far the fetch is; None for the folder that holds the parts.
-        progress: Is called with the progress after each page.
+        client: The client of the API.
+        window: The days to fetch.
+        output: The file to write.
+        batch_size: Rows per request; None for the client's page size.
+        on_bad_rows: How to handle rows that break the contract: ``fail`` raises, ``quarantine`` writes them to a
+            separate file.
+        checkpoints: Where the checkpoint is stored; None for the folder that holds the parts.
+        progress: Called with the progress after each page.
 
     Returns:
-        What is known of the file; the same is kept beside it.
+        The manifest of the file, which is also written beside it.
 
     Raises:
         RatingsChangedError: The data kept changing in every attempt.
         MovielensError: See its subclasses.
         OSError: The output cannot be written.
     """
-    if not isinstance(on_bad_rows, str) or on_bad_rows not in ("fail", "quarantine"):
-        raise FatalError(f"on_bad_rows is {shown(on_bad_rows)}: give 'fail' or 'quarantine'")
-    page_size = checked_page_size(client.settings.page_size if batch_size is None else batch_size)
-    key = _key(client.settings, window, page_size, on_bad_rows, output)
-    read = partial(_read, client, window, page_size, on_bad_rows)
+    options = ReadOptions(window, client.settings.page_size if batch_size is None else batch_size, on_bad_rows)
+    key = _key(client.settings, options, output)
     with output.folder(key) as folder:
         kept = checkpoints or folder.checkpoints
         store = PartStore(folder, kept, key)
-        store.resume()
+        resume(store)
         _log_resumption(window, store.checkpoint.bookmark)
-        read_table(read, store, Meter(progress))
+        read_table(partial(client.read, options), store, Meter(progress))
         manifest = _write(store, folder.local, output, window, client.settings.base_url)
         kept.clear()
         folder.clear()
@@ -98,11 +92,11 @@ def fetched_rows(
     client: MovielensClient, window: Window, progress: Callable[[Progress], None] | None = None
 ) -> Iterator[pl.LazyFrame]:
     """Fetch the ratings of a window to read them once, from a temporary folder; errors as in `fetch_ratings`."""
-    page_size = checked_page_size(client.settings.page_size)
+    options = ReadOptions(window, client.settings.page_size)
     with scratch_folder() as path:
         folder = LocalFolder(path)
         store = PartStore(folder, folder.checkpoints, "")
-        read_table(partial(_read, client, window, page_size, "fail"), store, Meter(progress))
+        read_table(partial(client.read, options), store, Meter(progress))
         yield store.scan()
 
 
@@ -113,15 +107,10 @@ def _log_resumption(window: Window, bookmark: Bookmark | None) -> None:
         log.info(message, window, f"{bookmark.count:,}", total)
 
 
-def _read(
-    client: MovielensClient, window: Window, page_size: int, on_bad_rows: OnBadRows, bookmark: Bookmark | None
-) -> Iterator[Batch]:
-    return client.read_batches(window.start, window.end, page_size, bookmark=bookmark, on_bad_rows=on_bad_rows)
-
-
-def _key(settings: ClientSettings, window: Window, page_size: int, on_bad_rows: OnBadRows, output: Output) -> str:
-    # Another user may be shown other ratings. A token says nothing here: it may be another one every hour.
-    asked = [settings.base_url, settings.user, "ratings", str(window), page_size, settings.data_format, on_bad_rows]
+def _key(settings: ClientSettings, options: ReadOptions, output: Output) -> str:
+    # Another user may be shown other ratings. The token is left out: it may change every hour.
+    window, page_size, on_bad_rows = str(options.window), options.page_size, options.on_bad_rows
+    asked = [settings.base_url, settings.user, "ratings", window, page_size, settings.data_format, on_bad_rows]
     same = [LAYOUT, *asked, settings.time_zone, output.address]
     return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:16]
 
@@ -152,12 +141,12 @@ def _write(store: PartStore, folder: Path, output: Output, window: Window, sourc
 
 
 def _write_data(store: PartStore, folder: Path, output: Output) -> Path:
-    # Another attempt's unfinished file, written by a thread that lives on for a moment, must not be this one.
+    # A thread of another attempt may still write its own unfinished file.
     data = folder / f"{store.attempt}-{output.name}"
     try:
         result_of(begin(lambda: write_rows(store.scan(), data, FileFormat.of(output.name))))
     except Exception:
-        # The disk may be full: what is no file yet must not fill it any longer.
+        # The disk may be full: free the space of the unfinished file.
         data.unlink(missing_ok=True)
         raise
     return data

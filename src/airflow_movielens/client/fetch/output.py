@@ -1,4 +1,4 @@
-"""Where a fetched window goes, and where its parts lie until it is whole."""
+"""The output of a fetch, and the folder of its parts until it is complete."""
 
 from __future__ import annotations
 
@@ -23,57 +23,57 @@ if TYPE_CHECKING:
 
 
 class PartsFolder(Protocol):
-    """Where the parts of a window lie until all of it is there."""
+    """The folder of the parts of a window until the window is complete."""
 
     @property
     def local(self) -> Path:
-        """A folder of this machine: files are written and read here."""
+        """A local folder, where files are written and read."""
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """Where the checkpoint lies, unless the caller has a better place."""
+        """Where the checkpoint is stored, unless the caller has a better place."""
 
     def keep(self, name: str) -> None:
-        """Make sure that a later attempt finds the finished file ``name`` of `local`."""
+        """Make the finished file ``name`` of `local` durable for later attempts."""
 
     def bring(self, name: str) -> None:
-        """Bring a file that an earlier attempt kept to `local`.
+        """Bring a file of an earlier attempt to `local`.
 
         Raises:
-            FileNotFoundError: It is no longer there.
+            FileNotFoundError: The file no longer exists.
         """
 
     def clear(self) -> None:
-        """Remove all that this and earlier attempts kept: the window is published."""
+        """Remove the files of this and earlier attempts, after the window is published."""
 
 
 class Output(Protocol):
-    """Where a fetched window goes."""
+    """The output of a fetch."""
 
     @property
     def path(self) -> str:
-        """The file, as the user named it."""
+        """The path or URL of the file, as the user gave it."""
 
     @property
     def address(self) -> str:
-        """The file, named in full: two outputs are the same one if their addresses are equal."""
+        """The absolute path or URL: two outputs are the same if their addresses are equal."""
 
     @property
     def name(self) -> str:
-        """The name of the file, without folders; its ending tells the format."""
+        """The name of the file, without folders; its extension selects the format."""
 
     def folder(self, key: str) -> AbstractContextManager[PartsFolder]:
-        """Give the folder of the fetch ``key``, with what earlier attempts kept there."""
+        """Yield the folder of the fetch ``key``, with the files of earlier attempts."""
 
     def publish(self, data: Path, quarantine: Path | None, manifest: Manifest) -> None:
-        """Let the finished file ``data``, and what goes with it, appear under its name.
+        """Publish the finished file ``data``, its quarantine file and its manifest.
 
-        What an earlier fetch published is replaced; at no moment does a manifest lie beside a file it does not mean.
+        The files of an earlier fetch are replaced; a manifest never lies beside a file that it does not describe.
         """
 
 
 class LocalFolder:
-    """A folder of this machine for the parts of a window; see `PartsFolder`.
+    """A local folder for the parts of a window; see `PartsFolder`.
 
     Args:
         path: The folder.
@@ -84,12 +84,12 @@ class LocalFolder:
         self.checkpoints: Checkpoints = FileCheckpoints(path / CHECKPOINT_NAME)
 
     def keep(self, name: str) -> None:
-        """Write the file through to the disk."""
+        """Flush the file to the disk."""
         flush_to_disk(self.local / name)
         flush_to_disk(self.local)
 
     def bring(self, name: str) -> None:
-        """Check that the file is here."""
+        """Check that the file exists."""
         if not (self.local / name).is_file():
             raise FileNotFoundError(f"{self.local / name} is gone")
 
@@ -99,7 +99,7 @@ class LocalFolder:
 
 
 def remove_parts(folder: Path, keep: Collection[str] = ()) -> None:
-    """Remove the parts in a local folder, and what else an attempt left there; ``keep`` names files that stay."""
+    """Remove the parts and other files of an attempt from a local folder, except those in ``keep``."""
     for part in folder.glob("*.*"):
         if part.name not in keep:
             part.unlink()
@@ -109,10 +109,10 @@ class LocalOutput:
     """A local file as output; see `Output`.
 
     Args:
-        path: The file; its ending tells the format.
+        path: The file; its extension selects the format.
 
     Raises:
-        ValueError: It cannot be the path of an output (see `output_text`), or is a URL of object storage.
+        ValueError: The path cannot be that of an output (see `output_text`), or is a URL of object storage.
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -134,7 +134,7 @@ class LocalOutput:
 
     @contextmanager
     def folder(self, key: str) -> Iterator[LocalFolder]:
-        """Give a hidden folder beside the file; see `claimed_folder`."""
+        """Yield a hidden folder beside the file; see `claimed_folder`."""
         with claimed_folder(self._file, key) as folder:
             yield LocalFolder(folder)
 

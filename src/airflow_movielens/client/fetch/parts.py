@@ -1,4 +1,4 @@
-"""A window cut into parts: enough rows to be worth a file of their own, or what came in some seconds."""
+"""The parts of a fetch: enough rows for a file, or those of some seconds, written as they arrive."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from airflow_movielens.client.errors import BadRow
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
     from airflow_movielens.client.fetch.output import PartsFolder
-    from airflow_movielens.client.rows import BadRow, Batch, Bookmark
+    from airflow_movielens.client.rows import Batch, Bookmark
 
 
 ROWS_PER_PART = 125_000
 SECONDS_PER_PART = 2.0
 SHARE_OF_THE_TIME = 0.02
-"""Parts of a fetch that takes long become longer, so that there are never many more than a few hundred."""
+"""The parts of a long fetch become longer, so that there are never more than a few hundred."""
 
 
 @dataclass
@@ -39,8 +40,8 @@ class Part:
     """Rows that become durable together.
 
     Attributes:
-        bookmark: How to go on behind them.
-        is_last: Whether nothing follows.
+        bookmark: Where to resume after them.
+        is_last: Whether this is the last part.
         frames: The rows.
         bad: Rows that are quarantined.
     """
@@ -52,18 +53,18 @@ class Part:
 
     @property
     def height(self) -> int:
-        """How many rows it has."""
+        """The number of rows."""
         return sum(map(len, self.frames))
 
     def add(self, batch: Batch) -> None:
-        """Put a batch behind what is there."""
+        """Append a batch."""
         if len(batch.rows.good):
             self.frames.append(batch.rows.good)
         self.bad += batch.rows.bad
         self.bookmark, self.is_last = batch.bookmark, batch.is_last
 
     def bad_lines(self) -> bytes:
-        """The quarantined rows, as JSON a line."""
+        """Return the quarantined rows as lines of JSON."""
         return b"".join(map(_line, self.bad))
 
 
@@ -71,13 +72,13 @@ def _line(bad: BadRow) -> bytes:
     values = {"url": bad.url, "number": bad.number, "column": bad.column, "problem": bad.problem, "row": bad.row}
     try:
         text = json.dumps(values, allow_nan=False)
-    except (TypeError, ValueError):  # NaN, or what a format other than JSON brought
+    except (TypeError, ValueError):  # NaN, or a value of a format other than JSON
         text = json.dumps({**values, "row": repr(bad.row)})
     return text.encode() + b"\n"
 
 
 def cut(batches: Iterable[Batch]) -> Iterator[Part]:
-    """Gather batches into parts; the last one may have no rows."""
+    """Gather batches into parts; the last part may have no rows."""
     start = begun = monotonic()
     part = None
     for batch in batches:
@@ -94,47 +95,39 @@ log = logging.getLogger(__name__)
 
 
 class PartStore:
-    """Keeps the parts of one window.
+    """Keep the parts of one window.
 
-    They are written beside the network by a thread of their own, one at a time, so at most two are in memory. A window
-    of a single part is not written at all.
+    A separate thread writes the parts, one at a time, while the next one arrives, so at most two are in memory. A
+    window of a single part is not written at all.
 
     Args:
-        folder: Where they lie.
-        checkpoints: Where it is noted how far they are durable.
-        key: What makes a fetch the same fetch.
+        folder: The folder of the parts.
+        checkpoints: Where the checkpoint is stored.
+        key: Identifies the fetch: equal keys, equal fetches.
     """
 
     def __init__(self, folder: PartsFolder, checkpoints: Checkpoints, key: str) -> None:
-        self._folder = folder
-        self._checkpoints = checkpoints
-        self._empty = Checkpoint(key)
+        self.folder = folder
+        self.checkpoints = checkpoints
+        self.empty = Checkpoint(key)
         self._in_memory: Part | None = None
         self._background = Background()
-        # No two attempts write files of the same name, though their folders may be the same one of an object store.
+        # Attempts never write files of the same name, even if they share a folder of an object store.
         self.attempt = uuid4().hex[:8]
         self._number = 0
-        self.checkpoint = self._empty
-        """How far the window is there."""
+        self.checkpoint = self.empty
+        """The parts that are durable, and where to resume after them."""
 
-    def resume(self) -> None:
-        """Go on from what an earlier attempt of the same fetch left; if it is not whole, start over."""
-        try:
-            values = self._checkpoints.load()
-            found = self._empty if values is None else Checkpoint.from_dict(values)
-            self._verify(found)
-        except (ValueError, OSError) as error:
-            log.warning("Starting over, because what an earlier attempt left cannot be used: %s", error)
-            self.start_over()
-        else:
-            self.checkpoint = found
-            remove_parts(self._folder.local, keep={*found.files, CHECKPOINT_NAME})
+    def adopt(self, found: Checkpoint) -> None:
+        """Continue after the parts of a checkpoint, and remove all other files."""
+        self.checkpoint = found
+        remove_parts(self.folder.local, keep={*found.files, CHECKPOINT_NAME})
 
     def add(self, part: Part) -> None:
-        """Keep the next part; an error of writing the one before may be raised here.
+        """Keep the next part; this may raise an error of the part before.
 
         Raises:
-            OSError: There is no space left, for example.
+            OSError: A part cannot be written, for example because the disk is full.
         """
         self._background.wait()
         if part.is_last and not self.checkpoint.files:
@@ -145,10 +138,10 @@ class PartStore:
 
     @contextmanager
     def settled(self) -> Iterator[None]:
-        """Wait at the end of the block until all parts are durable; after an error too, for who goes on from them.
+        """Wait at the end of the block until all parts are durable, also after an error, so that a retry can resume.
 
         Raises:
-            OSError: One could not be written.
+            OSError: A part could not be written.
         """
         try:
             yield
@@ -159,48 +152,38 @@ class PartStore:
         self._background.wait()
 
     def start_over(self) -> None:
-        """Forget all parts."""
+        """Remove all parts."""
         with suppress(OSError):
             self._background.wait()
-        self._checkpoints.clear()
-        remove_parts(self._folder.local)
-        self._in_memory, self.checkpoint = None, self._empty
+        self.checkpoints.clear()
+        remove_parts(self.folder.local)
+        self._in_memory, self.checkpoint = None, self.empty
 
     def scan(self) -> pl.LazyFrame:
-        """The rows of all parts in order, to be read from the disk."""
+        """Return the rows of all parts in order, read from the disk."""
         import polars as pl
 
         if self._in_memory is not None:
             return pl.concat([RATINGS.empty(), *self._in_memory.frames]).lazy()
-        parts = [self._folder.local / name for name in self.checkpoint.files if name.endswith(PART_ENDING)]
+        parts = [self.folder.local / name for name in self.checkpoint.files if name.endswith(PART_ENDING)]
         return pl.scan_ipc(parts, glob=False) if parts else RATINGS.empty().lazy()
 
     def bad_lines(self) -> Iterator[bytes]:
-        """The quarantined rows of all parts in order, as JSON a line."""
+        """Yield the quarantined rows of all parts in order, as lines of JSON."""
         if self._in_memory is not None:
             yield self._in_memory.bad_lines()
         for name in self.checkpoint.files:
             if not name.endswith(PART_ENDING):
-                yield (self._folder.local / name).read_bytes()
-
-    def _verify(self, found: Checkpoint) -> None:
-        if found.key != self._empty.key:
-            raise ValueError("it is of another source, user, window, page size, format or output")
-        if found.is_old:
-            raise ValueError(f"it is of {found.saved_at:%Y-%m-%d %H:%M} UTC, and not of the last 24 hours")
-        for name in found.files:
-            self._folder.bring(name)
-        if not found.matches([self._folder.local / name for name in found.files]):
-            raise ValueError("its files are not as they were written")
+                yield (self.folder.local / name).read_bytes()
 
     def _write(self, part: Part) -> None:
         checkpoint = self.checkpoint
-        for path in _write_files(part, self._folder.local / f"{self.attempt}-{self._number}"):
-            self._folder.keep(path.name)
+        for path in _write_files(part, self.folder.local / f"{self.attempt}-{self._number}"):
+            self.folder.keep(path.name)
             checkpoint = checkpoint.with_file(path)
         self._number += 1
         checkpoint = _advanced(checkpoint, part)
-        self._checkpoints.save(checkpoint.to_dict())
+        self.checkpoints.save(checkpoint.to_dict())
         self.checkpoint = checkpoint
 
 
@@ -209,7 +192,7 @@ def _write_files(part: Part, path: Path) -> Iterator[Path]:
 
     if part.frames:
         rows = path.with_suffix(PART_ENDING)
-        # Not compressed: so it is mapped when it is read, and costs no memory then.
+        # Uncompressed: it is memory-mapped when it is read.
         pl.concat(part.frames).write_ipc(rows, compression="uncompressed")
         yield rows
     if part.bad:

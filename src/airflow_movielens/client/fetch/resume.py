@@ -1,4 +1,4 @@
-"""Reading all of a table, from one state of the server's data."""
+"""Read all of a window: resume after the parts of an earlier attempt, and start over if the data changed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import tenacity
 
 from airflow_movielens.client.errors import RatingsChangedError
+from airflow_movielens.client.fetch.checkpoint import Checkpoint
 from airflow_movielens.client.fetch.parts import cut
 
 if TYPE_CHECKING:
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 4
-"""How often a window is begun before it is given up because the data keeps changing."""
+"""How often a window is started before the fetch fails because the data keeps changing."""
 
 
 def attempts() -> tenacity.Retrying:
-    """The attempts to read something whole: another one if the data changed meanwhile, up to `ATTEMPTS`."""
+    """Return up to `ATTEMPTS` attempts, each one after the data changed during the one before."""
     return tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
         wait=tenacity.wait_random(0.1, 1.0),
@@ -40,16 +41,40 @@ def _log_start_over(state: tenacity.RetryCallState) -> None:
     log.warning("Starting over, attempt %d of %d: %s", state.attempt_number + 1, ATTEMPTS, error)
 
 
+def resume(store: PartStore) -> None:
+    """Resume after the parts that an earlier attempt of the same fetch saved; otherwise start over."""
+    try:
+        values = store.checkpoints.load()
+        found = store.empty if values is None else Checkpoint.from_dict(values)
+        _verify(found, store)
+    except (ValueError, OSError) as error:
+        log.warning("Starting over, because the parts of an earlier attempt cannot be used: %s", error)
+        store.start_over()
+    else:
+        store.adopt(found)
+
+
+def _verify(found: Checkpoint, store: PartStore) -> None:
+    if found.key != store.empty.key:
+        raise ValueError("they are of another source, user, window, page size, format or output")
+    if found.is_old:
+        raise ValueError(f"they are of {found.saved_at:%Y-%m-%d %H:%M} UTC, more than 24 hours ago")
+    for name in found.files:
+        store.folder.bring(name)
+    if not found.matches([store.folder.local / name for name in found.files]):
+        raise ValueError("the files are not as they were written")
+
+
 def read_table(read: Callable[[Bookmark | None], Iterator[Batch]], store: PartStore, meter: Meter) -> None:
-    """Fill ``store`` with the rest of its window; if the data changed meanwhile, start over, a bounded number of times.
+    """Fill ``store`` with the rest of its window; if the data changed meanwhile, start over, a limited number of times.
 
     Args:
-        read: Reads the batches behind a bookmark.
+        read: Reads the batches after a bookmark.
         store: Holds exactly the window afterwards.
         meter: Counts the batches.
 
     Raises:
-        RatingsChangedError: The data kept changing in every attempt.
+        RatingsChangedError: The data changed in every attempt.
         MovielensError: See its subclasses.
     """
     for attempt in attempts():
@@ -76,6 +101,6 @@ def _counted(batches: Iterator[Batch], meter: Meter) -> Generator[Batch, None, N
             meter.count(batch.bookmark)
             yield batch
     finally:
-        # Gives up what is under way.
+        # Cuts the requests in flight.
         if hasattr(batches, "close"):
             batches.close()

@@ -1,4 +1,7 @@
-"""Hidden folders beside an output that outlive a killed process, and are worked in by one attempt at a time."""
+"""Hidden folders beside an output, which survive a killed process, and temporary folders, which do not.
+
+A lock on the folder tells which attempt is alive.
+"""
 
 from __future__ import annotations
 
@@ -29,17 +32,17 @@ _OWN_ENDING = re.compile(r"(?<=-[0-9a-f]{16})-[0-9a-f]{8}$")
 
 @contextmanager
 def claimed_folder(output: Path, key: str) -> Iterator[Path]:
-    """Give the folder of the fetch ``key``, locked until the block ends; if it has parts then, it stays.
+    """Yield the folder of the fetch ``key``, locked until the block ends; if it then has parts, it is kept.
 
-    If another attempt is alive in it, or the file system knows no locks, a new one is given that ends with the block.
-    What dead attempts to write ``output`` left behind in other folders is removed.
+    If another attempt is alive in it, or the file system does not support locks, the folder is a new one that is
+    removed at the end. Folders that dead attempts to write ``output`` left behind are removed.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
     folder = output.with_name(f".partial-{output.name}-{key}")
     lock = _claim(folder)
     is_own = lock is None
     if is_own:
-        log.info("Another attempt holds %s, or it cannot be locked: this one works in a folder of its own", folder)
+        log.info("Another attempt holds %s, or it cannot be locked: this attempt uses a separate folder", folder)
         folder = folder.with_name(f"{folder.name}-{uuid4().hex[:8]}")
         lock = _claim(folder)
     try:
@@ -56,7 +59,7 @@ def _claim(folder: Path) -> int | None:
     for _ in range(_TRIES):
         folder.mkdir(exist_ok=True)
         lock = try_lock(folder / _LOCK, create=True)
-        # An attempt that just ended may have removed the folder under our hands.
+        # An attempt that has just ended may have removed the folder meanwhile.
         if lock is not None or folder.exists():
             return lock
     return None
@@ -69,13 +72,13 @@ def _remove_dead_attempts(output: Path, own: Path) -> None:
         if folder == own or not of_output.fullmatch(folder.name):
             continue
         if (lock := try_lock(folder / _LOCK, create=True)) is not None:
-            log.info("Removing %s, which an attempt that died left behind", folder)
+            log.info("Removing %s, which a dead attempt left behind", folder)
             _discard(folder)
             os.close(lock)
 
 
 def _discard(folder: Path) -> None:
-    # Renamed first: whoever claims the folder next must not lose files of its own to the removal.
+    # Renamed first: the next attempt to claim the folder must not lose its own files to the removal.
     doomed = folder.with_name(f"{_OWN_ENDING.sub('', folder.name)}-{uuid4().hex[:8]}")
     with suppress(OSError):  # gone, or in a folder where each user removes only their own
         folder.rename(doomed)
@@ -84,7 +87,7 @@ def _discard(folder: Path) -> None:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give a new folder of this machine, which is removed when the block ends; so are those of killed processes."""
+    """Yield a new temporary folder, which is removed at the end, as are those of killed processes."""
     _remove_dead_scratch()
     folder = Path(mkdtemp(prefix=_PREFIX))
     lock = try_lock(folder / _LOCK, create=True)
@@ -98,7 +101,7 @@ def scratch_folder() -> Iterator[Path]:
 
 def _remove_dead_scratch() -> None:
     for folder in Path(gettempdir()).glob(f"{_PREFIX}*"):
-        # Only whoever lives holds the lock, and other users' cannot be opened.
+        # A live process holds the lock, and folders of other users cannot be opened.
         if (lock := try_lock(folder / _LOCK)) is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)

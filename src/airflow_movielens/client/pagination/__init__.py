@@ -1,1 +1,8 @@
-"""The kinds of pagination, each a small class; who reads them does not know which."""
+"""Read a window page by page, whatever kind of pagination the server offers.
+
+- ``detect``: read a window; the first response selects the kind of pagination.
+- ``offsets``, ``cursors``, ``sections``: the kinds of pagination.
+- ``source``: requests for pages and streams, and the largest page that the server accepts.
+- ``consistency``: checks that pages belong to one state of the data.
+- ``verify_window``: verify that the server's days are the requested days.
+"""

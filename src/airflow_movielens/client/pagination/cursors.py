@@ -1,7 +1,7 @@
-"""Cursors: each answer tells where the next page is (``Link: <…>; rel="next"``, RFC 8288).
+"""Pagination by cursor: each response links to the next page (``Link: <…>; rel="next"``, RFC 8288).
 
-A server whose cursors lead through a snapshot gives one state of the data. What it tells about that is compared: its
-name for the snapshot, the total, and that pages rise.
+A server whose cursors lead through a snapshot sends one state of the data. The name of the snapshot, the total and the
+order of the pages are compared.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CursorPages:
         self._source = source
 
     def batches(self, at: Bookmark) -> Iterator[Batch]:
-        """Read on behind ``at``.
+        """Read the rows after ``at``.
 
         Raises:
             RatingsChangedError: The snapshot is gone, or the pages do not belong together.
@@ -46,9 +46,9 @@ class CursorPages:
         check_same_state(page, at)
         check_after(page.rows, at.last_good, self._source.table, page.exchange)
         url = without_host(page.next_url)
-        behind = replace(at.behind(page.rows), url=url)
+        after = replace(at.after(page.rows), url=url)
         if url is None:
-            check_complete(behind.count, at.total, self._source.table, page.exchange)
+            check_complete(after.count, at.total, self._source.table, page.exchange)
         elif not page.rows.count:
             raise RatingsChangedError("the API links from a page without rows to a next one", page.exchange)
-        return Batch(page.rows, behind, is_last=url is None)
+        return Batch(page.rows, after, is_last=url is None)

@@ -1,4 +1,4 @@
-"""A window from its first page to its last row: the first answer tells which kind of pagination the server speaks."""
+"""Read a window from its first page to its last row: the first response selects the kind of pagination."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pagination(Protocol):
     """A kind of pagination."""
 
     def batches(self, at: Bookmark) -> Iterator[Batch]:
-        """Read on behind ``at``, to the last row; the last batch says that it is."""
+        """Read the rows after ``at``; the last batch says that it is the last."""
 
 
 def read_window(source: Source) -> Generator[Batch, None, None]:
@@ -43,7 +43,7 @@ def read_window(source: Source) -> Generator[Batch, None, None]:
     if not count or (first.total is not None and count > first.total):
         check_complete(count, first.total, source.table, first.exchange)
     check_nothing_follows(first, count, source.table)
-    at = _behind(first, source.page_size)
+    at = _bookmark_after(first, source.page_size)
     is_last = _is_whole(first)
     yield Batch(first.rows, at, is_last=is_last)
     if not is_last:
@@ -51,17 +51,17 @@ def read_window(source: Source) -> Generator[Batch, None, None]:
 
 
 def resume_window(source: Source, at: Bookmark) -> Generator[Batch, None, None]:
-    """Read a window on behind a bookmark of another reading, perhaps of another process.
+    """Resume a window after a bookmark, also one of another process.
 
     Raises:
-        RatingsChangedError: The data changed since, or the server does not know any more how to go on.
+        RatingsChangedError: The data changed since, or the server can no longer resume.
         MovielensError: See its subclasses.
     """
     batches = _rest(source, at)
     try:
         yield next(batches)
     except DataError as error:
-        # Another server may pass over the cursor, and give what was not asked for.
+        # Another server may ignore the cursor, and send other rows.
         raise _cannot_resume(error) from error
     yield from batches
 
@@ -76,12 +76,12 @@ def _rest(source: Source, at: Bookmark) -> Iterator[Batch]:
         status = error.exchange.status if error.exchange else None
         if at.kind == "offset" or status is None or status in _REFUSED_STATUS:
             raise
-        # The server forgot what its link means; it may well answer the same question put anew.
+        # The server no longer knows its link, but it may accept a new request for the window.
         raise _cannot_resume(error) from error
 
 
 def _cannot_resume(error: MovielensError) -> RatingsChangedError:
-    return RatingsChangedError(f"reading cannot go on where it stopped: {error.args[0]}", error.exchange)
+    return RatingsChangedError(f"reading cannot be resumed where it stopped: {error.args[0]}", error.exchange)
 
 
 def _pagination(source: Source, at: Bookmark) -> Pagination:
@@ -92,10 +92,10 @@ def _pagination(source: Source, at: Bookmark) -> Pagination:
     return SectionStream(source) if can_be_streamed(at.media_type) else SectionPages(source)
 
 
-def _behind(first: Page, page_size: int) -> Bookmark:
+def _bookmark_after(first: Page, page_size: int) -> Bookmark:
     rows = first.rows
     begin = Bookmark("offset", 0, page_size, first.total, snapshot=first.snapshot, media_type=first.media_type)
-    at = begin.behind(rows)
+    at = begin.after(rows)
     if first.section_url is not None and first.total is not None:
         return replace(at, kind="section", url=without_host(first.section_url))
     if first.next_url is not None:
@@ -105,9 +105,9 @@ def _behind(first: Page, page_size: int) -> Bookmark:
 
 
 def _is_whole(first: Page) -> bool:
-    """Whether the first answer is the whole window.
+    """Return whether the first response is the whole window.
 
-    A server that names the snapshot of each answer is believed; of others, the total may be that of the page only.
+    A server that names the snapshot of its responses is believed; the total of others may be that of the page only.
     """
     if not first.rows.count:
         return True

@@ -1,10 +1,10 @@
-"""Paging by offset and limit, so that a change of the data between two pages is seen.
+"""Pagination by offset and limit that detects changes of the data between two pages.
 
 Each page begins with the last row of the page before. If rows were inserted or deleted before that point, the
-repeated row differs; if anywhere else, ``total`` does. A server may clamp ``limit``, so a short page is no end: the
-end is reached when a page brings nothing but the repeated row, and ``total`` must agree.
+repeated row differs; otherwise ``total`` differs. A server may clamp ``limit``, so a short page is not the end: the end
+is reached when a page has only the repeated row, and ``total`` must agree.
 
-Where the pages begin is known beforehand, so many are under way; a short one is followed by a new plan.
+The offsets are known in advance, so many pages are in flight; after a short page, they are computed again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.rows import Bookmark, Page
 
 _NOTHING_THERE = {204, 400, 404, 416, 422}
-"""What some servers answer instead of an empty page after the end; they answered all requests before it."""
+"""The statuses that some servers return instead of an empty page after the end."""
 
 
 class OffsetPages:
@@ -45,7 +45,7 @@ class OffsetPages:
         self._source = source
 
     def batches(self, at: Bookmark) -> Iterator[Batch]:
-        """Read on behind ``at``.
+        """Read the rows after ``at``.
 
         Raises:
             RatingsChangedError: The pages do not belong to one state of the data.
@@ -60,7 +60,7 @@ class OffsetPages:
                     yield Batch(new, at, is_last=True)
                     return
                 check_after(new, at.last_good, self._source.table, page.exchange)
-                at = at.behind(new)
+                at = at.after(new)
                 if at.total is not None and at.count > at.total:
                     check_complete(at.count, at.total, self._source.table, page.exchange)
                 yield Batch(new, at)
@@ -72,26 +72,26 @@ class OffsetPages:
         begin = max(at.count - 1, 0)
         offsets: Iterator[int] = count(begin, at.page_size - 1)
         if at.total is not None:
-            # The last page asks for what lies behind the end, and so proves it.
+            # The last page requests rows after the end, and so proves the end.
             last = max(at.total - 1, begin)
             offsets = chain(takewhile(lambda offset: offset < last, offsets), [last])
-        # Pages may come shorter, but a server may also refuse to be asked for so few.
+        # The server may send shorter pages, but may also refuse such a small limit.
         limit = self._source.page_size
         return self._source.together(partial(self._source.page, offset, limit) for offset in offsets)
 
     def _check_end(self, at: Bookmark, page: Page) -> None:
         check_complete(at.count, at.total, self._source.table, page.exchange)
-        # A limit clamped to one row looks like the end, too; and a total may be that of the page.
+        # A limit clamped to one row also looks like the end, and a total may be that of the page.
         if at.total is None or at.count == 1:
             self._check_nothing_at(at.count)
 
     def _check_nothing_at(self, offset: int) -> None:
         try:
-            behind = self._source.page(offset, self._source.page_size)
+            beyond = self._source.page(offset, self._source.page_size)
         except FatalError as error:
             if error.exchange and error.exchange.status in _NOTHING_THERE:
                 return
             raise
-        if behind.rows.count:
-            message = f"the API has more {self._source.table.name} after what looked like the end, at row {offset}"
-            raise RatingsChangedError(message, behind.exchange)
+        if beyond.rows.count:
+            message = f"the API has more {self._source.table.name} after the apparent end, at row {offset}"
+            raise RatingsChangedError(message, beyond.exchange)

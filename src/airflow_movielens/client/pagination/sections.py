@@ -1,7 +1,7 @@
-"""Sections of a snapshot: rows by number, of a state of the data that stays as it is.
+"""Sections of a snapshot: rows by number, from a state of the data that does not change.
 
-The server tells by ``Link-Template: "…{&offset,limit}"; rel="section"`` (RFC 9652) how to ask for them. Any number
-may be under way, nothing needs to be repeated, and reading may go on at any row, in another process too.
+The server offers them by ``Link-Template: "…{&offset,limit}"; rel="section"`` (RFC 9652). Any number of requests may be
+in flight, no row is repeated, and reading can be resumed at any row, also in another process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class SectionPages:
         self._source = source
 
     def batches(self, at: Bookmark) -> Iterator[Batch]:
-        """Read on behind ``at``, whose ``total`` is known.
+        """Read the rows after ``at``, whose ``total`` is known.
 
         Raises:
             RatingsChangedError: The snapshot is gone, or the pages do not belong together.
@@ -49,8 +49,8 @@ class SectionPages:
                 check_same_state(page, at)
                 check_after(page.rows, at.last_good, self._source.table, page.exchange)
                 if not page.rows.count:
-                    raise RatingsChangedError(f"the API has no rows behind row {at.count} of {total}", page.exchange)
-                at = at.behind(page.rows)
+                    raise RatingsChangedError(f"the API has no rows after row {at.count} of {total}", page.exchange)
+                at = at.after(page.rows)
                 check_complete(max(at.count, total), total, self._source.table, page.exchange)
                 check_nothing_follows(page, at.count, self._source.table)
                 yield Batch(page.rows, at, is_last=at.count == total)
@@ -64,7 +64,7 @@ class SectionPages:
 
 
 class SectionStream:
-    """The rest of a window as one section of its snapshot, in a format that can be read while it arrives.
+    """The rest of a window as one section of its snapshot, in a format that can be streamed.
 
     Args:
         source: Where the stream comes from.
@@ -75,18 +75,18 @@ class SectionStream:
         self._open: Iterator[Rows] | None = None
 
     def batches(self, at: Bookmark) -> Iterator[Batch]:
-        """Read on behind ``at``, whose ``total`` is known.
+        """Read the rows after ``at``, whose ``total`` is known.
 
         Raises:
-            RatingsChangedError: The snapshot is gone, or the server's answer is not the rest of it.
+            RatingsChangedError: The snapshot is gone, or the response is not the rest of it.
         """
         return read_ahead(at, self._fetch, self._check)
 
     def _check(self, rows: Rows, at: Bookmark) -> Batch:
         check_after(rows, at.last_good, self._source.table, self._exchange(at))
-        behind = at.behind(rows)
-        self._check_total(max(behind.count, at.total or 0), at)
-        return Batch(rows, behind, is_last=behind.count == at.total)
+        after = at.after(rows)
+        self._check_total(max(after.count, at.total or 0), at)
+        return Batch(rows, after, is_last=after.count == at.total)
 
     def _fetch(self, at: Bookmark) -> Rows:
         """Read the next piece; if the stream broke off, request the rest after ``at`` again."""
@@ -107,7 +107,7 @@ class SectionStream:
         stream = self._open = self._open or self._source.stream(at)
         try:
             rows = next(stream, None)
-            if rows is None and is_new:  # not cut off: the server has no more
+            if rows is None and is_new:  # complete: the server has no more rows
                 self._check_total(at.count, at)
             if rows is None:
                 raise RetryableError(f"the API's stream ended at row {at.count} of {at.total}", self._exchange(at))

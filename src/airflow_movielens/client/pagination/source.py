@@ -1,4 +1,4 @@
-"""The largest ``limit`` that an API takes, found out by what it refuses."""
+"""Requests for the pages and streams of a window, and the largest ``limit`` that the API accepts."""
 
 from __future__ import annotations
 
@@ -37,36 +37,36 @@ _MOST_TRIES = 3
 
 
 class PageLimit:
-    """What a client knows of the page sizes that its API takes. Safe to use from several threads."""
+    """The page sizes that an API is known to accept. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._accepted = 0
         self._most: int | None = None
 
     def clamp(self, limit: int) -> int:
-        """Lower a limit to what the API takes, as far as that is known."""
+        """Return a limit lowered to the largest that the API accepts, if that is known."""
         return limit if self._most is None else min(limit, self._most)
 
     def accept(self, limit: int) -> None:
-        """Take note of a limit that the API took."""
+        """Record a limit that the API accepted."""
         self._accepted = max(self._accepted, limit)
 
     def lower(self, refused: int, accepted: int) -> None:
-        """Take note of a limit that the API took in place of a larger one that it refused."""
+        """Record a limit that the API accepted in place of a larger one that it refused."""
         if self._most != accepted:
             log.warning("The API refuses limit=%s: reading pages of %s rows instead", refused, accepted)
         self._most = accepted
         self.accept(accepted)
 
     def smaller(self, refused: int, server_said: str) -> Iterable[int]:
-        """Limits to try instead of one that was refused: the numbers in the server's words, and a common maximum.
+        """Return limits to try instead of a refused one: the numbers in the server's words, and a common maximum.
 
         Args:
             refused: The limit of the request that the API refused.
             server_said: Its words, which often name its maximum.
 
         Returns:
-            At most three, largest first; none if so large a limit was taken before, so that it is not the reason.
+            At most three, largest first; none if such a limit was accepted before, so that it is not the reason.
         """
         if refused <= self._accepted:
             return ()
@@ -79,7 +79,7 @@ _REFUSED_PAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HT
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _DECODING = BoundedSemaphore(os.cpu_count() or 1)
-"""Decoding more pages at once takes more memory, not less time."""
+"""Decoding more pages at once takes more memory, but not less time."""
 
 
 class _Read(Protocol[_T_co]):
@@ -97,15 +97,15 @@ class Source:
 
     Attributes:
         transport: Sends requests.
-        base_url: The API's address.
-        retries: How often a failed request is tried again.
-        congestion: How many may be under way; it is told how they go.
-        page_limit: How large pages may be; it is told what the API takes.
-        table: What the rows are.
-        window: Which days.
-        page_size: Rows to ask for in one request.
-        accept: The formats to ask for, as in the header ``Accept``.
-        quarantine: Whether rows that break the contract, on a second look too, are set aside instead of an error.
+        base_url: The API's base URL.
+        retries: How often a failed request is retried.
+        congestion: How many requests may be in flight; successes and overloads are recorded there.
+        page_limit: The page sizes that the API accepts; they are recorded there.
+        table: The table of the rows.
+        window: The days to read.
+        page_size: Rows per request.
+        accept: The formats to request, as in the header ``Accept``.
+        quarantine: Whether rows that break the contract, even if they are read again, are set aside without an error.
     """
 
     transport: Transport
@@ -177,28 +177,28 @@ class Source:
             return read_page(response, self.table, self.window, quarantine=quarantine, tuning=tuning)
 
     def stream(self, at: Bookmark, *, quarantine: bool = False) -> Iterator[Rows]:
-        """Begin a streamed answer with the rest of a snapshot's window behind ``at``, once.
+        """Stream the rest of a snapshot's window after ``at``, with one request.
 
-        What arrives before it breaks off is given, too.
+        Rows that arrive before the stream breaks off are yielded too.
 
         Raises:
-            MovielensError: See its subclasses; a `RetryableError` if it breaks off.
+            MovielensError: See its subclasses; a `RetryableError` if the stream breaks off.
         """
-        with self.transport.stream(self.section_url(at, at.count), self.accept) as answer:
-            check_same_stream(answer, at)
+        with self.transport.stream(self.section_url(at, at.count), self.accept) as response:
+            check_same_stream(response, at)
             decoder = stream_decoder(
-                answer.media_type,
-                answer.exchange,
+                response.media_type,
+                response.exchange,
                 self.table,
                 self.window,
                 quarantine=quarantine,
                 tuning=self.transport.tuning,
             )
             if decoder is None:
-                message = f"the API streams {answer.media_type!r}, which was not asked for"
-                raise BadResponseError(message, answer.exchange)
+                message = f"the API streams {response.media_type!r}, which was not requested"
+                raise BadResponseError(message, response.exchange)
             try:
-                for chunk in answer.chunks():
+                for chunk in response.chunks():
                     yield from decoder.feed(chunk)
             except RetryableError as error:
                 if not isinstance(error, BadResponseError):
@@ -228,15 +228,15 @@ class Source:
         return with_retries(once, self.retries, self.transport.rate_limit, self._on_overload)
 
     def section_url(self, at: Bookmark, offset: int) -> str:
-        """Where the rows of a bookmark's snapshot are, from ``offset`` to the end of the window."""
+        """Return the URL of the rows of a bookmark's snapshot, from ``offset`` to the end of the window."""
         return f"{self.absolute(at.url or '')}&offset={offset}"
 
     def absolute(self, url: str) -> str:
-        """The whole URL of one that a bookmark holds; always on the host that the settings name."""
+        """Return the absolute URL of a bookmark's URL, always on the configured host."""
         return urljoin(self.base_url, url)
 
     def together(self, calls: Iterable[Callable[[], _T]]) -> Iterator[_T]:
-        """Run calls at the same time; give their results in their order."""
+        """Run calls concurrently, and yield their results in order."""
         return in_order(calls, self.congestion)
 
     def _on_overload(self, error: RetryableError) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from airflow_movielens.client.pagination.source import Source
-    from airflow_movielens.client.rows import Batch, Page, RowKey
+    from airflow_movielens.client.rows import Batch, Page, SentRow
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class _Proof:
     batch: Batch
 
     def prove_start(self) -> None:
-        """Look at the last row before the first one that came."""
+        """Check the last row before the first one received."""
         days = self._days_before()
         if days is None:
             return
@@ -95,22 +95,22 @@ class _Proof:
             if first is None or not first.rows.count:
                 return
             if first.total is None:
-                _log_unproven(days, "the API names no total")
+                _log_unproven(days, "the API sends no total")
                 return
             if first.rows.count >= first.total:
                 return
             last = self._row_of(days, first.total - 1, has_come=self._has_come_at_start)
             if last is None or (last.rows.count == 1 and last.total == first.total):
                 return
-        raise RatingsChangedError(f"the ratings of {days} keep changing, so that {self.window} cannot be proven")
+        raise RatingsChangedError(f"the ratings of {days} keep changing, so that {self.window} cannot be verified")
 
     def prove_end(self) -> None:
-        """Look at the first row after the last one that came."""
+        """Check the first row after the last one received."""
         for days in self._days_after():
             self._row_of(days, 0, has_come=self._has_come_at_end)
 
     def _days_before(self) -> Window | None:
-        """The server's day before the window, and those up to the first row; of a window without rows, half of it."""
+        """Return the server's day before the window and those up to the first row; without rows, half of the window."""
         asked = self.source.window
         before = asked.start and shifted(asked.start, -1)
         is_empty = not self.batch.bookmark.count
@@ -119,14 +119,14 @@ class _Proof:
         return None if is_lost or (before is None and (is_empty or until is None)) else _AnyMoments(before, until)
 
     def _days_after(self) -> list[Window]:
-        """The server's day after the window, and those from the last row on; of a window without rows, half of it."""
+        """Return the server's day after the window and those from the last row on; without rows, half of the window."""
         asked = self.source.window
         beyond = asked.end and shifted(asked.end, 1)
         if not self.batch.bookmark.count:
             middle = self._middle()
             if middle is None or asked.end is None:
                 return [] if asked.end is None else [_AnyMoments(None, beyond)]
-            # Once more without the first day of that half, for a server that answers the first day only.
+            # Also without the first day of that half, for a server that returns only the first day.
             begins = [middle - _DAY, middle] if middle < asked.end else [middle - _DAY]
             return [_AnyMoments(begin, beyond) for begin in begins]
         day = self._day_of(self.batch.bookmark.last)
@@ -138,25 +138,25 @@ class _Proof:
         return asked.start and asked.end and asked.end - (asked.end - asked.start) // (2 * _DAY) * _DAY
 
     def _row_of(self, days: Window, offset: int, has_come: Callable[[int], bool]) -> Page | None:
-        """The row at an offset, as `_first_page` gives it.
+        """Return the row at an offset, as `_first_page` does.
 
         Raises:
-            DataError: It belongs into the window, but has not come.
-            RatingsChangedError: It has come meanwhile.
+            DataError: The row belongs to the window, but was not received.
+            RatingsChangedError: The row appeared meanwhile.
         """
         page = _first_page(replace(self.source, window=days, quarantine=True), offset)
         timestamp = None if page is None else self._timestamp(page.rows.first)
         if page is None or timestamp is None or not self._is_wanted(timestamp):
             return page
-        # On a day beside the window even a row that has come shows that the server's days are others.
+        # On a day beside the window, even a received row shows that the server's days differ.
         if has_come(timestamp) and not self._are_beside(days):
             return page
         found = f"timestamp {timestamp} lies in the window {self.window}, but the server has it on {days}"
         if self._has_changed():
             raise RatingsChangedError(f"the data changed while it was read: {found}", page.exchange)
         raise DataError(
-            f"{found}, and not in its answer to the window. Its days do not seem to be the days that were asked for: "
-            "set time_zone to the time zone of its days, such as Europe/Berlin. Or it does not answer all days from "
+            f"{found}, and not in its response for the window. Its days do not seem to be the requested days: set "
+            "time_zone to the time zone of its days, such as Europe/Berlin. Or it does not return all days from "
             "start_date until before end_date",
             page.exchange,
         )
@@ -179,7 +179,7 @@ class _Proof:
         return last is not None and timestamp <= last
 
     def _has_changed(self) -> bool:
-        """Whether the answer to the window has other rows at its ends by now."""
+        """Return whether the window has other rows at its ends by now."""
         at = self.batch.bookmark
         asked = replace(self.source, quarantine=True)
         if at.count == self.batch.rows.count:
@@ -191,17 +191,17 @@ class _Proof:
         after = _first_page(asked, at.count)
         return after is not None and after.rows.count > 0
 
-    def _day_of(self, row: RowKey | None) -> date | None:
+    def _day_of(self, row: SentRow | None) -> date | None:
         timestamp = self._timestamp(row)
         return None if timestamp is None else self.source.window.day_of(timestamp)
 
-    def _timestamp(self, row: RowKey | None) -> int | None:
+    def _timestamp(self, row: SentRow | None) -> int | None:
         sent = dict(zip(self.source.table.column_names, row or (), strict=False))
         return sent["timestamp"] if type(sent.get("timestamp")) is int else None
 
 
 def _first_page(source: Source, offset: int) -> Page | None:
-    """The row at an offset, in a page as small as the server takes it; None if it has none or does not say."""
+    """Return the row at an offset, in the smallest page that the server accepts; None if there is none."""
     for limit in (1, source.page_size):
         try:
             page = source.page(offset, limit)
@@ -211,7 +211,7 @@ def _first_page(source: Source, offset: int) -> Page | None:
                 return None
             if status not in _LIMIT_REFUSED:
                 raise
-            # Not the error itself: held by a frame that it refers to, it would keep the threads of all callers alive.
+            # Not the error itself: a frame that it refers to would hold it, and keep the threads of all callers alive.
             refusal = error.args[0]
         else:
             if not page.rows.count and page.total is not None and page.total > offset:
@@ -225,14 +225,14 @@ def _first_page(source: Source, offset: int) -> Page | None:
 
 
 def _log_unproven(edge: Window, reason: str) -> None:
-    log.warning("It is not proven that the API's days are UTC days, at the edge %s: %s", edge, reason)
+    log.warning("It is not verified that the API's days are UTC days, at the edge %s: %s", edge, reason)
 
 
 def some_good(batches: Generator[Batch, None, None], window: Window) -> Iterator[Batch]:
-    """Pass the batches of a window on, unless two or more rows came and none of them keeps the contract.
+    """Yield the batches of a window, unless it has two or more rows and none of them keeps the contract.
 
     Raises:
-        DataError: So it is: what was set aside are not single bad rows, but all there is.
+        DataError: All rows of the window break the contract.
     """
     found = ""
     with closing(batches):

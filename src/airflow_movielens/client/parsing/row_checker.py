@@ -6,8 +6,8 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.client.errors import BadResponseError, BadRowsError, DataError
-from airflow_movielens.client.rows import BadRow, Rows
+from airflow_movielens.client.errors import BadResponseError, BadRow, BadRowsError, DataError
+from airflow_movielens.client.rows import Rows
 from airflow_movielens.ratings.validation import find_problem, frame_of_columns, frame_of_objects, is_rising
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from airflow_movielens.client.errors import Exchange
-    from airflow_movielens.client.rows import RowKey
+    from airflow_movielens.client.rows import SentRow
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
 
@@ -63,7 +63,7 @@ class RowChecker:
         self._exchange = exchange
         self._quarantine = quarantine
         self._count = 0
-        self._last: RowKey | None = None
+        self._last: SentRow | None = None
         """The key of the last good row."""
 
     def check_objects(self, rows: Sequence[Any]) -> Rows:
@@ -173,10 +173,10 @@ class RowChecker:
         timestamp = row["timestamp"]
         return (start is None or start <= timestamp) and (end is None or timestamp < end)
 
-    def _key(self, row: dict[str, Any]) -> RowKey:
+    def _key(self, row: dict[str, Any]) -> SentRow:
         return tuple(row[name] for name in self._table.key)
 
-    def _as_sent(self, row: Any) -> RowKey:
+    def _as_sent(self, row: Any) -> SentRow:
         sent = _as_json(row)
         return tuple(sent.get(name) for name in self._table.column_names) if isinstance(sent, dict) else (sent,)
 

@@ -27,10 +27,11 @@ from airflow_movielens.client import (
     RatingsChangedError,
     Window,
 )
+from airflow_movielens.client.errors import BadRow
 from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows, parts
 from airflow_movielens.client.fetch.output import LocalFolder
 from airflow_movielens.client.fetch.workdirs import scratch_folder
-from airflow_movielens.client.rows import BadRow, Batch, Bookmark, Rows
+from airflow_movielens.client.rows import Batch, Bookmark, Rows
 from airflow_movielens.ratings import locks
 from airflow_movielens.ratings.schema import RATINGS
 
@@ -48,8 +49,8 @@ class ScriptedClient:
         self.fail_at, self.error, self.bad = fail_at, error, bad
         self.begun_at = []
 
-    def read_batches(self, start, end, batch_size, *, bookmark, on_bad_rows):
-        assert (start, end) == (WINDOW.start, WINDOW.end)
+    def read(self, options, bookmark):
+        assert options.window == WINDOW
         first = 0 if bookmark is None else bookmark.count // 100
         self.begun_at.append(first)
         for number in range(first, 10):
@@ -226,9 +227,15 @@ def test_bad_rows_fail_by_default(tmp_path):
 
 
 @pytest.mark.parametrize("value", ["ignore", None, ["fail"]])
-def test_what_becomes_of_bad_rows_is_one_of_two(tmp_path, value):
+def test_on_bad_rows_is_one_of_two_values(tmp_path, value):
     with pytest.raises(FatalError, match=r"on_bad_rows is .*: give 'fail' or 'quarantine'"):
         fetch(ScriptedClient(), tmp_path / "r.csv", on_bad_rows=value)
+    # Before anything is read, and before the first batch is requested.
+    with (
+        MovielensClient("http://localhost:1", retries=0) as client,
+        pytest.raises(FatalError, match=r"on_bad_rows is .*: give 'fail' or 'quarantine'"),
+    ):
+        client.read_batches(on_bad_rows=value)
 
 
 def test_an_unknown_ending_is_refused():

@@ -11,6 +11,7 @@ import pytest
 from airflow_movielens.client.errors import (
     AbortedError,
     BadResponseError,
+    BadRow,
     BadRowsError,
     DataError,
     Exchange,
@@ -21,7 +22,6 @@ from airflow_movielens.client.errors import (
 from airflow_movielens.client.http.error_mapping import retry_after
 from airflow_movielens.client.http.rate_limit import SYSTEM_CLOCK, RateLimit
 from airflow_movielens.client.http.retries import LONGEST_BACK_OFF, back_off, with_retries
-from airflow_movielens.client.rows import BadRow
 
 HERE = "http://localhost/ratings"
 

@@ -246,7 +246,7 @@ def test_a_bad_row_beside_the_window_is_no_fault_of_the_window(server):
 def test_without_a_total_the_log_says_that_the_window_is_not_proven(server, caplog):
     server.days.total = False
     assert fetch(server, WINDOWS["in the middle"]) == expected(WINDOWS["in the middle"])
-    assert "It is not proven that the API's days are UTC days, at the edge [2004-11-02, 2004-11-03)" in caplog.text
+    assert "It is not verified that the API's days are UTC days, at the edge [2004-11-02, 2004-11-03)" in caplog.text
 
 
 def test_a_page_size_with_a_minimum_is_kept_by_the_proof(server, caplog):
@@ -255,7 +255,7 @@ def test_a_page_size_with_a_minimum_is_kept_by_the_proof(server, caplog):
     server.days.zone = ZoneInfo("Asia/Seoul")
     with pytest.raises(DataError, match="set time_zone"):
         fetch(server, WINDOWS["first day"])
-    assert "not proven" not in caplog.text
+    assert "not verified" not in caplog.text
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul", "America/New_York", "America/Sao_Paulo", "Pacific/Apia"])

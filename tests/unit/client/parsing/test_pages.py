@@ -173,7 +173,7 @@ def test_a_bad_row_does_not_make_the_next_one_disordered():
         (DAY - 1, "do not seem to be UTC days: set time_zone"),
         (2 * DAY, "do not seem to be UTC days: set time_zone"),
         (DAY * 1000, "not Unix seconds"),
-        (-5 * DAY, "passes over start_date and end_date"),
+        (-5 * DAY, "ignores start_date and end_date"),
     ],
 )
 def test_a_row_outside_the_window_is_a_fault_of_the_whole_answer(timestamp, advice, quarantine):
