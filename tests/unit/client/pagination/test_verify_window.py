@@ -300,7 +300,7 @@ def test_the_test_button_says_whether_there_are_ratings(server, server_is, said)
 def test_a_page_of_another_kind_names_no_total_and_is_named(server):
     server.days.media_type = "text/html"
     with MovielensClient(server.base_url, retries=0) as client:
-        with pytest.raises(DataError, match=r"answer is text/html .*expected ratings data"):
+        with pytest.raises(DataError, match=r"response is text/html .*expected ratings data"):
             client.count_ratings()
 
 
