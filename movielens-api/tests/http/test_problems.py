@@ -199,7 +199,6 @@ def test_500_reveals_nothing_about_the_server(
 
     monkeypatch.setattr("movielens_api.table.ratings_table.RatingsTable.rows", fail)
     monkeypatch.setattr("movielens_api.routes.catalogue.page", fail)
-    monkeypatch.setattr("movielens_api.routes.catalogue.page", fail)
     monkeypatch.setattr(small, "movie", fail)
     monkeypatch.setattr("movielens_api.observability.metrics.Metrics.exposition", fail)
     with serving(app) as server:

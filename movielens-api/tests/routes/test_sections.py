@@ -166,7 +166,7 @@ def test_a_section_of_a_snapshot_that_is_gone_is_410(serving: Serving, small: Ca
 def held(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The versions that were held."""
     versions: list[int] = []
-    monkeypatch.setattr(Store, "hold", lambda _store, snapshot: versions.append(snapshot.version))
+    monkeypatch.setattr(Store, "lease", lambda _store, snapshot: versions.append(snapshot.version))
     return versions
 
 
