@@ -12,7 +12,7 @@ from airflow_movielens.task_state import TaskStateCheckpoints, checkpoints_of
 ROWS = ratings(1_030)
 
 
-def test_a_retry_goes_on_from_the_checkpoint(airflow, run_day, connection, monkeypatch, airflow_version):
+def test_a_retry_resumes_from_the_checkpoint(airflow, run_day, connection, monkeypatch, airflow_version):
     monkeypatch.setattr(parts, "ROWS_PER_PART", 100)
     saved, cleared = [], []
     save, clear = TaskStateCheckpoints.save, TaskStateCheckpoints.clear

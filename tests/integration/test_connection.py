@@ -113,7 +113,7 @@ def test_an_unusable_part_is_named_with_its_connection(parts, problem):
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_field_that_nobody_knows_is_told(caplog):
+def test_an_unknown_field_is_reported(caplog):
     assert settings_of(pagesize=5, page_size=50).page_size == 50
     assert "Connection 'shop': its extra has ['pagesize'], which means nothing here" in caplog.text
 

@@ -239,7 +239,7 @@ def test_where_no_triggerer_runs_or_it_fails_a_sensor_ends_as_in_a_worker(ending
     assert type(ended.value).__name__ == expected
 
 
-def test_what_may_be_mended_meanwhile_is_raised_for_a_retry():
+def test_errors_that_may_be_fixed_meanwhile_are_raised_for_a_retry():
     from airflow_movielens.client import RetryableError
     from airflow_movielens.sensors import MovielensRatingsSensor
 

@@ -104,7 +104,7 @@ def check_right(store, server, tmp_path):
     assert json.loads((store / ".r.csv.manifest.json").read_bytes())["path"] == URL
 
 
-def test_a_killed_fetch_goes_on_behind_what_is_durable(killed, store, server, tmp_path):
+def test_a_killed_fetch_resumes_after_the_durable_parts(killed, store, server, tmp_path):
     durable = json.loads((killed / "checkpoint.json").read_bytes())["rows"]
     fetch(server.base_url)
     assert min(offsets_of_pages(server)) == durable - 1 > 0

@@ -83,7 +83,7 @@ def test_the_provider_info_obeys_airflows_schema():
     jsonschema.validate(get_provider_info(), schema)
 
 
-def test_reading_goes_on_where_lineage_cannot_be_collected(monkeypatch):
+def test_reading_continues_if_lineage_cannot_be_collected(monkeypatch):
     monkeypatch.setattr("airflow_movielens.lineage.hook._collector", lambda: None)
     with MovielensHook("movielens") as hook:
         assert next(hook.get_users()) == {"userId": 1, "num_ratings": 20}

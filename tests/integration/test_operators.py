@@ -181,9 +181,7 @@ def test_a_passing_fault_is_left_to_airflows_retries(connection, tmp_path):
 
 
 @pytest.mark.parametrize("rows_per_part", [250_000, 20])
-def test_a_task_that_is_asked_to_stop_stops_and_leaves_only_what_a_retry_goes_on_from(
-    connection, tmp_path, monkeypatch, rows_per_part
-):
+def test_a_stopped_task_leaves_only_parts_that_a_retry_resumes_from(connection, tmp_path, monkeypatch, rows_per_part):
     monkeypatch.setattr(parts, "ROWS_PER_PART", rows_per_part)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     operator = MovielensFetchRatingsOperator(task_id="fetch", output_path=str(tmp_path / "r.csv"), **WINDOW)

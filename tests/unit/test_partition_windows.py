@@ -118,7 +118,7 @@ def fetched(day):
 
 
 @pytest.mark.airflow("3.3")
-def test_days_that_are_over_are_told_once_each(dags, caplog):
+def test_past_days_are_reported_once_each(dags, caplog):
     run = Run(change(YESTERDAY, TODAY), change("2000-03-02", YESTERDAY, TOMORROW, other_days=True))
     assert run.poke(dags["tell_days"])
     assert run.told == {"movielens_changed_days": ["2000-03-02", YESTERDAY]}
@@ -131,7 +131,7 @@ def test_days_that_are_over_are_told_once_each(dags, caplog):
     [[], [change(TODAY)], [change(other_days=True)], [SimpleNamespace(extra={"from_rest_api": True})]],
     ids=["none", "today", "others", "made by hand"],
 )
-def test_where_no_day_that_is_over_has_changed_nothing_is_told(dags, events):
+def test_nothing_is_reported_if_no_past_day_has_changed(dags, events):
     from airflow.sdk.exceptions import AirflowSkipException
 
     run = Run(*events)
@@ -142,7 +142,7 @@ def test_where_no_day_that_is_over_has_changed_nothing_is_told(dags, events):
 
 @pytest.mark.airflow("3.3")
 @pytest.mark.parametrize("fetching", ["06_ratings", "06_late"])
-def test_days_and_windows_are_told_when_no_fetch_is_under_way_or_one_hangs(dags, fetching):
+def test_days_and_windows_are_reported_when_no_fetch_is_in_progress_or_one_hangs(dags, fetching):
     for task, event in (("tell_days", change(YESTERDAY)), ("tell_windows", fetched("2000-03-02"))):
         run = Run(event, running={fetching})
         assert not run.poke(dags[task])
@@ -156,7 +156,7 @@ def test_days_and_windows_are_told_when_no_fetch_is_under_way_or_one_hangs(dags,
 
 
 @pytest.mark.airflow("3.3")
-def test_the_last_run_that_waits_tells_the_windows_of_all_days_and_forgets_only_these(dags):
+def test_the_last_waiting_run_reports_the_windows_of_all_days_and_clears_only_these(dags):
     from airflow.sdk.exceptions import AirflowSkipException
 
     kept = ["2000-04-13"]

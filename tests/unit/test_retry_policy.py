@@ -57,7 +57,7 @@ def test_says_why():
 @pytest.mark.airflow("3.3")
 @pytest.mark.parametrize("by_default_args", [True, False])
 @pytest.mark.parametrize("is_mapped", [True, False])
-def test_the_scheduler_is_told_only_that_there_is_one(by_default_args, is_mapped):
+def test_the_scheduler_learns_only_that_there_is_one(by_default_args, is_mapped):
     from airflow.sdk import DAG, task
     from airflow.serialization.serialized_objects import DagSerialization
 

@@ -71,7 +71,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize(("run", "start", "end"), RUNS.values(), ids=RUNS.keys())
-def test_a_run_without_dates_tells_its_window(run, start, end):
+def test_a_run_without_dates_has_a_window(run, start, end):
     window = resolve_window(run, None, None)
     assert (str(window.start), str(window.end)) == (start, end)
 
@@ -160,7 +160,7 @@ def test_a_midnight_is_its_utc_day(start, end):
     assert str(resolve_window({}, start, end)) == "[2015-01-02, 2015-01-05)"
 
 
-def test_a_context_without_a_run_tells_no_window():
+def test_a_context_without_a_run_has_no_window():
     with pytest.raises(FatalError, match=r"the context has no run .*give start_date and end_date"):
         resolve_window({}, None, None)
 

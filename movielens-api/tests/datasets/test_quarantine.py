@@ -125,7 +125,7 @@ def test_the_share_is_of_all_rows(folder: Path, options: Options, share: float, 
         assert len(datasets.load(str(folder), bearing(options, share)).ratings) == 3
 
 
-def test_a_mended_file_leaves_no_quarantine(folder: Path, options: Options, said: list[str]) -> None:
+def test_a_corrected_file_leaves_no_quarantine(folder: Path, options: Options, said: list[str]) -> None:
     (folder / "ratings.csv").write_text(HEADER + GOOD + "x\n")
     datasets.load(str(folder), bearing(options, 0.5))
     (folder / "ratings.csv").write_text(HEADER + GOOD)

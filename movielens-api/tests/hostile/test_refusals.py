@@ -36,7 +36,7 @@ def test_a_burst_of_500_per_page(hostile: Hostile) -> None:
         assert [server.ask(path).status_code for _ in range(3)] == [500, 500, 200]
 
 
-def test_a_stream_that_is_gone_on_with_is_one_address(hostile: Hostile) -> None:
+def test_a_resumed_stream_is_one_address(hostile: Hostile) -> None:
     server = hostile("500-bursts")
     cursor = [server.ask("/ratings?limit=1") for _ in range(3)][-1].links["next"]["url"]
     parts = [f"/ratings{cursor}&offset={offset}" for offset in (1, 20, 40)]
@@ -75,7 +75,7 @@ def test_a_snapshot_is_gone_in_every_other_pull(hostile: Hostile) -> None:
     assert {server.ask(path).status_code for path in JSON_PAGES * 2} == {200}
 
 
-def test_a_redirect_to_another_host_tells_whether_credentials_followed(hostile: Hostile) -> None:
+def test_a_redirect_to_another_host_shows_whether_credentials_followed(hostile: Hostile) -> None:
     server = hostile("redirect-to-other-host")
     followed = server.get("/ratings", limit=2)
     [redirect] = followed.history

@@ -1,1 +1,9 @@
-"""What a rating is, and its files. Knows neither Airflow nor HTTP."""
+"""The tables of a ratings API and their files, without Airflow and HTTP.
+
+- ``schema``: columns, dtypes and the order of rows.
+- ``validation``: rows against the schema.
+- ``paths``: paths, URLs and file formats.
+- ``reading``, ``csv_rows``, ``json_rows``, ``text``: tables from files.
+- ``writing``, ``atomic_files``, ``locks``: tables to files, whole or not at all.
+- ``messages``: values in error messages.
+"""

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to; when the block ends well, the file appears at ``path`` whole, else not at all.
+    """Yield a path to write to; the file appears at ``path`` if the block succeeds, otherwise not at all.
 
     It lies beside ``path`` until it is flushed to the disk; then it is renamed, which replaces a file already there.
     What a killed process left behind of an earlier try is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_dead_partials(path)
-    # The endings stay last, because they tell the format.
+    # The extensions stay last, because they select the format.
     partial = path.with_name(f".partial-{uuid4().hex}-{path.name}")
     lock = try_lock(partial, create=True)
     try:
@@ -37,7 +37,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def remove_dead_partials(path: Path) -> None:
-    """Remove what processes that were killed in `whole_file` left beside ``path``."""
+    """Remove the files that processes killed in `whole_file` left beside ``path``."""
     partial_of_path = re.compile(rf"\.partial-[0-9a-f]{{32}}-{re.escape(path.name)}")
     for partial in path.parent.iterdir():
         if partial_of_path.fullmatch(partial.name) and (lock := try_lock(partial)) is not None:
@@ -47,7 +47,7 @@ def remove_dead_partials(path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a small file; it replaces the one at ``path`` in one step, and is on the disk when this returns."""
+    """Write a small file that replaces ``path`` atomically; it is on the disk when this returns."""
     partial = path.with_name(f"{path.name}.new")
     partial.write_bytes(content)
     move_into_place(partial, path)

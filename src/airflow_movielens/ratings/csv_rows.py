@@ -1,4 +1,4 @@
-"""Rows out of CSV as people save it: exact, or refused with the line.
+"""Read rows from CSV as people save it: exactly, or with an error that names the line.
 
 A block without any oddity is parsed as columns; any other block line by line, which also names what is wrong.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_movielens.ratings.schema import Column, Table
 
 _SEPARATORS = (",", ";", "\t", "|")
-# Spreadsheets read and write such a line before the header.
+# Spreadsheets write such a line before the header.
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[,;\t ]*', re.IGNORECASE)
 _WHOLE = re.compile(r"[ \t]*([+-]?[0-9]+)[ \t]*", re.ASCII)
 _NUMBER = re.compile(r"[ \t]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[ \t]*", re.ASCII)
@@ -40,7 +40,7 @@ _MOST_DIGITS = 20
 
 @dataclass(frozen=True)
 class _Form:
-    """How the rows of a file are written: what separates the names, and where the wanted ones are."""
+    """The form of a file: the separator, and the positions of the columns to read."""
 
     separator: str
     names: tuple[str, ...]
@@ -50,7 +50,7 @@ class _Form:
 def read_csv(
     path: Path, compression: Compression, table: Table, odd: list[int] | None = None
 ) -> Iterator[pl.DataFrame]:
-    """Read a CSV file piece by piece.
+    """Yield the rows of a CSV file in batches.
 
     Args:
         path: The file. Its first line names the columns, in any order; the separator is a comma, semicolon, tab or bar.
@@ -78,7 +78,7 @@ def read_csv(
 
 
 def scan_csv(path: Path, compression: Compression, table: Table) -> pl.LazyFrame | None:
-    """Scan a file of which `read_csv` has found no block odd; None if it begins in a way that Polars does not know."""
+    """Scan a file in which `read_csv` found no irregular block; None if Polars does not support its beginning."""
     import polars as pl
 
     lines = _Lines(text_blocks(path, compression))
@@ -101,34 +101,34 @@ def _schema(form: _Form, table: Table, *, is_dated: bool = False) -> dict[str, A
     slots = list(schema)
     for column in table.columns:
         text = is_dated and column.name == "timestamp"
-        # In double precision, so that 4.49999999 is no 4.5.
+        # In double precision, so that 4.49999999 does not become 4.5.
         dtype = pl.String if text else pl.Float64 if column.dtype == "Float32" else getattr(pl, column.dtype)
         schema[slots[form.places[column.name]]] = dtype
     return schema
 
 
 class _Lines:
-    """The lines of a file: as blocks, or one after the other."""
+    """The lines of a file: in blocks, or one by one."""
 
     def __init__(self, blocks: Iterator[tuple[int, bytes]]) -> None:
         self._blocks = blocks
         self.number = 0
-        """Of the line before the block."""
+        """The number of the line before the block."""
         self.block = b""
 
     def fill(self) -> bool:
-        """Have a block, if there is any left."""
+        """Load the next block, and return whether there is one."""
         if not self.block:
             _, self.block = next(self._blocks, (0, b""))
         return bool(self.block)
 
     def drop_block(self) -> None:
-        """Go to the end of the block."""
+        """Skip to the end of the block."""
         self.number += self.block.count(b"\n")
         self.block = b""
 
     def next_line(self) -> str | None:
-        """Take a line, without its end."""
+        """Return the next line without its end."""
         if not self.fill():
             return None
         line, _, self.block = self.block.partition(b"\n")
@@ -136,7 +136,7 @@ class _Lines:
         return line.decode().removesuffix("\r")
 
     def rest_of_block(self) -> Iterator[str]:
-        """Take all lines of the block, and then, if a row needs them, those after it."""
+        """Yield the lines of the block, and those after it if a row needs them."""
         block, self.block = self.block, b""
         for line in block.decode().removesuffix("\n").split("\n"):
             self.number += 1
@@ -173,7 +173,7 @@ def _fields(line: str, separator: str) -> list[str]:
 
 
 def _as_columns(block: bytes, form: _Form, table: Table, *, is_dated: bool) -> pl.DataFrame | None:
-    """Parse a block in which no row is odd; None if there may be one, or if the table has text."""
+    """Parse a block of regular rows; None if a row may be irregular, or if the table has text."""
     import polars as pl
 
     count = block.count(b"\n")
@@ -204,7 +204,7 @@ def _column(values: pl.Expr, name: str, rows: pl.DataFrame) -> pl.Expr:
 
 
 def _is_even(block: bytes, form: _Form, count: int) -> bool:
-    """Whether each row has its own line, and all together as many fields as they should: too few would be null."""
+    """Return whether each row has its own line and the right number of fields: missing ones would be null."""
     if block.count(b"\r") != block.count(b"\r\n"):
         return False
     separator = form.separator.encode()
@@ -217,7 +217,7 @@ def _is_even(block: bytes, form: _Form, count: int) -> bool:
 
 
 def _line_by_line(lines: _Lines, form: _Form, table: Table) -> tuple[pl.DataFrame, bool]:
-    """Parse a block row by row; also whether its timestamps are dates and times."""
+    """Parse a block row by row, and return also whether its timestamps are dates and times."""
     source = lines.rest_of_block()
     start = lines.number
     size = lines.block.count(b"\n")
@@ -250,7 +250,7 @@ def _line_by_line(lines: _Lines, form: _Form, table: Table) -> tuple[pl.DataFram
 
 
 def _check_spaces(fields: list[str], form: _Form, place: str) -> None:
-    """Refuse the rest of a title that lacks its quotes: after the title, a field that begins with a space."""
+    """Raise an error for a title without quotes: the field after it begins with a space."""
     for name, text in zip(form.names, fields, strict=True):
         is_after_title = "title" in form.places and form.names.index(name) > form.places["title"]
         if is_after_title and text.startswith(" ") and not name.startswith(" "):
@@ -258,7 +258,7 @@ def _check_spaces(fields: list[str], form: _Form, place: str) -> None:
 
 
 def _value(text: str, column: Column, form: _Form) -> Any:
-    """The value that a field means; the text itself if it means none."""
+    """Return the value of a field, or its text if it has none."""
     if str in column.types:
         return text or None
     if float in column.types:

@@ -1,4 +1,4 @@
-"""Rows out of JSON and NDJSON files: exact, or refused with the row or the line.
+"""Read rows from JSON and NDJSON files: exactly, or with an error that names the row or the line.
 
 Text without any oddity is parsed as columns; any other one object by object, which also names what is wrong.
 """
@@ -33,7 +33,7 @@ _ROWS_AT_ONCE = 50_000
 def read_ndjson(
     path: Path, compression: Compression, table: Table, odd: list[int] | None = None
 ) -> Iterator[pl.DataFrame]:
-    """Read a file with a JSON object on each line piece by piece; empty lines are passed over.
+    """Yield the rows of a file with a JSON object per line, in batches; empty lines are skipped.
 
     Args:
         path: The file.
@@ -59,7 +59,7 @@ def read_ndjson(
 
 
 def scan_ndjson(path: Path, compression: Compression, table: Table) -> pl.LazyFrame | None:
-    """Scan a file of which `read_ndjson` has found no block odd; None if Polars does not read it by itself."""
+    """Scan a file in which `read_ndjson` found no irregular block; None if Polars cannot read it."""
     import polars as pl
 
     head = next(text_blocks(path, compression), (1, b""))[1].strip()
@@ -78,7 +78,7 @@ def _schema(names: Mapping[str, str], table: Table) -> pl.Schema:
 
 
 def read_json(path: Path, compression: Compression, table: Table) -> Iterator[pl.DataFrame]:
-    """Read a file with one JSON array of objects, at once.
+    """Return the rows of a file with one JSON array of objects.
 
     Raises:
         ValueError: The file is not such a text, or has a wrong row; the message names the row, from 1.
@@ -105,7 +105,7 @@ def read_json(path: Path, compression: Compression, table: Table) -> Iterator[pl
 
 
 def _as_columns(lines: bytes, names: Mapping[str, str], table: Table) -> pl.DataFrame | None:
-    """Parse lines of which none is odd; None if there may be one, or if the table has text."""
+    """Parse regular lines; None if a line may be irregular, or if the table has text."""
     import polars as pl
 
     if any(str in column.types for column in table.columns):
@@ -115,7 +115,7 @@ def _as_columns(lines: bytes, names: Mapping[str, str], table: Table) -> pl.Data
         rows = pl.read_ndjson(lines, schema=schema)
     except pl.exceptions.PolarsError:
         return None
-    # A key that an object has twice.
+    # The object has a key twice.
     if any(lines.count(json.dumps(given).encode()) != len(rows) for given in schema):
         return None
     return frame_of_columns(rows.select(pl.col(given).alias(name) for name, given in names.items()), table)
@@ -154,7 +154,7 @@ def _renamed(row: Any, names: Mapping[str, str]) -> Any:
 
 
 def _elements(text: str) -> Iterator[Any]:
-    """The values in a JSON array, one after the other."""
+    """Yield the values of a JSON array."""
     decoder = _decoder()
     place, number = _after_blanks(text, 1), 1
     while True:

@@ -1,4 +1,4 @@
-"""Text files in blocks of whole lines, as UTF-8, whatever their compression, encoding and line ends are."""
+"""Read text files in blocks of whole lines as UTF-8, whatever their compression, encoding and line ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 1 << 22
 _LONGEST_LINE = 1 << 26
-# UTF-32 first: its mark begins with that of UTF-16.
+# UTF-32 first: its byte order mark begins with that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -24,7 +24,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-# Without a mark, every other byte of text in Latin letters is 0.
+# Without a byte order mark, every other byte of Latin text is 0.
 _WITHOUT_MARK = {
     re.compile(rb"[^\0]\0[^\0]\0", re.DOTALL): "utf-16-le",
     re.compile(rb"\0[^\0]\0[^\0]", re.DOTALL): "utf-16-be",
@@ -38,7 +38,7 @@ _OTHER_CONTENT = {
 
 
 def text_blocks(path: Path, compression: Compression) -> Iterator[tuple[int, bytes]]:
-    """Read a text file block by block; memory does not grow with the file.
+    """Yield a text file block by block; memory use does not grow with the file.
 
     Args:
         path: The file: UTF-8, or UTF-16 or UTF-32, with a mark or without; its lines end in LF, CR LF or CR.
@@ -64,14 +64,14 @@ def text_blocks(path: Path, compression: Compression) -> Iterator[tuple[int, byt
 
 
 def whole_text(path: Path, compression: Compression) -> bytes:
-    """Read a text file at once, as UTF-8, with its line ends as they are; errors as in `text_blocks`."""
+    """Return a whole text file as UTF-8, with its line ends unchanged; errors as in `text_blocks`."""
     text = b"".join(_in_utf8(_decompressed(path, compression)))
     _check_characters(text, 1)
     return text
 
 
 def is_plain(path: Path, compression: Compression) -> bool:
-    """Whether a file begins like UTF-8 without a mark whose lines end in LF or CR LF."""
+    """Return whether a file begins like UTF-8 without a byte order mark whose lines end in LF or CR LF."""
     head = next(_decompressed(path, compression), b"")
     return _encoding(head) == ("utf-8", 0) and b"\r" not in head.partition(b"\n")[0].removesuffix(b"\r")
 
@@ -93,7 +93,7 @@ def _decompressed(path: Path, compression: Compression) -> Iterator[bytes]:
 def _lines_of_zstd(path: Path) -> Iterator[bytes]:
     import polars as pl
 
-    # Python has zstd since 3.14 only.
+    # Python supports zstd from 3.14.
     for lines in pl.scan_lines(path, glob=False).collect_batches(chunk_size=100_000, maintain_order=True):
         if len(lines):
             yield "\n".join(lines.to_series()).encode() + b"\n"

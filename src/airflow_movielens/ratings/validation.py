@@ -1,4 +1,4 @@
-"""Rows against a table's contract: values and order. Whole columns at once; single rows only to name what is wrong."""
+"""Check rows against a table's schema: whole columns at once, and single rows only to name the wrong one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def frame_of_objects(rows: Sequence[Any], table: Table) -> pl.DataFrame | None:
-    """Build a dataframe of ``table`` from parsed JSON objects; further keys are dropped.
+    """Return parsed JSON objects as a dataframe of ``table``; other keys are dropped.
 
     Returns:
         The rows in their order, with the table's columns and dtypes; None if a row is no object, lacks a column or
@@ -42,7 +42,7 @@ def _series(column: Column, values: list[Any]) -> pl.Series:
 
 
 def frame_of_columns(sent: pl.DataFrame, table: Table) -> pl.DataFrame | None:
-    """Bring columns of any dtypes to the table's, if not a single value changes by that; further columns are dropped.
+    """Cast columns to the table's dtypes if this changes no value; other columns are dropped.
 
     Args:
         sent: A dataframe with at least the table's columns.
@@ -68,7 +68,7 @@ def _exactly(values: pl.Series, column: Column) -> pl.Series | None:
         return None
     if column.values is not None and not _are_all_in(values, column.values):
         return None
-    # What does not fit becomes null.
+    # Values that do not fit become null.
     exact = values.cast(getattr(pl, column.dtype), strict=False)
     if column.limits is not None and not _are_all_within(exact, column.limits):
         return None
@@ -81,13 +81,13 @@ def _are_all_within(values: pl.Series, limits: tuple[int, int]) -> bool:
 
 
 def _are_all_in(values: pl.Series, allowed: frozenset[float]) -> bool:
-    """Whether all are among the allowed, which must be 1, 2, 3, … times the smallest of them, a power of 2."""
+    """Return whether all values are allowed ones, which must be multiples of the smallest one, a power of 2."""
     import polars as pl
 
-    # Whole numbers as they are would overflow.
+    # Integers themselves would overflow.
     numbers = values if values.dtype.is_float() else values.cast(pl.Float64)
     steps = numbers / min(allowed)
-    # NaN, too, becomes null. By way of numbers a tenth of the time that `is_in` takes.
+    # NaN becomes null too. Casts take a tenth of the time of `is_in`.
     whole = steps.cast(pl.UInt8, strict=False)
     if whole.null_count() or not (whole.cast(steps.dtype) == steps).all():
         return False
@@ -95,7 +95,7 @@ def _are_all_in(values: pl.Series, allowed: frozenset[float]) -> bool:
 
 
 def checked_objects(rows: Sequence[Any], table: Table, place_of: Callable[[int], str]) -> pl.DataFrame:
-    """Build a dataframe of ``table`` from Python objects; further keys are dropped.
+    """Return Python objects as a dataframe of ``table``; other keys are dropped.
 
     Args:
         rows: The objects.
@@ -112,7 +112,7 @@ def checked_objects(rows: Sequence[Any], table: Table, place_of: Callable[[int],
 
 
 def checked_columns(sent: pl.DataFrame, table: Table, place_of: Callable[[int], str]) -> pl.DataFrame:
-    """Bring columns of any dtypes to the table's; dates with times become Unix seconds, UTC if they name no zone.
+    """Cast columns to the table's dtypes; datetimes become Unix seconds, in UTC if they have no time zone.
 
     Args:
         sent: A dataframe with at least the table's columns.
@@ -156,7 +156,7 @@ def _first_problem(rows: Iterable[Any], originals: Iterable[Any], table: Table, 
 
 
 def is_rising(frame: pl.DataFrame, key: Sequence[str]) -> bool:
-    """Whether each row is greater than the one before it, by the first column of ``key``, then by the next."""
+    """Return whether each row is greater than the one before, by the columns of ``key`` in their order."""
     pairs = [(frame[name].slice(1), frame[name].head(-1)) for name in key]
     while pairs:
         here, before = pairs.pop(0)
@@ -170,7 +170,7 @@ def is_rising(frame: pl.DataFrame, key: Sequence[str]) -> bool:
 
 
 def find_problem(row: Any, table: Table) -> tuple[str, str] | None:
-    """Look for the first thing in a parsed JSON value that keeps it from being a row of ``table``.
+    """Return the first problem that keeps a parsed JSON value from being a row of ``table``.
 
     Returns:
         The name of the column (empty if the row as a whole is wrong), and what was found and expected, in words; None

@@ -289,7 +289,7 @@ def test_a_missing_password_without_a_terminal_is_an_error_that_says_how(environ
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_fetch_says_that_it_goes_on_from_there(stop, tmp_path):
+def test_a_stopped_fetch_says_how_to_resume(stop, tmp_path):
     asked, stopped = threading.Event(), threading.Event()
 
     def script(_, query, number):
@@ -315,7 +315,7 @@ def test_a_stopped_fetch_says_that_it_goes_on_from_there(stop, tmp_path):
     assert not (tmp_path / "r.csv").exists()
 
 
-def test_the_same_command_goes_on_where_a_failed_one_was(tmp_path, capsys, monkeypatch):
+def test_the_same_command_resumes_after_a_failed_one(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(parts, "ROWS_PER_PART", 10)
 
     broken = [True]

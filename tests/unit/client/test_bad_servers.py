@@ -47,7 +47,7 @@ def test_a_missing_total_loses_nothing(count):
 
 @pytest.mark.parametrize("status", [204, 400, 404, 416, 422])
 @pytest.mark.parametrize("count", [1, 100])
-def test_a_refusal_behind_the_end_is_the_end(status, count):
+def test_a_refusal_after_the_end_is_the_end(status, count):
     def script(_, query, __):
         return page_of(ROWS[:count], query, total=None) if int(query["offset"]) < count else Answer(b"", status)
 
@@ -157,7 +157,7 @@ def test_a_row_of_the_wrong_shape_is_a_data_error(row):
             read(server)
 
 
-def test_a_row_that_is_good_on_the_second_look_is_taken():
+def test_a_row_that_is_good_when_read_again_is_accepted():
     bad = [ROWS[0] | {"rating": 9}, *ROWS[1:]]
     with serve(lambda _, query, number: page_of(bad if number == 0 else ROWS, query)) as server:
         assert read(server) == ROWS
@@ -315,7 +315,7 @@ def test_a_server_that_asks_for_an_hour_is_not_waited_for(sleeps):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 415, 422, 418, 204, 304])
-def test_what_retrying_cannot_mend_fails_at_once(status, sleeps):
+def test_an_error_that_a_retry_cannot_fix_fails_at_once(status, sleeps):
     with serve(lambda *_: Answer({"detail": "the server's own words"} if status >= 400 else b"", status)) as server:
         with pytest.raises(FatalError, match=f"answered {status}") as caught:
             read(server)
@@ -372,7 +372,7 @@ def test_user_and_password_are_sent_as_utf_8():
     assert (kind, base64.b64decode(encoded).decode()) == ("Basic", "jürgen:pass:wörd")
 
 
-def test_a_server_that_never_answers_is_a_timeout(sleeps):
+def test_a_server_that_never_responds_is_a_timeout(sleeps):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         base_url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with MovielensClient(base_url, retries=1, read_timeout=0.2) as client:

@@ -80,12 +80,12 @@ def test_it_never_exceeds_a_small_limit():
     assert sizes(CongestionWindow(1), "++-+") == [1, 1, 1, 1]
 
 
-def test_trouble_halves_it_once_for_all_that_was_under_way():
+def test_overload_halves_it_once_for_all_requests_in_flight():
     window = grown(16)
     assert sizes(window, "----") == [8, 8, 8, 8]
 
 
-def test_trouble_after_a_round_of_good_answers_halves_it_again_down_to_one():
+def test_overload_after_a_round_of_successes_halves_it_again_down_to_one():
     window = grown(16)
     assert sizes(window, "-" + "+" * 12 + "-")[-1] == 4
     for _ in range(9):

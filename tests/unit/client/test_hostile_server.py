@@ -169,7 +169,7 @@ def check(servers, profiles, expected, *, true_file, output, caplog):
         ("500-bursts", ["--retries", "0"], 75, "answered 500: Failed on purpose."),
     ],
 )
-def test_the_command_tells_by_its_exit_status(case, servers, tmp_path):
+def test_the_exit_status_of_the_command(case, servers, tmp_path):
     profile, options, status, says = case
     output = tmp_path / "ratings.csv"
     window = ["--start-date", DAYS[0], "--end-date", DAYS[1], "--output-path", str(output)]

@@ -63,7 +63,7 @@ def test_an_unknown_ending_is_refused_before_anything_is_written(tmp_path, name)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_endings_are_told_apart():
+def test_extensions_select_the_format():
     assert FileFormat.of("s3://bucket/2000-11-20.ratings.CSV.gz") == FileFormat("csv", "gzip")
 
 

@@ -45,7 +45,7 @@ def back_offs(monkeypatch):
     return failures
 
 
-def test_new_and_late_ratings_are_told_by_their_days(server):
+def test_new_and_late_ratings_are_reported_by_their_days(server):
     async def scenario():
         watcher = watching(Store())
         await until(lambda: server.counted() >= 2)
@@ -61,7 +61,7 @@ def test_new_and_late_ratings_are_told_by_their_days(server):
     asyncio.run(scenario())
 
 
-def test_what_is_there_at_the_first_look_is_new(server):
+def test_all_ratings_at_the_first_poll_are_new(server):
     async def scenario():
         server.add("2000-11-20", day(1))
         watcher = watching(Store())
@@ -71,7 +71,7 @@ def test_what_is_there_at_the_first_look_is_new(server):
     asyncio.run(scenario())
 
 
-def test_while_nothing_changes_a_look_is_one_request_and_nothing_is_saved(server):
+def test_while_nothing_changes_a_poll_is_one_request_and_nothing_is_saved(server):
     async def scenario():
         server.add(day(0))
         store = Store()
@@ -88,7 +88,7 @@ def test_while_nothing_changes_a_look_is_one_request_and_nothing_is_saved(server
     asyncio.run(scenario())
 
 
-def test_after_a_restart_only_what_came_meanwhile_is_told(server):
+def test_after_a_restart_only_changes_are_reported(server):
     async def scenario():
         store = Store()
         server.add("2000-11-20", day(1))
@@ -105,7 +105,7 @@ def test_after_a_restart_only_what_came_meanwhile_is_told(server):
 
 
 @pytest.mark.parametrize(("poll_interval", "stored_after"), [(3600, 0), (0.1, 3600)])
-def test_what_was_told_is_saved_only_a_poll_later_so_a_crash_tells_it_twice(
+def test_reported_counts_are_saved_a_poll_later_so_a_crash_reports_them_twice(
     server, monkeypatch, poll_interval, stored_after
 ):
     monkeypatch.setattr("airflow_movielens.triggers.new_ratings.STORED_AFTER", stored_after)
@@ -290,7 +290,7 @@ BATCHES = st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(-12, 12), m
 
 @settings(max_examples=200, deadline=None)
 @given(BATCHES, st.integers(1, 5))
-def test_each_rating_is_told_however_the_days_pass(batches, lookback):
+def test_each_rating_is_reported_however_the_days_pass(batches, lookback):
     """Time goes on by some days, ratings come for any days, somebody looks: what came is among what is told."""
     today, told, ratings = MONDAY, Counts(), []
     for days_later, ages in batches:

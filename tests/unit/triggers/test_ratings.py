@@ -117,7 +117,7 @@ def test_an_api_that_is_not_there_is_waited_out(monkeypatch, back_offs):
     asyncio.run(scenario())
 
 
-def test_a_wrong_password_ends_it_at_once_and_is_not_told(server):
+def test_a_wrong_password_ends_it_at_once_and_is_not_shown(server):
     server.status = 401
     payload = asyncio.run(first_event(waiting_for()))
     assert payload["message"].startswith("the API refuses the credentials")
@@ -135,7 +135,7 @@ WRONG = [True, 1.5, "", " ", [], {"a": 1}, object(), b"x", float("nan"), 10**5_0
 
 
 @pytest.mark.parametrize("name", ["conn_id", "start_date", "end_date", "min_ratings", "poll_interval", "deadline"])
-def test_an_argument_of_a_wrong_type_or_value_is_told_in_its_event(name, server):
+def test_an_argument_of_a_wrong_type_or_value_is_reported_in_its_event(name, server):
     for value in WRONG:
         payload = asyncio.run(first_event(waiting_for(**{"deadline": 1.0} | {name: value})))
         assert (payload["status"], payload.get("retry", False)) in (("failed", False), ("timeout", False)), value
@@ -154,7 +154,7 @@ def test_a_connection_that_airflow_cannot_read_is_not_called_undefined(monkeypat
 
 
 @pytest.mark.parametrize(("unreadable", "status"), [(3, "found"), (4, "failed")])
-def test_an_unreadable_answer_is_believed_as_late_as_in_a_worker(monkeypatch, unreadable, status):
+def test_an_unreadable_response_is_tolerated_as_often_as_in_a_worker(monkeypatch, unreadable, status):
     def answer(_path, _query, number):
         return Answer(b"<html>Back soon</html>" if number < unreadable else {"result": [], "total": 1})
 
@@ -187,7 +187,7 @@ def test_a_deadline_holds_against_a_server_that_hangs(hanging, monkeypatch):
     asyncio.run(scenario())
 
 
-def test_the_event_loop_goes_on_while_a_server_hangs(hanging):
+def test_the_event_loop_is_not_blocked_while_a_server_hangs(hanging):
     async def scenario():
         waiting = asyncio.create_task(first_event(waiting_for(conn_id="hanging")))
         await until(lambda: hanging)

@@ -1,1 +1,5 @@
-"""The page at `/`: what is loaded, ratings per year, and calls to copy. No script or style from anywhere else."""
+"""The landing page at ``/``: the loaded data, ratings per year, and calls to copy. It loads nothing from other sites.
+
+- ``page``: the page, and the calls to copy.
+- ``chart``: ratings per year as an SVG chart and as a table.
+"""

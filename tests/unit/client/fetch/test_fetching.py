@@ -134,7 +134,7 @@ def test_time_ends_a_part_too(tmp_path, monkeypatch):
     assert client.begun_at == [0, 5]
 
 
-def test_an_error_in_the_middle_leaves_the_old_file_and_what_a_retry_goes_on_from(tmp_path, short_parts):
+def test_an_error_in_the_middle_leaves_the_old_file_and_parts_to_resume_from(tmp_path, short_parts):
     (tmp_path / "r.csv").write_text("old")
     client = ScriptedClient(7, FatalError("revoked"))
     with pytest.raises(FatalError, match="revoked"):
@@ -154,7 +154,7 @@ def test_data_that_changes_starts_over_and_then_gives_up_leaving_nothing(tmp_pat
     assert names(tmp_path) == []
 
 
-def test_a_full_disk_is_said_and_gone_on_from(tmp_path, short_parts, monkeypatch):
+def test_a_full_disk_is_reported_and_resumed_from(tmp_path, short_parts, monkeypatch):
     keep, kept = LocalFolder.keep, []
 
     def full(folder, name):

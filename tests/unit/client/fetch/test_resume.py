@@ -64,7 +64,7 @@ def check_right(folder, undisturbed):
 
 
 @pytest.mark.parametrize("request_number", [0, 3, 9, 17])
-def test_a_fetch_killed_while_it_reads_goes_on_behind_what_is_durable(tmp_path, rows, undisturbed, request_number):
+def test_a_fetch_killed_while_it_reads_resumes_after_the_durable_parts(tmp_path, rows, undisturbed, request_number):
     children, started = [], threading.Event()
 
     def script(_, query, number):
@@ -102,7 +102,7 @@ def durable_rows(folder):
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_a_fetch_killed_while_it_writes_goes_on_behind_what_is_durable(
+def test_a_fetch_killed_while_it_writes_resumes_after_the_durable_parts(
     tmp_path, undisturbed, place, is_durable, caplog
 ):
     caplog.set_level("INFO")
@@ -189,7 +189,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_damaged_is_not_gone_on_from(tmp_path, broken_off, undisturbed, damage, caplog):
+def test_damaged_parts_are_not_resumed(tmp_path, broken_off, undisturbed, damage, caplog):
     DAMAGES[damage](broken_off.folder)
     fetch_process.fetch(broken_off.url, tmp_path / "r.csv")
     assert min(broken_off.asked()) == 0
@@ -197,7 +197,7 @@ def test_what_is_damaged_is_not_gone_on_from(tmp_path, broken_off, undisturbed, 
     check_right(tmp_path, undisturbed)
 
 
-def test_what_is_not_a_day_old_is_gone_on_from(tmp_path, broken_off, undisturbed):
+def test_parts_less_than_a_day_old_are_resumed(tmp_path, broken_off, undisturbed):
     assert abs(datetime.fromisoformat(saved_at(broken_off.folder)) - datetime.now(UTC)) < timedelta(hours=1)
     change_checkpoint(broken_off.folder, saved_at=hours_from_now(-23.9))
     fetch_process.fetch(broken_off.url, tmp_path / "r.csv")

@@ -135,14 +135,14 @@ def test_abort_ends_waits_and_forbids_more():
             call()
 
 
-def test_troubles_are_told_and_the_call_repeated(sleeps):
+def test_failures_are_logged_and_the_call_is_retried(sleeps):
     call, troubles = Failing(busy(), SILENT), []
     assert with_retries(call, 2, RateLimit(), troubles.append) == "done"
     assert [str(trouble.args[0]) for trouble in troubles] == ["the API is busy or broken", SILENT.args[0]]
     assert len(sleeps) == 2
 
 
-def test_the_last_error_tells_the_story():
+def test_the_last_error_summarises_the_attempts():
     troubles = []
     with pytest.raises(RetryableError) as caught:
         with_retries(Failing(busy(), busy(), SILENT, busy(500)), 3, RateLimit(), troubles.append)
@@ -161,7 +161,7 @@ def test_without_retries_there_is_no_story():
 @pytest.mark.parametrize(
     "error", [RatingsChangedError("gone"), FatalError("no"), AbortedError("over"), DataError("bad")]
 )
-def test_what_retrying_cannot_mend_passes_at_once(error, sleeps):
+def test_errors_that_a_retry_cannot_fix_are_raised_at_once(error, sleeps):
     call = Failing(error, error)
     with pytest.raises(type(error)) as caught:
         with_retries(call, 3, RateLimit())
@@ -169,7 +169,7 @@ def test_what_retrying_cannot_mend_passes_at_once(error, sleeps):
     assert (call.calls, sleeps) == (1, [])
 
 
-def test_bad_answers_become_data_errors_that_keep_the_rows():
+def test_bad_responses_become_data_errors_that_keep_the_rows():
     rows = [BadRow(HERE, 1, "rating", "found 7", {})]
     bad = BadRowsError("row 1", Exchange("GET", HERE, 200), rows)
     with pytest.raises(DataError, match=r"gave up after 2 attempts .*last: row 1") as caught:

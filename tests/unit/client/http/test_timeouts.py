@@ -57,7 +57,7 @@ def test_the_total_timeout_ends_what_drips(speak, how):
         transport.close()
 
 
-def test_the_total_timeout_ends_a_tls_handshake_that_never_answers(tmp_path):
+def test_the_total_timeout_ends_a_hanging_tls_handshake(tmp_path):
     authority = Authority(tmp_path)
     with listen(lambda connection: [connection.recv(9999), connection.recv(1)]) as port:
         settings = ClientSettings(f"https://localhost:{port}", total_timeout=0.3, ca_file=str(authority.certificate))
@@ -98,7 +98,7 @@ def test_the_total_timeout_ends_connecting(silent_port):
     transport.close()
 
 
-def test_the_connect_timeout_is_no_answer_in_time(silent_port):
+def test_the_connect_timeout_is_a_timeout(silent_port):
     transport = Transport(ClientSettings(f"http://127.0.0.1:{silent_port}", connect_timeout=0.2))
     with pytest.raises(RetryableError, match="did not respond in time"):
         ask(transport, f"http://127.0.0.1:{silent_port}")
@@ -142,7 +142,7 @@ def until(condition):
 
 @pytest.mark.parametrize("how", ["get", "stream"])
 @pytest.mark.parametrize("speak", DRIPS.values(), ids=DRIPS.keys())
-def test_abort_cuts_what_is_under_way(speak, how):
+def test_abort_cuts_requests_in_flight(speak, how):
     begun = threading.Event()
 
     def speak_and_tell(connection):

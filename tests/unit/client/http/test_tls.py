@@ -116,7 +116,7 @@ def test_an_encrypted_key_is_refused_and_not_asked_for(authority, tmp_path):
         Transport(ClientSettings("https://localhost", client_certificate=str(path), client_key=str(encrypted)))
 
 
-def test_plain_http_behind_an_https_address_is_fatal():
+def test_plain_http_at_an_https_address_is_fatal():
     with serve(lambda *_: Answer({})) as server, pytest.raises(FatalError, match="does not speak TLS"):
         ask(server.base_url.replace("http:", "https:"))
 

@@ -51,7 +51,7 @@ def answer_to(transport, speak, how="get", **settings):
             one.close()
 
 
-def test_an_answer_carries_body_type_headers_and_exchange(transport):
+def test_a_response_has_body_type_headers_and_exchange(transport):
     with serve(lambda *_: Answer(b"[1]", headers={"Content-Type": "Application/JSON; charset=utf-8"})) as server:
         answer = transport(server.base_url).get(f"{server.base_url}/ratings?offset=0", JSON)
     assert (answer.body, answer.media_type) == (b"[1]", JSON)
@@ -124,7 +124,7 @@ CUT = {
 
 @pytest.mark.parametrize("how", ["get", "stream"])
 @pytest.mark.parametrize("answer", CUT.values(), ids=CUT.keys())
-def test_a_cut_answer_is_retryable(transport, answer, how):
+def test_a_cut_response_is_retryable(transport, answer, how):
     with pytest.raises(RetryableError, match="broke off") as caught:
         answer_to(transport, says(answer), how)
     assert type(caught.value) is RetryableError
@@ -171,7 +171,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("how", ["get", "stream"])
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
-def test_a_wrong_coding_is_a_bad_answer(transport, answer, how):
+def test_a_wrong_coding_is_a_bad_response(transport, answer, how):
     with pytest.raises(BadResponseError, match="the API's response cannot be read"):
         answer_to(transport, says(answer), how)
 

@@ -105,7 +105,7 @@ def test_links_are_followed_where_the_password_is_part_of_the_path(kind):
 
 
 @kinds
-def test_reading_goes_on_behind_every_bookmark(kind):
+def test_reading_resumes_after_every_bookmark(kind):
     with serve(kind()) as server:
         with client_of(server) as client:
             batches = list(client.read_batches())
@@ -118,7 +118,7 @@ def test_reading_goes_on_behind_every_bookmark(kind):
 
 
 @kinds
-def test_reading_goes_on_behind_an_empty_window(kind):
+def test_reading_resumes_after_an_empty_window(kind):
     with serve(kind(ROWS[:0])) as server, client_of(server) as client:
         (nothing,) = client.read_batches()
         (rest,) = client.read_batches(bookmark=nothing.bookmark)
@@ -189,7 +189,7 @@ def test_a_bookmark_for_a_server_that_passes_over_cursors_starts_over(kind):
             list(client.read_batches("1970-01-02", "1970-01-03", bookmark=bookmark))
 
 
-def test_the_kind_is_told_by_the_first_answer():
+def test_the_first_response_selects_the_kind():
     for name, kind in KINDS.items():
         with serve(kind()) as server, client_of(server) as client:
             bookmark = next(client.read_batches()).bookmark
@@ -201,7 +201,7 @@ def test_the_kind_is_told_by_the_first_answer():
             }[name]
 
 
-def test_a_stream_that_breaks_off_goes_on_where_it_broke():
+def test_a_stream_that_breaks_off_resumes_where_it_broke():
     with serve(stream(cuts={1, 2, 3})) as server, client_of(server) as client:
         assert rows_of(client.read_batches()) == ROWS
         offsets = [int(query["offset"]) for _, query, _ in server.requests]
@@ -327,7 +327,7 @@ def test_pages_are_asked_for_at_the_same_time_up_to_the_limit(kind):
     assert max(most) == 3
 
 
-def test_an_abandoned_generator_asks_for_no_more_than_was_under_way():
+def test_an_abandoned_generator_requests_no_more_than_was_in_flight():
     with serve(offsets_only(ratings(900))) as server, client_of(server, concurrency=4) as client:
         rows = client.get_ratings()
         next(rows)
@@ -366,7 +366,7 @@ def test_the_event_loop_runs_on_while_ratings_are_read(kind):
 @pytest.mark.parametrize(
     "begin", [lambda client: anext(client.aget_ratings()), MovielensClient.acount_ratings], ids=["read", "count"]
 )
-def test_cancelling_cuts_what_is_under_way(begin):
+def test_cancelling_cuts_requests_in_flight(begin):
     asked, given_up = threading.Event(), threading.Event()
     waited_for = []
 

@@ -223,7 +223,7 @@ def test_an_odd_server_gives_the_right_rows_or_is_refused(server, zone, days):
     assert refused
 
 
-def test_ratings_that_come_meanwhile_do_not_look_as_if_they_were_left_out(server):
+def test_ratings_that_arrive_meanwhile_do_not_seem_left_out(server):
     server.days.rows = early = [row for row in ROWS if row["timestamp"] < seconds(date(2004, 11, 3))]
 
     def arriving(query):

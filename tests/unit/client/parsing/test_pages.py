@@ -50,7 +50,7 @@ def test_json_is_believed_under_its_names_and_without_any(media_type):
 
 
 @pytest.mark.parametrize("media_type", ["text/html", "text/csv", "image/png", "application/vnd.apache.parquet"])
-def test_another_media_type_is_a_bad_answer_that_quotes_its_start(media_type):
+def test_another_media_type_is_a_bad_response_that_quotes_its_start(media_type):
     with pytest.raises(BadResponseError, match=f"the API's response is {media_type}.*'<html> Please log in"):
         page_of(b"<html>\n  Please log in" + b"." * 10_000, media_type)
 
@@ -65,7 +65,7 @@ def test_the_total_is_in_the_envelope_or_the_header(total, header, expected):
     assert read_total(sent) == expected
 
 
-def test_totals_that_disagree_are_a_bad_answer():
+def test_totals_that_disagree_are_a_bad_response():
     sent = answer(b'{"result":[],"total":7}', X_Total_Count="8")
     for read in (lambda: read_page(sent, RATINGS, ALWAYS), lambda: read_total(sent)):
         with pytest.raises(BadResponseError, match=r"total|X-Total-Count"):
@@ -128,7 +128,7 @@ def test_a_link_to_another_host_is_fatal(target):
         ("nonsense", None),
     ],
 )
-def test_a_section_is_filled_in_behind_its_template(header, expected):
+def test_a_section_url_is_made_from_its_template(header, expected):
     assert linked(Link_Template=header).section_url == expected
 
 
@@ -176,7 +176,7 @@ def test_a_bad_row_does_not_make_the_next_one_disordered():
         (-5 * DAY, "ignores start_date and end_date"),
     ],
 )
-def test_a_row_outside_the_window_is_a_fault_of_the_whole_answer(timestamp, advice, quarantine):
+def test_a_row_outside_the_window_makes_the_whole_response_wrong(timestamp, advice, quarantine):
     window = Window.of("1970-01-02", "1970-01-03")
     for rest in ({}, {"rating": "bad as well"}):
         rows = [ROWS[0] | {"timestamp": DAY}, ROWS[1] | {"timestamp": timestamp} | rest]

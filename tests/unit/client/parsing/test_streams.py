@@ -65,7 +65,7 @@ def test_rows_are_numbered_from_the_start_of_the_stream(media_type, size):
 
 @pytest.mark.parametrize("media_type", WRITERS)
 @pytest.mark.parametrize("place", [20, 37, 40, 59])
-def test_order_goes_on_from_piece_to_piece(media_type, place):
+def test_order_is_checked_from_piece_to_piece(media_type, place):
     again = [*ROWS[:place], ROWS[place - 1], *ROWS[place:]]
     with pytest.raises(BadRowsError, match=f"row {place}: .*is the same row again"):
         pieces(WRITERS[media_type](again), media_type)
@@ -104,7 +104,7 @@ def test_empty_lines_carriage_returns_spaces_and_a_byte_order_mark_do_no_harm():
 
 
 @pytest.mark.parametrize("line", [b"{", b"1,2", b'{"a":1} {}', b"NaN", b"<html>", b"\xff", b"[" * 100_000])
-def test_a_line_that_is_no_json_is_a_bad_answer(line):
+def test_a_line_that_is_not_json_is_a_bad_response(line):
     with pytest.raises(BadResponseError, match="the API's response is not NDJSON"):
         pieces(ndjson(ROWS[:9]) + line + b"\n" + ndjson(ROWS[9:]), NDJSON)
 
@@ -188,7 +188,7 @@ def test_what_would_grow_when_read_is_refused():
      b"<html>busy</html>", b"\xff\xff\xff\xff\x10\0\0\0" + b"\xff" * 16, b"\xff\xff\xff\xff\x10\0\0\0" + bytes(16), bytes(500), b'{"result": []}'],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [3, 1 << 20])
-def test_what_is_no_arrow_stream_is_a_bad_answer(body, size):
+def test_anything_but_an_arrow_stream_is_a_bad_response(body, size):
     with pytest.raises(BadResponseError):
         pieces(body, ARROW, size)
 
