@@ -111,7 +111,7 @@ class RatingsChangedError(RetryableError):
 
 
 class BadResponseError(RetryableError):
-    """An answer that cannot be read or breaks the contract; if it stays so, a `DataError` says it."""
+    """A response that cannot be read or breaks the contract; if it remains so, it becomes a `DataError`."""
 
 
 class BadRowsError(BadResponseError):

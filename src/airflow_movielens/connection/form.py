@@ -15,7 +15,7 @@ def _seconds(label: str, description: str, default: float) -> dict[str, Any]:
 
 
 FIELDS = {
-    "page_size": _field("Page size", "Ratings asked for in one request.", "integer", default=1000, minimum=1),
+    "page_size": _field("Page size", "Ratings per request.", "integer", default=1000, minimum=1),
     "concurrency": _field(
         "Concurrency",
         "Requests in flight at once; fewer while the API is overloaded.",

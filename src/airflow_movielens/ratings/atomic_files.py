@@ -20,7 +20,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a path to write to; the file appears at ``path`` if the block succeeds, otherwise not at all.
 
     It lies beside ``path`` until it is flushed to the disk; then it is renamed, which replaces a file already there.
-    What a killed process left behind of an earlier try is removed.
+    Files that killed processes left behind are removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_dead_partials(path)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import tenacity
 
 LONGEST_WAIT = 30.0
-"""Seconds."""
+"""Seconds to wait for the lock."""
 
 
 def try_lock(path: Path, *, create: bool = False) -> int | None:
@@ -47,7 +47,7 @@ def try_lock(path: Path, *, create: bool = False) -> int | None:
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """Wait until no other process is in such a block for ``folder``; if the folder cannot be locked, do not wait.
 
-    Whoever holds the lock for more than `LONGEST_WAIT` is not one of ours, or hangs: then this goes on without it.
+    A process that holds the lock for more than `LONGEST_WAIT` hangs or is a foreign one: the block runs without it.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:

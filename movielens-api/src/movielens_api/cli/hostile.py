@@ -1,4 +1,4 @@
-"""`movielens-api serve --hostile`: what was asked for, and whether that can be."""
+"""``movielens-api serve --hostile``: the requested profiles, and whether they can be combined with other options."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def explain() -> None:
 
 
 def names(arguments: argparse.Namespace) -> list[str]:
-    """Return the profiles that were asked for, if any.
+    """Return the requested profiles, if any.
 
     Raises:
         StartupError: there is no such profile, or there are several workers.

@@ -32,23 +32,23 @@ SECONDS_BETWEEN_LINES = 10.0
 
 @contextmanager
 def progress(what: str, stream: TextIO | None = None) -> Iterator[None]:
-    """Say what is under way: on a terminal on a line that counts the seconds, elsewhere every ten seconds.
+    """Print what is in progress: on a terminal as a line that counts the seconds, otherwise every ten seconds.
 
     Args:
         what: for example "loading ml-25m".
         stream: by default, standard error.
     """
     done = threading.Event()
-    told = threading.Thread(target=_tell, args=(what, stream or sys.stderr, done), daemon=True)
-    told.start()
+    reporter = threading.Thread(target=_report, args=(what, stream or sys.stderr, done), daemon=True)
+    reporter.start()
     try:
         yield
     finally:
         done.set()
-        told.join()
+        reporter.join()
 
 
-def _tell(what: str, stream: TextIO, done: threading.Event) -> None:
+def _report(what: str, stream: TextIO, done: threading.Event) -> None:
     started = time.monotonic()
     if done.wait(SECONDS_SILENT):
         return
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     # Once it serves, the server has a handler of its own.
     signal.signal(signal.SIGTERM, _stop)
-    # Imported late: --help and --version answer before FastAPI and polars have loaded.
+    # Imported late: --help and --version must not wait for FastAPI and polars.
     from movielens_api import bootstrap, server
     from movielens_api.observability import logs
 
@@ -141,7 +141,7 @@ def _store(settings: Settings, catalogue: Catalogue, profiles: list[str]) -> Sto
     from movielens_api import bootstrap
     from movielens_api.store import Store
 
-    # A hostile server leaves nothing behind, and runs beside one that has the dataset's store.
+    # A hostile server stores nothing, and runs beside a server that uses the dataset's store.
     return Store.temporary(catalogue) if profiles else bootstrap.open_store(settings, catalogue, own=True)
 
 

@@ -1,4 +1,4 @@
-"""The options of `movielens-api serve`, and what may stand behind each."""
+"""The options of ``movielens-api serve`` and their allowed values."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _port(text: str) -> int:
 
 def _rate(text: str) -> int:
     rate = digits(text)
-    if not 1 <= rate <= 1_000_000:  # noqa: PLR2004 - far beyond what one computer answers
+    if not 1 <= rate <= 1_000_000:  # noqa: PLR2004 - far beyond the capacity of one computer
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 1000000")
     return rate
 

@@ -79,7 +79,7 @@ def _role(arguments: argparse.Namespace) -> None:
 
 
 def _tell(arguments: argparse.Namespace, password: str) -> None:
-    """Print a generated password; before it is stored, because it is lost if nobody can be told."""
+    """Print a generated password before it is stored, because it would be lost if it cannot be printed."""
     if arguments.generate:
         say("The password, which is shown only once:")
         print(password, flush=True)

@@ -22,7 +22,7 @@ class Page(BaseModel, Generic[Row]):
 
     result: list[Row]
     offset: int = Field(description="How many rows were skipped.", examples=[0])
-    limit: int = Field(description="How many rows were asked for.", examples=[100])
+    limit: int = Field(description="How many rows were requested.", examples=[100])
     total: int = Field(description="How many rows there are in all.", examples=[100004])
 
 

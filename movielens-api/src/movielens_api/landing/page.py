@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Whatever else a Host header holds does not go into commands that people paste into a shell.
 HOST = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 
-# One command, so that no line of it is read as the user's answer to the line before.
+# One command, so that no line of it is read as input of the line before.
 LOG_IN = """\
 printf 'user: ' && read -r API_USER &&
 printf 'password: ' && read -rs API_PASSWORD && echo &&
@@ -118,7 +118,7 @@ def render(catalogue: Catalogue, snapshot: Snapshot, address: str) -> bytes:
 
     Args:
         catalogue: what is loaded.
-        snapshot: the state of the ratings to tell of.
+        snapshot: The state of the ratings to show.
         address: where the visitor reached the server.
     """
     days = snapshot.ratings.days()

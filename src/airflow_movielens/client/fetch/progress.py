@@ -1,4 +1,4 @@
-"""How far a fetch is."""
+"""The progress of a fetch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a fetch is.
+    """The progress of a fetch.
 
     Attributes:
-        rows: How many rows of the window are there, those of earlier attempts too.
-        total: How many the window was said to have; None if the server does not say.
-        pages: How many pages, or pieces of a streamed answer, this attempt has read.
-        seconds: How long this attempt has been at it.
-        resumed_rows: How many of ``rows`` an earlier attempt had left.
+        rows: How many rows of the window have arrived, including those of earlier attempts.
+        total: The server's number of rows in the window; None if it sends none.
+        pages: How many pages, or pieces of a streamed response, this attempt has read.
+        seconds: How long this attempt has been running.
+        resumed_rows: How many of ``rows`` are from an earlier attempt.
     """
 
     rows: int
@@ -33,12 +33,12 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Rows in a second, of this attempt; 0 before anything arrived."""
+        """Rows per second of this attempt; 0 before any row arrived."""
         return (self.rows - self.resumed_rows) / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def eta(self) -> float | None:
-        """Seconds left at this rate; None if that cannot be told."""
+        """Seconds left at this rate; None if unknown."""
         return max(self.total - self.rows, 0) / self.rate if self.total is not None and self.rate > 0 else None
 
     def __str__(self) -> str:
@@ -49,10 +49,10 @@ class Progress:
 
 
 class Meter:
-    """Counts what arrives in one attempt and reports it.
+    """Count the pages of an attempt, and report the progress.
 
     Args:
-        report: Is called with the progress after each page, and when a fetch goes on; None for nobody.
+        report: Called with the progress after each page, and when a fetch resumes; None for no reports.
     """
 
     def __init__(self, report: Callable[[Progress], None] | None) -> None:
@@ -62,13 +62,13 @@ class Meter:
         self._resumed_rows = 0
 
     def resume(self, bookmark: Bookmark | None) -> None:
-        """Begin to count behind ``bookmark``; if there is one, that is reported, since nothing may follow it."""
+        """Begin to count after ``bookmark``, and report it if there is one, because no page may follow."""
         self._resumed_rows = 0 if bookmark is None else bookmark.count
         if bookmark is not None:
             self._tell(bookmark)
 
     def count(self, bookmark: Bookmark) -> None:
-        """Count one page, behind which ``bookmark`` lies."""
+        """Count a page, with the ``bookmark`` after it."""
         self._pages += 1
         self._tell(bookmark)
 
@@ -79,10 +79,10 @@ class Meter:
 
 
 class LogProgress:
-    """Writes a line to a log every few seconds.
+    """Write a log line every few seconds.
 
     Args:
-        logger: Where to.
+        logger: The logger to write to.
         every: Seconds between two lines.
     """
 
@@ -92,7 +92,7 @@ class LogProgress:
         self._next = every
 
     def __call__(self, progress: Progress) -> None:
-        """Write the line if it is time to."""
+        """Write a line if one is due."""
         if progress.seconds >= self._next:
             self._next = progress.seconds + self._every
             self._logger.info("%s", progress)

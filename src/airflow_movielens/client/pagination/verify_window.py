@@ -1,12 +1,13 @@
-"""Proof that a server's days are the days that were asked for, and that it answers all of them.
+"""Verify that a server's days are the requested days, and that it returns all of them.
 
-Rows outside the window show a server that cuts days in another time zone; but at the edges of the data there are none,
-and rows are missing all the same. Those lie in the server's day before the window, at its end, or in its day after the
-window, at its beginning: rows are in order, and no time zone is a day away from UTC. So two rows prove the window.
+Rows outside of the window reveal a server whose days are those of another time zone. At the edges of the data there
+are no such rows, but rows of the window may still be missing. These lie at the end of the server's day before the
+window, or at the beginning of its day after it: rows are in order, and no time zone differs from UTC by a day. So two
+rows verify the window.
 
-A server may also answer fewer days than it was asked for: not the first one, the first one only, or as many as it
-allows. So the day before is asked for together with the days before the first row that came, and the day after with
-those after the last one.
+A server may also return fewer days than requested: all but the first one, only the first one, or as many as it allows.
+So the day before is requested together with the days before the first row, and the day after together with those after
+the last row.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _LIMIT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, H
 
 
 class _AnyMoments(Window):
-    """Days of a server whose rows may lie at any moment: which, is what the proof is about."""
+    """Days of a server whose rows may have any timestamp, because these are what is verified."""
 
     def timestamps(self) -> tuple[int | None, int | None]:
         """See `Window`."""
@@ -45,17 +46,17 @@ class _AnyMoments(Window):
 
 
 def proven(batches: Generator[Batch, None, None], source: Source, window: Window) -> Generator[Batch, None, None]:
-    """Pass the batches of a window on; before the first and the last one, prove that no row is missing at that end.
+    """Yield the batches of a window; before the first and the last one, verify that no row is missing at that end.
 
-    A server that names its snapshot is a `movielens-api` or built after it, whose days are UTC days by contract.
+    A server that names its snapshot follows the contract of `movielens-api`, whose days are UTC days.
 
     Args:
-        batches: Of the window. They are closed at the end, so that after an error nothing is in flight for them.
-        source: Where they come from; its own window is that of the days asked for.
-        window: The UTC days wanted.
+        batches: The batches of the window. They are closed at the end, so that no request is in flight after an error.
+        source: The source of the batches; its window has the requested days.
+        window: The UTC days to read.
 
     Raises:
-        DataError: Rows of the window are elsewhere.
+        DataError: The server has rows of the window on other days.
         RatingsChangedError: The data keeps changing.
     """
     with closing(batches):
@@ -73,11 +74,11 @@ def proven(batches: Generator[Batch, None, None], source: Source, window: Window
 
 @dataclass(frozen=True)
 class _Proof:
-    """The proof of a window at the batch that has its first or its last row.
+    """The proof of a window at the batch with its first or its last row.
 
     Attributes:
-        source: Where the batch comes from.
-        window: The UTC days wanted.
+        source: The source of the batch.
+        window: The UTC days to read.
         batch: The batch; the only one if it has no rows.
     """
 
