@@ -34,6 +34,7 @@ class ReadOptions:
     on_bad_rows: OnBadRows = "fail"
 
     def __post_init__(self) -> None:
-        if self.on_bad_rows not in get_args(OnBadRows):
+        # A dataframe, for example, cannot be compared with text.
+        if not isinstance(self.on_bad_rows, str) or self.on_bad_rows not in get_args(OnBadRows):
             raise FatalError(f"on_bad_rows is {shown(self.on_bad_rows)}: give 'fail' or 'quarantine'")
         object.__setattr__(self, "page_size", checked_page_size(self.page_size))
