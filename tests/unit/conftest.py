@@ -1,7 +1,8 @@
-"""Waits in unit tests do not take their time."""
+"""Unit tests do not wait, and do not see the environment of other tests."""
 
 from __future__ import annotations
 
+import os
 import time
 from types import SimpleNamespace
 
@@ -22,6 +23,13 @@ class SkippingClock:
 
     def sleep(self, seconds, until):
         self.waits.append(seconds)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch):
+    """Remove the settings of the integration tests' Dags, which may have run before in this process."""
+    for name in [name for name in os.environ if name.startswith("MOVIELENS_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture
