@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 from airflow_movielens.connection import form
 from airflow_movielens.connection.client import check, client_from_connection, refuse_unreadable
 from airflow_movielens.connection.coerce import connection_id
-from airflow_movielens.lineage.hook import collect_input
+from airflow_movielens.lineage import collect_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

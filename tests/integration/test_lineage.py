@@ -15,8 +15,7 @@ from urllib.parse import quote
 import pytest
 from integration import tasks_api
 
-from airflow_movielens.lineage.datasets import Dataset, files_of_fetch
-from airflow_movielens.lineage.openlineage import LineageMixin
+from airflow_movielens.lineage import Dataset, LineageMixin, files_of_fetch
 
 RATINGS_COLUMNS = {"userId": "int32", "movieId": "int32", "rating": "float32", "timestamp": "int64"}
 PASSWORD = "n0t-the-p@ssword"

@@ -7,7 +7,7 @@ from airflow.sdk import Asset
 
 from airflow_movielens.assets import convert_asset_to_openlineage, create_asset
 from airflow_movielens.client import FatalError, build_base_url
-from airflow_movielens.lineage.datasets import table_of_api
+from airflow_movielens.lineage import table_of_api
 from airflow_movielens.ratings.schema import RATINGS
 
 

@@ -1,4 +1,4 @@
-"""What an import drags in, asked of a fresh interpreter."""
+"""What an import loads, seen in a fresh interpreter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from packaging.version import Version
 
 import airflow_movielens
 
@@ -32,10 +31,8 @@ CORE = [
     "airflow_movielens.ratings.schema",
     "airflow_movielens.ranking",
 ]
-# No adapters to Airflow: the core, and the command line.
+# Not adapters to Airflow: the core and the command line.
 OTHERS = {"__main__", "cli", "client", "ranking", "ratings"}
-# `retry_policy` imports it only where Airflow has what it is made of.
-NEEDS_3_3 = "airflow_movielens.retry_rules"
 # What a Dag file imports, so that the dag processor imports it each time it parses the file.
 IN_DAG_FILES = {"assets", "book", "hooks", "operators", "retry_policy", "sensors", "triggers"}
 # What tasks need when they run.
@@ -69,15 +66,14 @@ def test_the_core_imports_no_airflow_and_nothing_heavy(module):
     assert not loaded & HEAVY
 
 
-def test_the_adapters_import_nothing_heavy_beyond_airflow(airflow_version):
-    """Each is blamed for what it is the first to import."""
-    modules = [module for module in adapters() if module != NEEDS_3_3 or airflow_version >= Version("3.3")]
+def test_the_adapters_import_nothing_heavy_beyond_airflow():
+    """Blame each module for what it is the first to import."""
     script = f"""
 import sys
 from importlib import import_module
 import airflow.sdk
 blamed = {{}}
-for module in {modules}:
+for module in {adapters()}:
     before = set(sys.modules)
     import_module(module)
     blamed[module] = sorted((set(sys.modules) - before) & {HEAVY})

@@ -1,13 +1,16 @@
-"""The retry policy by our errors: what it decides, and that Airflow's scheduler needs nothing of it."""
+"""The retry policy: what it decides for each error, and that Airflow's scheduler does not need to import it."""
 
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 from datetime import datetime, timedelta
+from types import ModuleType
 
 import pytest
 
+from airflow_movielens import retry_policy
 from airflow_movielens.client import DataError, FatalError, RatingsChangedError, RetryableError
 from airflow_movielens.retry_policy import movielens_retry_policy
 
@@ -31,7 +34,7 @@ DAY = timedelta(days=1)
     ],
     ids=repr,
 )
-def test_decides_by_the_type_of_the_error(error, action, delay):
+def test_the_type_of_the_error_decides(error, action, delay):
     decision = movielens_retry_policy().evaluate(error, 1, 3)
     assert (decision.action.value, decision.retry_delay) == (action, delay)
 
@@ -47,7 +50,7 @@ def test_a_retry_comes_no_sooner_than_the_tasks_own_delay(asked, delay):
 
 
 @pytest.mark.airflow("3.3")
-def test_says_why():
+def test_the_decision_has_a_reason():
     policy = movielens_retry_policy()
     assert policy.evaluate(FatalError("401"), 1, 3).reason == "a retry cannot help"
     assert policy.evaluate(RetryableError("503"), 1, 3).reason == "the API may respond later"
@@ -57,7 +60,7 @@ def test_says_why():
 @pytest.mark.airflow("3.3")
 @pytest.mark.parametrize("by_default_args", [True, False])
 @pytest.mark.parametrize("is_mapped", [True, False])
-def test_the_scheduler_learns_only_that_there_is_one(by_default_args, is_mapped):
+def test_the_serialized_dag_says_only_that_there_is_a_policy(by_default_args, is_mapped):
     from airflow.sdk import DAG, task
     from airflow.serialization.serialized_objects import DagSerialization
 
@@ -78,15 +81,14 @@ def test_the_scheduler_learns_only_that_there_is_one(by_default_args, is_mapped)
 
 
 def test_before_airflow_3_3_there_is_none_and_the_log_says_so(monkeypatch, caplog):
-    import airflow.sdk
-
-    monkeypatch.setitem(sys.modules, "airflow.sdk", type(airflow.sdk)("airflow.sdk"))
-    assert movielens_retry_policy() is None
+    monkeypatch.setitem(sys.modules, "airflow.sdk", ModuleType("airflow.sdk"))
+    module = runpy.run_path(retry_policy.__file__)
+    assert module["movielens_retry_policy"]() is None
     assert "no retry policies" in caplog.text
     assert len(caplog.records) == 1
 
 
-def test_default_args_carry_it_also_where_a_task_knows_no_such_argument():
+def test_default_args_may_hold_an_argument_that_no_task_knows():
     from airflow.sdk import DAG, task
 
     @task

@@ -4,21 +4,19 @@
   arguments and returns the function to run.
 - ``api_options``: options and environment variables as client settings.
 - ``exit_status``: the exit status, and the line that explains it.
-- ``parser``: the argument parser.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_movielens import __version__
 from airflow_movielens.cli import fetch, rank
 from airflow_movielens.cli.exit_status import as_usage_errors, let_ctrl_c_end_waits, prepare_streams, run_command
-from airflow_movielens.cli.parser import Parser
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
 DESCRIPTION = "Pull ratings from a MovieLens-style REST API exactly, and rank movies."
@@ -47,9 +45,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="movielens", description=DESCRIPTION)
+    parser = _Parser(prog="movielens", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for command in (fetch, rank):
         command.add_to(commands)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose options take one non-empty value; argparse itself silently keeps the last of several."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register("action", None, _StoreOnce)
+
+
+class _StoreOnce(argparse.Action):
+    _typed: Any = None
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        # An unset shell variable gives ''; before Python 3.13, argparse turns '--' into an empty list.
+        if values in ("", []):
+            parser.error(f"argument {option}: expected a value, found an empty one")
+        if self._typed not in (None, values):
+            # Without the values: they may hold a password.
+            parser.error(f"argument {option}: given twice, with different values")
+        self._typed = values
+        setattr(namespace, self.dest, values)

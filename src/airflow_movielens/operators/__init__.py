@@ -3,7 +3,6 @@
 - ``fetch``: fetch the ratings of a window into a file.
 - ``rank``: rank the movies in files of ratings.
 - ``popularity``: fetch and rank in one task.
-- ``titles``: the titles of movies, from the API.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.sdk import BaseOperator
 
 from airflow_movielens.connection.coerce import paths_as_text, whole_number
-from airflow_movielens.lineage.openlineage import LineageMixin
+from airflow_movielens.lineage import LineageMixin
 from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.task_errors import StoppableMixin, clear_failures
 from airflow_movielens.window import WindowMixin, resolve_window
@@ -78,7 +78,7 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, WindowMixin, B
         """Fetch, write, and return the manifest."""
         from airflow_movielens.client.fetch import LogProgress, fetch_ratings
         from airflow_movielens.hooks import MovielensHook
-        from airflow_movielens.lineage.datasets import files_of_fetch, table_of_api
+        from airflow_movielens.lineage import files_of_fetch, table_of_api
         from airflow_movielens.ratings.schema import RATINGS
         from airflow_movielens.storage.files import output_of
         from airflow_movielens.task_state import checkpoints_of

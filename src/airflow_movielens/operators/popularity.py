@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_movielens.connection.coerce import whole_number
-from airflow_movielens.lineage.openlineage import LineageMixin
+from airflow_movielens.lineage import LineageMixin
+from airflow_movielens.operators.rank import movies_of_api
 from airflow_movielens.task_errors import StoppableMixin, clear_failures
 from airflow_movielens.window import WindowMixin, resolve_window
 
@@ -64,8 +65,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
 
         from airflow_movielens.client.fetch import LogProgress, fetched_rows
         from airflow_movielens.hooks import MovielensHook
-        from airflow_movielens.lineage.datasets import table_of_api
-        from airflow_movielens.operators.titles import movies_of_api
+        from airflow_movielens.lineage import table_of_api
         from airflow_movielens.ranking import add_titles, rank_large, ranking_method
         from airflow_movielens.ratings.schema import MOVIES, RATINGS
 
@@ -78,7 +78,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
                 rows = ratings.select(pl.len()).collect().item()
                 top = rank_large(ratings, min_ratings, method).head(top_n)
             self.log.info("Ranked the %d ratings of %s", rows, window)
-            movies = movies_of_api(hook).collect()
+            movies = movies_of_api(hook)
             base_url = hook.get_conn().base_url
             self._inputs = [
                 table_of_api(base_url, RATINGS, rows, window=window),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_movielens.client import FatalError
 from airflow_movielens.connection.coerce import paths_as_text, whole_number
-from airflow_movielens.lineage.openlineage import LineageMixin
+from airflow_movielens.lineage import LineageMixin
 from airflow_movielens.links import MovielensOutputLink
 from airflow_movielens.task_errors import StoppableMixin, clear_failures
 
@@ -18,8 +21,13 @@ if TYPE_CHECKING:
     import polars as pl
     from airflow.sdk import Context
 
-    from airflow_movielens.lineage.datasets import Dataset
+    from airflow_movielens.hooks import MovielensHook
+    from airflow_movielens.lineage import Dataset
     from airflow_movielens.storage.inputs import InputPath
+
+log = logging.getLogger(__name__)
+
+_NOT_SERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 
 
 class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
@@ -64,7 +72,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Rank, write, and return the manifest."""
-        from airflow_movielens.lineage.datasets import Dataset, columns_of
+        from airflow_movielens.lineage import Dataset, columns_of
         from airflow_movielens.ranking import add_titles, rank_large, ranking_method
         from airflow_movielens.ratings.reading import scan_files
         from airflow_movielens.ratings.schema import RATINGS
@@ -90,8 +98,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
     def _movies(self, files: list[str]) -> tuple[pl.DataFrame | None, list[Dataset]]:
         """Return the movies with their titles, and the datasets that they come from."""
         from airflow_movielens.hooks import MovielensHook
-        from airflow_movielens.lineage.datasets import Dataset, columns_of, table_of_api
-        from airflow_movielens.operators.titles import movies_of_api
+        from airflow_movielens.lineage import Dataset, columns_of, table_of_api
         from airflow_movielens.ratings.reading import scan_files
         from airflow_movielens.ratings.schema import MOVIES
         from airflow_movielens.storage.files import local_copies
@@ -102,6 +109,29 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             return movies, [Dataset(file, columns_of(movies.schema)) for file in files]
         if self.conn_id is not None:
             with MovielensHook(self.conn_id) as hook:
-                movies = movies_of_api(hook).collect()
+                movies = movies_of_api(hook)
                 return movies, [table_of_api(hook.get_conn().base_url, MOVIES, len(movies))]
         return None, []
+
+
+def movies_of_api(hook: MovielensHook) -> pl.DataFrame:
+    """Return all movies, or none with a warning if the API does not serve movies.
+
+    Raises:
+        MovielensError: The API cannot be read.
+    """
+    import polars as pl
+
+    from airflow_movielens.client.fetch.resume import attempts
+    from airflow_movielens.ratings.schema import MOVIES
+
+    frames: list[pl.DataFrame] = []
+    try:
+        for attempt in attempts():
+            with attempt:
+                frames = list(hook.client.get_movie_frames())
+    except FatalError as error:
+        if error.exchange is None or error.exchange.status not in _NOT_SERVED:
+            raise
+        log.warning("The API does not serve movies, so their titles remain empty [%s]", error.exchange)
+    return pl.concat([MOVIES.empty(), *frames])

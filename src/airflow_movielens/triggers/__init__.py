@@ -1,10 +1,8 @@
 """Triggers: wait for ratings in Airflow's triggerer, without a worker slot.
 
 - ``ratings``: the trigger of a deferred sensor.
-- ``new_ratings``: the event trigger of an asset's watcher.
-- ``watermark``: the counts that an event trigger has already reported.
-- ``polling``: one poll for all triggers that wait for the same window.
-- ``api_calls``: calls of the API that never block the event loop.
+- ``new_ratings``: the event trigger of an asset's watcher, and the counts that it has already reported.
+- ``polling``: polls that never block the event loop, one for all triggers that wait for the same window.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from unit.trigger_runs import Store, Watching, connect, until
 
 from airflow_movielens.client import FatalError, RetryableError
 from airflow_movielens.triggers import MovielensNewRatingsTrigger
-from airflow_movielens.triggers.api_calls import LONGEST_RETRY_AFTER, pause
-from airflow_movielens.triggers.watermark import Counts
+from airflow_movielens.triggers.new_ratings import Counts
+from airflow_movielens.triggers.polling import LONGEST_RETRY_AFTER, pause
 
 KEY = "movielens_counts:movielens"
 

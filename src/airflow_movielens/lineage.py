@@ -1,23 +1,101 @@
-"""The inputs and outputs of operators as OpenLineage datasets, with standard facets only.
+"""What tasks read and wrote: datasets of operators as OpenLineage facets, and hook lineage.
 
-OpenLineage is imported inside functions that only its own provider calls.
+Dag files import this module, so it imports the rest of this package, and OpenLineage, inside functions. Only
+OpenLineage's own provider calls the functions that import OpenLineage.
 """
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    import polars as pl
     from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import BaseHook
     from openlineage.client.event_v2 import InputDataset, OutputDataset
     from openlineage.client.facet_v2 import DatasetFacet, InputDatasetFacet
     from openlineage.client.generated.base_subset_dataset import CompareSubsetCondition
 
     from airflow_movielens.client import Window
-    from airflow_movielens.lineage.datasets import Dataset
+    from airflow_movielens.client.fetch.manifest import Manifest
+    from airflow_movielens.ratings.schema import Table
+
+log = logging.getLogger(__name__)
+
+_SAME_STORE = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset that was read or written.
+
+    Attributes:
+        address: A path, the URL of a file, or the asset URI of an API's table.
+        columns: The names and types of its columns.
+        rows: How many rows were read or written; None if unknown.
+        size: The size of the file in bytes.
+        version: The name of the state of the data.
+        source: The base URL of the API.
+        window: The days that were read; None for all.
+    """
+
+    address: str
+    columns: Mapping[str, str]
+    rows: int | None = None
+    size: int | None = None
+    version: str | None = None
+    source: str | None = None
+    window: Window | None = None
+
+    @property
+    def identifier(self) -> tuple[str, str]:
+        """The namespace and name by OpenLineage's naming rules, equal to those of Airflow's own converters."""
+        from airflow_movielens.ratings.paths import local_path
+
+        local = local_path(self.address)
+        if local is not None:
+            return "file", str(local.absolute())
+        scheme, _, rest = self.address.partition("://")
+        place, _, name = rest.partition("/")
+        # ObjectStoragePath allows the connection's id before the bucket.
+        return f"{_SAME_STORE.get(scheme, scheme)}://{place.rpartition('@')[2]}", name
+
+
+def table_of_api(
+    base_url: str,
+    table: Table,
+    rows: int | None = None,
+    *,
+    window: Window | None = None,
+    version: str | None = None,
+) -> Dataset:
+    """Return the dataset of a table of an API."""
+    from airflow_movielens.assets import uri_of
+
+    # Not through an Asset, which rejects some addresses: a task must not fail because of its lineage.
+    address = uri_of(base_url, table.name)
+    return Dataset(address, columns_of(table.polars_schema()), rows, version=version, source=base_url, window=window)
+
+
+def files_of_fetch(manifest: Manifest) -> list[Dataset]:
+    """Return the datasets that a fetch wrote: the ratings, and the quarantined rows if there are any."""
+    from airflow_movielens.ratings.schema import RATINGS
+
+    columns = columns_of(RATINGS.polars_schema())
+    files = [Dataset(manifest.path, columns, manifest.rows, size=manifest.bytes, version=manifest.sha256)]
+    if manifest.quarantine_path is not None:
+        files.append(Dataset(manifest.quarantine_path, {}, manifest.quarantined))
+    return files
+
+
+def columns_of(schema: pl.Schema) -> dict[str, str]:
+    """Return the names and types of columns, with types such as ``int32``, ``float32`` and ``string``."""
+    return {name: str(dtype).lower() for name, dtype in schema.items()}
 
 
 class LineageMixin:
@@ -108,3 +186,33 @@ def _compared(comparison: str, day: date) -> CompareSubsetCondition:
         right=base_subset_dataset.LiteralCompareExpression(value=moment),
         comparison=comparison,
     )
+
+
+def collect_input(hook: BaseHook, base_url: str, resource: str) -> None:
+    """Report to Airflow that this task reads a table of an API, once for all hooks of the task.
+
+    Airflow collects it only if a listener such as OpenLineage's provider is installed. An error here never stops the
+    task.
+
+    Args:
+        hook: The hook that reads.
+        base_url: The base URL of the API.
+        resource: The table: ``ratings``, ``movies`` or ``users``.
+    """
+    from airflow_movielens.assets import create_asset
+
+    try:
+        asset = create_asset(host=base_url, resource=resource)
+        collector = _collector()
+        if asset.uri not in {known.asset.uri for known in collector.collected_assets.inputs}:
+            collector.add_input_asset(hook, uri=asset.uri)
+    except Exception as error:  # noqa: BLE001 -- no task must fail because of its lineage
+        log.debug("No lineage of %s/%s: %s", base_url, resource, error)
+
+
+def _collector() -> Any:
+    try:
+        from airflow.sdk.lineage import get_hook_lineage_collector
+    except ImportError:  # Airflow 3.1
+        from airflow.lineage.hook import get_hook_lineage_collector  # type: ignore[import-not-found, no-redef]
+    return get_hook_lineage_collector()
