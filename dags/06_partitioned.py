@@ -72,7 +72,7 @@ def must_wait(ti, dag_run) -> bool:
 
 
 @task.sensor(**WAITING, outlets=[changed_days])
-def tell_days(*, ti, dag_run, triggering_asset_events, outlet_events):
+def report_days(*, ti, dag_run, triggering_asset_events, outlet_events):
     """Report each day that has new ratings, except today, which `06_ratings` fetches when it is over.
 
     A running fetch may have started before these ratings arrived. It must not be the last to write the day's file, so
@@ -95,7 +95,7 @@ def tell_days(*, ti, dag_run, triggering_asset_events, outlet_events):
 
 
 @task.sensor(**WAITING, outlets=[due_windows])
-def tell_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, outlet_events):
+def report_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, outlet_events):
     """Collect the fetched days; the last waiting run reports the windows of all of them, each once."""
     from airflow.sdk import PokeReturnValue
     from airflow.sdk.exceptions import AirflowSkipException
@@ -112,9 +112,9 @@ def tell_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, out
 
 
 @task(inlets=[due_windows])
-def forget_days(told, *, asset_state_store):
+def forget_days(reported, *, asset_state_store):
     """Forget the reported days, only now: a task that is killed at its end reports its windows again, not never."""
-    asset_state_store.set("days", sorted(set(asset_state_store.get("days")).difference(told)))
+    asset_state_store.set("days", sorted(set(asset_state_store.get("days")).difference(reported)))
 
 
 def define_dags():
@@ -139,7 +139,7 @@ def define_dags():
     trigger = MovielensNewRatingsTrigger(conn_id="movielens", poll_interval=POLL_INTERVAL, lookback_days=DAYS)
     api = create_asset(**API, watchers=[AssetWatcher(name="new_ratings", trigger=trigger)])
     with DAG("06_watch", schedule=[api], max_active_runs=1, **common):
-        tell_days()
+        report_days()
 
     with DAG("06_rank", schedule=PartitionedAssetTimetable(assets=ratings_daily), **common):
         MovielensRankMoviesOperator(
@@ -152,7 +152,7 @@ def define_dags():
     # All days have the same key here, and one run at a time reports the windows for the runs that wait after it.
     together = PartitionedAssetTimetable(assets=ratings_daily, default_partition_mapper=FixedKeyMapper("windows"))
     with DAG("06_windows", schedule=together, max_active_runs=1, **common):
-        forget_days(tell_windows())
+        forget_days(report_windows())
 
     with DAG(
         "06_trailing",

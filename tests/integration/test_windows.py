@@ -1,8 +1,7 @@
-"""The table of windows, with runs that Airflow makes: its scheduler, backfills, API, command line and asset events."""
+"""The table of windows, with runs that Airflow creates by its scheduler, backfills, API, command line and asset events."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -13,16 +12,6 @@ from packaging.version import Version
 
 ROWS = [row for rows in GROUPS.values() for row in rows]
 IDS = {row: f"window_{number}" for number, row in enumerate(ROWS)}
-# 3.1 has no partitions. 3.2 has neither dates of partitions, nor keys in other time zones than UTC.
-NEEDS = {r"Partitioned|Partition.*(?:Asia|Europe|%Y%m%d|%Y-%m\")": "3.3", "Partition": "3.2", "": "3.1"}
-# Whatever the schedule, its first run is not the one that the row is about.
-LOOK_BACK = {
-    "@once": timedelta(0),
-    'hourly|"0 [*]': timedelta(hours=2),
-    'weekly|[*] 0"': timedelta(days=14),
-    "monthly|1 [*]": timedelta(days=62),
-    "": timedelta(days=2),
-}
 NEVER_BACKFILLED = {'"@once"', '"@continuous"'}
 TEMPLATES = {"start_date": "{{ data_interval_start | ds }}", "end_date": "{{ data_interval_end | ds }}"}
 OTHER_SCHEDULE = "DeltaDataIntervalTimetable(timedelta(hours=7))"
@@ -37,17 +26,12 @@ def expected(row):
     return f"[{row.first}, {end:%Y-%m-%d})"
 
 
-def needs(row):
-    return next(version for pattern, version in NEEDS.items() if re.search(pattern, row.schedule))
-
-
 def parameters(rows):
-    return [pytest.param(row, id=f"{row.schedule}, {row.run}", marks=pytest.mark.airflow(needs(row))) for row in rows]
+    return [pytest.param(row, id=f"{row.schedule}, {row.run}", marks=pytest.mark.airflow(row.airflow)) for row in rows]
 
 
 def start_date(row):
-    moment = utc(row.moment or "2024-11-20")
-    return moment - next(back for pattern, back in LOOK_BACK.items() if re.search(pattern, row.schedule))
+    return utc(row.moment or "2024-11-20") - row.look_back
 
 
 def end_date(row):
@@ -56,11 +40,11 @@ def end_date(row):
 
 @pytest.fixture(scope="module")
 def runs(airflow, airflow_version):
-    """Airflow with a Dag for each row, which has run as the row says."""
+    """Airflow with a Dag for each row, which has run as the row describes."""
     from airflow import sdk
 
     runs = AirflowRuns()
-    rows = [row for row in ROWS if airflow_version >= Version(needs(row))]
+    rows = [row for row in ROWS if airflow_version >= Version(row.airflow)]
     for row in rows:
         dag_id = IDS[row]
         if row.kind in (SCHEDULED, EVENT):
@@ -77,7 +61,7 @@ def runs(airflow, airflow_version):
     if airflow_version >= Version("3.3"):
         runs.add("partitions", "PartitionedAtRuntime()", outlets=[sdk.Asset("days")])
     with pytest.MonkeyPatch.context() as patch:
-        # The end of a continuous run is when the scheduler looks.
+        # A continuous run ends when the scheduler creates it.
         from airflow.timetables import simple
 
         clock = SimpleNamespace(utcnow=lambda: utc("2024-11-20 15:00"), coerce_datetime=simple.timezone.coerce_datetime)
@@ -115,11 +99,11 @@ def the_run(candidates, row, kind):
 
 
 @pytest.mark.parametrize("row", parameters(ROWS))
-def test_a_run_is_about_the_days_that_the_table_says(runs, row):
+def test_a_run_has_the_window_of_its_row(runs, row):
     assert runs.run(runs.made[row]) == expected(row)
 
 
-def test_days_from_templates_are_those_of_the_interval(runs):
+def test_templates_give_the_days_of_the_interval(runs):
     assert runs.run(runs.trigger("templates", logical_date=utc("2024-11-20 15:00"))) == "[2024-11-19, 2024-11-20)"
 
 
@@ -130,7 +114,7 @@ def test_days_from_templates_are_those_of_the_interval(runs):
         ("templates", None, "data_interval_start"),
     ],
 )
-def test_templates_that_name_no_days_fail_and_say_so(runs, capfd, dag_id, moment, message):
+def test_templates_that_give_no_days_fail_with_a_clear_message(runs, capfd, dag_id, moment, message):
     run = runs.trigger(dag_id, logical_date=moment and utc(moment))
     assert runs.run(run) is None
     assert run.get_task_instance("window").state == "failed"
@@ -139,18 +123,19 @@ def test_templates_that_name_no_days_fail_and_say_so(runs, capfd, dag_id, moment
 
 
 @pytest.mark.parametrize("row", parameters(row for row in ROWS if row.kind == SCHEDULED))
-def test_a_backfilled_run_is_about_the_same_days(runs, row):
+def test_a_backfilled_run_has_the_same_window(runs, row):
     dag_id, moment = f"{IDS[row]}_backfilled", utc(row.moment)
     if not runs.stored(dag_id).timetable.periodic:
         assert row.schedule in NEVER_BACKFILLED
         return
+    # Airflow selects the runs of partitions by the date of the partition, which may be a week before the run.
     runs.backfill(dag_id, start_date(row) - timedelta(days=7 if row.key else 0), moment)
     assert runs.run(the_run(runs.runs(dag_id), row, "backfill")) == expected(row)
 
 
 @pytest.fixture(scope="module")
 def rescheduled(runs):
-    """The same runs, when all Dags have got another schedule."""
+    """The same runs, after every Dag was given another schedule."""
     for row in runs.made:
         runs.add(IDS[row], OTHER_SCHEDULE)
     runs.save()
@@ -158,7 +143,7 @@ def rescheduled(runs):
 
 
 @pytest.mark.parametrize("row", parameters(ROWS))
-def test_a_run_cleared_after_its_dag_got_another_schedule_is_about_the_same_days(rescheduled, row):
+def test_a_run_cleared_after_a_change_of_its_schedule_has_the_same_window(rescheduled, row):
     run = rescheduled.made[row]
     rescheduled.clear(run)
     assert rescheduled.run(run) == expected(row)

@@ -1,4 +1,4 @@
-"""A process that dies, played within this one: its files stay as they are at that moment."""
+"""The death of a process, simulated within this one: its files stay as they are at that moment."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STEPS = ("rename", "replace", "unlink", "remove", "mkdir", "rmdir", "fsync")
-"""What makes files durable, visible or vanish."""
+"""The functions that make files durable or visible, or remove them."""
 _mkdir = os.mkdir
 
 
 class Killed(BaseException):
-    """Thrown where the process dies; nothing that is done behind it counts."""
+    """Raised where the process dies; whatever it does afterwards has no effect."""
 
 
 class Death:
-    """Where a run dies, and what is on the disk then.
+    """The death of a run, with an image of the files at that moment.
 
     Args:
-        kill: See `scenarios.Kill`; None for a run that lives.
-        folder: What is on the disk.
+        kill: Where the run dies, see `scenarios.Kill`; None if it does not.
+        folder: The folder with the files.
     """
 
     def __init__(self, kill: tuple[str, int] | None, folder: Path) -> None:
@@ -37,11 +37,11 @@ class Death:
         self._is_dead = False
 
     def step(self, what: str, torn: Path | None = None) -> None:
-        """Die, if this is the place.
+        """Die if the run is to be killed at this step.
 
         Args:
-            what: What is about to be done.
-            torn: A file that is not written to its end before.
+            what: The kind of the step.
+            torn: A file to leave half written.
 
         Raises:
             Killed: The process is dead.
@@ -57,14 +57,14 @@ class Death:
                 os.truncate(copy, copy.stat().st_size // 2)
             raise Killed
 
-    def bury(self) -> None:
-        """Put everything back to how it was at the moment of death."""
+    def restore(self) -> None:
+        """Restore the files as they were at the moment of death."""
         shutil.rmtree(self._folder)
         self._image.rename(self._folder)
 
     @contextmanager
-    def lurking(self) -> Iterator[None]:
-        """Watch all steps that change what is on the disk. Nothing waits for a real disk meanwhile."""
+    def watching(self) -> Iterator[None]:
+        """Watch all steps that change files on the disk, without waiting for a real disk."""
         with mock.patch.multiple(os, **{name: self._watched(name, getattr(os, name)) for name in _STEPS}):
             yield
 

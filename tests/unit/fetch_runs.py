@@ -1,4 +1,4 @@
-"""How a fetch is run, once: in this process, or in one of its own."""
+"""One run of a fetch: in this process, or in a separate one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.fetch import Progress
 
 PATIENCE = 60.0
-"""Seconds after which a run is said to hang."""
+"""Seconds after which a run counts as hanging."""
 SECRET = "s3cr3t-p4ssword"
 
 Outcome = dict[str, Any] | str
@@ -35,7 +35,7 @@ Outcome = dict[str, Any] | str
 
 
 def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress: Any = None) -> dict[str, Any]:
-    """One run of a fetch."""
+    """Run a fetch once, and return its manifest."""
     client = MovielensClient(
         base_url,
         "user",
@@ -50,7 +50,7 @@ def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress
         client,
         mock.patch.object(parts, "ROWS_PER_PART", scenario.part),
         in_small_pieces(scenario.piece),
-        given_up_after(PATIENCE, client),
+        closed_after(PATIENCE, client),
     ):
         window = Window.of(run.start, run.end)
         return fetch_ratings(
@@ -60,20 +60,20 @@ def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress
 
 @contextmanager
 def in_small_pieces(size):
-    """Let what is meant for megabytes happen to a few rows."""
+    """Lower the client's limits, so that a few rows exceed those that are meant for megabytes."""
     small = Tuning(chunk_bytes=size, ndjson_bytes=size, arrow_bytes=size, arrow_rows=size, min_fast_json_bytes=size)
     with mock.patch.object(transport, "DEFAULT_TUNING", small):
         yield
 
 
-def told(error: MovielensError) -> str:
-    """The name of an error's type, if it tells no secret."""
+def name_of(error: MovielensError) -> str:
+    """Return the name of an error's type, or ``SecretError`` if its message holds the password."""
     return "SecretError" if SECRET in str(error) else type(error).__name__
 
 
 @contextmanager
-def given_up_after(seconds, client):
-    """Cut a client off that hangs, so that its test fails."""
+def closed_after(seconds, client):
+    """Close a client that hangs, so that its test fails."""
     timer = threading.Timer(seconds, client.close)
     timer.daemon = True
     timer.start()
@@ -84,7 +84,7 @@ def given_up_after(seconds, client):
 
 
 class InProcess:
-    """Runs a fetch in this process; a kill throws it out and puts the files back to how they were then."""
+    """Runs a fetch in this process; a kill raises an error, and the files are restored as they were at that moment."""
 
     def __init__(self, story: Story, server: ModelServer) -> None:
         self._story = story
@@ -99,7 +99,7 @@ class InProcess:
             death.step("progress")
 
         try:
-            with death.lurking():
+            with death.watching():
                 return fetch(
                     self._story.scenario,
                     run,
@@ -110,21 +110,21 @@ class InProcess:
         except Killed:
             self._wait_for_threads(before)
             with self._server.paused():
-                death.bury()
+                death.restore()
             return "killed"
         except MovielensError as error:
-            return told(error)
+            return name_of(error)
         finally:
             self._wait_for_threads(before)
 
     def _wait_for_threads(self, before: set[threading.Thread]) -> None:
         for thread in set(threading.enumerate()) - before - set(self._server.threads):
             thread.join(PATIENCE)
-            assert not thread.is_alive(), f"{thread.name} is left behind"
+            assert not thread.is_alive(), f"{thread.name} is still running"
 
 
 class SeveralProcesses:
-    """Runs a fetch in a process of its own; a kill is a SIGKILL when a request arrives."""
+    """Runs each fetch in a separate process; a kill is a SIGKILL when a request arrives."""
 
     def __init__(self, story: Story, server: ModelServer) -> None:
         self._story = story
@@ -135,7 +135,7 @@ class SeveralProcesses:
         arguments = (self._story.scenario, run, self._server.base_url, self._story.output, there)
         process = CONTEXT.Process(target=_fetch_alone, args=arguments)
         dies_at = len(self._server.requests) + run.kill[1] if run.kill else None
-        self._story.killing = lambda number: process.kill() if number == dies_at else None
+        self._story.on_request = lambda number: process.kill() if number == dies_at else None
         process.start()
         there.close()
         assert here.poll(PATIENCE), "the fetch hangs"
@@ -144,15 +144,15 @@ class SeveralProcesses:
         except EOFError:
             outcome = "killed"
         process.join(PATIENCE)
-        # A request that nobody waited for any more may arrive when all is done, and kill a process that is about to end.
+        # The request at which the process is killed may arrive after its fetch is done, while the process ends.
         assert process.exitcode == -signal.SIGKILL or (process.exitcode == 0 and outcome != "killed")
         return outcome
 
 
 def _fetch_alone(scenario: Scenario, run: Run, base_url: str, output: Path, to: Any) -> None:
-    """The fetch of `SeveralProcesses`."""
+    """Run the fetch of `SeveralProcesses`, and send its outcome."""
     with mock.patch.object(rate_limit.SYSTEM_CLOCK, "sleep"), mock.patch.object(tenacity.nap, "time"):
         try:
             to.send(fetch(scenario, run, base_url, output))
         except MovielensError as error:
-            to.send(told(error))
+            to.send(name_of(error))

@@ -1,4 +1,4 @@
-"""A scenario played to its end, and what must hold meanwhile and then."""
+"""A scenario played to its end, with checks at each request, after each run, and of the result."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 class Story:
-    """Plays a scenario.
+    """A scenario, and the files that its runs leave.
 
     Args:
         scenario: What happens.
-        folder: A folder of its own.
+        folder: An empty folder.
     """
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
@@ -39,59 +39,59 @@ class Story:
         self.output = self.folder / f"ratings{scenario.ending}"
         self.quarantine = self.folder / f"{self.output.name}.quarantine.ndjson"
         self.manifest = self.folder / f".{self.output.name}.manifest.json"
-        self.old = b"of an earlier fetch" if scenario.has_old_file else None
+        self.old = b"from an earlier fetch" if scenario.has_old_file else None
         if self.old is not None:
             self.output.write_bytes(self.old)
-            self.quarantine.write_bytes(b"of an earlier fetch, too")
+            self.quarantine.write_bytes(b"also from an earlier fetch")
             self.manifest.write_text(json.dumps({"sha256": hashlib.sha256(self.old).hexdigest()}))
         self.runs: list[Run] = []
-        self.faults_forgiven = 0
-        self.changes_forgiven = 0
+        self.excused_faults = 0
+        self.excused_changes = 0
         self.reported: list[Progress] = []
-        """What the run that plays now told of its progress."""
-        self.killing: Any = None
-        """Called with the number of each request."""
+        """The progress that the current run has reported."""
+        self.on_request: Any = None
+        """Called with the number of each request, before its response."""
 
-    def play(self, way: Any) -> None:
-        """Run the fetch until it is done; check all that must hold.
+    def play(self, runner: Any) -> None:
+        """Run the fetch until it is done, and check everything that must hold.
 
         Args:
-            way: How a run is run: `InProcess` or `SeveralProcesses`.
+            runner: `InProcess` or `SeveralProcesses`.
         """
-        with serve(self._answer, 100 + 10 * self._most_requests()) as server:
-            self._play(way, server)
+        with serve(self._respond, 100 + 10 * self._most_requests()) as server:
+            self._play(runner, server)
         assert len(server.requests) <= self._most_requests()
 
-    def _play(self, way: Any, server: ModelServer) -> None:
-        waiting = list(self.scenario.runs)
+    def _play(self, runner: Any, server: ModelServer) -> None:
+        planned = list(self.scenario.runs)
         while True:
-            run = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            run = planned.pop(0) if len(planned) > 1 else planned[0]
             durable = self._durable_rows(run)
             self.runs.append(run)
-            self.model.speech = run.speech
+            self.model.dialect = run.dialect
             self.reported = []
-            before, faults_before = len(server.requests), len(self.model.fired)
-            outcome = way(self, server).run(run)
+            requests_before, faults_before = len(server.requests), len(self.model.fired)
+            outcome = runner(self, server).run(run)
             event(f"a run: {'done' if isinstance(outcome, dict) else outcome}{' (resumed)' if durable else ''}")
-            # What cannot be read where a run goes on, whenever it is asked for, may be no fault: it starts over then.
+            # After more faults than retries, a run may have to start over.
             if len(self.model.fired) - faults_before <= self.scenario.retries:
-                self._check_nothing_asked_twice(server.requests[before:], durable)
-            self._check_visible()
+                self._check_durable_rows_are_not_requested(server.requests[requests_before:], durable)
+            self._check_visible_files()
             if outcome == "killed":
                 self._check_little_is_lost()
             if isinstance(outcome, dict):
                 self._check_result(run, outcome)
                 return
             if outcome != "killed" and not self._may_fail(outcome, run):
-                raise AssertionError(f"{outcome} of {self.model.fired} and {self.model.now} changes")
+                raise AssertionError(f"{outcome} after {self.model.fired} and {self.model.now} changes")
             if self._must_fail(run):
                 return
 
     # ---------------------------------------------------------------- at each request
 
-    def _answer(self, query: Query, number: int) -> Reply:
-        if self.killing is not None:
-            self.killing(number)
+    def _respond(self, query: Query, number: int) -> Reply:
+        if self.on_request is not None:
+            self.on_request(number)
         self._check_output(self._content())
         return self.model(query, number)
 
@@ -102,44 +102,41 @@ class Story:
             return None
 
     def _check_output(self, content: bytes | None) -> None:
-        """What lies under the output's name is what lay there before, or one state of the data, whole."""
+        """Check that the output is still the old file, or holds one state of the data as a whole."""
         if content != self.old:
-            assert any(self._is_state(content, index, run) for index in self._seen() for run in self.runs), content
+            assert any(content == self._reference(state, run) for state in self._seen() for run in self.runs), content
 
     def _seen(self) -> range:
         return range(self.model.now + 1)
 
-    def _is_state(self, content: bytes | None, index: int, run: Run) -> bool:
-        return content == self._reference(index, run)
+    def _reference(self, state: int, run: Run) -> bytes:
+        return reference(json.dumps(self._good(state, run)), self.output.name)
 
-    def _reference(self, index: int, run: Run) -> bytes:
-        return reference(json.dumps(self._good(index, run)), self.output.name)
-
-    def _good(self, index: int, run: Run) -> list[Row]:
-        rows = self.model.states[index][1].rows(run.start, run.end)
+    def _good(self, state: int, run: Run) -> list[Row]:
+        rows = self.model.states[state][1].rows(run.start, run.end)
         return [row for row in rows if row["movieId"] - 1 not in self.model.broken]
 
-    def _bad(self, index: int, run: Run) -> int:
-        return len(self.model.states[index][1].rows(run.start, run.end)) - len(self._good(index, run))
+    def _bad(self, state: int, run: Run) -> int:
+        return len(self.model.states[state][1].rows(run.start, run.end)) - len(self._good(state, run))
 
-    # ---------------------------------------------------------------- behind each run
+    # ---------------------------------------------------------------- after each run
 
-    def _check_visible(self) -> None:
+    def _check_visible_files(self) -> None:
         content = self._content()
         self._check_output(content)
         if self.manifest.exists():
-            told = json.loads(self.manifest.read_bytes())
+            manifest = json.loads(self.manifest.read_bytes())
             assert content is not None
-            assert told["sha256"] == hashlib.sha256(content).hexdigest(), "a manifest beside a file it does not mean"
+            assert manifest["sha256"] == hashlib.sha256(content).hexdigest(), "a manifest beside another file"
 
     def _durable_rows(self, run: Run) -> int | None:
-        """How many rows the next run finds, if the server is still as it was."""
-        if not self.runs or not run.goes_on(self.runs[-1]) or self._disturbances():
+        """Return how many rows the next run can resume from; None if it may have to start over."""
+        if not self.runs or not run.resumes(self.runs[-1]) or self._disturbances():
             return None
-        return self._kept()
+        return self._kept_rows()
 
-    def _kept(self) -> int | None:
-        """How many rows are durable; None if a fetch of something else left its folder, too."""
+    def _kept_rows(self) -> int | None:
+        """Return how many rows are durable; None if another fetch has left a folder too."""
         folders = list(self.folder.glob(".partial-*"))
         if len(folders) > 1:
             return None
@@ -147,25 +144,25 @@ class Story:
         return checkpoints[0]["bookmark"]["count"] if checkpoints else 0
 
     def _check_little_is_lost(self) -> None:
-        """But for a part that is being gathered, and one that is being written, all that came is durable."""
-        kept, is_published = self._kept(), self._content() != self.old
+        """Check that a kill has lost at most the part that was being collected and the one that was being written."""
+        kept, is_published = self._kept_rows(), self._content() != self.old
         if kept is None or is_published or not self.reported or self._disturbances():
             return
         counts = [self.reported[0].resumed_rows, *(progress.rows for progress in self.reported)]
         if counts != sorted(counts):
-            return  # it started over
+            return  # the run has started over
         batch = max(after - before for before, after in pairwise(counts))
         assert counts[-1] - kept <= 2 * (self.scenario.part + batch)
 
-    def _check_nothing_asked_twice(self, asked: list[Query], durable: int | None) -> None:
+    def _check_durable_rows_are_not_requested(self, requests: list[Query], durable: int | None) -> None:
         if durable is None or self._disturbances():
             return
         window = self.runs[-1].start, self.runs[-1].end
-        for query in asked:
+        for query in requests:
             if "cursor" not in query and (query.get("start_date"), query.get("end_date")) != window:
-                continue  # the proof of the window asks for the days beside it
+                continue  # the check of the server's days requests the days around the window
             offset = int(query["offset"] if "offset" in query else query["cursor"].split(".")[3])
-            assert offset >= durable - (self.model.speech.kind == "offset"), (offset, durable)
+            assert offset >= durable - (self.model.dialect.kind == "offset"), (offset, durable)
 
     # ---------------------------------------------------------------- errors
 
@@ -173,40 +170,39 @@ class Story:
         return self.model.now + sum(fault in DISTURBING for fault in self.model.fired)
 
     def _may_fail(self, error: str, run: Run) -> bool:
-        """Whether enough went wrong since the last time that a run had to fail."""
+        """Return whether enough has gone wrong, beyond what excused earlier failures, to excuse this one."""
         if self._must_fail(run):
             return True
         if error == "RatingsChangedError":
-            self.changes_forgiven += resume.ATTEMPTS
-            return self.changes_forgiven <= self._disturbances() + len(self.runs) - 1
+            self.excused_changes += resume.ATTEMPTS
+            return self.excused_changes <= self._disturbances() + len(self.runs) - 1
         if error in {"RetryableError", "DataError"}:
-            self.faults_forgiven += self.scenario.retries + 1
-            return self.faults_forgiven <= sum(fault in TRANSIENT for fault in self.model.fired)
+            self.excused_faults += self.scenario.retries + 1
+            return self.excused_faults <= sum(fault in TRANSIENT for fault in self.model.fired)
         return False
 
     def _must_fail(self, run: Run) -> bool:
-        """Whether the server never tells the truth."""
-        lies = run.speech.lie != 0
-        is_bad = self.scenario.on_bad_rows == "fail" and any(self._bad(index, run) for index in self._seen())
-        return lies or is_bad
+        """Return whether no run can succeed: the total is always wrong, or a bad row is not allowed."""
+        has_bad_rows = any(self._bad(state, run) for state in self._seen())
+        return run.dialect.surplus != 0 or (self.scenario.on_bad_rows == "fail" and has_bad_rows)
 
     def _most_requests(self) -> int:
-        """A bound on the requests of all runs."""
+        """Return an upper bound of the requests of all runs."""
         scenario = self.scenario
         most_rows = max(len(state.stars) for _, state in scenario.states) + 5
-        page = min(min(run.page_size, run.speech.clamp or 12) for run in scenario.runs)
+        page = min(min(run.page_size, run.dialect.clamp or 12) for run in scenario.runs)
         has_short_pages = any(what in {"short", "truncated", "empty"} for _, (what, _) in scenario.faults)
         step = 1 if has_short_pages else max(page - 1, 1)
         attempts = resume.ATTEMPTS * (len(scenario.runs) + len(scenario.faults) + len(scenario.states))
         return attempts * (most_rows // step + 4 + 2 * scenario.concurrency) * (1 + scenario.retries)
 
-    # ---------------------------------------------------------------- at the end
+    # ---------------------------------------------------------------- the result
 
     def _check_result(self, run: Run, manifest: dict[str, Any]) -> None:
         content = self._content()
         assert content is not None
-        state = next((index for index in self._seen() if self._is_told(content, index, run, manifest)), None)
-        assert state is not None, f"no state of the data: {content!r}, {manifest}"
+        state = next((state for state in self._seen() if self._is_result(content, state, run, manifest)), None)
+        assert state is not None, f"not a state of the data: {content!r}, {manifest}"
         assert rows_of(content, self.output.name) == self._good(state, run)
         bad = self._bad(state, run)
         assert manifest == json.loads(self.manifest.read_bytes()) | {"path": str(self.output)}
@@ -217,13 +213,12 @@ class Story:
         assert (len(self.quarantine.read_bytes().splitlines()) if bad else 0) == bad
         expected = {self.output, self.manifest, *([self.quarantine] if bad else [])}
         assert set(self.folder.iterdir()) == expected
-        everything = b"".join(file.read_bytes() for file in expected)
-        assert SECRET.encode() not in everything
+        assert SECRET.encode() not in b"".join(file.read_bytes() for file in expected)
 
-    def _is_told(self, content: bytes, index: int, run: Run, manifest: dict[str, Any]) -> bool:
-        """Whether this is the state that the file holds and the manifest tells of."""
-        # A fetch that was complete, but for the last renaming, goes on without asking.
-        names = {None if one.speech.kind == "offset" else f"s{index}" for one in self.runs}
-        counts = (len(self._good(index, run)), self._bad(index, run))
-        is_told = manifest["snapshot"] in names and (manifest["rows"], manifest["quarantined"]) == counts
-        return is_told and self._is_state(content, index, run)
+    def _is_result(self, content: bytes, state: int, run: Run, manifest: dict[str, Any]) -> bool:
+        """Return whether file and manifest are those of a state of the data."""
+        # A run that only had to publish a complete fetch has the snapshot of an earlier run.
+        snapshots = {None if earlier.dialect.kind == "offset" else f"s{state}" for earlier in self.runs}
+        counts = (len(self._good(state, run)), self._bad(state, run))
+        is_described = manifest["snapshot"] in snapshots and (manifest["rows"], manifest["quarantined"]) == counts
+        return is_described and content == self._reference(state, run)

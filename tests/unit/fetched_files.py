@@ -1,4 +1,4 @@
-"""Files that a fetch leaves: as they should be, and read back."""
+"""The expected files of a fetch, and files read back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @lru_cache(1000)
 def reference(rows: str, name: str) -> bytes:
-    """The file that a fetch of these rows writes when nothing goes wrong."""
+    """Return the file that a fetch of these rows writes if nothing goes wrong."""
     frame = pl.DataFrame(json.loads(rows), schema=SCHEMA)
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
@@ -31,7 +31,7 @@ def reference(rows: str, name: str) -> bytes:
 
 
 def rows_of(content: bytes, name: str) -> list[Row]:
-    """Read a file back, not with the package's own code."""
+    """Read a file without the package's own code."""
     if name.endswith(".parquet"):
         frame = pl.read_parquet(content)
         assert dict(frame.schema) == SCHEMA

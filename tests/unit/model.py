@@ -1,6 +1,6 @@
-"""What a fetch is tested against: a server's data, which changes, and what goes wrong on the way.
+"""The model that a fetch is tested against: a server, its changing data, and its faults.
 
-All that happens depends on the number of the request alone, so that a scenario can be told beforehand.
+Everything that happens depends only on the number of the request, so that a scenario can be drawn in advance.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
 def rating(number: int, stars: float | None = None) -> Row:
-    """The ``number``-th of all ratings there may be, in canonical order: four a second, over three days."""
+    """Return the ``number``-th of all possible ratings in canonical order: four per second, spread over three days."""
     return {
         "userId": number % 4 // 2 + 1,
         "movieId": number + 1,
@@ -42,17 +42,17 @@ def rating(number: int, stars: float | None = None) -> Row:
 
 @dataclass(frozen=True)
 class State:
-    """The server's data at a moment: the numbers of the ratings it has, and what stars they got."""
+    """The server's data at one moment: the numbers of its ratings, and their stars."""
 
     stars: tuple[tuple[int, float | None], ...]
 
     @classmethod
     def of_every_second(cls, count: int) -> State:
-        """So many ratings, with room for another one before and behind each."""
+        """Return a state with every second rating, so that one can be inserted before and after each."""
         return cls(tuple((2 * number + 1, None) for number in range(count)))
 
     def changed(self, what: str, where: int) -> State:
-        """The state after a rating was inserted, deleted or overwritten; as it is if there is none to."""
+        """Return the state after a rating was inserted, deleted or overwritten; the same state if there is none."""
         stars = dict(self.stars)
         if what == "insert":
             free = [number for number in range(2 * len(stars) + 3) if number not in stars and number < MOST_ROWS]
@@ -66,7 +66,7 @@ class State:
         return State(tuple(sorted(stars.items())))
 
     def rows(self, start: str | None, end: str | None) -> list[Row]:
-        """The ratings of a window."""
+        """Return the ratings of a window."""
         first = _seconds(start) if start else 0
         last = _seconds(end) if end else 1 << 62
         return [row for number, stars in self.stars if first <= (row := rating(number, stars))["timestamp"] < last]
@@ -77,12 +77,12 @@ def _seconds(day: str) -> int:
 
 
 Fault = tuple[str, int]
-"""What goes wrong, and where in the answer or how: any number from 0."""
+"""The kind of a fault, and a number from 0 that selects its place or form."""
 
 TRANSIENT = ("status", "reset", "cut", "truncated", "html", "duplicate", "bad", "short", "empty")
-"""Asking again mends these."""
+"""Faults that a retry of the request fixes."""
 DISTURBING = ("repeated", "gone", "short", "empty")
-"""For these a window may have to be read anew."""
+"""Faults after which a window may have to start over."""
 _STATUS = ((503, None), (429, "0"), (500, None), (429, None), (503, "0"), (502, None), (408, None))
 BREAKAGES: tuple[Row, ...] = (
     {"rating": 7.0},
@@ -96,27 +96,27 @@ BREAKAGES: tuple[Row, ...] = (
     {"userId": None, "movieId": None, "rating": None, "timestamp": None},
 )
 _BREAKAGES_OF_ARROW = 4
-"""Of other columns its schema would be another one."""
+"""Further ones would change the schema of the Arrow stream."""
 
 
 @dataclass(frozen=True)
-class Speech:
-    """What a server speaks.
+class Dialect:
+    """The server's pagination and format.
 
     Attributes:
-        kind: How it pages.
+        kind: Its kind of pagination.
         media: Its only format.
-        total: Whether it tells how many ratings the window has.
-        lie: How much too many it tells.
-        clamp: The most rows it gives in a page; None for as many as asked for.
-        batch: Rows in a record batch of Arrow.
-        chunked: Whether it tells the length of an answer beforehand.
+        total: Whether its responses hold a total.
+        surplus: How much too high the total is.
+        clamp: The largest page; None for no limit.
+        batch: Rows in each record batch of Arrow.
+        chunked: Whether it sends responses without a length.
     """
 
     kind: Literal["offset", "cursor", "section"]
     media: Media = "json"
     total: bool = True
-    lie: int = 0
+    surplus: int = 0
     clamp: int | None = None
     batch: int = 3
     chunked: bool = False
@@ -124,19 +124,19 @@ class Speech:
 
 @dataclass
 class Model:
-    """A server's whole story; an `Answer` for `model_server.serve`.
+    """A server, as an `Answer` for `model_server.serve`.
 
     Attributes:
-        speech: What it speaks.
-        states: Its data, from which request on each.
-        faults: What goes wrong with which request.
-        broken: Numbers of ratings that it always sends broken, and how.
-        remembers: How many states it still knows by their cursors.
-        fired: The faults that happened so far.
-        now: The state that the last request met.
+        dialect: Its pagination and format.
+        states: Its states, each with the number of the request from which it is current.
+        faults: Its faults, by the number of the request.
+        broken: The numbers of the ratings that are always sent broken, and the breakage of each.
+        remembers: How many of the latest states its cursors can read.
+        fired: The faults that have happened.
+        now: The state at the last request.
     """
 
-    speech: Speech
+    dialect: Dialect
     states: list[tuple[int, State]]
     faults: dict[int, Fault] = field(default_factory=dict)
     broken: dict[int, int] = field(default_factory=dict)
@@ -147,10 +147,10 @@ class Model:
     def __call__(self, query: Query, number: int) -> Reply:
         self.now = max(index for index, (since, _) in enumerate(self.states) if since <= number)
         fault, where = self.faults.get(number, ("", 0))
-        at = self._asked(query)
+        at = self._position(query)
         if at is None:
             return Reply(b'{"detail": "no such cursor"}', 410)
-        if fault and not self._can_be_told(fault, at):
+        if fault and not self._is_noticeable(fault, at):
             fault = ""
         if fault:
             self.fired.append(fault)
@@ -169,29 +169,29 @@ class Model:
         return reply
 
     def rows(self, index: int, start: str | None, end: str | None) -> list[Row]:
-        """The ratings of a window in a state, as they are sent."""
+        """Return the ratings of a window in a state, as they are sent."""
         return [
             row if (number := row["movieId"] - 1) not in self.broken else self._break(row, self.broken[number])
             for row in self.states[index][1].rows(start, end)
         ]
 
-    def _can_be_told(self, fault: str, at: _Asked) -> bool:
-        """Whether a client can know: a page that lacks rows may be the last one, if no total tells otherwise."""
+    def _is_noticeable(self, fault: str, at: _Position) -> bool:
+        """Return whether a client can notice a fault: without a total, a short page may be the last one."""
         if fault not in {"empty", "short", "truncated"}:
             return True
-        if self.speech.lie:
+        if self.dialect.surplus:
             return False
-        return self.speech.total or fault == "truncated" or (fault == "empty" and at.offset > 0)
+        return self.dialect.total or fault == "truncated" or (fault == "empty" and at.offset > 0)
 
-    def _asked(self, query: Query) -> _Asked | None:
-        is_in_snapshot = self.speech.kind != "offset" and "cursor" in query
+    def _position(self, query: Query) -> _Position | None:
+        is_in_snapshot = self.dialect.kind != "offset" and "cursor" in query
         if not is_in_snapshot:
-            at = _Asked(
+            at = _Position(
                 self.now, query.get("start_date"), query.get("end_date"), int(query.get("offset", 0)), MOST_ROWS
             )
         else:
             state, start, end, offset, limit = query["cursor"].split(".")
-            at = _Asked(int(state), start or None, end or None, int(offset), int(limit))
+            at = _Position(int(state), start or None, end or None, int(offset), int(limit))
             if at.index <= self.now - self.remembers:
                 return None
             if "offset" in query:
@@ -199,29 +199,29 @@ class Model:
         if "limit" in query:
             at = replace(at, limit=int(query["limit"]))
         is_stream = is_in_snapshot and "offset" in query and "limit" not in query
-        if self.speech.clamp is not None and not is_stream:
-            at = replace(at, limit=min(at.limit, self.speech.clamp))
+        if self.dialect.clamp is not None and not is_stream:
+            at = replace(at, limit=min(at.limit, self.dialect.clamp))
         return at
 
-    def _page(self, at: _Asked, fault: str, where: int) -> Reply:
+    def _page(self, at: _Position, fault: str, where: int) -> Reply:
         rows = self.rows(at.index, at.start, at.end)
         offset = max(at.offset - at.limit, 0) if fault == "repeated" else at.offset
         page = self._spoiled(rows[offset : offset + at.limit], fault, where)
-        headers = {"Content-Type": MEDIA_TYPES[self.speech.media], **self._links(at, len(rows))}
-        total = max(len(rows) + self.speech.lie, 0)
-        if self.speech.total:
+        headers = {"Content-Type": MEDIA_TYPES[self.dialect.media], **self._links(at, len(rows))}
+        total = max(len(rows) + self.dialect.surplus, 0)
+        if self.dialect.total:
             headers["X-Total-Count"] = str(total)
-        body = _encoded(page, self.speech, at, total if self.speech.total else None)
-        return Reply(body, headers=headers, chunked=self.speech.chunked)
+        body = _encoded(page, self.dialect, at, total if self.dialect.total else None)
+        return Reply(body, headers=headers, chunked=self.dialect.chunked)
 
-    def _links(self, at: _Asked, count: int) -> dict[str, str]:
-        if self.speech.kind == "offset":
+    def _links(self, at: _Position, count: int) -> dict[str, str]:
+        if self.dialect.kind == "offset":
             return {}
         headers = {"Snapshot": f"s{at.index}"}
-        if (behind := at.offset + at.limit) < count:
-            token = f"?cursor={at.index}.{at.start or ''}.{at.end or ''}.{behind}.{at.limit}"
+        if (following := at.offset + at.limit) < count:
+            token = f"?cursor={at.index}.{at.start or ''}.{at.end or ''}.{following}.{at.limit}"
             headers["Link"] = f'<{token}>; rel="next"'
-            if self.speech.kind == "section":
+            if self.dialect.kind == "section":
                 headers["Link-Template"] = f'"{token}{{&offset,limit}}"; rel="section"'
         return headers
 
@@ -238,12 +238,12 @@ class Model:
         return page
 
     def _break(self, row: Row, how: int) -> Row:
-        known = len(BREAKAGES) if self.speech.media != "arrow" else _BREAKAGES_OF_ARROW
+        known = len(BREAKAGES) if self.dialect.media != "arrow" else _BREAKAGES_OF_ARROW
         return row | BREAKAGES[how % known]
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Position:
     index: int
     start: str | None
     end: str | None
@@ -251,13 +251,13 @@ class _Asked:
     limit: int
 
 
-def _encoded(page: list[Row], speech: Speech, at: _Asked, total: int | None) -> bytes:
-    if speech.media == "json":
-        told = {} if total is None else {"total": total}
-        return json.dumps({"result": page, "offset": at.offset, "limit": at.limit, **told}).encode()
-    if speech.media == "ndjson":
+def _encoded(page: list[Row], dialect: Dialect, at: _Position, total: int | None) -> bytes:
+    if dialect.media == "json":
+        extra = {} if total is None else {"total": total}
+        return json.dumps({"result": page, "offset": at.offset, "limit": at.limit, **extra}).encode()
+    if dialect.media == "ndjson":
         return b"".join(json.dumps(row).encode() + b"\n" for row in page)
-    edges = [*range(0, len(page), speech.batch), len(page)]
+    edges = [*range(0, len(page), dialect.batch), len(page)]
     batches = [_arrow(page[first:last])[len(_arrow_schema()) : -len(_ARROW_END)] for first, last in pairwise(edges)]
     return b"".join([_arrow_schema(), *batches, _ARROW_END])
 

@@ -1,4 +1,4 @@
-"""A lean HTTP server for thousands of short fetches: whole answers, cut ones and reset connections, as a test says."""
+"""A lean HTTP server for thousands of short fetches: whole and cut responses, and reset connections."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Query = dict[str, str]
 
 @dataclass
 class Reply:
-    """One HTTP answer.
+    """One HTTP response.
 
     Attributes:
         body: Its content.
         status: Its status code.
-        headers: Its headers, but for those that tell its length.
-        chunked: Whether its length is not told beforehand.
-        cut_at: Where the connection breaks: a share of the body, from 0 to 1; None for not at all.
-        reset: Whether the connection is reset instead of an answer.
+        headers: Its headers, except those about its length.
+        chunked: Whether it is sent in chunks, without a length.
+        cut_at: Where the connection breaks, as a fraction of the body from 0 to 1; None if it does not.
+        reset: Whether the connection is reset instead of a response.
     """
 
     body: bytes = b""
@@ -40,11 +40,11 @@ Answer = Callable[[Query, int], Reply]
 
 
 class ModelServer:
-    """Answers GET requests on a free loopback port, each connection in a thread of its own.
+    """Responds to GET requests on a free loopback port, with a thread for each connection.
 
     Args:
-        answer: Decides each answer; is called for one request at a time.
-        most_requests: After so many, a client that does not stop asking is told that its request is bad.
+        answer: Makes each response; it is called for one request at a time.
+        most_requests: The number of requests after which each further one is refused with status 400.
     """
 
     def __init__(self, answer: Answer, most_requests: int) -> None:
@@ -57,7 +57,7 @@ class ModelServer:
         self.base_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.requests: list[Query] = []
         self.failure: BaseException | None = None
-        """What went wrong in ``answer``, which must not be lost in a thread."""
+        """The first error in ``answer``, which `stop` raises."""
 
     def start(self) -> None:
         self._threads[0].start()
@@ -76,7 +76,7 @@ class ModelServer:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Answer nothing meanwhile: not a request either whose client is gone."""
+        """Respond to no request meanwhile, not even to those whose client has gone."""
         with self._lock:
             yield
 
@@ -120,7 +120,7 @@ class ModelServer:
 
 @contextmanager
 def serve(answer: Answer, most_requests: int = 1000) -> Iterator[ModelServer]:
-    """Run a server that answers as ``answer`` says."""
+    """Run a server whose responses ``answer`` makes."""
     server = ModelServer(answer, most_requests)
     server.start()
     try:
@@ -148,7 +148,7 @@ def _encoded(reply: Reply) -> bytes:
         sent = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (sent[:half], sent[half:]) if part)
         sent += b"0\r\n\r\n" if reply.cut_at is None else b""
     else:
-        # A cut right behind the last byte would be none.
+        # A cut after the last byte would go unnoticed.
         headers["Content-Length"] = str(len(body) + (reply.cut_at is not None))
     lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]

@@ -1,19 +1,19 @@
-"""Strategies of Hypothesis for what may happen to a fetch."""
+"""Scenarios of a fetch, and the Hypothesis strategies that draw them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
-from unit.model import BREAKAGES, DAYS, DISTURBING, TRANSIENT, Fault, Model, Speech, State
+from unit.model import BREAKAGES, DAYS, DISTURBING, TRANSIENT, Dialect, Fault, Model, State
 
 LAST_REQUEST = 25
-"""Nothing is planned for requests behind this one."""
+"""No change or fault is drawn for a later request."""
 
 Kill = tuple[str, int]
-"""Where a run dies: ``progress`` (at the so-manieth report), ``file`` (before the so-manieth step that makes files
-durable or visible), ``torn`` (the same, and the file just being written is but half there), ``request`` (when the
-so-manieth request arrives)."""
+"""Where a run is killed, as a kind and a number N: ``progress`` (at the Nth report), ``file`` (before the Nth step that
+makes files durable or visible), ``torn`` (the same, with the last file only half written) or ``request`` (when the Nth
+request arrives)."""
 
 
 @dataclass(frozen=True)
@@ -21,41 +21,41 @@ class Run:
     """One run of a fetch.
 
     Attributes:
-        speech: What the server speaks by then.
-        page_size: Rows to ask for in one request.
+        dialect: The server's pagination and format during this run.
+        page_size: Rows per request.
         start: First day of the window.
-        end: First day behind it.
-        kill: Where it dies; None for nowhere.
+        end: First day after the window.
+        kill: Where the run is killed; None if it is not.
     """
 
-    speech: Speech
+    dialect: Dialect
     page_size: int
     start: str
     end: str
     kill: Kill | None = None
 
-    def goes_on(self, before: Run) -> bool:
-        """Whether what an earlier run left is of use."""
+    def resumes(self, before: Run) -> bool:
+        """Return whether this run can resume from the files of an earlier one."""
         return replace(self, kill=None) == replace(before, kill=None)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """All that is known of a story beforehand.
+    """Everything that is known before a story is played.
 
     Attributes:
-        states: The server's data.
-        faults: What goes wrong with which request.
-        broken: Ratings that it always sends broken.
-        remembers: How many states its cursors outlive.
-        runs: The fetch, again and again until one is done; the last is repeated if it fails.
+        states: As in `Model`.
+        faults: As in `Model`.
+        broken: As in `Model`.
+        remembers: As in `Model`.
+        runs: The runs of the fetch until one succeeds; the last is repeated if it fails.
         on_bad_rows: As in `fetch_ratings`.
         concurrency: As in the client's settings.
         retries: As in the client's settings.
-        ending: Of the file.
-        has_old_file: Whether an earlier fetch left its file.
-        piece: Bytes of a piece of a streamed answer, and what is taken for many bytes or rows.
-        part: Rows of a part that becomes durable.
+        ending: The extension of the file.
+        has_old_file: Whether an earlier fetch has left its file.
+        piece: The client's limits on bytes and rows; see `in_small_pieces`.
+        part: Rows of a durable part.
     """
 
     states: tuple[tuple[int, State], ...]
@@ -72,7 +72,7 @@ class Scenario:
     part: int
 
     def model(self) -> Model:
-        return Model(self.runs[0].speech, list(self.states), dict(self.faults), dict(self.broken), self.remembers)
+        return Model(self.runs[0].dialect, list(self.states), dict(self.faults), dict(self.broken), self.remembers)
 
 
 requests = st.integers(0, LAST_REQUEST)
@@ -80,13 +80,13 @@ anything = st.integers(0, 999)
 
 
 def half(strategy):
-    """Nothing, half of the time."""
+    """Draw an empty dict half of the time."""
     return st.just({}) | strategy
 
 
-def seldom(usual, strategy):
-    """As usual, most of the time."""
-    return st.integers(0, 15).flatmap(lambda number: strategy if number == 15 else st.just(usual))
+def rarely(strategy, *, otherwise):
+    """Draw from a strategy one time in sixteen."""
+    return st.integers(0, 15).flatmap(lambda number: strategy if number == 15 else st.just(otherwise))
 
 
 @st.composite
@@ -95,7 +95,7 @@ def scenarios(draw, kills=("progress", "file", "torn")):
     broken = draw(half(st.dictionaries(st.integers(0, 60), st.integers(0, len(BREAKAGES) - 1), max_size=3)))
     on_bad_rows = draw(st.sampled_from(["fail", "quarantine"]))
     return Scenario(
-        states=draw(histories({run.speech.kind for run in runs})),
+        states=draw(histories({run.dialect.kind for run in runs})),
         faults=tuple(sorted(draw(faults(on_bad_rows, is_broken=bool(broken))).items())),
         broken=tuple(sorted(broken.items())),
         remembers=draw(st.sampled_from([100, 1, 2])),
@@ -111,14 +111,14 @@ def scenarios(draw, kills=("progress", "file", "torn")):
 
 
 @st.composite
-def speeches(draw):
+def dialects(draw):
     kind = draw(st.sampled_from(["offset", "section", "cursor"]))
     media = draw(st.sampled_from(["json", "ndjson", "arrow"]))
-    return Speech(
+    return Dialect(
         kind=kind,
         media=media,
         total=kind != "offset" or media != "json" or draw(st.booleans()),
-        lie=draw(st.sampled_from([0] * 12 + [-3, -1, 1, 5])),
+        surplus=draw(st.sampled_from([0] * 12 + [-3, -1, 1, 5])),
         clamp=draw(st.none() | st.integers(2, 9)),
         batch=draw(st.integers(1, 5)),
         chunked=draw(st.booleans()),
@@ -127,7 +127,7 @@ def speeches(draw):
 
 @st.composite
 def histories(draw, kinds):
-    """The server's states. Offsets alone cannot show all changes: there, one insertion and one deletion at most."""
+    """Draw the server's states; with offsets, which cannot show every change, at most one insertion and one deletion."""
     state = State.of_every_second(draw(st.integers(20, 45) | st.integers(0, 45)))
     states = [(0, state)]
     for number, changes in sorted(draw(half(st.dictionaries(requests, all_changes(), max_size=4))).items()):
@@ -153,34 +153,34 @@ def all_changes():
 
 @st.composite
 def faults(draw, on_bad_rows, *, is_broken):
-    """What goes wrong with which request."""
-    # A few kinds in each story meet one another more often than all of them would.
+    """Draw the faults by the number of the request."""
+    # With only a few kinds in each story, faults of the same kind coincide more often.
     kinds = draw(st.lists(st.sampled_from(sorted({*TRANSIENT, *DISTURBING})), min_size=1, max_size=3))
     drawn = draw(half(st.dictionaries(requests, st.tuples(st.sampled_from(kinds), anything), min_size=1, max_size=8)))
     if on_bad_rows == "fail":
         return drawn
-    # What is bad twice is quarantined: more than one such fault would be no passing fault any more.
+    # A row that is bad twice is quarantined, so a second such fault would not be transient.
     bad = [number for number, (what, _) in sorted(drawn.items()) if what in {"bad", "duplicate"}]
     return {number: fault for number, fault in drawn.items() if number not in bad[0 if is_broken else 1 :]}
 
 
 @st.composite
 def series_of_runs(draw, kills):
-    speech, page_size = draw(speeches()), draw(st.integers(1, 12))
+    dialect, page_size = draw(dialects()), draw(st.integers(1, 12))
     start, end = draw(windows())
     runs = []
     for _ in range(draw(st.sampled_from([1, 2, 3, 0]))):
         what = draw(st.sampled_from(kills))
         last = 40 if what == "file" else 12
-        # Counted from behind, because the smallest numbers are drawn most.
-        runs.append(Run(speech, page_size, start, end, (what, last - draw(st.integers(0, last - 1)))))
-        # Most often all is as it was; but the server may be another one, or something else be asked for.
-        speech = draw(seldom(speech, speeches()))
-        page_size = draw(seldom(page_size, st.integers(1, 12)))
-        start, end = draw(seldom((start, end), windows()))
-    return (*runs, Run(speech, page_size, start, end))
+        # Counted from the end, because Hypothesis draws small numbers most often.
+        runs.append(Run(dialect, page_size, start, end, (what, last - draw(st.integers(0, last - 1)))))
+        # Usually nothing changes between runs; rarely, the server or the fetch is another one.
+        dialect = draw(rarely(dialects(), otherwise=dialect))
+        page_size = draw(rarely(st.integers(1, 12), otherwise=page_size))
+        start, end = draw(rarely(windows(), otherwise=(start, end)))
+    return (*runs, Run(dialect, page_size, start, end))
 
 
 def windows():
-    """Never open ones: there, no timestamp is out of the window."""
+    """Draw a window with both bounds: no timestamp lies outside an open one."""
     return st.sampled_from([(DAYS[0], DAYS[3]), (DAYS[0], DAYS[2]), (DAYS[1], DAYS[2])])

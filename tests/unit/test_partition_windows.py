@@ -120,7 +120,7 @@ def fetched(day):
 @pytest.mark.airflow("3.3")
 def test_past_days_are_reported_once_each(dags, caplog):
     run = Run(change(YESTERDAY, TODAY), change("2000-03-02", YESTERDAY, TOMORROW, other_days=True))
-    assert run.poke(dags["tell_days"])
+    assert run.poke(dags["report_days"])
     assert run.told == {"movielens_changed_days": ["2000-03-02", YESTERDAY]}
     assert "backfill 06_ratings" in caplog.text
 
@@ -136,14 +136,14 @@ def test_nothing_is_reported_if_no_past_day_has_changed(dags, events):
 
     run = Run(*events)
     with pytest.raises(AirflowSkipException):
-        run.poke(dags["tell_days"])
+        run.poke(dags["report_days"])
     assert not run.told
 
 
 @pytest.mark.airflow("3.3")
 @pytest.mark.parametrize("fetching", ["06_ratings", "06_late"])
 def test_days_and_windows_are_reported_when_no_fetch_is_in_progress_or_one_hangs(dags, fetching):
-    for task, event in (("tell_days", change(YESTERDAY)), ("tell_windows", fetched("2000-03-02"))):
+    for task, event in (("report_days", change(YESTERDAY)), ("report_windows", fetched("2000-03-02"))):
         run = Run(event, running={fetching})
         assert not run.poke(dags[task])
         assert not run.told
@@ -162,10 +162,10 @@ def test_the_last_waiting_run_reports_the_windows_of_all_days_and_clears_only_th
     kept = ["2000-04-13"]
     first = Run(fetched("2000-04-14"), queued={"06_windows"}, running={"06_late"}, kept=kept)
     with pytest.raises(AirflowSkipException):
-        first.poke(dags["tell_windows"])
+        first.poke(dags["report_windows"])
     assert not first.told
     last = Run(fetched("2000-04-12"), fetched("2000-04-12"), kept=first.kept["days"])
-    result = last.poke(dags["tell_windows"])
+    result = last.poke(dags["report_windows"])
     assert last.told == {"movielens_due_windows": ["2000-04-12", "2000-04-13", "2000-04-14"]}
     assert last.kept == {"days": ["2000-04-12", "2000-04-13", "2000-04-14"]}
     store = last.context["asset_state_store"]

@@ -39,7 +39,7 @@ class Exchange(NamedTuple):
     server_said: str = ""
 
     def __str__(self) -> str:
-        answer = f" answered {self.status}" if self.status is not None else ""
+        answer = f" returned {self.status}" if self.status is not None else ""
         words = f": {self.server_said}" if self.server_said else ""
         return f"{self.method} {self.url}{answer}{words}"
 

@@ -232,7 +232,7 @@ def test_a_passing_fault_is_retried_within_the_budget(status, sleeps):
 
 def test_a_lasting_fault_is_raised_when_the_budget_is_spent(sleeps):
     with serve(lambda *_: Answer({"detail": "gone fishing"}, 503)) as server:
-        with pytest.raises(RetryableError, match="answered 503: gone fishing"):
+        with pytest.raises(RetryableError, match="returned 503: gone fishing"):
             read(server, retries=2)
         assert len(server.requests) == 3
 
@@ -267,7 +267,7 @@ def test_a_rate_limit_is_one_warning_for_a_whole_fetch(status, headers, sleeps, 
     with serve(script) as server:
         assert read(server) == ROWS
     assert len(sleeps) > 1
-    assert len([record for record in caplog.records if f"answered {status}" in record.message]) == 1
+    assert len([record for record in caplog.records if f"returned {status}" in record.message]) == 1
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
@@ -317,7 +317,7 @@ def test_a_server_that_asks_for_an_hour_is_not_waited_for(sleeps):
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 415, 422, 418, 204, 304])
 def test_an_error_that_a_retry_cannot_fix_fails_at_once(status, sleeps):
     with serve(lambda *_: Answer({"detail": "the server's own words"} if status >= 400 else b"", status)) as server:
-        with pytest.raises(FatalError, match=f"answered {status}") as caught:
+        with pytest.raises(FatalError, match=f"returned {status}") as caught:
             read(server)
         assert len(server.requests) == 1
     assert sleeps == []

@@ -11,7 +11,7 @@ import traceback
 from dataclasses import dataclass
 
 import pytest
-from unit.fetch_runs import PATIENCE, given_up_after
+from unit.fetch_runs import PATIENCE, closed_after
 from unit.hostile_server import PASSWORD, USER, serving
 
 from airflow_movielens.client import (
@@ -67,7 +67,7 @@ EXPECTED = {
     "basic": THE_TRUTH,
     "410-midway": THE_TRUTH,
     "401-midway": Fails(FatalError, "the API refuses the credentials"),
-    "403-without-token": Fails(FatalError, r"the API refuses the credentials.* answered 403: Come with a token\."),
+    "403-without-token": Fails(FatalError, r"the API refuses the credentials.* returned 403: Come with a token\."),
     "429": THE_TRUTH,
     "429-seconds": THE_TRUTH,
     "429-date": THE_TRUTH,
@@ -113,7 +113,7 @@ def true_file(servers, tmp_path_factory):
 
 
 def fetch(server, output):
-    with MovielensClient(server.base_url, USER, PASSWORD, **SETTINGS) as client, given_up_after(PATIENCE, client):
+    with MovielensClient(server.base_url, USER, PASSWORD, **SETTINGS) as client, closed_after(PATIENCE, client):
         return fetch_ratings(client, Window.of(*DAYS), LocalOutput(output))
 
 
@@ -166,7 +166,7 @@ def check(servers, profiles, expected, *, true_file, output, caplog):
         ("429-seconds", [], 0, "ratings of [2000-11-09, 2000-11-20) in "),
         ("nan-ratings", ["--retries", "0"], 1, "movielens fetch: "),
         ("403-without-token", [], 1, "refuses the credentials"),
-        ("500-bursts", ["--retries", "0"], 75, "answered 500: Failed on purpose."),
+        ("500-bursts", ["--retries", "0"], 75, "returned 500: Failed on purpose."),
     ],
 )
 def test_the_exit_status_of_the_command(case, servers, tmp_path):

@@ -1,7 +1,7 @@
-"""Whatever a server's data, its manner and its faults, and wherever a fetch is killed: one state of the data, or an error.
+"""A fetch ends with one state of the server's data or an error, whatever the server does and wherever it is killed.
 
-Hypothesis makes up servers, data that changes, faults and kills (see `unit.model`); what a fetch leaves behind is
-compared with the model. A fetch that was killed or failed is run again until it is done.
+Hypothesis draws servers, changes of their data, faults and kills (see `unit.model`), and the files that a fetch leaves
+are compared with the model. A fetch that was killed or failed is run again until it is done.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ as_many = settings(
 
 @pytest.fixture(autouse=True)
 def _quiet():
-    """A failing example is told by its scenario; warnings of the thousand others would hide it."""
+    """Hide the warnings of all examples: the scenario of a failing one is printed."""
     logging.disable()
     yield
     logging.disable(logging.NOTSET)

@@ -56,7 +56,7 @@ def test_a_response_has_body_type_headers_and_exchange(transport):
         answer = transport(server.base_url).get(f"{server.base_url}/ratings?offset=0", JSON)
     assert (answer.body, answer.media_type) == (b"[1]", JSON)
     assert answer.headers["content-LENGTH"] == "3"
-    assert str(answer.exchange) == f"GET {server.base_url}/ratings?offset=0 answered 200"
+    assert str(answer.exchange) == f"GET {server.base_url}/ratings?offset=0 returned 200"
     assert server.requests[0][2]["Accept"] == JSON
 
 
