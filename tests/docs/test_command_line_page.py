@@ -40,7 +40,7 @@ def test_the_commands_run(page, block, shell):
     assert "ratings of [" in shell(block)
 
 
-def test_they_print_what_the_page_says(shell):
+def test_the_commands_print_the_output_of_the_page(shell):
     def without_time(text):
         return re.sub(r"\(.* s, .*/s\)", "", text)
 
@@ -49,7 +49,7 @@ def test_they_print_what_the_page_says(shell):
 
 
 @pytest.mark.parametrize("command", ["fetch", "rank"])
-def test_every_option_is_in_the_page(command, capsys):
+def test_every_option_is_on_the_page(command, capsys):
     with pytest.raises(SystemExit):
         main([command, "--help"])
     options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
@@ -57,7 +57,7 @@ def test_every_option_is_in_the_page(command, capsys):
     assert {option for option in options if f"`{option}`" not in PAGE.read_text()} == set()
 
 
-def test_every_option_of_the_page_is_one(capsys):
+def test_every_option_of_the_page_exists(capsys):
     known = set()
     for command in ("fetch", "rank"):
         with pytest.raises(SystemExit):

@@ -76,7 +76,7 @@ def defined(database, monkeypatch):
 
 
 @pytest.mark.parametrize("block", [block for block in SHELL if "SECRETS" not in block])
-def test_the_shell_commands_define_it(block, shell, defined):
+def test_the_shell_commands_define_the_connection(block, shell, defined):
     arguments, exported = shell(block)
     assert bool(arguments) != ("AIRFLOW_CONN_MOVIELENS" in exported)
     assert defined(arguments, exported) == SAID
@@ -97,7 +97,7 @@ def test_the_secrets_backend_reads_the_file(ending, shell, tmp_path):
     assert json.loads(done.stdout.splitlines()[-1]) == SAID
 
 
-def test_the_rest_api_takes_the_body():
+def test_the_rest_api_accepts_the_body():
     from airflow.api_fastapi.core_api.datamodels.connections import ConnectionBody
 
     (shown,) = blocks(PAGE, "json")
@@ -106,6 +106,6 @@ def test_the_rest_api_takes_the_body():
     assert [sent.login, sent.password, json.loads(sent.extra or "")["page_size"]] == SAID[1:]
 
 
-def test_every_field_is_in_the_page():
+def test_every_field_is_on_the_page():
     fields = get_provider_info()["connection-types"][0]["conn-fields"]
     assert [name for name in fields if f"| `{name}` |" not in PAGE.read_text()] == []

@@ -99,7 +99,7 @@ def test_every_setting_and_method_of_the_client_is_in_the_reference():
     assert [name for name in [*settings, *methods] if f"`{name}" not in text] == []
 
 
-def test_every_dependency_has_its_reason():
+def test_every_dependency_has_a_reason():
     reasons = (ROOT / "docs" / "dependencies.md").read_text()
     projects = (ROOT / "pyproject.toml").read_text() + (ROOT / "movielens-api" / "pyproject.toml").read_text()
     listed = re.findall(r"^(?:dependencies|demo|test|sample) = \[(.*?)\]$", projects, flags=re.MULTILINE | re.DOTALL)
@@ -108,7 +108,7 @@ def test_every_dependency_has_its_reason():
     assert {name for name in names if name not in reasons} == set()
 
 
-def test_links_between_the_pages_lead_somewhere():
+def test_links_between_pages_have_targets():
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -17,7 +17,7 @@ def runs(running_stack):
 
 
 @pytest.mark.parametrize("dag_id", FIVE)
-def test_a_dag_succeeds_and_its_files_are_there(running_stack, runs, dag_id):
+def test_a_dag_succeeds_and_writes_its_files(running_stack, runs, dag_id):
     run_id = runs[dag_id]
     assert running_stack.ended(dag_id, run_id) == "success"
     assert set(running_stack.task_states(dag_id, run_id).values()) == {"success"}
@@ -36,7 +36,7 @@ def test_all_rankings_are_equal(running_stack, runs):
     assert "\n912,Casablanca," in rankings.pop()
 
 
-def test_a_missing_day_is_one_clear_message_which_the_demo_shows(running_stack):
+def test_a_missing_day_is_one_clear_message_that_the_demo_shows(running_stack):
     with pytest.raises(DemoError) as failed:
         pipeline.rank(running_stack.airflow, running_stack.watch)
     period = "2000-11-15 to 2000-11-28"

@@ -58,7 +58,7 @@ def best_movies(truth):
 
 
 @pytest.mark.parametrize(("target", "arguments"), [("demo", "run"), ("up", "up")])
-def test_make_runs_the_commands_that_are_tested_here(target, arguments):
+def test_make_runs_the_tested_commands(target, arguments):
     # `make test` tells its children that they run inside it.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     dry_run = subprocess.run(
@@ -110,7 +110,7 @@ def passwords_of_airflow(demo, local):
 
 
 @pytest.mark.long
-def test_a_failing_task_is_named_with_its_log_and_leaves_nothing_running(environment, local):
+def test_a_failing_task_is_reported_with_its_log_and_leaves_nothing_running(environment, local):
     demo = run(environment, "run", "--connection-password", "wrong")
     assert demo.returncode == 1
     assert "The task fetch_ratings of the Dag 05_pipeline failed for 2000-11-" in demo.stdout

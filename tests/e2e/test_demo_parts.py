@@ -32,7 +32,7 @@ def start(tmp_path):
     stop(components)
 
 
-def test_a_busy_port_is_replaced_and_a_chosen_one_is_reserved_among_stacks():
+def test_a_busy_port_is_replaced_and_a_chosen_one_is_reserved():
     with socket.create_server(("127.0.0.1", 0)) as busy, contextlib.ExitStack() as claims:
         busy_port = busy.getsockname()[1]
         chosen = choose_port(busy_port, claims)
@@ -40,7 +40,7 @@ def test_a_busy_port_is_replaced_and_a_chosen_one_is_reserved_among_stacks():
         assert choose_port(chosen, claims) != chosen
 
 
-def test_a_component_that_dies_is_noticed_with_the_end_of_its_log(start):
+def test_a_dead_component_is_reported_with_the_end_of_its_log(start):
     watch = Watch(Interruption(), timeout=60)
     watch.components.append(start("print('no such database'); raise SystemExit(3)"))
     with pytest.raises(DemoError, match="program ended with exit code 3") as caught:
@@ -56,7 +56,7 @@ def test_waiting_times_out(start):
         watch.until("what never happens", lambda: None)
 
 
-def test_stopping_reaches_processes_that_left_their_group(start):
+def test_stopping_also_ends_processes_that_left_their_group(start):
     component = start(
         "import os, time; os.fork() == 0 and os.setpgid(0, 0); print('ready', flush=True); time.sleep(600)"
     )
@@ -67,7 +67,7 @@ def test_stopping_reaches_processes_that_left_their_group(start):
     assert process_groups({component.session}) == set()
 
 
-def test_secrets_stay_the_same_and_are_readable_by_their_owner_only(tmp_path):
+def test_secrets_are_kept_and_only_their_owner_can_read_them(tmp_path):
     credentials = Credentials.load(tmp_path)
     assert Credentials.load(tmp_path) == credentials
     assert stat.S_IMODE((tmp_path / "credentials.json").stat().st_mode) == 0o600

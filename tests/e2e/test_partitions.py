@@ -119,7 +119,7 @@ def pipeline(running_stack):
         running_stack.airflow.set_paused(dag_id, paused=True)
 
 
-def test_new_ratings_end_the_wait_and_become_rankings(pipeline, running_stack):
+def test_new_ratings_end_the_wait_and_are_ranked(pipeline, running_stack):
     assert len(pipeline.ranking("rankings", YESTERDAY)) == 0
     running_stack.airflow.set_paused("arrival", paused=False)
     run_id = running_stack.airflow.trigger("arrival", {"start_date": str(YESTERDAY), "end_date": str(TODAY)})

@@ -87,7 +87,9 @@ def test_the_first_dag_gives_the_days_and_the_ranking_of_the_book(run_day, airfl
 
 @pytest.mark.usefixtures("connect")
 @pytest.mark.parametrize("dag_id", FETCHING)
-def test_the_others_write_the_same_ratings_where_days_are_utc_days_or_refuse(run_day, airflow, truth, book, dag_id):
+def test_the_other_dags_write_the_same_ratings_if_days_are_utc_days_and_fail_otherwise(
+    run_day, airflow, truth, book, dag_id
+):
     file = airflow / dag_id / f"{DAY}.json"
     file.unlink(missing_ok=True)
     run = run_day(dag_id, DAY)
@@ -110,14 +112,14 @@ def test_with_the_servers_time_zone_they_write_the_ratings_of_the_utc_day(run_da
 
 
 @pytest.mark.parametrize("book", ["UTC"], indirect=True)
-def test_the_deferred_sensor_fails_when_its_time_is_over(run_day, connect):
+def test_the_deferred_sensor_fails_after_its_timeout(run_day, connect):
     run = run_day("chapter_05_without_ratings", "2000-11-18")
     assert run.tasks == {"wait_for_ratings": "failed"}
     assert "Found 0 ratings in [2000-11-18, 2000-11-19), waiting for 1" in run.log
 
 
 @pytest.mark.parametrize("book", ["UTC"], indirect=True)
-def test_the_deferred_sensor_waits_as_the_book_has_it(connect):
+def test_the_deferred_sensor_takes_the_arguments_of_the_book(connect):
     from datetime import timedelta
 
     from airflow_movielens.book import MovielensSensorAsync

@@ -53,7 +53,7 @@ def window_of(rounds):
     return {"start_date": start.isoformat(), "end_date": end.isoformat()}
 
 
-def test_who_is_here_fetches_exactly_what_there_is(rounds):
+def test_the_installed_clients_fetch_exactly_the_right_rows(rounds):
     for client, peer, api in (
         ("naive", NAIVE, "plain"),
         ("ours", OURS, "plain"),
@@ -90,13 +90,13 @@ class Wrong:
         lambda right: right.with_columns(pl.col("rating").clip(upper_bound=4.5)),
     ],
 )
-def test_a_client_that_is_wrong_stops_the_run(rounds, damage):
+def test_a_client_with_wrong_rows_ends_the_run(rounds, damage):
     with pytest.raises(BenchmarkError, match="is not right"):
         rounds.measure(Case("wrong", "ours", Wrong(damage), "plain", ROWS, 10_000))
     assert not (rounds.folder / "written").exists()
 
 
-def test_the_bare_server_knows_days_pages_and_sections(rounds):
+def test_the_bare_server_serves_days_pages_and_sections(rounds):
     window, days = window_of(rounds), rounds.dataset.days
     with MovielensClient(rounds.apis["plain"]) as client:
         day = days.days[len(days.days) // 2]
@@ -124,7 +124,7 @@ def test_the_bare_server_knows_days_pages_and_sections(rounds):
     }
 
 
-def test_windows_are_the_fewest_whole_days_with_enough(rounds):
+def test_windows_are_the_fewest_whole_days_with_enough_rows(rounds):
     days = rounds.dataset.days
     for rows in (1, 100, ROWS // 2, ROWS):
         start, end, found = days.first_with(rows)

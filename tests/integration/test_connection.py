@@ -89,7 +89,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("field", "value"), REFUSED)
-def test_an_unusable_field_is_named_with_its_connection(field, value):
+def test_an_unusable_field_is_reported_with_its_connection(field, value):
     with pytest.raises(FatalError, match=rf"^connection 'shop': {field} is "):
         settings_of(**{field: value})
 
@@ -106,7 +106,7 @@ def test_an_unusable_field_is_named_with_its_connection(field, value):
         ({"extra": "[1]"}, "extra is not a JSON object"),
     ],
 )
-def test_an_unusable_part_is_named_with_its_connection(parts, problem):
+def test_an_unusable_part_is_reported_with_its_connection(parts, problem):
     with pytest.raises(FatalError) as caught:
         client_from_connection(Connection(conn_id="shop", conn_type="movielens", **parts))
     assert str(caught.value).startswith(f"connection 'shop': {problem}")
@@ -118,13 +118,13 @@ def test_an_unknown_field_is_reported(caplog):
     assert "Connection 'shop': its extra has ['pagesize'], which means nothing here" in caplog.text
 
 
-def test_a_token_that_is_no_text_is_not_repeated():
+def test_a_token_that_is_not_text_is_not_repeated():
     with pytest.raises(FatalError) as caught:
         settings_of(api_token={"secret": "hunter2"})
     assert "hunter2" not in str(caught.value)
 
 
-def test_the_hooks_concurrency_goes_before_the_connections(connection):
+def test_the_hooks_concurrency_overrides_the_connections(connection):
     connection(extra=json.dumps({"concurrency": 8, "page_size": 10}))
     with MovielensHook("movielens") as hook:
         assert hook.client.settings.concurrency == 8
@@ -134,7 +134,7 @@ def test_the_hooks_concurrency_goes_before_the_connections(connection):
         _ = MovielensHook("movielens", concurrency=0).client
 
 
-def test_every_setting_can_be_made_by_a_connection():
+def test_every_setting_has_a_field_of_a_connection():
     by_itself = {"base_url", "user", "password", "retries"}
     made = {"token" if name == "api_token" else name for name in EXTRA_FIELDS}
     assert made | by_itself == {field.name for field in fields(ClientSettings)}
@@ -164,7 +164,7 @@ def test_the_type_of_a_connection_may_be_its_scheme(kind, host, schema, port, ur
 
 
 @pytest.mark.parametrize(("kind", "host"), [("ftp", "api"), ("movielens+https", "api"), ("https", "http://api")])
-def test_a_type_or_host_that_is_not_as_safe_as_it_says_is_refused(kind, host):
+def test_a_type_and_a_host_that_contradict_each_other_are_refused(kind, host):
     given = Connection(conn_id="c", conn_type=kind, host=host, login="me", password="hunter2")
     with pytest.raises(FatalError, match="connection 'c'") as caught:
         client_from_connection(given)

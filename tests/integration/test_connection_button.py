@@ -42,7 +42,7 @@ def pressed():
     return ok, sentence
 
 
-def test_the_button_says_that_it_works_and_what_is_there(connection, api):
+def test_the_button_reports_success_and_the_number_of_ratings(connection, api):
     assert pressed() == (True, f"Connected to {api.base_url}: it holds 100,004 ratings.")
 
 
@@ -59,7 +59,7 @@ def test_the_button_says_that_it_works_and_what_is_there(connection, api):
         ({"extra": json.dumps({"page_size": "many"})}, "page_size is 'many': give a whole number of at least 1"),
     ],
 )
-def test_the_button_says_what_is_wrong(connection, changes, sentence):
+def test_the_button_reports_what_is_wrong(connection, changes, sentence):
     connection(**changes)
     ok, said = pressed()
     assert not ok
@@ -67,7 +67,7 @@ def test_the_button_says_what_is_wrong(connection, changes, sentence):
 
 
 @pytest.mark.parametrize("words", [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x00\x01\x02", b""])
-def test_the_button_knows_a_port_where_no_http_is_spoken(connection, words):
+def test_the_button_recognises_a_port_without_http(connection, words):
     def greet(connected):
         connected.recv(1000)
         connected.sendall(words)
@@ -84,7 +84,7 @@ def test_the_button_knows_a_port_where_no_http_is_spoken(connection, words):
     [Answer(b"<html>It works!</html>"), Answer({"hello": "world"}), Answer([1]), Answer({"total": "many"})],
     ids=["page", "other JSON", "list", "other total"],
 )
-def test_the_button_knows_another_web_server(connection, answer):
+def test_the_button_recognises_another_web_server(connection, answer):
     with serve(lambda *_: answer) as server:
         connection(host=server.base_url)
         ok, said = pressed()
@@ -94,7 +94,7 @@ def test_the_button_knows_another_web_server(connection, answer):
 
 
 @pytest.mark.parametrize("there", [0, 1, 2, 5])
-def test_the_button_is_content_with_a_server_that_does_not_count(connection, there):
+def test_the_button_accepts_a_server_without_totals(connection, there):
     def page(_path, query, _number):
         start, size = int(query["offset"]), int(query["limit"])
         rows = [{**RATING, "timestamp": number} for number in range(there)]
@@ -119,7 +119,7 @@ def authority(tmp_path):
         ("localhost", True, "http", f"{NOT_REACHED}the API's response broke off"),
     ],
 )
-def test_the_button_says_what_is_wrong_with_tls(connection, authority, issued_to, trusted, schema, said):  # noqa: PLR0917
+def test_the_button_reports_tls_errors(connection, authority, issued_to, trusted, schema, said):  # noqa: PLR0917
     parts = {"host": "localhost", "schema": schema}
     if trusted:
         parts["extra"] = json.dumps({"ca_file": str(authority.certificate)})
@@ -130,7 +130,7 @@ def test_the_button_says_what_is_wrong_with_tls(connection, authority, issued_to
     assert sentence.startswith(said)
 
 
-def test_the_button_knows_a_certificate_that_nobody_signed(connection, authority):
+def test_the_button_recognises_a_self_signed_certificate(connection, authority):
     with listen(says(b""), server_context(authority.self_signed())) as port:
         connection(host="localhost", port=port, schema="https")
         passed, sentence = pressed()
@@ -138,6 +138,6 @@ def test_the_button_knows_a_certificate_that_nobody_signed(connection, authority
     assert sentence.startswith("the API's certificate is self-signed: give the file that holds it as ca_file")
 
 
-def test_the_button_gives_no_made_up_name(connection):
+def test_the_button_does_not_show_the_generated_name(connection):
     connection(schema="v1")
     assert "connection '" not in pressed()[1]

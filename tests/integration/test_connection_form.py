@@ -16,7 +16,7 @@ from airflow_movielens.provider import get_provider_info
 FORM = get_provider_info()["connection-types"][0]["conn-fields"]
 
 
-def test_the_form_has_every_field_that_is_understood_and_no_other():
+def test_the_form_has_exactly_the_fields_that_are_read():
     assert list(FORM) == list(EXTRA_FIELDS)
 
 
@@ -34,7 +34,7 @@ def test_only_the_token_is_secret():
     assert [name for name, field in FORM.items() if field["schema"].get("format") == "password"] == ["api_token"]
 
 
-def test_airflow_shows_this_form():
+def test_airflow_shows_the_form():
     (shown,) = [meta for meta in HookMetaService.hook_meta_data() if meta.connection_type == "movielens"]
     assert shown.hook_name == "MovieLens ratings API"
     assert list(shown.extra_fields) == list(FORM)

@@ -79,7 +79,7 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize("value", UNREADABLE)
-def test_what_airflow_cannot_read_is_not_called_undefined(define, value):
+def test_a_definition_that_airflow_cannot_read_is_not_reported_as_missing(define, value):
     with pytest.raises(
         FatalError, match=r"^connection 'shop': AIRFLOW_CONN_SHOP is set, but Airflow cannot read"
     ) as caught:
@@ -87,7 +87,7 @@ def test_what_airflow_cannot_read_is_not_called_undefined(define, value):
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_connection_that_is_nowhere_is_undefined():
+def test_an_undefined_connection_is_reported_as_missing():
     from airflow.exceptions import AirflowNotFoundException
 
     with pytest.raises(AirflowNotFoundException, match="nowhere"):

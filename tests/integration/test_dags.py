@@ -87,7 +87,7 @@ def test_a_bad_window_fails_without_retries_and_without_a_file(run_day, airflow,
     assert not list(airflow.glob(f"window_{name}*"))
 
 
-def test_a_missing_day_of_a_period_is_named(run_day):
+def test_a_missing_day_of_a_period_is_reported(run_day):
     run = run_day("05_pipeline_ranking", conf={"start_date": "1999-01-01", "end_date": "1999-01-02"})
     assert run.tasks["rank_movies"] == "failed"
     assert "there is no file" in run.log
@@ -115,7 +115,7 @@ def test_the_books_hook_and_sensor_dags_write_the_same_ratings_as_its_operator(r
     assert ranking["movieId"].to_list() == expected_ranking(truth, NOV_15_2000 + 5 * DAY, 2)["movieId"].to_list()
 
 
-def test_without_any_dates_all_tasks_are_about_the_same_day(run_day, airflow):
+def test_without_dates_all_tasks_have_the_same_day(run_day, airflow):
     run = run_day("book_without_dates", "2000-11-20")
     assert set(run.tasks.values()) == {"success"}, run.log
     assert run.log.count("[2000-11-20, 2000-11-21)") >= 3
@@ -134,7 +134,7 @@ def test_a_trigger_timetable_without_dates_fetches_the_day_before(run_day, airfl
     assert run.results["fetch_ratings"].items() >= expected.items()
 
 
-def test_many_windows_are_mapped_and_their_manifests_ranked(run_day, airflow):
+def test_windows_are_mapped_and_their_manifests_ranked(run_day, airflow):
     run = run_day("mapped", "2000-11-25")
     assert run.state == "success", run.log
     assert run.results["rank_movies"]["files"] == 2
@@ -157,7 +157,7 @@ def test_the_sensors_wait_ends_as_configured_whatever_its_mode(run_day, mode, en
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_sensor_that_finds_enough_at_once_waits_for_nothing(run_day, mode):
+def test_a_sensor_that_finds_enough_ratings_is_not_deferred(run_day, mode):
     run = run_day(f"sensor_{mode}_fail", "2000-11-20")
     assert run.tasks == {"wait": "success"}
     assert "running trigger in line" not in run.log
@@ -177,7 +177,7 @@ def test_a_misconfigured_sensor_ends_at_once_whatever_its_mode(run_day, connecti
 
 
 @pytest.mark.parametrize(("ending", "retry"), [("skip", False), ("never", False), ("skip", True)])
-def test_what_goes_wrong_only_in_the_triggerer_ends_as_in_a_worker(run_day, connection, monkeypatch, ending, retry):
+def test_an_error_in_the_triggerer_ends_the_task_like_one_in_a_worker(run_day, connection, monkeypatch, ending, retry):
     from airflow.triggers.base import TriggerEvent
 
     from airflow_movielens.triggers import MovielensRatingsTrigger
@@ -198,7 +198,7 @@ def test_what_goes_wrong_only_in_the_triggerer_ends_as_in_a_worker(run_day, conn
     assert len(fired) == (4 if retry else 1)
 
 
-def test_what_a_sensor_asks_of_the_triggerer_is_plain_and_ends_with_its_timeout():
+def test_a_deferral_holds_plain_values_and_the_timeout():
     from airflow_movielens.sensors import MovielensRatingsSensor
     from airflow_movielens.task_errors import airflow_exceptions
 
@@ -230,7 +230,7 @@ def test_what_a_sensor_asks_of_the_triggerer_is_plain_and_ends_with_its_timeout(
         ({"never_fail": True}, "Trigger failure", "AirflowSkipException"),
     ],
 )
-def test_where_no_triggerer_runs_or_it_fails_a_sensor_ends_as_in_a_worker(ending, error, expected):
+def test_without_a_working_triggerer_a_sensor_ends_as_in_a_worker(ending, error, expected):
     from airflow_movielens.sensors import MovielensRatingsSensor
 
     sensor = MovielensRatingsSensor(task_id="wait", **ending)
@@ -239,7 +239,7 @@ def test_where_no_triggerer_runs_or_it_fails_a_sensor_ends_as_in_a_worker(ending
     assert type(ended.value).__name__ == expected
 
 
-def test_errors_that_may_be_fixed_meanwhile_are_raised_for_a_retry():
+def test_errors_that_may_be_fixed_meanwhile_are_retried():
     from airflow_movielens.client import RetryableError
     from airflow_movielens.sensors import MovielensRatingsSensor
 
@@ -251,7 +251,7 @@ def test_errors_that_may_be_fixed_meanwhile_are_raised_for_a_retry():
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_sensor_waits_out_an_outage_until_its_timeout(run_day, connection, mode):
+def test_the_sensor_tolerates_an_outage_until_its_timeout(run_day, connection, mode):
     connection(port=9)
     run = run_day(f"sensor_{mode}_skip", "2000-11-20")
     assert run.tasks == {"wait": "skipped"}
@@ -272,7 +272,7 @@ def test_the_sensor_waits_for_enough_ratings(run_day):
     assert run_day("sensor_min_ratings", "2000-11-21").tasks == {"wait_1475": "success", "wait_1476": "skipped"}
 
 
-def test_the_variables_of_a_kubernetes_service_stop_no_dag(monkeypatch):
+def test_the_variables_of_a_kubernetes_service_break_no_dag(monkeypatch):
     monkeypatch.delenv("MOVIELENS_HOST", raising=False)
     for name, value in {"PORT": "tcp://10.0.0.1:80", "SERVICE_HOST": "10.0.0.1", "SERVICE_PORT": "80"}.items():
         monkeypatch.setenv(f"MOVIELENS_{name}", value)

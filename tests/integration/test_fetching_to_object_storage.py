@@ -112,7 +112,7 @@ def test_a_killed_fetch_resumes_after_the_durable_parts(killed, store, server, t
 
 
 @pytest.mark.parametrize("vanished", ["a part", "the checkpoint"])
-def test_parts_that_vanished_are_fetched_again(killed, store, server, tmp_path, vanished):
+def test_missing_parts_are_fetched_again(killed, store, server, tmp_path, vanished):
     checkpoint = killed / "checkpoint.json"
     # A part that is not in the checkpoint yet is not missed.
     part = killed / json.loads(checkpoint.read_bytes())["files"][0]
@@ -122,7 +122,7 @@ def test_parts_that_vanished_are_fetched_again(killed, store, server, tmp_path, 
     check_right(store, server, tmp_path)
 
 
-def test_an_attempt_that_ends_does_not_spoil_another_one(store, server, tmp_path, monkeypatch):
+def test_an_attempt_that_ends_does_not_damage_another_one(store, server, tmp_path, monkeypatch):
     keep, kept = ObjectFolder.keep, []
 
     def slow(folder, name):
@@ -140,7 +140,7 @@ def test_an_attempt_that_ends_does_not_spoil_another_one(store, server, tmp_path
 
 @pytest.mark.parametrize("name", ["a[1].csv", "a*.csv", "a?.csv", "[!b].csv", "a#b.csv", "a b%20.csv", "ü.csv"])
 @pytest.mark.parametrize("folder", ["d", "d[1]", "d*"])
-def test_the_parts_of_other_outputs_are_left_alone(tmp_path, folder, name):
+def test_the_parts_of_other_outputs_are_not_touched(tmp_path, folder, name):
     attach_store(tmp_path)
     key = "0123456789abcdef"
     others = [f"{folder}/.partial-ab.csv-{key}/x", f"d1/.partial-{name}-{key}/x", f"{folder}/ab.csv"]
@@ -169,7 +169,7 @@ def test_data_that_keeps_changing_leaves_no_checkpoint(store, monkeypatch):
     assert not (store / "r.csv").exists()
 
 
-def test_who_may_not_delete_can_still_fetch(store, server, monkeypatch, caplog):
+def test_a_fetch_works_without_permission_to_delete(store, server, monkeypatch, caplog):
     def forbidden(*_, **__):
         raise PermissionError("delete is not allowed")
 
@@ -183,14 +183,14 @@ def test_who_may_not_delete_can_still_fetch(store, server, monkeypatch, caplog):
     assert (store / "r.csv").read_text().count("\n") == 1031
 
 
-def test_what_other_outputs_left_is_not_touched(killed, store, server):
+def test_the_folders_of_other_outputs_are_not_removed(killed, store, server):
     other = killed.with_name(f".partial-r.csv-of-another.csv-{'0' * 16}")
     killed.rename(other)
     fetch(server.base_url)
     assert list(other.iterdir())
 
 
-def test_who_may_not_list_can_still_fetch(store, server, monkeypatch, caplog):
+def test_a_fetch_works_without_permission_to_list(store, server, monkeypatch, caplog):
     monkeypatch.setattr(parts, "ROWS_PER_PART", 100)
 
     def forbidden(*_, **__):

@@ -30,7 +30,7 @@ def test_the_default_connection_is_movielens_default():
         assert next(hook.get_ratings("2000-11-20", "2000-11-21"))["timestamp"] >= 974_678_400
 
 
-def test_nothing_is_asked_before_the_first_rating_is_read(connection):
+def test_nothing_is_requested_before_the_first_rating_is_read(connection):
     connection(port=9)
     hook = MovielensHook("movielens", retry=0)
     ratings = hook.get_ratings()
@@ -38,7 +38,7 @@ def test_nothing_is_asked_before_the_first_rating_is_read(connection):
         next(ratings)
 
 
-def test_retry_is_how_often_a_request_is_repeated(connection):
+def test_retry_is_how_often_a_request_is_retried(connection):
     with serve(lambda *_: Answer({}, 503, {"Retry-After": "0"})) as server:
         connection(host=server.base_url)
         with MovielensHook("movielens", retry=2) as hook, pytest.raises(RetryableError):

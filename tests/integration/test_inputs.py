@@ -59,7 +59,7 @@ def rank(**arguments):
         ("hive", ["hive/day=1/x.csv"]),
     ],
 )
-def test_globs_and_folders_find_rows_only(place, given, found):
+def test_globs_and_folders_find_only_files_of_rows(place, given, found):
     put("a.csv", "b.csv", "folder/c.csv", "spark.csv/part-0.csv", "hive/day=1/x.csv")
     put("_SUCCESS", ".a.csv.crc", ".a.csv.manifest.json", "a.csv.quarantine.ndjson", "spark.csv/_SUCCESS", content="")
     put("spark.csv/.part-0.csv.crc", "spark.csv/_temporary/part-1.csv", ".partial-b.csv", content="")
@@ -69,7 +69,7 @@ def test_globs_and_folders_find_rows_only(place, given, found):
 
 
 @pytest.mark.parametrize("name", ["a[1].csv", "a*.csv", "a?.csv"])
-def test_what_is_known_exactly_is_no_pattern(place, name):
+def test_an_exact_path_is_not_a_pattern(place, name):
     put(name, "a1.csv", "ab.csv")
     assert input_files(place + name) == [place + name]
     assert input_files({"path": place + name}) == [place + name]
@@ -80,7 +80,7 @@ def test_what_is_known_exactly_is_no_pattern(place, name):
         rank(input_path={"path": place + name}, output_path=f"{place}out.csv")
 
 
-def test_a_folder_of_other_things_and_an_empty_one_are_refused(place):
+def test_a_folder_of_other_files_and_an_empty_one_are_refused(place):
     put("folder/a.csv")
     put("empty.csv/_SUCCESS")
     with pytest.raises(ValueError, match="is a folder: give its files"):
@@ -140,14 +140,14 @@ def test_an_input_by_another_name_is_still_an_input(tmp_path, monkeypatch, form,
     assert Path("a.csv").read_text() == ROWS
 
 
-def test_objects_that_are_paths_are_paths(place):
+def test_path_objects_are_accepted(place):
     put("a.csv", "b.csv")
     make = ObjectStoragePath if place else Path
     for given in (make(f"{place}a.csv"), [make(f"{place}a.csv"), f"{place}b.csv"], {"path": make(f"{place}a.csv")}):
         assert rank(input_path=given, output_path=make(f"{place}out.ndjson"))["path"] == f"{place}out.ndjson"
 
 
-def test_templates_are_filled_in_paths_too(place):
+def test_templates_are_rendered_in_path_objects(place):
     make = ObjectStoragePath if place else Path
     path = make(f"{place}{{{{ day }}}}.csv")
     operator = MovielensRankMoviesOperator(
@@ -159,7 +159,7 @@ def test_templates_are_filled_in_paths_too(place):
     assert named == [f"{place}20.csv"] * 4
 
 
-def test_paths_as_objects_in_a_run(run_day, airflow, tmp_path):
+def test_a_dag_run_accepts_path_objects(run_day, airflow, tmp_path):
     STORE.path = str(tmp_path)
     attach(protocol="gs", fs=STORE)
     movies = "movieId,title\n912,Casablanca\n"
@@ -174,13 +174,13 @@ def test_paths_as_objects_in_a_run(run_day, airflow, tmp_path):
     assert set(rankings) == {(airflow / "paths" / "kwargs.csv").read_text()}
 
 
-def test_a_missing_object_is_named_by_its_url(place):
+def test_a_missing_object_is_reported_by_its_url(place):
     with pytest.raises(AirflowFailException, match=rf"there is no file {place}nowhere\.csv"):
         rank(input_path=f"{place}nowhere.csv", output_path="out.csv")
 
 
 @pytest.mark.parametrize("error", [PermissionError("Access Denied"), FileNotFoundError("NoSuchBucket")], ids=repr)
-def test_what_a_store_refuses_is_named_by_its_url(tmp_path, monkeypatch, connection, error):
+def test_an_object_that_a_store_refuses_is_reported_by_its_url(tmp_path, monkeypatch, connection, error):
     def refuse(*_, **__):
         raise error
 
@@ -212,7 +212,7 @@ def test_what_a_store_refuses_is_named_by_its_url(tmp_path, monkeypatch, connect
             ).execute({})
 
 
-def test_a_damaged_object_is_named_by_its_url(place):
+def test_a_damaged_object_is_reported_by_its_url(place):
     put("a.csv", content="userId,movieId\n1,2\n")
     with pytest.raises(AirflowFailException) as caught:
         rank(input_path=f"{place}a.csv", output_path="out.csv")
@@ -220,7 +220,7 @@ def test_a_damaged_object_is_named_by_its_url(place):
     assert not place or str(caught.value).count("/a.csv") == 1
 
 
-def test_a_store_whose_provider_is_missing_is_named_with_its_package(capsys):
+def test_a_store_without_its_provider_is_reported_with_the_package_to_install(capsys):
     url = "abfs://bucket/a.csv"
     words = r"abfs://.*install apache-airflow-providers-microsoft-azure"
     with pytest.raises(AirflowFailException, match=words):
@@ -236,7 +236,7 @@ def test_a_store_whose_provider_is_missing_is_named_with_its_package(capsys):
     assert "install apache-airflow-providers-microsoft-azure" in said.err
 
 
-def test_only_results_are_on_stdout(tmp_path):
+def test_stdout_holds_only_results(tmp_path):
     put(str(tmp_path / "bucket" / "a.csv"))
     code = f"""
 import sys

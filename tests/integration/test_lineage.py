@@ -104,13 +104,13 @@ def test_popularity_reads_the_api_and_writes_nothing(events, source):
     assert not event.get("outputs")
 
 
-def test_a_plain_task_that_uses_the_hook_is_seen_and_nothing_twice(events, data, source):
+def test_a_plain_task_that_uses_the_hook_has_inputs_once_each(events, data, source):
     event = events["lineage.plain"]
     assert names(event["inputs"]) == [(source, "movies"), (source, "ratings")]
     assert names(event["outputs"]) == [("file", f"{data}/titles.txt")]
 
 
-def test_a_task_that_failed_read_and_wrote_nothing(events):
+def test_a_failed_task_has_no_inputs_and_outputs(events):
     event = events["lineage.refused"]
     assert event["eventType"] == "FAIL"
     assert not event.get("inputs")

@@ -70,7 +70,7 @@ def test_a_glob_on_object_storage_finds_ratings_only(tmp_path):
     assert rank("memory://bucket/.hidden/**/*.csv", tmp_path / "ranking.csv")["files"] == 1
 
 
-def test_the_concurrency_of_the_operator_is_the_clients(connection, tmp_path, monkeypatch):
+def test_the_operators_concurrency_is_that_of_the_client(connection, tmp_path, monkeypatch):
     seen = []
 
     def fetched(client, *_, **__):
@@ -172,7 +172,7 @@ def test_the_batch_size_is_the_limit_of_a_request(connection, tmp_path):
         assert {query["limit"] for query in asked if query["start_date"] == "1970-01-02"} == {"7"}
 
 
-def test_a_passing_fault_is_left_to_airflows_retries(connection, tmp_path):
+def test_a_transient_fault_is_left_to_airflows_retries(connection, tmp_path):
     with serve(lambda *_: Answer({}, 503, {"Retry-After": "0"})) as server:
         connection(host=server.base_url)
         with pytest.raises(RetryableError):
@@ -208,20 +208,20 @@ def test_a_stopped_task_leaves_only_parts_that_a_retry_resumes_from(connection, 
     assert bool(list(tmp_path.iterdir())) == (rows_per_part == 20)
 
 
-def test_a_home_folder_is_written_to(tmp_path, monkeypatch):
+def test_a_home_folder_is_expanded(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     fetch("~/r.csv")
     assert sorted(file.name for file in tmp_path.iterdir()) == [".r.csv.manifest.json", "r.csv"]
 
 
 @pytest.mark.parametrize("arguments", [{"min_ratings": 0}, {"top_n": -1}, {"min_ratings": "x"}, {"top_n": 1.5}])
-def test_numbers_out_of_range_are_refused_by_name(arguments):
+def test_numbers_out_of_range_are_reported_by_name(arguments):
     (name,) = arguments
     with pytest.raises(AirflowFailException, match=f"{name} is .*: give a whole number of at least 1"):
         MovielensPopularityOperator(task_id="p", **WINDOW | arguments).execute({})
 
 
-def test_what_templates_may_fill():
+def test_template_fields_are_listed():
     assert set(MovielensPopularityOperator.template_fields) >= {
         "conn_id",
         "_start_date",

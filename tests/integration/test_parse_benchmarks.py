@@ -61,7 +61,7 @@ def test_both_forms_of_a_file_have_the_same_tasks(written):
     assert "airflow_movielens" not in (written / "20_tasks_plain.py").read_text()
 
 
-def test_a_parse_is_measured_only_if_it_imports_the_operators_and_gives_dags(written):
+def test_a_parse_counts_only_if_it_imports_the_operators_and_defines_dags(written):
     ours, plain, broken, early = said(PARSE.format(folder=str(written)), ROOT)
     assert ours > 0
     assert plain > 0

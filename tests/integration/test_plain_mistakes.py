@@ -79,7 +79,7 @@ def check(name, operator, right, folder):
         assert not list(folder.glob(".partial-*")), f"{name}={value!r}"
 
 
-def test_says_what_to_do(api, tmp_path):
+def test_an_error_says_what_to_do(api, tmp_path):
     right = {"output_path": str(tmp_path / "r.csv"), **DAY}
     assert "give the id of an Airflow connection" in str(run(MovielensFetchRatingsOperator, **right, conn_id=None))
     assert "create it, or set AIRFLOW_CONN_" in str(run(MovielensFetchRatingsOperator, **right, conn_id="nowhere"))
@@ -88,7 +88,7 @@ def test_says_what_to_do(api, tmp_path):
 
 @pytest.mark.parametrize("name", ["conn_id", "movies_path"])
 @pytest.mark.parametrize("value", ["", 0, False, [], {}])
-def test_titles_are_left_out_only_if_nobody_asks_for_them(name, value, ratings_file, tmp_path):
+def test_titles_are_left_out_only_if_not_requested(name, value, ratings_file, tmp_path):
     right = {"input_path": str(ratings_file), "output_path": str(tmp_path / "ranking.csv")}
     assert type(run(MovielensRankMoviesOperator, **right | {name: value})) is AirflowFailException
 
@@ -105,7 +105,7 @@ ENDINGS = ["csv", "csv.gz", "csv.zst", "json", "json.gz", "ndjson", "ndjson.gz",
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_file_that_is_damaged_anywhere(ending, tmp_path):
+def test_a_file_damaged_anywhere_is_read_or_refused(ending, tmp_path):
     rows = {"userId": range(1, 41), "movieId": [7] * 40, "rating": [4.5] * 40, "timestamp": range(1000, 1040)}
     file, ranking = tmp_path / f"r.{ending}", tmp_path / "ranking.csv"
     write_table(pl.LazyFrame(rows), file)
@@ -120,7 +120,7 @@ def test_a_file_that_is_damaged_anywhere(ending, tmp_path):
             assert error or damaged or "." not in ending, "compressed text is never empty"
 
 
-def test_what_polars_refuses_and_python_reads_is_read(tmp_path, ratings_file):
+def test_a_file_that_only_python_decompresses_is_read(tmp_path, ratings_file):
     rows = pl.read_csv(ratings_file).lazy()
     file = tmp_path / "r.csv.gz"
     write_table(rows, file)
@@ -147,7 +147,7 @@ STORES = {
 
 
 @pytest.mark.parametrize("url", STORES)
-def test_object_storage_that_cannot_be_used(url, ratings_file, tmp_path, monkeypatch, capsys):
+def test_unusable_object_storage_is_reported(url, ratings_file, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(fs, "_register_filesystems", lambda: {"gs": connected})
     monkeypatch.setenv("AIRFLOW_CONN_CUT", json.dumps({"conn_type": "http"}))
     right = {"input_path": str(ratings_file), "output_path": str(tmp_path / "ranking.csv")}
@@ -167,7 +167,7 @@ NOT_FOR_GOOD += [OSError(number, "x") for number in (errno.ENOSPC, errno.EIO, er
 
 
 @pytest.mark.parametrize("error", [*FOR_GOOD, *NOT_FOR_GOOD], ids=repr)
-def test_which_errors_airflow_retries(error):
+def test_airflow_retries_only_transient_errors(error):
     expected = AirflowFailException if error in FOR_GOOD else type(error)
     with pytest.raises(expected) as caught, clear_failures():
         raise error

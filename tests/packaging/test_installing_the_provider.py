@@ -79,7 +79,7 @@ def test_without_upgrade_pip_keeps_the_package_of_the_book(
     airflow_user.run("python -m pip uninstall --yes airflow-movielens")
 
 
-def test_it_comes_from_where_it_should(installed: Installed, index: Index, repository: Path) -> None:
+def test_it_is_installed_from_the_expected_source(installed: Installed, index: Index, repository: Path) -> None:
     origin = {
         "folder": (installed.user.folder / "airflow-movielens").as_uri(),
         "git": repository.as_uri(),
@@ -97,11 +97,11 @@ def test_it_installs_the_files_of_its_package_and_nothing_else(installed: Instal
     assert "No module named" in installed.user.run("python -c 'import airflow_movielens.of_the_book'", exit_code=1)
 
 
-def test_it_brings_its_command(installed: Installed) -> None:
+def test_it_installs_its_command(installed: Installed) -> None:
     assert installed.user.run("movielens --version").strip() == f"movielens {__version__}"
 
 
-def test_it_brings_what_it_declares_and_no_server(installed: Installed) -> None:
+def test_it_installs_its_requirements_and_no_server(installed: Installed) -> None:
     after = installed.user.distributions()
     assert {name: after[name] for name in installed.before} == installed.before, "a package of Airflow was changed"
     assert after.keys() - installed.before.keys() == BROUGHT

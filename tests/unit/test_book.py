@@ -19,7 +19,7 @@ def ratings_of(movie, *values):
     return [(user, movie, value, 1) for user, value in enumerate(values, start=1)]
 
 
-def test_only_movies_with_more_ratings_are_kept_best_first_and_then_the_most_rated():
+def test_only_movies_with_more_ratings_are_kept_ordered_by_rating_and_count():
     ratings = rated(
         *ratings_of(1, 4, 4, 4), *ratings_of(2, 5, 5), *ratings_of(3, 3, 5, 4, 4), *ratings_of(4, 5, 5, 5)
     )  # fmt: skip
@@ -30,7 +30,7 @@ def test_only_movies_with_more_ratings_are_kept_best_first_and_then_the_most_rat
     assert rank_movies_by_rating(ratings, min_ratings=1).index.tolist() == [4, 2, 3, 1]
 
 
-def test_all_ratings_of_a_user_are_in_the_mean_but_users_count_once():
+def test_all_ratings_of_a_user_are_in_the_mean_but_a_user_counts_once():
     ratings = rated(*ratings_of(1, 5, 4, 3), (1, 1, 0, 2))
     assert rank_movies_by_rating(ratings).loc[1].to_list() == [3.0, 3.0]
 
@@ -42,7 +42,7 @@ def test_a_day_without_ratings_gives_an_empty_ranking(tmp_path):
         assert rank_movies_by_rating(ratings).to_csv() == "movieId,avg_rating,num_ratings\n"
 
 
-def test_what_cannot_be_ranked_is_named():
+def test_unusable_ratings_are_reported():
     with pytest.raises(ValueError, match="the ratings lack the columns rating, userId"):
         rank_movies_by_rating(pd.DataFrame({"movieId": [1]}))
     with pytest.raises(TypeError, match=r"ratings is a polars\.\S+DataFrame: give a pandas DataFrame"):

@@ -44,7 +44,7 @@ def test_a_day_is_part_of_the_windows_that_end_with_it_and_with_the_29_days_afte
     assert dags["windows_with"]([day]) == sorted(each for each in FETCHED if first <= each <= last)
 
 
-def test_windows_of_many_days_are_looked_for_once(dags, monkeypatch):
+def test_each_window_of_many_days_is_checked_once(dags, monkeypatch):
     asked = []
     monkeypatch.setitem(dags["windows_with"].__globals__, "is_fetched", lambda day: asked.append(day) or True)
     windows = dags["windows_with"]([f"2000-03-{number:02}" for number in range(1, 31)])
@@ -61,7 +61,7 @@ def test_a_window_is_made_of_the_days_that_were_fetched_and_names_the_others(dag
     assert caplog.text.rstrip().endswith("2000-02-14, 2000-03-01")
 
 
-def test_of_a_whole_window_there_is_nothing_to_say(dags, caplog):
+def test_a_complete_window_logs_nothing(dags, caplog):
     files = dags["files_of_window"]("2000-03-31")
     assert Path(files[0]).stem == "2000-03-02"
     assert (len(files), caplog.text) == (30, "")

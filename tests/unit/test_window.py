@@ -76,7 +76,7 @@ def test_a_run_without_dates_has_a_window(run, start, end):
     assert (str(window.start), str(window.end)) == (start, end)
 
 
-def test_given_days_come_first():
+def test_given_days_override_the_run():
     run = RUNS["data interval of a day"][0]
     for given in (("2015-01-02", "2015-01-05"), (date(2015, 1, 2), date(2015, 1, 5))):
         window = resolve_window(run, *given)
@@ -140,7 +140,7 @@ def test_a_bound_that_equals_the_dags_own_date_counts(dag_options, is_mapped):
 
 @pytest.mark.parametrize("operator", [MovielensFetchRatingsOperator, MovielensPopularityOperator, MovielensSensorAsync])
 @pytest.mark.parametrize("bound", [datetime(2015, 1, 2), "2015-01-02"])
-def test_a_bound_is_not_given_to_partial(operator, bound):
+def test_partial_refuses_a_bound(operator, bound):
     with DAG("d", schedule=None), pytest.raises(FatalError, match=r"end_date given to partial\(\).*expand_kwargs"):
         operator.partial(task_id="t", start_date=None, end_date=bound)
 
@@ -196,7 +196,7 @@ def test_a_bad_window_is_refused(start, end, message):
         resolve_window(context(), start, end)
 
 
-def test_a_partition_key_that_is_no_day_is_refused():
+def test_a_partition_key_that_is_not_a_day_is_refused():
     for key in ("emea", "2026-11", "2026-11-200"):
         with pytest.raises(FatalError, match=f"partition key '{key}' is not a day"):
             resolve_window(context(partition_key=key), None, None)

@@ -61,7 +61,7 @@ def run(command, options):
     [("fetch", FETCH, option) for option in [*FETCH, *FURTHER, *FILES]]
     + [("rank", RANK, option) for option in [*RANK, "--movies-path", "--min-ratings", "--method"]],
 )
-def test_values_of_every_kind(command, right, option, capsys):
+def test_no_value_causes_a_traceback(command, right, option, capsys):
     for value in VALUES:
         status = run(command, right | {option: value})
         said = capsys.readouterr().err
@@ -83,7 +83,7 @@ TWICE = {
 
 
 @pytest.mark.parametrize("case", TWICE)
-def test_what_is_said_twice_or_left_empty_is_refused(case, capsys):
+def test_contradicting_and_empty_options_are_refused(case, capsys):
     options, words = TWICE[case]
     kept = FETCH if case == "an option" else {key: value for key, value in FETCH.items() if key not in options[0]}
     typed = [f"{option}={value}" for option, value in kept.items()] + options
@@ -95,7 +95,7 @@ def test_what_is_said_twice_or_left_empty_is_refused(case, capsys):
     assert words in capsys.readouterr().err
 
 
-def test_input_paths_may_be_given_one_by_one(folder, capsys):
+def test_input_path_may_be_repeated(folder, capsys):
     (folder / "more.csv").write_text("userId,movieId,rating,timestamp\n1,3,4.5,974678400\n")
     files = ["--input-path", "in.csv", "--input-path", "more.csv", "--output-path", "out.csv", "--min-ratings", "1"]
     assert main(["rank", *files]) == 0
@@ -116,14 +116,14 @@ ODD = {
 
 
 @pytest.mark.parametrize("variables", [{}, ODD])
-def test_without_what_a_desktop_has(variables):
+def test_a_sparse_environment_is_enough(variables):
     command = [sys.executable, "-m", "airflow_movielens", "rank", "--input-path", "in.csv", "--output-path", "é.csv"]
     ended = subprocess.run(command, env=variables, check=False, capture_output=True, timeout=60)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert ended.stdout.startswith(b"0 movies of 1 files ranked in ")
 
 
-def test_a_current_folder_that_is_gone_is_named(folder, monkeypatch, capsys):
+def test_a_removed_current_folder_is_reported(folder, monkeypatch, capsys):
     gone = folder / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

@@ -28,11 +28,11 @@ def as_polars():
     return pl.DataFrame(ROWS, schema=COLUMNS, orient="row")
 
 
-def test_ties_go_by_count_then_movie_and_a_re_rating_counts_once_with_its_latest_value():
+def test_ties_are_ordered_by_count_and_movie_and_only_the_latest_rating_of_a_user_counts():
     assert rank_movies_by_rating(as_polars()).rows() == RANKING
 
 
-def test_every_kind_of_dataframe_gives_its_own_kind_and_the_same_ranking():
+def test_every_kind_of_dataframe_gives_the_same_ranking_in_its_own_kind():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         in_pandas = rank_movies_by_rating(as_pandas())
@@ -71,13 +71,13 @@ def test_bad_arguments_are_refused():
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])
-def test_ranking_in_parts_gives_the_same(monkeypatch, rows_at_once):
+def test_ranking_in_parts_gives_the_same_result(monkeypatch, rows_at_once):
     monkeypatch.setattr(large_module, "_ROWS_AT_ONCE", rows_at_once)
     assert rank_large(as_polars().lazy()).rows() == RANKING
     assert rank_large(as_polars().lazy().clear()).is_empty()
 
 
-def test_the_real_ratings_rank_as_in_plain_pandas(truth):
+def test_the_ranking_of_the_real_ratings_equals_that_of_plain_pandas(truth):
     plain = truth.groupby("movieId").agg(avg_rating=("rating", "mean"), num_ratings=("userId", "nunique"))
     plain = plain[plain["num_ratings"] >= 20].reset_index()
     plain = plain.sort_values(["avg_rating", "num_ratings", "movieId"], ascending=[False, False, True])
@@ -86,7 +86,7 @@ def test_the_real_ratings_rank_as_in_plain_pandas(truth):
     pd.testing.assert_frame_equal(ours, plain.reset_index(drop=True))
 
 
-def test_titles_stand_second_and_keep_the_order():
+def test_titles_are_the_second_column_and_keep_the_order():
     movies = pl.LazyFrame({"movieId": [10, 20, 50], "title": ["Ten", "Twenty", "Fifty"], "year": [1, 2, 3]})
     titled = add_titles(rank_movies_by_rating(as_polars()).lazy(), movies).collect()
     assert titled.columns == ["movieId", "title", "avg_rating", "num_ratings"]
@@ -99,7 +99,7 @@ def test_a_movie_with_two_titles_is_ranked_once():
     assert titled.filter(pl.col("movieId") == 10)["title"].to_list() == ["Ten"]
 
 
-def test_no_ratings_are_an_empty_ranking_whatever_their_dtypes():
+def test_no_ratings_give_an_empty_ranking_whatever_their_dtypes():
     columns = ["userId", "movieId", "rating", "timestamp"]
     for empty in (pd.DataFrame([], columns=columns), pd.DataFrame([], columns=columns, dtype="str")):
         assert rank_movies_by_rating(empty).empty

@@ -29,7 +29,7 @@ from airflow_movielens.ratings.paths import local_path, output_text, path_text
         ("manual__2000-11-20T00:00:00+00:00.csv", "manual__2000-11-20T00:00:00+00:00.csv"),
     ],
 )
-def test_a_local_file_is_meant(given, local):
+def test_a_local_path_is_recognised(given, local):
     assert local_path(given) == Path(local)
 
 
@@ -41,7 +41,7 @@ def test_a_local_file_is_meant(given, local):
         ("gs://b/a[1]?.csv", "gs://b/a[1]?.csv"),
     ],
 )
-def test_an_object_is_meant(given, url):
+def test_a_url_is_recognised(given, url):
     assert path_text(given) == url
     assert local_path(given) is None
 
@@ -78,7 +78,7 @@ def test_an_object_is_meant(given, url):
         ("~nobody-of-this-name/a.csv", "a user who is not known"),
     ],
 )
-def test_what_names_no_file_is_refused(given, words):
+def test_a_value_that_is_not_a_path_is_refused(given, words):
     with pytest.raises(ValueError, match=words):
         output_text(given)
     with pytest.raises(ValueError, match=words):
@@ -96,11 +96,11 @@ def test_what_names_no_file_is_refused(given, words):
         ("a.txt", "cannot tell the file format"),
     ],
 )
-def test_what_cannot_be_written_is_refused(given, words):
+def test_a_path_that_cannot_be_an_output_is_refused(given, words):
     with pytest.raises(ValueError, match=words):
         output_text(given)
 
 
-def test_a_local_output_is_no_object():
+def test_a_local_output_is_not_an_object():
     with pytest.raises(ValueError, match="is not a local file"):
         LocalOutput("s3://b/a.csv")

@@ -72,7 +72,7 @@ def test_a_value_is_exact_or_refused_in_every_format(tmp_path, ending, column, v
     ],
     ids=str,
 )  # fmt: skip
-def test_other_types_of_a_timestamp_in_parquet(tmp_path, values, says):
+def test_timestamps_of_other_types_are_read_from_parquet(tmp_path, values, says):
     pl.DataFrame({**GOOD}).with_columns(values.alias("timestamp")).write_parquet(tmp_path / "r.parquet")
     if says is None:
         assert scan_files([tmp_path / "r.parquet"], RATINGS).collect()["timestamp"].to_list() == [1_000_000_000]
@@ -82,7 +82,7 @@ def test_other_types_of_a_timestamp_in_parquet(tmp_path, values, says):
 
 
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: f"{case.ending}-{case.what}")
-def test_text_as_people_save_it_is_read_or_refused_with_its_place(tmp_path, case):
+def test_text_as_people_save_it_is_read_or_refused_with_its_line(tmp_path, case):
     path = tmp_path / f"r.{case.ending}"
     path.write_bytes(case.content)
     if not case.says:
@@ -96,7 +96,7 @@ def test_text_as_people_save_it_is_read_or_refused_with_its_place(tmp_path, case
     assert "\n" not in str(caught.value)
 
 
-def test_an_oddity_in_a_late_block_changes_no_other_row(tmp_path, monkeypatch):
+def test_an_irregular_row_in_a_late_block_changes_no_other_row(tmp_path, monkeypatch):
     monkeypatch.setattr("airflow_movielens.ratings.text._BLOCK", 64)
     lines = [f"{n},{n},2.5,{n},note" for n in range(1, 100)]
     lines[70] = '71,71,2.5,71,"a\n8,8,5.0,8,b\nc"'
@@ -119,7 +119,7 @@ def test_an_oddity_in_a_late_block_changes_no_other_row(tmp_path, monkeypatch):
         ("x,A,B\n", "line 2: movieId: found 'x'"),
     ],
 )  # fmt: skip
-def test_titles_of_csv(tmp_path, content, result):
+def test_titles_are_read_from_csv(tmp_path, content, result):
     path = tmp_path / "movies.csv"
     path.write_text(f"movieId,title,genres\n{content}")
     if isinstance(result, str):

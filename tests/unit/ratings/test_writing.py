@@ -25,7 +25,7 @@ FRAME = pl.DataFrame(ratings(120_001), schema=RATINGS.polars_schema())
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("frame", [FRAME, FRAME.head(1), FRAME.clear()], ids=["many", "one", "none"])
-def test_what_is_written_is_read_again(tmp_path, ending, frame):
+def test_a_written_file_reads_back_the_same(tmp_path, ending, frame):
     path = tmp_path / "deep" / f"2000-11-20.{ending}"
     write_table(frame.lazy(), path)
     assert scan_files([path], RATINGS).collect().equals(frame)
@@ -40,7 +40,7 @@ def test_equal_rows_give_equal_files(tmp_path, ending):
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_json_is_one_array_as_the_chapter_writes_it(tmp_path):
+def test_json_is_one_array(tmp_path):
     path = tmp_path / "ratings.json"
     write_table(FRAME.head(2).lazy(), path)
     assert json.loads(path.read_text()) == ratings(2)
@@ -102,13 +102,13 @@ def test_a_damaged_file_is_named(tmp_path, name, content, message):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_name_with_brackets_is_a_name(tmp_path, ending):
+def test_brackets_in_a_name_are_not_a_pattern(tmp_path, ending):
     write_table(FRAME[:3].lazy(), tmp_path / f"r1.{ending}")
     write_table(FRAME[3:9].lazy(), tmp_path / f"r[1].{ending}")
     assert scan_files([tmp_path / f"r[1].{ending}"], RATINGS).collect().equals(FRAME[3:9])
 
 
-def test_a_lock_on_a_file_that_was_removed_meanwhile_is_none(tmp_path, monkeypatch):
+def test_a_removed_file_cannot_be_locked(tmp_path, monkeypatch):
     path, flock = tmp_path / "lock", fcntl.flock
 
     def slow(descriptor, operation):
@@ -133,7 +133,7 @@ def test_grouplens_movies_are_read_for_their_titles(tmp_path):
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("rows_a_part", [120_001, 50_000, 7_777])
-def test_the_parts_that_rows_are_read_from_do_not_show(tmp_path, ending, rows_a_part):
+def test_the_file_does_not_depend_on_the_parts_that_it_is_read_from(tmp_path, ending, rows_a_part):
     write_table(FRAME.lazy(), tmp_path / f"whole.{ending}")
     for number, part in enumerate(FRAME.iter_slices(rows_a_part)):
         part.write_ipc(tmp_path / f"{number:03}.arrow", compression="uncompressed")
@@ -141,7 +141,7 @@ def test_the_parts_that_rows_are_read_from_do_not_show(tmp_path, ending, rows_a_
     assert (tmp_path / f"parts.{ending}").read_bytes() == (tmp_path / f"whole.{ending}").read_bytes()
 
 
-def test_what_a_killed_writer_left_is_removed_but_not_what_a_living_one_writes(tmp_path):
+def test_the_file_of_a_killed_writer_is_removed_but_not_that_of_a_running_one(tmp_path):
     path = tmp_path / "r.csv"
     dead = tmp_path / f".partial-{'a' * 32}-r.csv"
     of_another = tmp_path / f".partial-{'a' * 32}-other-r.csv"
@@ -154,7 +154,7 @@ def test_what_a_killed_writer_left_is_removed_but_not_what_a_living_one_writes(t
     assert sorted(file.name for file in tmp_path.iterdir()) == [of_another.name, "r.csv"]
 
 
-def test_a_file_may_be_read_by_whom_the_umask_allows(tmp_path):
+def test_a_file_has_the_permissions_of_the_umask(tmp_path):
     before = os.umask(0o027)
     try:
         write_table(RATINGS.empty().lazy(), tmp_path / "r.csv")
@@ -165,7 +165,7 @@ def test_a_file_may_be_read_by_whom_the_umask_allows(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
 @pytest.mark.parametrize("left", [f".partial-{'0' * 32}-r.csv", f".partial-r.csv-{'0' * 16}/lock"])
-def test_what_another_user_left_is_not_in_the_way(tmp_path, left):
+def test_files_of_another_user_are_tolerated(tmp_path, left):
     theirs = tmp_path / left
     theirs.parent.mkdir(exist_ok=True)
     theirs.touch(0o600)

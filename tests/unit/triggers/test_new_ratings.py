@@ -71,7 +71,7 @@ def test_all_ratings_at_the_first_poll_are_new(server):
     asyncio.run(scenario())
 
 
-def test_while_nothing_changes_a_poll_is_one_request_and_nothing_is_saved(server):
+def test_without_changes_a_poll_is_one_request_and_nothing_is_saved(server):
     async def scenario():
         server.add(day(0))
         store = Store()
@@ -126,7 +126,7 @@ def test_reported_counts_are_saved_a_poll_later_so_a_crash_reports_them_twice(
 
 
 @pytest.mark.parametrize("status", [401, 404, 503])
-def test_errors_are_waited_out_with_back_off(server, back_offs, caplog, status):
+def test_errors_are_tolerated_with_back_off(server, back_offs, caplog, status):
     async def scenario():
         server.status = status
         server.add(day(0))
@@ -143,7 +143,7 @@ def test_errors_are_waited_out_with_back_off(server, back_offs, caplog, status):
     assert back_offs.count(1) == 2
 
 
-def test_a_missing_connection_is_waited_out(monkeypatch, server, back_offs):
+def test_a_missing_connection_is_tolerated(monkeypatch, server, back_offs):
     monkeypatch.delenv("AIRFLOW_CONN_MOVIELENS")
 
     async def scenario():
@@ -157,7 +157,7 @@ def test_a_missing_connection_is_waited_out(monkeypatch, server, back_offs):
     asyncio.run(scenario())
 
 
-def test_a_watcher_of_an_api_that_hangs_blocks_nothing_and_lets_go(monkeypatch):
+def test_a_watcher_of_an_api_that_hangs_blocks_nothing_and_can_be_cancelled(monkeypatch):
     open_connections = set()
 
     def hang(connection):
@@ -180,7 +180,7 @@ def test_a_watcher_of_an_api_that_hangs_blocks_nothing_and_lets_go(monkeypatch):
         asyncio.run(scenario())
 
 
-def test_before_airflow_3_3_it_remembers_in_memory_and_says_so(server, caplog):
+def test_before_airflow_3_3_the_counts_are_kept_in_memory_and_the_log_says_so(server, caplog):
     async def scenario():
         server.add(day(0))
         watcher = watching(None)
@@ -221,7 +221,7 @@ def test_a_store_that_fails_loses_nothing(server, back_offs):
 @pytest.mark.parametrize(
     "broken", [{"days": 3}, {"later": 1}, [], "nonsense", {"days": {"x": "y"}, "earlier": 0, "later": 0}]
 )
-def test_a_state_that_is_no_counts_makes_all_new(server, caplog, broken):
+def test_after_an_unreadable_state_all_ratings_are_new(server, caplog, broken):
     async def scenario():
         store = Store()
         store.values[KEY] = broken
@@ -235,7 +235,7 @@ def test_a_state_that_is_no_counts_makes_all_new(server, caplog, broken):
 
 
 @pytest.mark.airflow("3.3")
-def test_two_assets_of_one_trigger_have_no_state_of_it(server, caplog):
+def test_a_trigger_of_two_assets_has_no_state(server, caplog):
     """Airflow 3.3 gives a trigger that several assets watch a store that does not say whose state it means."""
     from airflow.sdk import Asset
     from airflow.sdk.execution_time.context import AssetStateStoreAccessors
@@ -261,12 +261,12 @@ def test_two_assets_of_one_trigger_have_no_state_of_it(server, caplog):
         ({"lookback_days": 367}, "lookback_days is 367: give at most 366"),
     ],
 )
-def test_bad_arguments_are_refused_where_the_dag_is_written(arguments, message):
+def test_bad_arguments_are_refused_when_the_dag_is_parsed(arguments, message):
     with pytest.raises(FatalError, match=message):
         MovielensNewRatingsTrigger(**arguments)
 
 
-def test_what_airflow_keeps_of_it_makes_it_again_and_holds_no_secret():
+def test_a_serialized_trigger_is_recreated_and_holds_no_secret():
     path, arguments = MovielensNewRatingsTrigger("movielens", 30, 14).serialize()
     again = MovielensNewRatingsTrigger(**json.loads(json.dumps(arguments)))
     assert path == "airflow_movielens.triggers.MovielensNewRatingsTrigger"
@@ -274,7 +274,7 @@ def test_what_airflow_keeps_of_it_makes_it_again_and_holds_no_secret():
     assert arguments == {"conn_id": "movielens", "poll_interval": 30.0, "lookback_days": 14}
 
 
-def test_waits_are_never_shorter_than_asked_for_and_never_endless(monkeypatch):
+def test_a_pause_is_never_shorter_than_requested_and_never_endless(monkeypatch):
     monkeypatch.undo()
     assert 60 <= pause(60) <= 66
     assert pause(0) >= 0.1
@@ -290,7 +290,7 @@ BATCHES = st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(-12, 12), m
 
 @settings(max_examples=200, deadline=None)
 @given(BATCHES, st.integers(1, 5))
-def test_each_rating_is_reported_however_the_days_pass(batches, lookback):
+def test_every_rating_is_reported_as_the_days_pass(batches, lookback):
     """Time goes on by some days, ratings come for any days, somebody looks: what came is among what is told."""
     today, told, ratings = MONDAY, Counts(), []
     for days_later, ages in batches:

@@ -58,14 +58,14 @@ def back_offs(monkeypatch):
     return failures
 
 
-def test_it_finds_what_the_real_api_has(api, monkeypatch):
+def test_it_finds_the_ratings_of_the_real_api(api, monkeypatch):
     connect(monkeypatch, api.base_url, login=api.user, password=api.password)
     assert asyncio.run(first_event(waiting_for(1055))) == {"status": "found", "count": 1055}
     given_up = waiting_for(1056, deadline=time.time() + 0.5)
     assert asyncio.run(first_event(given_up)) == {"status": "timeout"}
 
 
-def test_what_is_there_when_the_time_is_over_counts(server):
+def test_ratings_found_at_the_deadline_count(server):
     async def scenario():
         deadline = time.time() + 1
         waiting = [asyncio.create_task(first_event(waiting_for(poll_interval=60, deadline=deadline))) for _ in range(9)]
@@ -78,7 +78,7 @@ def test_what_is_there_when_the_time_is_over_counts(server):
     asyncio.run(scenario())
 
 
-def test_it_waits_until_there_are_enough(server):
+def test_it_waits_until_there_are_enough_ratings(server):
     async def scenario():
         waiting = asyncio.create_task(first_event(waiting_for(2)))
         server.add("2000-11-20", "2000-11-19", "2000-11-21")
@@ -90,7 +90,7 @@ def test_it_waits_until_there_are_enough(server):
     asyncio.run(scenario())
 
 
-def test_an_outage_is_waited_out(server, back_offs):
+def test_an_outage_is_tolerated(server, back_offs):
     async def scenario():
         server.status = 503
         server.add("2000-11-20")
@@ -103,7 +103,7 @@ def test_an_outage_is_waited_out(server, back_offs):
     assert back_offs[:3] == [1, 2, 3]
 
 
-def test_an_api_that_is_not_there_is_waited_out(monkeypatch, back_offs):
+def test_a_refused_connection_is_tolerated(monkeypatch, back_offs):
     connect(monkeypatch, "http://127.0.0.1:9")
 
     async def scenario():
@@ -117,7 +117,7 @@ def test_an_api_that_is_not_there_is_waited_out(monkeypatch, back_offs):
     asyncio.run(scenario())
 
 
-def test_a_wrong_password_ends_it_at_once_and_is_not_shown(server):
+def test_a_wrong_password_ends_the_wait_at_once_and_is_not_shown(server):
     server.status = 401
     payload = asyncio.run(first_event(waiting_for()))
     assert payload["message"].startswith("the API refuses the credentials")
@@ -125,7 +125,7 @@ def test_a_wrong_password_ends_it_at_once_and_is_not_shown(server):
     assert "t%st" not in json.dumps(payload)
 
 
-def test_a_missing_connection_ends_it(monkeypatch):
+def test_a_missing_connection_ends_the_wait(monkeypatch):
     payload = asyncio.run(first_event(waiting_for(conn_id="nowhere")))
     assert payload["message"].startswith("The conn_id `nowhere` isn't defined: create it, or set AIRFLOW_CONN_")
     assert (payload["status"], payload["retry"]) == ("failed", False)
@@ -141,11 +141,11 @@ def test_an_argument_of_a_wrong_type_or_value_is_reported_in_its_event(name, ser
         assert (payload["status"], payload.get("retry", False)) in (("failed", False), ("timeout", False)), value
 
 
-def test_a_poll_interval_of_0_is_as_soon_as_may_be(server):
+def test_a_poll_interval_of_0_polls_as_often_as_possible(server):
     assert asyncio.run(first_event(waiting_for(poll_interval=0, deadline=1.0)))["status"] == "timeout"
 
 
-def test_a_connection_that_airflow_cannot_read_is_not_called_undefined(monkeypatch):
+def test_a_connection_that_airflow_cannot_read_is_not_reported_as_missing(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", '{"conn_type": "movielens", "password": "hunter2"')
     payload = asyncio.run(first_event(waiting_for(conn_id="shop")))
     assert payload["message"].startswith("connection 'shop': AIRFLOW_CONN_SHOP is set, but Airflow cannot read it")
@@ -164,7 +164,7 @@ def test_an_unreadable_response_is_tolerated_as_often_as_in_a_worker(monkeypatch
         assert len(server.requests) == 4
 
 
-def test_with_silent_fail_every_error_is_waited_out(server, back_offs):
+def test_with_silent_fail_every_error_is_tolerated(server, back_offs):
     async def scenario():
         server.status = 401
         server.add("2000-11-20")
@@ -200,7 +200,7 @@ def test_the_event_loop_is_not_blocked_while_a_server_hangs(hanging):
     asyncio.run(scenario())
 
 
-def test_a_cancelled_trigger_lets_go_at_once(hanging):
+def test_a_cancelled_trigger_ends_at_once(hanging):
     async def scenario():
         waiting = asyncio.create_task(first_event(waiting_for(conn_id="hanging")))
         await until(lambda: hanging)
@@ -211,7 +211,7 @@ def test_a_cancelled_trigger_lets_go_at_once(hanging):
     assert not polling._polls
 
 
-def test_an_api_that_hangs_takes_nothing_from_others(hanging, server):
+def test_an_api_that_hangs_does_not_slow_others(hanging, server):
     windows = [{"start_date": f"2000-11-{day}", "end_date": f"2000-11-{day + 1}"} for day in range(10, 30)]
 
     async def scenario():
@@ -228,7 +228,7 @@ def test_an_api_that_hangs_takes_nothing_from_others(hanging, server):
     asyncio.run(scenario())
 
 
-def test_sensors_of_one_window_share_their_requests_whatever_they_wait_for(server):
+def test_sensors_of_one_window_share_requests_whatever_their_thresholds(server):
     async def scenario():
         few = [asyncio.create_task(first_event(waiting_for(1))) for _ in range(200)]
         many = asyncio.create_task(first_event(waiting_for(2)))
@@ -243,7 +243,7 @@ def test_sensors_of_one_window_share_their_requests_whatever_they_wait_for(serve
     asyncio.run(scenario())
 
 
-def test_a_shared_poll_is_nobodys_task(server, monkeypatch):
+def test_a_shared_poll_runs_outside_the_tasks_of_its_members(server, monkeypatch):
     """What Airflow tells a trigger's task by context variables, such as whose log a line is for."""
     whose, seen = ContextVar("whose", default="nobody's"), set()
     look = polling._poll_once
@@ -277,7 +277,7 @@ def test_clients_are_made_outside_the_event_loop(server, monkeypatch):
     assert threading.get_ident() not in threads
 
 
-def test_a_poll_ends_with_its_last_trigger_and_begins_anew_with_the_next(server):
+def test_a_poll_ends_with_its_last_trigger_and_starts_again_with_the_next(server):
     async def scenario():
         first, second = (asyncio.create_task(first_event(waiting_for())) for _ in range(2))
         await until(lambda: server.counted("2000-11-20") >= 1)
@@ -292,7 +292,7 @@ def test_a_poll_ends_with_its_last_trigger_and_begins_anew_with_the_next(server)
     asyncio.run(scenario())
 
 
-def test_what_airflow_keeps_of_it_makes_it_again_and_holds_no_secret(server):
+def test_a_serialized_trigger_is_recreated_and_holds_no_secret(server):
     trigger = waiting_for(3, deadline=1.5, silent_fail=True)
     path, arguments = trigger.serialize()
     again = MovielensRatingsTrigger(**json.loads(json.dumps(arguments)))

@@ -1,0 +1,42 @@
+"""``movielens rank``: what it reads, writes and shows."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from unit.command_line import COMMAND, in_a_terminal
+
+from airflow_movielens.cli import main
+from airflow_movielens.ranking import rank_movies_by_rating
+
+
+def test_rank_reads_files_and_globs_and_adds_titles(fetched, tmp_path, capsys):
+    movies = tmp_path / "movies.csv"
+    movies.write_text("movieId,title,genres\n912,Casablanca,Drama\n")
+    (tmp_path / "more").mkdir()
+    pl.read_parquet(fetched).head(50).write_csv(tmp_path / "more" / "again.csv")
+    ranking = tmp_path / "ranking.json"
+    inputs = [str(fetched), str(tmp_path / "more" / "*.csv")]
+    options = ["--output-path", str(ranking), "--movies-path", str(movies), "--min-ratings", "5"]
+    assert main(["rank", "--input-path", *inputs, *options]) == 0
+    found = pl.read_json(ranking)
+    expected = rank_movies_by_rating(pl.read_parquet(fetched), 5)
+    assert found.drop("title").rows() == expected.rows()
+    assert found.filter(pl.col("title").is_not_null()).select("movieId", "title").rows() == [(912, "Casablanca")]
+    assert capsys.readouterr().out == f"{len(expected)} movies of 2 files ranked in {ranking}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--min-ratings", "0"], "--min-ratings is 0"), (["--method", "luck"], "no ranking method 'luck'")],
+)
+def test_an_unusable_option_is_a_usage_error(options, words, capsys):
+    assert main(["rank", "--input-path", "r.csv", "--output-path", "k.csv", *options]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_terminal_shows_a_table(fetched, tmp_path):
+    command = [*COMMAND, "rank", "--input-path", str(fetched), "--output-path", str(tmp_path / "k.csv")]
+    status, shown = in_a_terminal(command)
+    assert status == 0, shown
+    assert "avg_rating" in shown
