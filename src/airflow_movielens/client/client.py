@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing, contextmanager
-from copy import copy
+from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlencode
 
 from airflow_movielens.client.concurrency import CongestionWindow
-from airflow_movielens.client.counting import first_accepted, parts
-from airflow_movielens.client.errors import DataError
-from airflow_movielens.client.http.retries import with_retries
-from airflow_movielens.client.http.transport import Sender, Transport
-from airflow_movielens.client.pagination.detect import read_window, resume_window
-from airflow_movielens.client.pagination.source import PageLimit, Source
-from airflow_movielens.client.pagination.verify_window import proven, some_good
-from airflow_movielens.client.parsing import ACCEPT, accept_of, read_total
+from airflow_movielens.client.counting import count_ratings
+from airflow_movielens.client.http.transport import Transport
+from airflow_movielens.client.pagination.detect import read_window
+from airflow_movielens.client.pagination.source import Api, Source
+from airflow_movielens.client.pagination.verify_window import read_verified
+from airflow_movielens.client.parsing import ACCEPT, accept_of
 from airflow_movielens.client.read_options import ReadOptions
 from airflow_movielens.client.settings import ClientSettings
 from airflow_movielens.client.time_zone import ServerCalendar
+from airflow_movielens.client.tuning import DEFAULT_TUNING
 from airflow_movielens.client.window import Window
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
 
@@ -32,9 +28,11 @@ if TYPE_CHECKING:
     import polars as pl
     from requests import Session
 
-    from airflow_movielens.client.http.custom import CustomTransport
+    from airflow_movielens.client.http.rate_limit import Clock
+    from airflow_movielens.client.http.transport import CustomTransport
     from airflow_movielens.client.read_options import OnBadRows
     from airflow_movielens.client.rows import Batch, Bookmark
+    from airflow_movielens.client.tuning import Tuning
     from airflow_movielens.ratings.schema import Table
 
 
@@ -50,6 +48,8 @@ class MovielensClient:
         token: Bearer token, sent instead of user and password.
         transport: Function that responds to requests instead of the API, for tests: it takes the URL and headers of a
             GET request, and returns the status, headers and body of a response. None to send requests to the API.
+        tuning: Sizes at which responses are read and parts of a fetch are written; None for the defaults.
+        clock: Source of time for the waits of retries and the rate limit; None for the system's.
         **settings: Further attributes of `ClientSettings`.
 
     Raises:
@@ -64,13 +64,15 @@ class MovielensClient:
         token: str | None = None,
         *,
         transport: CustomTransport | None = None,
+        tuning: Tuning | None = None,
+        clock: Clock | None = None,
         **settings: Any,
     ) -> None:
         self.settings = ClientSettings(base_url.rstrip("/"), user, password, token, **settings)
-        self._transport = Transport(self.settings, sender=Sender(self.settings, transport))
+        self.tuning = tuning or DEFAULT_TUNING
+        self._transport = Transport(self.settings, clock=clock, tuning=self.tuning, custom=transport)
+        self._api = Api(self.settings, self._transport, CongestionWindow(self.settings.concurrency))
         self.session: Session = self._transport.session
-        self._congestion = CongestionWindow(self.settings.concurrency)
-        self._page_limit = PageLimit()
         zone = self.settings.time_zone
         self._calendar = None if zone is None else ServerCalendar(zone)
 
@@ -96,8 +98,8 @@ class MovielensClient:
                 mix of two states of the data and must be discarded. So may `DataError`, because whether the server's
                 days are UTC days is verified at the end.
         """
-        for frame in self.get_rating_frames(start_date, end_date, batch_size):
-            yield from frame.iter_rows(named=True)
+        for batch in self.read_batches(start_date, end_date, batch_size):
+            yield from batch.rows.good.iter_rows(named=True)
 
     def get_rating_frames(
         self,
@@ -145,16 +147,7 @@ class MovielensClient:
 
     def read(self, options: ReadOptions, bookmark: Bookmark | None = None) -> Iterator[Batch]:
         """Read ratings in batches as `read_batches` does, with options that are already checked."""
-        window = options.window
-        # A resumed read continues in the format of its bookmark.
-        accept = accept_of(bookmark.media_type) if bookmark else ACCEPT[self.settings.data_format]
-        asked = window if self._calendar is None else self._calendar.covering(window)
-        source = self._source(RATINGS, replace(options, window=asked), accept)
-        read = read_window(source) if bookmark is None else resume_window(source, bookmark)
-        batches = some_good(proven(read, source, window), window)
-        if asked != window:
-            batches = (batch.between(*window.timestamps()) for batch in batches)
-        return _aborting(source, batches)
+        return self._read(self._api.branch(), options, bookmark)
 
     async def aget_rating_frames(
         self,
@@ -163,10 +156,12 @@ class MovielensClient:
         batch_size: int | None = None,
     ) -> AsyncIterator[pl.DataFrame]:
         """Read as `get_rating_frames` does, without blocking the event loop: the work is done in threads."""
-        with self._abortable() as client:
-            frames = client.get_rating_frames(start_date, end_date, batch_size)
-            while (frame := await asyncio.to_thread(next, frames, None)) is not None:
-                yield frame
+        # A thread cannot be cancelled, but its requests can be cut.
+        with closing(self._api.branch()) as api:
+            batches = self._read(api, self._options(Window.of(start_date, end_date), batch_size))
+            while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+                if len(batch.rows.good):
+                    yield batch.rows.good
 
     async def aget_ratings(
         self,
@@ -210,19 +205,14 @@ class MovielensClient:
             MovielensError: See its subclasses; `DataError` if the server returns no total for a window with an open
                 side, which may be all of its ratings.
         """
-        window = Window.of(start_date, end_date)
-        if self._calendar is None:
-            return self._count(window, window, enough)
-        inside, edges = parts(window, self._calendar)
-        count = 0 if inside is None else self._count(inside, window, enough)
-        return sum((self._count_read(edge, window, enough) for edge in edges), start=count)
+        return self._count(self._api, Window.of(start_date, end_date), enough)
 
     async def acount_ratings(
         self, start_date: str | date | None = None, end_date: str | date | None = None, *, enough: int | None = None
     ) -> int:
         """Count as `count_ratings` does, without blocking the event loop."""
-        with self._abortable() as client:
-            return await asyncio.to_thread(client.count_ratings, start_date, end_date, enough=enough)
+        with closing(self._api.branch()) as api:
+            return await asyncio.to_thread(self._count, api, Window.of(start_date, end_date), enough)
 
     def close(self) -> None:
         """Close the connections, and cut the requests in flight."""
@@ -234,72 +224,19 @@ class MovielensClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def _abortable(self) -> Iterator[Self]:
-        """Yield a client on the same connections whose requests are cut at the end: threads cannot be cancelled."""
-        client = copy(self)
-        client._transport = self._transport.branch()
-        try:
-            yield client
-        finally:
-            client._transport.abort()
+    def _read(self, api: Api, options: ReadOptions, bookmark: Bookmark | None = None) -> Generator[Batch, None, None]:
+        window = options.window
+        days = window if self._calendar is None else self._calendar.covering(window)
+        # A resumed read continues in the format of its bookmark.
+        accept = accept_of(bookmark.media_type) if bookmark else ACCEPT[self.settings.data_format]
+        return read_verified(Source.of(api, RATINGS, replace(options, window=days), accept), window, bookmark)
 
-    def _count(self, days: Window, window: Window, enough: int | None) -> int:
-        total = first_accepted(partial(self._total, days), self.settings.page_size)
-        if total is not None:
-            return total
-        if enough is None and (days.start is None or days.end is None):
-            raise DataError(
-                'the API\'s response has no "total", so ratings of a window with an open side are not counted'
-            )
-        return self._count_read(days, window, enough)
-
-    def _total(self, days: Window, limit: int) -> int | None:
-        query = urlencode({**days.query(), "offset": 0, "limit": limit})
-
-        def request() -> int | None:
-            response = self._transport.get(f"{self.settings.base_url}/{RATINGS.name}?{query}", ACCEPT["json"])
-            with self._transport.hiding_secrets():
-                return read_total(response)
-
-        return with_retries(request, self.settings.retries, self._transport.rate_limit)
-
-    def _count_read(self, days: Window, window: Window, enough: int | None) -> int:
-        source = self._source(RATINGS, self._options(days, None, "quarantine"), ACCEPT["json"])
-        count = 0
-        with closing(_aborting(source, read_window(source))) as batches:
-            for batch in batches:
-                count += len(batch.between(*window.timestamps()).rows.good)
-                if enough is not None and count >= enough:
-                    break
-        return count
+    def _count(self, api: Api, window: Window, enough: int | None) -> int:
+        return count_ratings(api, window, self._calendar, enough)
 
     def _frames(self, table: Table, batch_size: int | None) -> Iterator[pl.DataFrame]:
-        source = self._source(table, self._options(Window(), batch_size), ACCEPT["json"])
-        batches = _aborting(source, read_window(source))
-        return (batch.rows.good for batch in batches if len(batch.rows.good))
+        source = Source.of(self._api.branch(), table, self._options(Window(), batch_size), ACCEPT["json"])
+        return (batch.rows.good for batch in read_window(source) if len(batch.rows.good))
 
     def _options(self, window: Window, batch_size: int | None, on_bad_rows: OnBadRows = "fail") -> ReadOptions:
         return ReadOptions(window, self.settings.page_size if batch_size is None else batch_size, on_bad_rows)
-
-    def _source(self, table: Table, options: ReadOptions, accept: str) -> Source:
-        return Source(
-            self._transport.branch(),
-            self.settings.base_url,
-            self.settings.retries,
-            self._congestion,
-            self._page_limit,
-            table,
-            options.window,
-            options.page_size,
-            accept,
-            options.on_bad_rows == "quarantine",
-        )
-
-
-def _aborting(source: Source, batches: Iterator[Batch]) -> Generator[Batch, None, None]:
-    """Yield the batches; when the generator is closed, cut its requests in flight."""
-    try:
-        yield from batches
-    finally:
-        source.transport.abort()

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ratings.messages import printable
 
@@ -40,31 +40,6 @@ class Response:
     exchange: Exchange
     url: str = field(repr=False)
     is_close_delimited: bool = False
-
-
-class StreamedResponse(Protocol):
-    """A successful response (200) that is read while it arrives."""
-
-    @property
-    def media_type(self) -> str:
-        """Return the same as in `Response`."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Return the same as in `Response`."""
-
-    @property
-    def exchange(self) -> Exchange:
-        """Return the same as in `Response`."""
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the decompressed body in chunks of about a megabyte.
-
-        Raises:
-            RetryableError: The response broke off, or a chunk took longer than the settings allow.
-            BadResponseError: The compression is unknown, or the content does not have it.
-            AbortedError: The client was closed, or the response is no longer wanted.
-        """
 
 
 _COMPRESSED_CHUNK = 64 * 1024

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeVar
@@ -36,40 +37,46 @@ def _ignore(_: RetryableError) -> None:
     pass
 
 
-def with_retries(
-    call: Callable[[], _T], retries: int, rate_limit: RateLimit, on_overload: Callable[[RetryableError], None] = _ignore
-) -> _T:
-    """Run ``call``, and retry it after a `RetryableError`.
+@dataclass(frozen=True)
+class Retries:
+    """The retries of requests.
 
     Before a retry, the client waits with exponential back-off and jitter. A longer ``Retry-After``, with jitter added,
     replaces the back-off; a ``Retry-After`` of any length delays all requests of the client.
 
-    Args:
-        call: Sends a request.
-        retries: How many times to retry, at least 0.
+    Attributes:
+        most: How many times to retry, at least 0.
         rate_limit: The client's rate limit, which waits.
         on_overload: Called with each error that is retried.
-
-    Raises:
-        DataError: The last response broke the contract.
-        RatingsChangedError: The data changed; this is not retried here.
-        RetryableError: All retries failed, or the server asks for too long a wait; the message lists the attempts.
-        MovielensError: The call failed with an error that cannot be retried.
     """
-    clock = rate_limit.clock
-    start = clock.now()
-    failures: list[RetryableError] = []
-    while True:
-        try:
-            return call()
-        except RatingsChangedError:
-            raise
-        except RetryableError as error:
-            failures.append(error)
-            if len(failures) > retries or (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
-                raise _final(failures, clock.now() - start) from error
-            on_overload(error)
-            _wait(error, len(failures), rate_limit)
+
+    most: int
+    rate_limit: RateLimit
+    on_overload: Callable[[RetryableError], None] = _ignore
+
+    def run(self, call: Callable[[], _T]) -> _T:
+        """Run ``call``, which sends a request, and retry it after a `RetryableError`.
+
+        Raises:
+            DataError: The last response broke the contract.
+            RatingsChangedError: The data changed; this is not retried here.
+            RetryableError: All retries failed, or the server asks for too long a wait; the message lists the attempts.
+            MovielensError: The call failed with an error that cannot be retried.
+        """
+        clock = self.rate_limit.clock
+        start = clock.now()
+        failures: list[RetryableError] = []
+        while True:
+            try:
+                return call()
+            except RatingsChangedError:
+                raise
+            except RetryableError as error:
+                failures.append(error)
+                if len(failures) > self.most or (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
+                    raise _final(failures, clock.now() - start) from error
+                self.on_overload(error)
+                _wait(error, len(failures), self.rate_limit)
 
 
 def _wait(error: RetryableError, attempt: int, rate_limit: RateLimit) -> None:

@@ -7,13 +7,14 @@ environment anew, which takes longer than a small page.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import Exchange, FatalError, MovielensError
-from airflow_movielens.client.http.custom import CustomPool
 from airflow_movielens.client.http.error_mapping import error_of_status, mapped_errors
 from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target, same_origin
 from airflow_movielens.client.http.rate_limit import RateLimit
@@ -24,18 +25,43 @@ from airflow_movielens.client.http.timeouts import Timeouts
 from airflow_movielens.client.tuning import DEFAULT_TUNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from requests import PreparedRequest, Session
     from requests.adapters import HTTPAdapter
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
-    from airflow_movielens.client.http.custom import CustomTransport
     from airflow_movielens.client.http.rate_limit import Clock
-    from airflow_movielens.client.http.responses import StreamedResponse
     from airflow_movielens.client.http.timeouts import InFlight
     from airflow_movielens.client.settings import ClientSettings
     from airflow_movielens.client.tuning import Tuning
+
+CustomTransport = Callable[[str, Mapping[str, str]], tuple[int, Mapping[str, str], bytes]]
+"""A function that takes the URL and headers of a GET request, and returns a response's status, headers and body."""
+
+
+class _CustomPool:
+    """A pool whose requests are passed to a custom transport."""
+
+    def __init__(self, respond: CustomTransport) -> None:
+        self._respond = respond
+
+    def urlopen(self, method: str, url: str, headers: Mapping[str, str], **_: Any) -> BaseHTTPResponse:
+        """Return the custom transport's response as urllib3 returns a server's."""
+        from urllib3 import HTTPResponse
+
+        status, sent, body = self._respond(url, headers)
+        return HTTPResponse(
+            BytesIO(body),
+            {"Content-Length": str(len(body)), **sent},
+            status,
+            preload_content=False,
+            decode_content=False,
+            request_method=method,
+        )
+
+    def close(self) -> None:
+        """Do nothing: there are no connections."""
 
 
 class Sender:
@@ -44,32 +70,34 @@ class Sender:
     Attributes:
         session: The session that holds the connections, credentials, TLS and proxy.
         secrets: The credentials, which are kept out of messages.
-        has_credentials: Whether requests carry credentials for the API.
+        tuning: The sizes at which responses are read and decoded.
 
     Args:
         settings: The client's settings.
+        tuning: The sizes at which responses are read and decoded.
         custom: A function that responds to the requests; None to send them to the API.
 
     Raises:
         FatalError: A setting or the proxy in the environment is unusable.
     """
 
-    def __init__(self, settings: ClientSettings, custom: CustomTransport | None = None) -> None:
+    def __init__(self, settings: ClientSettings, tuning: Tuning, custom: CustomTransport | None = None) -> None:
         from requests.utils import select_proxy
         from urllib3 import Timeout
 
         self.session: Session = build_session(settings)
+        self.tuning = tuning
         self._base_url = settings.base_url
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
         prepared, adapter, pool = _prepare(self.session, settings.base_url)
-        self._pool = pool if custom is None else CustomPool(custom)
+        self._pool = pool if custom is None else _CustomPool(custom)
         self.secrets = Secrets(settings, select_proxy(settings.base_url, self.session.proxies))
         self._headers = {name: str(value) for name, value in prepared.headers.items()}
-        self.has_credentials = "Authorization" in self._headers
+        self._has_credentials = "Authorization" in self._headers
         proxied = adapter.request_url(prepared, dict(self.session.proxies))
         self._sends_whole_url = custom is not None or proxied.startswith("http")
 
-    def send(self, url: str, accept: str, request: InFlight) -> tuple[BaseHTTPResponse, Exchange, str]:
+    def send(self, url: str, accept: str, request: InFlight) -> OpenResponse:
         """Send one request, without retries.
 
         Args:
@@ -78,10 +106,11 @@ class Sender:
             request: The request in flight, which can be cut off.
 
         Returns:
-            The response of any status, with its body unread; the exchange; and the URL of the response.
+            The response, with its body unread; the caller closes it.
 
         Raises:
-            RetryableError: No response came.
+            RetryableError: No response came, or the status is 408, 429 or 5xx.
+            RatingsChangedError: The status is 409 or 410.
             FatalError: The URL or a redirect leads to another origin, or a retry cannot help.
             AbortedError: The request was cut off.
         """
@@ -101,7 +130,12 @@ class Sender:
                 )
             target = redirect_target(url, response.status, response.headers)
             if target is None:
-                return response, Exchange("GET", exchange.url, response.status), url
+                exchange = exchange._replace(status=response.status)
+                opened = OpenResponse(response, exchange, request, url, self.tuning)
+                if response.status != HTTPStatus.OK:
+                    with opened:
+                        raise self._error(response, exchange, request)
+                return opened
             response.drain_conn()
             url = target
         raise FatalError(
@@ -109,6 +143,12 @@ class Sender:
             "(X-Forwarded-Proto)",
             exchange,
         )
+
+    def _error(self, response: BaseHTTPResponse, exchange: Exchange, request: InFlight) -> MovielensError:
+        text = shorten(self.secrets.hide(read_error_text(response)))
+        request.check(exchange)
+        exchange = exchange._replace(server_said=text)
+        return error_of_status(response.status, response.headers, exchange, has_credentials=self._has_credentials)
 
     def close(self) -> None:
         """Close the connections; those of requests in flight close when these end."""
@@ -142,7 +182,7 @@ def _prepare(session: Session, base_url: str) -> tuple[PreparedRequest, HTTPAdap
 class Transport:
     """A transport of GET requests to one API, under its rate limit and timeouts. Safe to use from several threads.
 
-    Each request is sent once; `with_retries` retries it.
+    Each request is sent once; `Retries` repeats it.
 
     Attributes:
         session: The session that holds the connections, credentials, TLS and proxy.
@@ -153,6 +193,7 @@ class Transport:
         settings: The client's settings.
         clock: The source of time for waits; None for the system's.
         tuning: The sizes at which responses are read and decoded; None for the defaults.
+        custom: A function that responds to the requests; None to send them to the API.
         sender: Connections to share; None for new ones.
         rate_limit: The rate limit to share; None for a new one.
 
@@ -166,23 +207,24 @@ class Transport:
         *,
         clock: Clock | None = None,
         tuning: Tuning | None = None,
+        custom: CustomTransport | None = None,
         sender: Sender | None = None,
         rate_limit: RateLimit | None = None,
     ) -> None:
         self._settings = settings
-        self._sender = sender or Sender(settings)
+        self._sender = sender or Sender(settings, tuning or DEFAULT_TUNING, custom)
         self._timeouts = Timeouts(settings.total_timeout)
         self._branches: weakref.WeakSet[Transport] = weakref.WeakSet()
         self.session: Session = self._sender.session
         self.rate_limit = rate_limit or RateLimit(settings.requests_per_second, clock=clock)
-        self.tuning = tuning or DEFAULT_TUNING
+        self.tuning = self._sender.tuning
 
     def branch(self) -> Transport:
         """Return a transport with the same connections and rate limit that can be aborted on its own.
 
         Aborting or closing this one aborts the branch, too.
         """
-        branch = Transport(self._settings, tuning=self.tuning, sender=self._sender, rate_limit=self.rate_limit.branch())
+        branch = Transport(self._settings, sender=self._sender, rate_limit=self.rate_limit.branch())
         self._branches.add(branch)
         return branch
 
@@ -201,18 +243,20 @@ class Transport:
             FatalError: The status is another one, a redirect leads elsewhere, or the certificate cannot be trusted.
             AbortedError: The transport was aborted.
         """
-        with self._respond(url, accept) as response:
+        self.rate_limit.wait()
+        with self._timeouts.request() as request, self._sender.send(url, accept, request) as response:
             return response.whole()
 
     @contextmanager
-    def stream(self, url: str, accept: str) -> Iterator[StreamedResponse]:
+    def stream(self, url: str, accept: str) -> Iterator[OpenResponse]:
         """Send one request, and yield its response, of any size, to be read as it arrives.
 
         Arguments and errors are those of `get`. The total timeout applies to the headers and then to each chunk; the
         time that the reader takes between chunks does not count.
         """
-        with self._respond(url, accept) as response:
-            response.request.stop_clock()
+        self.rate_limit.wait()
+        with self._timeouts.request() as request, self._sender.send(url, accept, request) as response:
+            request.stop_clock()
             yield response
 
     @contextmanager
@@ -239,27 +283,15 @@ class Transport:
         self.abort()
         self._sender.close()
 
-    @contextmanager
-    def _respond(self, url: str, accept: str) -> Iterator[_OpenResponse]:
-        self.rate_limit.wait()
-        with self._timeouts.request() as request:
-            response, exchange, url = self._sender.send(url, accept, request)
-            try:
-                if response.status != HTTPStatus.OK:
-                    text = shorten(self._sender.secrets.hide(read_error_text(response)))
-                    request.check(exchange)
-                    exchange = exchange._replace(server_said=text)
-                    has_credentials = self._sender.has_credentials
-                    raise error_of_status(response.status, response.headers, exchange, has_credentials=has_credentials)
-                yield _OpenResponse(response, exchange, request, url, self.tuning)
-            finally:
-                # A response that was read to its end has released its connection already.
-                response.close()
-                response.release_conn()
 
+class OpenResponse:
+    """A response that is read whole, or while it arrives. Usable as a context manager, which closes it.
 
-class _OpenResponse:
-    """A `StreamedResponse`, which can also be read whole."""
+    Attributes:
+        media_type: The same as in `Response`.
+        headers: The same as in `Response`.
+        exchange: The same as in `Response`.
+    """
 
     def __init__(
         self, response: BaseHTTPResponse, exchange: Exchange, request: InFlight, url: str, tuning: Tuning
@@ -267,13 +299,22 @@ class _OpenResponse:
         self._response = response
         self._url = url
         self._tuning = tuning
-        self.request = request
+        self._request = request
         self.exchange = exchange
         self.headers: Mapping[str, str] = response.headers
         self.media_type = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # A response that was read to its end has released its connection already.
+        self._response.close()
+        self._response.release_conn()
+
     def whole(self) -> Response:
-        with mapped_errors(self.exchange, self.request):
+        """Read the whole body; errors as in `Transport.get`."""
+        with mapped_errors(self.exchange, self._request):
             response = self._response
             # A compression such as gzip marks its own end.
             is_compressed = self.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}
@@ -282,13 +323,19 @@ class _OpenResponse:
         return Response(body, self.media_type, self.headers, self.exchange, self._url, not has_end)
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the decompressed body in chunks; see `StreamedResponse.chunks`."""
+        """Yield the decompressed body in chunks of about a megabyte.
+
+        Raises:
+            RetryableError: The response broke off, or a chunk took longer than the settings allow.
+            BadResponseError: The compression is unknown, or the content does not have it.
+            AbortedError: The client was closed, or the response is no longer wanted.
+        """
         chunks = read_chunks(self._response, self._tuning.chunk_bytes)
         while True:
-            self.request.restart_clock()
-            with mapped_errors(self.exchange, self.request):
+            self._request.restart_clock()
+            with mapped_errors(self.exchange, self._request):
                 chunk = next(chunks, None)
-            self.request.stop_clock()
+            self._request.stop_clock()
             if chunk is None:
                 return
             yield chunk

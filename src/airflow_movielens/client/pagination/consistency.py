@@ -8,7 +8,7 @@ from airflow_movielens.client.errors import RatingsChangedError
 
 if TYPE_CHECKING:
     from airflow_movielens.client.errors import Exchange
-    from airflow_movielens.client.http.responses import StreamedResponse
+    from airflow_movielens.client.http.transport import OpenResponse
     from airflow_movielens.client.rows import Bookmark, Page, Rows, SentRow
     from airflow_movielens.ratings.schema import Table
 
@@ -27,7 +27,7 @@ def check_same_state(page: Page, before: Bookmark) -> None:
         raise RatingsChangedError(message, page.exchange)
 
 
-def check_same_stream(response: StreamedResponse, before: Bookmark) -> None:
+def check_same_stream(response: OpenResponse, before: Bookmark) -> None:
     """Compare the total and snapshot of a streamed response with those before.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,38 +33,40 @@ class Pagination(Protocol):
 
 
 def read_window(source: Source) -> Generator[Batch, None, None]:
-    """Read a window from its start.
+    """Read a window from its start; at the end, or when it is closed, cut the requests in flight.
 
     Raises:
         RatingsChangedError: The data changed meanwhile.
         MovielensError: See its subclasses.
     """
-    first = source.page(0, source.page_size)
-    count = first.rows.count
-    if not count or (first.total is not None and count > first.total):
-        check_complete(count, first.total, source.table, first.exchange)
-    check_nothing_follows(first, count, source.table)
-    at = _bookmark_after(first, source.page_size)
-    is_last = _is_whole(first)
-    yield Batch(first.rows, at, is_last=is_last)
-    if not is_last:
-        yield from _rest(source, at)
+    with closing(source):
+        first = source.page(0, source.page_size)
+        count = first.rows.count
+        if not count or (first.total is not None and count > first.total):
+            check_complete(count, first.total, source.table, first.exchange)
+        check_nothing_follows(first, count, source.table)
+        at = _bookmark_after(first, source.page_size)
+        is_last = _is_whole(first)
+        yield Batch(first.rows, at, is_last=is_last)
+        if not is_last:
+            yield from _rest(source, at)
 
 
 def resume_window(source: Source, at: Bookmark) -> Generator[Batch, None, None]:
-    """Resume a window after a bookmark, also one of another process.
+    """Resume a window after a bookmark, also one of another process; otherwise as `read_window`.
 
     Raises:
         RatingsChangedError: The data changed since, or the server can no longer resume.
         MovielensError: See its subclasses.
     """
-    batches = _rest(source, at)
-    try:
-        yield next(batches)
-    except DataError as error:
-        # Another server may ignore the cursor, and send other rows.
-        raise _cannot_resume(error) from error
-    yield from batches
+    with closing(source):
+        batches = _rest(source, at)
+        try:
+            yield next(batches)
+        except DataError as error:
+            # Another server may ignore the cursor, and send other rows.
+            raise _cannot_resume(error) from error
+        yield from batches
 
 
 def _rest(source: Source, at: Bookmark) -> Iterator[Batch]:

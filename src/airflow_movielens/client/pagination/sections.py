@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.concurrency import read_ahead
-from airflow_movielens.client.errors import Exchange, RatingsChangedError, RetryableError
+from airflow_movielens.client.errors import BadRowsError, Exchange, RatingsChangedError, RetryableError
 from airflow_movielens.client.pagination.consistency import (
     check_after,
     check_complete,
@@ -90,11 +90,14 @@ class SectionStream:
 
     def _fetch(self, at: Bookmark) -> Rows:
         """Read the next piece; if the stream broke off, request the rest after ``at`` again."""
-        return self._source.retrying(partial(self._read, at))
+        return self._source.api.retries.run(partial(self._read, at))
 
-    def _read(self, at: Bookmark, *, quarantine: bool = False) -> Rows:
-        if not quarantine:
+    def _read(self, at: Bookmark) -> Rows:
+        try:
             return self._piece(at)
+        except BadRowsError:
+            if not self._source.quarantine:
+                raise
         # One piece only, because the rows after it have not been read before.
         self._open = self._source.stream(at, quarantine=True)
         try:

@@ -1,20 +1,20 @@
-"""Requests for the pages and streams of a window, and the largest ``limit`` that the API accepts."""
+"""Requests for the pages and streams of a window, and what all reads of a client share."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urljoin
 
-from airflow_movielens.client.concurrency import in_order
+from airflow_movielens.client.concurrency import CongestionWindow, in_order
 from airflow_movielens.client.errors import BadResponseError, BadRowsError, FatalError, RetryableError
-from airflow_movielens.client.http.retries import with_retries
+from airflow_movielens.client.http.retries import Retries
 from airflow_movielens.client.pagination.consistency import check_same_stream
 from airflow_movielens.client.parsing import JSON, may_be_cut, read_page, stream_decoder
 from airflow_movielens.client.settings import MIN_PAGE_SIZE
@@ -22,9 +22,10 @@ from airflow_movielens.client.settings import MIN_PAGE_SIZE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from airflow_movielens.client.concurrency import CongestionWindow
     from airflow_movielens.client.http.transport import Transport
+    from airflow_movielens.client.read_options import ReadOptions
     from airflow_movielens.client.rows import Bookmark, Page, Rows
+    from airflow_movielens.client.settings import ClientSettings
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
 
@@ -77,13 +78,8 @@ class PageLimit:
 
 _REFUSED_PAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _T = TypeVar("_T")
-_T_co = TypeVar("_T_co", covariant=True)
 _DECODING = BoundedSemaphore(os.cpu_count() or 1)
 """Decoding more pages at once takes more memory, but not less time."""
-
-
-class _Read(Protocol[_T_co]):
-    def __call__(self, *, quarantine: bool = False) -> _T_co: ...
 
 
 def _is_refused_page(error: FatalError) -> bool:
@@ -92,15 +88,45 @@ def _is_refused_page(error: FatalError) -> bool:
 
 
 @dataclass(frozen=True)
+class Api:
+    """A ratings API, with what all reads of a client share.
+
+    Attributes:
+        settings: How the API is reached.
+        transport: Sends requests.
+        congestion: How many requests may be in flight; successes and overloads are recorded there.
+        page_limit: The page sizes that the API accepts; they are recorded there.
+    """
+
+    settings: ClientSettings
+    transport: Transport
+    congestion: CongestionWindow
+    page_limit: PageLimit = field(default_factory=PageLimit)
+
+    def branch(self) -> Api:
+        """Return the same API, whose requests can be aborted without those of other branches."""
+        return replace(self, transport=self.transport.branch())
+
+    @property
+    def retries(self) -> Retries:
+        """The retries of requests for rows; overloads of the server lower the number of requests in flight."""
+        return Retries(self.settings.retries, self.transport.rate_limit, self._on_overload)
+
+    def close(self) -> None:
+        """Cut the requests in flight, and send no more."""
+        self.transport.abort()
+
+    def _on_overload(self, error: RetryableError) -> None:
+        if not isinstance(error, BadResponseError):
+            self.congestion.on_overload()
+
+
+@dataclass(frozen=True)
 class Source:
     """A table of a server, for one window.
 
     Attributes:
-        transport: Sends requests.
-        base_url: The API's base URL.
-        retries: How often a failed request is retried.
-        congestion: How many requests may be in flight; successes and overloads are recorded there.
-        page_limit: The page sizes that the API accepts; they are recorded there.
+        api: The API, in a branch of its own.
         table: The table of the rows.
         window: The days to read.
         page_size: Rows per request.
@@ -108,16 +134,18 @@ class Source:
         quarantine: Whether rows that break the contract, even if they are read again, are set aside without an error.
     """
 
-    transport: Transport
-    base_url: str
-    retries: int
-    congestion: CongestionWindow
-    page_limit: PageLimit
+    api: Api
     table: Table
     window: Window
     page_size: int
     accept: str
     quarantine: bool = False
+
+    @classmethod
+    def of(cls, api: Api, table: Table, options: ReadOptions, accept: str) -> Source:
+        """Return the source for the options of a read."""
+        is_quarantine = options.on_bad_rows == "quarantine"
+        return cls(api, table, options.window, options.page_size, accept, is_quarantine)
 
     def page(self, offset: int, limit: int) -> Page:
         """Get a page of the window by offset and limit; a smaller page if the API refuses such a limit.
@@ -125,9 +153,9 @@ class Source:
         Raises:
             MovielensError: The page cannot be read; see the subclasses.
         """
-        limit = self.page_limit.clamp(limit)
+        limit = self.api.page_limit.clamp(limit)
         try:
-            page = self.retrying(partial(self._read_page, self._page_url(offset, limit)))
+            page = self.api.retries.run(partial(self._read_page, self._page_url(offset, limit)))
         except FatalError as error:
             if not _is_refused_page(error):
                 raise
@@ -136,24 +164,24 @@ class Source:
                 advice = "if the page size is too large for it, lower page_size (connection) or batch_size (argument)"
                 raise FatalError(f"{error.args[0]} for limit={limit}; {advice}", error.exchange) from error
             return smaller_page
-        self.page_limit.accept(limit)
+        self.api.page_limit.accept(limit)
         return page
 
     def _smaller_page(self, offset: int, limit: int, server_said: str) -> Page | None:
-        for smaller in self.page_limit.smaller(limit, server_said):
+        for smaller in self.api.page_limit.smaller(limit, server_said):
             try:
                 page = self.page_at(self._page_url(offset, smaller))
             except FatalError as error:
                 if not _is_refused_page(error):
                     raise
                 continue
-            self.page_limit.lower(limit, smaller)
+            self.api.page_limit.lower(limit, smaller)
             return page
         return None
 
     def _page_url(self, offset: int, limit: int) -> str:
         query = {**self.window.query(), "offset": offset, "limit": limit}
-        return f"{self.base_url}/{self.table.name}?{urlencode(query)}"
+        return f"{self.api.settings.base_url}/{self.table.name}?{urlencode(query)}"
 
     def section(self, at: Bookmark, offset: int) -> Page:
         """Get a page of the snapshot that a bookmark is of."""
@@ -165,16 +193,23 @@ class Source:
         Raises:
             MovielensError: The page cannot be read; see the subclasses.
         """
-        return self.retrying(partial(self._read_page, url))
+        return self.api.retries.run(partial(self._read_page, url))
 
     def _read_page(self, url: str, *, quarantine: bool = False) -> Page:
-        response = self.transport.get(url, self.accept)
-        if may_be_cut(response):
-            response = self.transport.get(url, JSON)
-        self.congestion.on_success()
-        with _DECODING:
-            tuning = self.transport.tuning
-            return read_page(response, self.table, self.window, quarantine=quarantine, tuning=tuning)
+        transport = self.api.transport
+        with transport.hiding_secrets():
+            response = transport.get(url, self.accept)
+            if may_be_cut(response):
+                response = transport.get(url, JSON)
+            self.api.congestion.on_success()
+            try:
+                with _DECODING:
+                    tuning = transport.tuning
+                    return read_page(response, self.table, self.window, quarantine=quarantine, tuning=tuning)
+            except BadRowsError:
+                if quarantine or not self.quarantine:
+                    raise
+        return self._read_page(url, quarantine=True)
 
     def stream(self, at: Bookmark, *, quarantine: bool = False) -> Iterator[Rows]:
         """Stream the rest of a snapshot's window after ``at``, with one request.
@@ -184,7 +219,8 @@ class Source:
         Raises:
             MovielensError: See its subclasses; a `RetryableError` if the stream breaks off.
         """
-        with self.transport.stream(self.section_url(at, at.count), self.accept) as response:
+        transport = self.api.transport
+        with transport.hiding_secrets(), transport.stream(self.section_url(at, at.count), self.accept) as response:
             check_same_stream(response, at)
             decoder = stream_decoder(
                 response.media_type,
@@ -192,7 +228,7 @@ class Source:
                 self.table,
                 self.window,
                 quarantine=quarantine,
-                tuning=self.transport.tuning,
+                tuning=transport.tuning,
             )
             if decoder is None:
                 message = f"the API streams {response.media_type!r}, which was not requested"
@@ -206,39 +242,18 @@ class Source:
                 raise
             yield from decoder.finish()
 
-    def retrying(self, read: _Read[_T]) -> _T:
-        """Read rows, with retries.
-
-        Args:
-            read: Reads rows; it is called with ``quarantine=True`` after bad rows, if these are to be quarantined.
-
-        Raises:
-            MovielensError: The rows cannot be read; see the subclasses.
-        """
-
-        def once() -> _T:
-            with self.transport.hiding_secrets():
-                try:
-                    return read()
-                except BadRowsError:
-                    if not self.quarantine:
-                        raise
-                    return read(quarantine=True)
-
-        return with_retries(once, self.retries, self.transport.rate_limit, self._on_overload)
-
     def section_url(self, at: Bookmark, offset: int) -> str:
         """Return the URL of the rows of a bookmark's snapshot, from ``offset`` to the end of the window."""
         return f"{self.absolute(at.url or '')}&offset={offset}"
 
     def absolute(self, url: str) -> str:
         """Return the absolute URL of a bookmark's URL, always on the configured host."""
-        return urljoin(self.base_url, url)
+        return urljoin(self.api.settings.base_url, url)
 
     def together(self, calls: Iterable[Callable[[], _T]]) -> Iterator[_T]:
         """Run calls concurrently, and yield their results in order."""
-        return in_order(calls, self.congestion)
+        return in_order(calls, self.api.congestion)
 
-    def _on_overload(self, error: RetryableError) -> None:
-        if not isinstance(error, BadResponseError):
-            self.congestion.on_overload()
+    def close(self) -> None:
+        """Cut the requests in flight, and send no more."""
+        self.api.close()

@@ -20,14 +20,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import DataError, FatalError, RatingsChangedError
+from airflow_movielens.client.pagination.detect import read_window, resume_window
 from airflow_movielens.client.window import Window, shifted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator
     from datetime import date
 
     from airflow_movielens.client.pagination.source import Source
-    from airflow_movielens.client.rows import Batch, Page, SentRow
+    from airflow_movielens.client.rows import Batch, Bookmark, Page, SentRow
 
 log = logging.getLogger(__name__)
 
@@ -45,31 +46,46 @@ class _AnyMoments(Window):
         return None, None
 
 
-def proven(batches: Generator[Batch, None, None], source: Source, window: Window) -> Generator[Batch, None, None]:
-    """Yield the batches of a window; before the first and the last one, verify that no row is missing at that end.
+def read_verified(source: Source, window: Window, at: Bookmark | None = None) -> Generator[Batch, None, None]:
+    """Read a window; before the first and the last batch, verify that no row is missing at that end.
 
     A server that names its snapshot follows the contract of `movielens-api`, whose days are UTC days.
 
     Args:
-        batches: The batches of the window. They are closed at the end, so that no request is in flight after an error.
         source: The source of the batches; its window has the requested days.
         window: The UTC days to read.
+        at: The bookmark after which to resume; None to read from the start.
+
+    Yields:
+        The batches, with only the rows of the window.
 
     Raises:
-        DataError: The server has rows of the window on other days.
-        RatingsChangedError: The data keeps changing.
+        DataError: The server has rows of the window on other days, or all of two or more rows break the contract.
+        RatingsChangedError: The data changed meanwhile.
+        MovielensError: See its other subclasses.
     """
-    with closing(batches):
+    example = ""
+    with closing(read_window(source) if at is None else resume_window(source, at)) as batches:
         for batch in batches:
-            is_by_contract = batch.bookmark.snapshot is not None and type(source.window) is Window
-            # Equal bounds: no days are wanted, or all.
-            if not is_by_contract and window.start != window.end:
-                proof = _Proof(source, window, batch)
-                if batch.bookmark.count == batch.rows.count:
-                    proof.prove_start()
-                if batch.is_last:
-                    proof.prove_end()
-            yield batch
+            _verify_ends(source, window, batch)
+            example = example or (f", such as {batch.rows.bad[0]}" if batch.rows.bad else "")
+            read = batch.bookmark
+            if batch.is_last and read.count > 1 and read.last_good is None:
+                message = f"none of the {read.count} rows of {window} keeps the contract{example}"
+                raise DataError(message, None, batch.rows.bad)
+            yield batch if source.window == window else batch.between(*window.timestamps())
+
+
+def _verify_ends(source: Source, window: Window, batch: Batch) -> None:
+    is_by_contract = batch.bookmark.snapshot is not None and type(source.window) is Window
+    # Equal bounds: no days are wanted, or all.
+    if is_by_contract or window.start == window.end:
+        return
+    proof = _Proof(source, window, batch)
+    if batch.bookmark.count == batch.rows.count:
+        proof.prove_start()
+    if batch.is_last:
+        proof.prove_end()
 
 
 @dataclass(frozen=True)
@@ -227,20 +243,3 @@ def _first_page(source: Source, offset: int) -> Page | None:
 
 def _log_unproven(edge: Window, reason: str) -> None:
     log.warning("It is not verified that the API's days are UTC days, at the edge %s: %s", edge, reason)
-
-
-def some_good(batches: Generator[Batch, None, None], window: Window) -> Iterator[Batch]:
-    """Yield the batches of a window, unless it has two or more rows and none of them keeps the contract.
-
-    Raises:
-        DataError: All rows of the window break the contract.
-    """
-    found = ""
-    with closing(batches):
-        for batch in batches:
-            found = found or (f", such as {batch.rows.bad[0]}" if batch.rows.bad else "")
-            at = batch.bookmark
-            if batch.is_last and at.count > 1 and at.last_good is None:
-                message = f"none of the {at.count} rows of {window} keeps the contract{found}"
-                raise DataError(message, None, batch.rows.bad)
-            yield batch

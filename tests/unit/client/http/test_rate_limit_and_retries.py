@@ -21,7 +21,7 @@ from airflow_movielens.client.errors import (
 )
 from airflow_movielens.client.http.error_mapping import retry_after
 from airflow_movielens.client.http.rate_limit import SYSTEM_CLOCK, RateLimit
-from airflow_movielens.client.http.retries import LONGEST_BACK_OFF, back_off, with_retries
+from airflow_movielens.client.http.retries import LONGEST_BACK_OFF, Retries, back_off
 
 HERE = "http://localhost/ratings"
 
@@ -137,7 +137,7 @@ def test_abort_ends_waits_and_forbids_more():
 
 def test_failures_are_logged_and_the_call_is_retried(sleeps):
     call, troubles = Failing(busy(), SILENT), []
-    assert with_retries(call, 2, RateLimit(), troubles.append) == "done"
+    assert Retries(2, RateLimit(), troubles.append).run(call) == "done"
     assert [str(trouble.args[0]) for trouble in troubles] == ["the API is busy or broken", SILENT.args[0]]
     assert len(sleeps) == 2
 
@@ -145,7 +145,7 @@ def test_failures_are_logged_and_the_call_is_retried(sleeps):
 def test_the_last_error_summarises_the_attempts():
     troubles = []
     with pytest.raises(RetryableError) as caught:
-        with_retries(Failing(busy(), busy(), SILENT, busy(500)), 3, RateLimit(), troubles.append)
+        Retries(3, RateLimit(), troubles.append).run(Failing(busy(), busy(), SILENT, busy(500)))
     assert type(caught.value) is RetryableError
     assert caught.value.exchange == Exchange("GET", HERE, 500)
     assert str(caught.value).startswith("gave up after 4 attempts in ")
@@ -155,7 +155,7 @@ def test_the_last_error_summarises_the_attempts():
 
 def test_without_retries_there_is_no_story():
     with pytest.raises(RetryableError, match=r"^the API did not respond in time"):
-        with_retries(Failing(SILENT), 0, RateLimit())
+        Retries(0, RateLimit()).run(Failing(SILENT))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_without_retries_there_is_no_story():
 def test_errors_that_a_retry_cannot_fix_are_raised_at_once(error, sleeps):
     call = Failing(error, error)
     with pytest.raises(type(error)) as caught:
-        with_retries(call, 3, RateLimit())
+        Retries(3, RateLimit()).run(call)
     assert caught.value is error
     assert (call.calls, sleeps) == (1, [])
 
@@ -173,16 +173,16 @@ def test_bad_responses_become_data_errors_that_keep_the_rows():
     rows = [BadRow(HERE, 1, "rating", "found 7", {})]
     bad = BadRowsError("row 1", Exchange("GET", HERE, 200), rows)
     with pytest.raises(DataError, match=r"gave up after 2 attempts .*last: row 1") as caught:
-        with_retries(Failing(bad, bad), 1, RateLimit())
+        Retries(1, RateLimit()).run(Failing(bad, bad))
     assert caught.value.bad_rows == tuple(rows)
     with pytest.raises(DataError, match="no JSON") as caught:
-        with_retries(Failing(BadResponseError("no JSON", bad.exchange)), 0, RateLimit())
+        Retries(0, RateLimit()).run(Failing(BadResponseError("no JSON", bad.exchange)))
     assert caught.value.bad_rows == ()
 
 
 def test_a_wait_that_the_server_asks_for_holds_for_the_whole_client(sleeps):
     rate_limit = RateLimit()
-    assert with_retries(Failing(busy(429, 40.0)), 3, rate_limit) == "done"
+    assert Retries(3, rate_limit).run(Failing(busy(429, 40.0))) == "done"
     assert sleeps == []
     rate_limit.branch().wait()
     (wait,) = sleeps
@@ -197,14 +197,14 @@ def test_a_short_wait_that_the_server_asks_for_never_shortens_the_back_off(asked
         rate_limit.wait()
         return call()
 
-    assert with_retries(at_its_turn, 3, rate_limit) == "done"
+    assert Retries(3, rate_limit).run(at_its_turn) == "done"
     assert all(floor - 0.1 <= wait <= floor + 1 for floor, wait in zip([1, 2, 4], sleeps, strict=True))
 
 
 def test_too_long_a_wait_is_not_waited_for(sleeps):
     call = Failing(busy(429, 3600.0))
     with pytest.raises(RetryableError, match=r"asks to wait 3,600 s") as caught:
-        with_retries(call, 3, RateLimit())
+        Retries(3, RateLimit()).run(call)
     assert caught.value.retry_after == 3600
     assert (call.calls, sleeps) == (1, [])
 

@@ -203,7 +203,7 @@ def test_sockets_are_let_go():
     with listen(says(ok(b"1", "Content-Length: 1"))) as port:
         transport = Transport(ClientSettings(f"http://127.0.0.1:{port}"))
         with transport._timeouts.request() as request:
-            transport._sender.send(f"http://127.0.0.1:{port}/", JSON, request)[0].drain_conn()
+            transport._sender.send(f"http://127.0.0.1:{port}/", JSON, request).whole()
             assert request._socket is not None
         assert request._socket is None
         assert timeouts.request_being_sent() is None
