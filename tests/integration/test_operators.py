@@ -17,7 +17,6 @@ from fsspec.implementations.memory import MemoryFileSystem
 from unit.scripted_server import Answer, page_of, ratings, serve
 
 from airflow_movielens.client import RetryableError
-from airflow_movielens.client.fetch import parts
 from airflow_movielens.operators import (
     MovielensFetchRatingsOperator,
     MovielensPopularityOperator,
@@ -181,8 +180,10 @@ def test_a_transient_fault_is_left_to_airflows_retries(connection, tmp_path):
 
 
 @pytest.mark.parametrize("rows_per_part", [250_000, 20])
-def test_a_stopped_task_leaves_only_parts_that_a_retry_resumes_from(connection, tmp_path, monkeypatch, rows_per_part):
-    monkeypatch.setattr(parts, "ROWS_PER_PART", rows_per_part)
+def test_a_stopped_task_leaves_only_parts_that_a_retry_resumes_from(
+    connection, tmp_path, monkeypatch, default_tuning, rows_per_part
+):
+    default_tuning(part_rows=rows_per_part)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     operator = MovielensFetchRatingsOperator(task_id="fetch", output_path=str(tmp_path / "r.csv"), **WINDOW)
 

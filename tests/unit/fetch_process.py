@@ -12,10 +12,11 @@ from importlib import import_module
 from pathlib import Path
 
 from airflow_movielens.client import MovielensClient, Window
-from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, parts
+from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
+from airflow_movielens.client.tuning import Tuning
 
-ROWS_PER_PART = 100
-SETTINGS = {"page_size": 50}
+# Parts do not end earlier on a busy machine.
+TUNING = Tuning(part_rows=100, part_seconds=3600.0)
 
 
 def die_at(place, nth):
@@ -37,9 +38,8 @@ def die_at(place, nth):
     setattr(owner, name, deadly)
 
 
-def fetch(url, path):
-    parts.ROWS_PER_PART = ROWS_PER_PART
-    with MovielensClient(url, **SETTINGS) as client:
+def fetch(url, path, **settings):
+    with MovielensClient(url, tuning=TUNING, **{"page_size": 50} | settings) as client:
         return fetch_ratings(client, Window.of("1970-01-02", "1970-01-03"), LocalOutput(Path(path)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -13,18 +14,19 @@ from unit.crashes import Death, Killed
 from unit.warm_processes import CONTEXT
 
 from airflow_movielens.client import MovielensClient, MovielensError, Window
-from airflow_movielens.client.fetch import LocalOutput, fetch_ratings, parts
-from airflow_movielens.client.http import rate_limit, transport
+from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
 from airflow_movielens.client.tuning import Tuning
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from threading import Event
 
     from unit.fetch_story import Story
     from unit.model_server import ModelServer
     from unit.scenarios import Run, Scenario
 
     from airflow_movielens.client.fetch import Progress
+    from airflow_movielens.client.http.rate_limit import Clock
 
 PATIENCE = 60.0
 """Seconds after which a run counts as hanging."""
@@ -34,7 +36,9 @@ Outcome = dict[str, Any] | str
 """The manifest, ``killed``, or the name of an error's type."""
 
 
-def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress: Any = None) -> dict[str, Any]:
+def fetch(
+    scenario: Scenario, run: Run, base_url: str, output: Path, *, progress: Any = None, clock: Clock | None = None
+) -> dict[str, Any]:
     """Run a fetch once, and return its manifest."""
     client = MovielensClient(
         base_url,
@@ -45,25 +49,37 @@ def fetch(scenario: Scenario, run: Run, base_url: str, output: Path, *, progress
         retries=scenario.retries,
         read_timeout=10.0,
         total_timeout=20.0,
+        tuning=tuning_of(scenario),
+        clock=clock,
     )
-    with (
-        client,
-        mock.patch.object(parts, "ROWS_PER_PART", scenario.part),
-        in_small_pieces(scenario.piece),
-        closed_after(PATIENCE, client),
-    ):
+    with client, closed_after(PATIENCE, client):
         window = Window.of(run.start, run.end)
         return fetch_ratings(
             client, window, LocalOutput(output), on_bad_rows=scenario.on_bad_rows, progress=progress
         ).to_dict()
 
 
-@contextmanager
-def in_small_pieces(size):
-    """Lower the client's limits, so that a few rows exceed those that are meant for megabytes."""
-    small = Tuning(chunk_bytes=size, ndjson_bytes=size, arrow_bytes=size, arrow_rows=size, min_fast_json_bytes=size)
-    with mock.patch.object(transport, "DEFAULT_TUNING", small):
-        yield
+def tuning_of(scenario: Scenario) -> Tuning:
+    """Return sizes at which a few rows are handled as megabytes are."""
+    size = scenario.piece
+    return Tuning(
+        chunk_bytes=size,
+        ndjson_bytes=size,
+        arrow_bytes=size,
+        arrow_rows=size,
+        min_fast_json_bytes=size,
+        part_rows=scenario.part,
+    )
+
+
+class NoWaits:
+    """A clock whose waits end immediately."""
+
+    def now(self) -> float:
+        return monotonic()
+
+    def sleep(self, seconds: float, until: Event) -> None:
+        pass
 
 
 def name_of(error: MovielensError) -> str:
@@ -151,8 +167,8 @@ class SeveralProcesses:
 
 def _fetch_alone(scenario: Scenario, run: Run, base_url: str, output: Path, to: Any) -> None:
     """Run the fetch of `SeveralProcesses`, and send its outcome."""
-    with mock.patch.object(rate_limit.SYSTEM_CLOCK, "sleep"), mock.patch.object(tenacity.nap, "time"):
+    with mock.patch.object(tenacity.nap, "time"):  # the fixture of conftest.py is not used in this process
         try:
-            to.send(fetch(scenario, run, base_url, output))
+            to.send(fetch(scenario, run, base_url, output, clock=NoWaits()))
         except MovielensError as error:
             to.send(name_of(error))

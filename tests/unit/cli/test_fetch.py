@@ -12,7 +12,6 @@ from unit.scripted_server import DAY, Answer, page_of, serve
 
 from airflow_movielens.cli import main
 from airflow_movielens.cli.fetch import shown_progress
-from airflow_movielens.client.fetch import parts
 from airflow_movielens.client.fetch.progress import Progress
 
 
@@ -37,9 +36,8 @@ def test_a_retry_is_reported_unless_quiet(options, said, tmp_path):
     assert ("the API is busy or broken" in done.stderr) is said
 
 
-def test_the_same_command_resumes_after_a_failed_one(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(parts, "ROWS_PER_PART", 10)
-
+def test_the_same_command_resumes_after_a_failed_one(tmp_path, capsys, default_tuning):
+    default_tuning(part_rows=10)
     broken = [True]
 
     def script(_, query, number):
@@ -55,8 +53,10 @@ def test_the_same_command_resumes_after_a_failed_one(tmp_path, capsys, monkeypat
     assert pl.read_csv(tmp_path / "r.csv").to_dicts() == ROWS
 
 
-def test_a_fetch_that_failed_while_writing_the_file_resumes_without_a_request(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(parts, "ROWS_PER_PART", 10)
+def test_a_fetch_that_failed_while_writing_the_file_resumes_without_a_request(
+    tmp_path, capsys, monkeypatch, default_tuning
+):
+    default_tuning(part_rows=10)
 
     def full(*_):
         raise OSError("No space left on device")

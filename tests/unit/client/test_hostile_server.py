@@ -24,7 +24,6 @@ from airflow_movielens.client import (
     Window,
 )
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
-from airflow_movielens.client.http import transport
 from airflow_movielens.client.tuning import Tuning
 
 DAYS = ("2000-11-09", "2000-11-20")
@@ -91,12 +90,6 @@ WITH_BASIC = EXPECTED | {"wrong-content-type": THE_TRUTH}
 """Where a server that knows nothing but pages of JSON ends otherwise."""
 
 
-@pytest.fixture(autouse=True)
-def _soon_too_large(monkeypatch):
-    """A bomb need not fill the memory of who tests this."""
-    monkeypatch.setattr(transport, "DEFAULT_TUNING", Tuning(max_body_bytes=8 * 1024**2))
-
-
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory):
     """A folder for the servers."""
@@ -113,7 +106,12 @@ def true_file(servers, tmp_path_factory):
 
 
 def fetch(server, output):
-    with MovielensClient(server.base_url, USER, PASSWORD, **SETTINGS) as client, closed_after(PATIENCE, client):
+    # A decompression bomb is refused before it fills the memory.
+    tuning = Tuning(max_body_bytes=8 * 1024**2)
+    with (
+        MovielensClient(server.base_url, USER, PASSWORD, tuning=tuning, **SETTINGS) as client,
+        closed_after(PATIENCE, client),
+    ):
         return fetch_ratings(client, Window.of(*DAYS), LocalOutput(output))
 
 

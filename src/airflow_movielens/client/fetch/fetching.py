@@ -7,7 +7,6 @@ import json
 import logging
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_movielens import __version__
@@ -80,7 +79,7 @@ def fetch_ratings(
         store = PartStore(folder, kept, key)
         resume(store)
         _log_resumption(window, store.checkpoint.bookmark)
-        read_table(partial(client.read, options), store, Meter(progress))
+        read_table(client, options, store, Meter(progress))
         manifest = _write(store, folder.local, output, window, client.settings.base_url)
         kept.clear()
         folder.clear()
@@ -96,7 +95,7 @@ def fetched_rows(
     with scratch_folder() as path:
         folder = LocalFolder(path)
         store = PartStore(folder, folder.checkpoints, "")
-        read_table(partial(client.read, options), store, Meter(progress))
+        read_table(client, options, store, Meter(progress))
         yield store.scan()
 
 

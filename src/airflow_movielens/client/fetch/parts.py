@@ -27,12 +27,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
     from airflow_movielens.client.fetch.output import PartsFolder
     from airflow_movielens.client.rows import Batch, Bookmark
-
-
-ROWS_PER_PART = 125_000
-SECONDS_PER_PART = 2.0
-SHARE_OF_THE_TIME = 0.02
-"""The parts of a long fetch become longer, so that there are never more than a few hundred."""
+    from airflow_movielens.client.tuning import Tuning
 
 
 @dataclass
@@ -77,7 +72,7 @@ def _line(bad: BadRow) -> bytes:
     return text.encode() + b"\n"
 
 
-def cut(batches: Iterable[Batch]) -> Iterator[Part]:
+def cut(batches: Iterable[Batch], tuning: Tuning) -> Iterator[Part]:
     """Gather batches into parts; the last part may have no rows."""
     start = begun = monotonic()
     part = None
@@ -85,8 +80,8 @@ def cut(batches: Iterable[Batch]) -> Iterator[Part]:
         part = part or Part(batch.bookmark, batch.is_last)
         part.add(batch)
         seconds = monotonic() - begun
-        is_long = seconds >= max(SECONDS_PER_PART, SHARE_OF_THE_TIME * (monotonic() - start))
-        if part.is_last or part.height >= ROWS_PER_PART or (is_long and part.frames):
+        is_long = seconds >= max(tuning.part_seconds, tuning.part_share * (monotonic() - start))
+        if part.is_last or part.height >= tuning.part_rows or (is_long and part.frames):
             yield part
             part, begun = None, monotonic()
 

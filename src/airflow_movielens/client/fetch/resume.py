@@ -13,11 +13,13 @@ from airflow_movielens.client.fetch.checkpoint import Checkpoint
 from airflow_movielens.client.fetch.parts import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
 
+    from airflow_movielens.client.client import MovielensClient
     from airflow_movielens.client.fetch.parts import PartStore
     from airflow_movielens.client.fetch.progress import Meter
-    from airflow_movielens.client.rows import Batch, Bookmark
+    from airflow_movielens.client.read_options import ReadOptions
+    from airflow_movielens.client.rows import Batch
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +67,12 @@ def _verify(found: Checkpoint, store: PartStore) -> None:
         raise ValueError("the files are not as they were written")
 
 
-def read_table(read: Callable[[Bookmark | None], Iterator[Batch]], store: PartStore, meter: Meter) -> None:
+def read_table(client: MovielensClient, options: ReadOptions, store: PartStore, meter: Meter) -> None:
     """Fill ``store`` with the rest of its window; if the data changed meanwhile, start over, a limited number of times.
 
     Args:
-        read: Reads the batches after a bookmark.
+        client: Reads the batches.
+        options: What to read.
         store: Holds exactly the window afterwards.
         meter: Counts the batches.
 
@@ -80,18 +83,18 @@ def read_table(read: Callable[[Bookmark | None], Iterator[Batch]], store: PartSt
     for attempt in attempts():
         with attempt:
             try:
-                _read_rest(read, store, meter)
+                _read_rest(client, options, store, meter)
             except RatingsChangedError:
                 store.start_over()
                 raise
 
 
-def _read_rest(read: Callable[[Bookmark | None], Iterator[Batch]], store: PartStore, meter: Meter) -> None:
+def _read_rest(client: MovielensClient, options: ReadOptions, store: PartStore, meter: Meter) -> None:
     bookmark = store.checkpoint.bookmark
     meter.resume(bookmark)
     if not store.checkpoint.is_complete:
-        with store.settled(), closing(_counted(read(bookmark), meter)) as batches:
-            for part in cut(batches):
+        with store.settled(), closing(_counted(client.read(options, bookmark), meter)) as batches:
+            for part in cut(batches, client.tuning):
                 store.add(part)
 
 

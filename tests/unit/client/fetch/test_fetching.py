@@ -28,16 +28,21 @@ from airflow_movielens.client import (
     Window,
 )
 from airflow_movielens.client.errors import BadRow
-from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows, parts
+from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows
 from airflow_movielens.client.fetch.output import LocalFolder
+from airflow_movielens.client.fetch.parts import Part
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.rows import Batch, Bookmark, Rows
+from airflow_movielens.client.tuning import Tuning
 from airflow_movielens.ratings import locks
 from airflow_movielens.ratings.schema import RATINGS
 
 WINDOW = Window.of("1970-01-02", "1970-01-03")
 FRAME = pl.DataFrame(ratings(1000), schema=RATINGS.polars_schema())
 MANIFEST = ".r.csv.manifest.json"
+# Parts do not end earlier on a busy machine.
+ONE_PART = Tuning(part_seconds=3600.0)
+SHORT_PARTS = Tuning(part_seconds=3600.0, part_rows=200)
 
 
 class ScriptedClient:
@@ -45,8 +50,8 @@ class ScriptedClient:
 
     settings = ClientSettings("http://api", page_size=100)
 
-    def __init__(self, fail_at=None, error=None, bad=()):
-        self.fail_at, self.error, self.bad = fail_at, error, bad
+    def __init__(self, fail_at=None, error=None, bad=(), tuning=ONE_PART):
+        self.fail_at, self.error, self.bad, self.tuning = fail_at, error, bad, tuning
         self.begun_at = []
 
     def read(self, options, bookmark):
@@ -59,16 +64,6 @@ class ScriptedClient:
             bad = (BadRow(f"http://api?{number}", 7, "rating", "found 9.0", {"rating": 9.0}),) * (number in self.bad)
             rows = Rows(FRAME[number * 100 : (number + 1) * 100], 100 + len(bad), bad=bad)
             yield Batch(rows, Bookmark("offset", number * 100 + 100, 100, 1000, snapshot="s7"), number == 9)
-
-
-@pytest.fixture(autouse=True)
-def busy_machines_cut_no_more_parts(monkeypatch):
-    monkeypatch.setattr(parts, "SECONDS_PER_PART", 3600.0)
-
-
-@pytest.fixture
-def short_parts(monkeypatch):
-    monkeypatch.setattr(parts, "ROWS_PER_PART", 200)
 
 
 def names(folder):
@@ -101,6 +96,7 @@ def test_the_manifest_says_what_the_file_is(tmp_path):
 
 
 def test_a_small_window_is_not_written_twice(tmp_path, monkeypatch):
+    # No file shows that a part was written and removed.
     monkeypatch.setattr(LocalFolder, "keep", lambda *_: pytest.fail("a part was written"))
     fetch(ScriptedClient(), tmp_path / "r.parquet")
     assert pl.read_parquet(tmp_path / "r.parquet").equals(FRAME)
@@ -116,17 +112,14 @@ def test_a_window_without_ratings_is_a_file_without_rows(tmp_path):
 @pytest.mark.parametrize(
     "ending", ["json", "json.gz", "ndjson", "ndjson.gz", "ndjson.zst", "csv.gz", "csv.zst", "parquet"]
 )
-def test_parts_do_not_show_in_the_file(tmp_path, monkeypatch, ending):
+def test_parts_do_not_show_in_the_file(tmp_path, ending):
     fetch(ScriptedClient(), tmp_path / f"one.{ending}")
-    monkeypatch.setattr(parts, "ROWS_PER_PART", 200)
-    fetch(ScriptedClient(), tmp_path / f"many.{ending}")
+    fetch(ScriptedClient(tuning=SHORT_PARTS), tmp_path / f"many.{ending}")
     assert (tmp_path / f"many.{ending}").read_bytes() == (tmp_path / f"one.{ending}").read_bytes()
 
 
-def test_time_ends_a_part_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts, "SECONDS_PER_PART", 0.0)
-    monkeypatch.setattr(parts, "SHARE_OF_THE_TIME", 0.0)
-    client = ScriptedClient(5, FatalError("revoked"))
+def test_time_ends_a_part_too(tmp_path):
+    client = ScriptedClient(5, FatalError("revoked"), tuning=Tuning(part_seconds=0.0, part_share=0.0))
     with pytest.raises(FatalError, match="revoked"):
         fetch(client, tmp_path / "r.csv")
     client.fail_at = None
@@ -134,9 +127,9 @@ def test_time_ends_a_part_too(tmp_path, monkeypatch):
     assert client.begun_at == [0, 5]
 
 
-def test_an_error_in_the_middle_leaves_the_old_file_and_parts_to_resume_from(tmp_path, short_parts):
+def test_an_error_in_the_middle_leaves_the_old_file_and_parts_to_resume_from(tmp_path):
     (tmp_path / "r.csv").write_text("old")
-    client = ScriptedClient(7, FatalError("revoked"))
+    client = ScriptedClient(7, FatalError("revoked"), tuning=SHORT_PARTS)
     with pytest.raises(FatalError, match="revoked"):
         fetch(client, tmp_path / "r.csv")
     assert (tmp_path / "r.csv").read_text() == "old"
@@ -146,15 +139,15 @@ def test_an_error_in_the_middle_leaves_the_old_file_and_parts_to_resume_from(tmp
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
-def test_data_that_changes_starts_over_and_then_gives_up_leaving_nothing(tmp_path, short_parts):
-    client = ScriptedClient(7, RatingsChangedError("changed"))
+def test_data_that_changes_starts_over_and_then_gives_up_leaving_nothing(tmp_path):
+    client = ScriptedClient(7, RatingsChangedError("changed"), tuning=SHORT_PARTS)
     with pytest.raises(RatingsChangedError):
         fetch(client, tmp_path / "r.csv")
     assert client.begun_at == [0, 0, 0, 0]
     assert names(tmp_path) == []
 
 
-def test_a_full_disk_is_reported_and_resumed_from(tmp_path, short_parts, monkeypatch):
+def test_a_full_disk_is_reported_and_resumed_from(tmp_path, monkeypatch):
     keep, kept = LocalFolder.keep, []
 
     def full(folder, name):
@@ -163,8 +156,8 @@ def test_a_full_disk_is_reported_and_resumed_from(tmp_path, short_parts, monkeyp
             raise OSError("No space left on device")
         keep(folder, name)
 
-    monkeypatch.setattr(LocalFolder, "keep", full)
-    client = ScriptedClient()
+    monkeypatch.setattr(LocalFolder, "keep", full)  # a real disk is not filled
+    client = ScriptedClient(tuning=SHORT_PARTS)
     with pytest.raises(OSError, match="No space left"):
         fetch(client, tmp_path / "r.csv")
     fetch(client, tmp_path / "r.csv")
@@ -173,23 +166,20 @@ def test_a_full_disk_is_reported_and_resumed_from(tmp_path, short_parts, monkeyp
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
-def test_a_file_system_without_locks_fetches_without_resuming(tmp_path, short_parts, monkeypatch):
+def test_a_file_system_without_locks_fetches_without_resuming(tmp_path, monkeypatch):
     def no_locks(*_):
         raise OSError("Function not implemented")
 
-    monkeypatch.setattr("fcntl.flock", no_locks)
-    fetch(ScriptedClient(), tmp_path / "r.csv")
+    monkeypatch.setattr("fcntl.flock", no_locks)  # no file system here lacks locks
+    fetch(ScriptedClient(tuning=SHORT_PARTS), tmp_path / "r.csv")
     assert pl.read_csv(tmp_path / "r.csv", schema=RATINGS.polars_schema()).equals(FRAME)
     assert MANIFEST in names(tmp_path)
 
 
-@pytest.mark.parametrize("rows_per_part", [200, 250_000])
+@pytest.mark.parametrize("tuning", [SHORT_PARTS, ONE_PART], ids=["short parts", "one part"])
 @pytest.mark.parametrize("fail_at", [None, 7])
-def test_quarantined_rows_lie_beside_the_data_and_survive_a_resumption(
-    tmp_path, monkeypatch, rows_per_part, fail_at, caplog
-):
-    monkeypatch.setattr(parts, "ROWS_PER_PART", rows_per_part)
-    client = ScriptedClient(fail_at, FatalError("revoked"), bad=(0, 3, 9))
+def test_quarantined_rows_lie_beside_the_data_and_survive_a_resumption(tmp_path, tuning, fail_at, caplog):
+    client = ScriptedClient(fail_at, FatalError("revoked"), (0, 3, 9), tuning)
     if fail_at:
         with pytest.raises(FatalError):
             fetch(client, tmp_path / "r.csv", on_bad_rows="quarantine")
@@ -209,7 +199,7 @@ def test_quarantined_rows_lie_beside_the_data_and_survive_a_resumption(
 
 
 def test_a_quarantined_row_may_be_what_json_does_not_know():
-    part = parts.Part(Bookmark("offset", 1, 1, 1), is_last=True)
+    part = Part(Bookmark("offset", 1, 1, 1), is_last=True)
     part.bad = [BadRow("u", 0, "rating", "p", {"rating": float("nan")}), BadRow("u", 1, "", "p", (1, b"x"))]
     assert [json.loads(line)["row"] for line in part.bad_lines().splitlines()] == ["{'rating': nan}", "(1, b'x')"]
 
@@ -268,9 +258,9 @@ def test_a_tilde_is_a_home_or_a_name(tmp_path, monkeypatch):
     assert [name for name in names(tmp_path) if name[0] != "."] == ["home.csv", "~nobody-of-that-name.csv"]
 
 
-def test_rows_to_read_once_leave_nothing(tmp_path, short_parts, monkeypatch):
+def test_rows_to_read_once_leave_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with fetched_rows(ScriptedClient(), WINDOW) as rows:
+    with fetched_rows(ScriptedClient(tuning=SHORT_PARTS), WINDOW) as rows:
         assert names(tmp_path) != []
         assert rows.collect().equals(FRAME)
     assert names(tmp_path) == []
@@ -291,9 +281,9 @@ def test_temporary_folders_of_killed_processes_are_removed_and_no_others(tmp_pat
     assert names(tmp_path) == ["airflow-movielens-mine"]
 
 
-def test_progress_counts_rows_pages_and_what_was_there(tmp_path, short_parts):
+def test_progress_counts_rows_pages_and_what_was_there(tmp_path):
     reports = []
-    client = ScriptedClient(7, FatalError("revoked"))
+    client = ScriptedClient(7, FatalError("revoked"), tuning=SHORT_PARTS)
     with pytest.raises(FatalError):
         fetch(client, tmp_path / "r.csv", progress=reports.append)
     assert [(report.rows, report.total, report.pages) for report in reports[:2]] == [(100, 1000, 1), (200, 1000, 2)]

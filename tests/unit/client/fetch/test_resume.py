@@ -17,16 +17,9 @@ from unit import fetch_process
 from unit.scripted_server import Answer, page_of, ratings, serve
 
 from airflow_movielens.client import FatalError
-from airflow_movielens.client.fetch import parts
 
 ROWS = 1_030
 MANIFEST = ".r.csv.manifest.json"
-
-
-@pytest.fixture(autouse=True)
-def short_parts(monkeypatch):
-    monkeypatch.setattr(parts, "ROWS_PER_PART", fetch_process.ROWS_PER_PART)
-    monkeypatch.setattr(parts, "SECONDS_PER_PART", 3600.0)  # busy machines cut no more of them
 
 
 @pytest.fixture(scope="module")
@@ -215,11 +208,8 @@ def test_data_that_changed_since_the_kill_starts_over(tmp_path, broken_off, rows
 
 
 @pytest.mark.parametrize("other", [{"page_size": 60}, {"data_format": "json"}, {"user": "somebody"}], ids=str)
-def test_other_settings_are_another_fetch_and_remove_what_the_dead_one_left(
-    tmp_path, broken_off, undisturbed, monkeypatch, other
-):
-    monkeypatch.setattr(fetch_process, "SETTINGS", fetch_process.SETTINGS | other)
-    fetch_process.fetch(broken_off.url, tmp_path / "r.csv")
+def test_other_settings_are_another_fetch_and_remove_what_the_dead_one_left(tmp_path, broken_off, undisturbed, other):
+    fetch_process.fetch(broken_off.url, tmp_path / "r.csv", **other)
     assert min(broken_off.asked()) == 0
     assert not broken_off.folder.exists()
     check_right(tmp_path, undisturbed)

@@ -11,7 +11,6 @@ import pytest
 from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, MovielensClient, RatingsChangedError
-from airflow_movielens.client.http import transport
 from airflow_movielens.client.rows import Bookmark
 from airflow_movielens.client.tuning import Tuning
 
@@ -209,15 +208,15 @@ def test_a_stream_that_breaks_off_resumes_where_it_broke():
         assert len(offsets) == 5
 
 
-def test_in_a_stream_every_bad_row_gets_a_second_look(monkeypatch):
-    monkeypatch.setattr(transport, "DEFAULT_TUNING", Tuning(chunk_bytes=500, ndjson_bytes=500))
+def test_in_a_stream_every_bad_row_gets_a_second_look():
     bad = [row | {"rating": 9.0} if number in {30, 70} else row for number, row in enumerate(ROWS)]
 
     def script(path, query, number):
         # What is wrong with row 70 passes.
         return stream(bad if number < 3 else [*bad[:70], *ROWS[70:]])(path, query, number)
 
-    with serve(script) as server, client_of(server) as client:
+    tuning = Tuning(chunk_bytes=500, ndjson_bytes=500)
+    with serve(script) as server, client_of(server, tuning=tuning) as client:
         batches = list(client.read_batches(on_bad_rows="quarantine"))
     assert rows_of(batches) == [*ROWS[:30], *ROWS[31:]]
     assert [row.row for batch in batches for row in batch.rows.bad] == [bad[30]]
