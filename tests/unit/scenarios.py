@@ -54,7 +54,7 @@ class Scenario:
         retries: As in the client's settings.
         ending: The extension of the file.
         has_old_file: Whether an earlier fetch has left its file.
-        piece: The client's limits on bytes and rows; see `in_small_pieces`.
+        piece: The client's limits on bytes and rows; see `tuning_of`.
         part: Rows of a durable part.
     """
 
