@@ -394,3 +394,15 @@ def test_the_real_api_gives_the_same_in_every_format(api, truth, data_format):
         frame = pl.concat(client.get_rating_frames())
     expected = pl.from_pandas(truth[["userId", "movieId", "rating", "timestamp"]])
     assert frame.equals(expected.cast(frame.schema))
+
+
+def test_ratings_are_requested_only_when_they_are_read():
+    with (
+        serve(lambda _, query, __: page_of(ROWS, query)) as server,
+        MovielensClient(server.base_url, page_size=10) as client,
+    ):
+        rows = client.get_ratings()
+        assert len(server.requests) == 0
+        next(rows)
+        assert len(server.requests) == 1
+        rows.close()
