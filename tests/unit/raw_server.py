@@ -69,6 +69,18 @@ def says(answer: bytes) -> Speak:
     return speak
 
 
+def hangs(open_connections: set[socket.socket]) -> Speak:
+    """Read each request and send nothing; the set holds the connections that clients keep open."""
+
+    def speak(connection: socket.socket) -> None:
+        if request_head(connection):
+            open_connections.add(connection)
+            connection.recv(1)
+            open_connections.discard(connection)
+
+    return speak
+
+
 def ok(body: bytes, *headers: str) -> bytes:
     lines = ["HTTP/1.1 200 OK", "Content-Type: application/json", *headers]
     return "\r\n".join([*lines, "", ""]).encode() + body

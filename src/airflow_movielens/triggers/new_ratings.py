@@ -55,6 +55,7 @@ class MovielensNewRatingsTrigger(BaseEventTrigger):
         self.conn_id = connection_id(conn_id)
         self.poll_interval = number("poll_interval", poll_interval)
         self.lookback_days = whole_number("lookback_days", lookback_days)
+        self.stored_after = STORED_AFTER
         if self.lookback_days > LONGEST_LOOKBACK:
             raise FatalError(f"lookback_days is {lookback_days}: give at most {LONGEST_LOOKBACK}")
 
@@ -87,7 +88,7 @@ class MovielensNewRatingsTrigger(BaseEventTrigger):
             failures, seconds = 0, pause(self.poll_interval)
             if payload := _changes(seen, reported):
                 yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
-                seconds = max(seconds, STORED_AFTER)
+                seconds = max(seconds, self.stored_after)
             reported = seen
             await asyncio.sleep(seconds)
 

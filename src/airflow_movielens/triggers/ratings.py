@@ -58,6 +58,7 @@ class MovielensRatingsTrigger(BaseTrigger):
         self.min_ratings = min_ratings
         self.deadline = deadline
         self.silent_fail = silent_fail
+        self.last_poll_seconds = LAST_POLL_SECONDS
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what Airflow stores in its database to recreate this trigger in any triggerer."""
@@ -107,7 +108,7 @@ class MovielensRatingsTrigger(BaseTrigger):
     async def _poll_at_deadline(self) -> dict[str, Any]:
         """Poll once more, as a sensor in a worker does; triggers with the same deadline share the request."""
         with suppress(TimeoutError), shared_poll(replace(self.poll, interval=0.0)) as poll:
-            async with asyncio.timeout(LAST_POLL_SECONDS):
+            async with asyncio.timeout(self.last_poll_seconds):
                 payload = self._judge(await poll.next())
             if payload is not None:
                 return payload

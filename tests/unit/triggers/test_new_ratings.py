@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.counting_server import serve_counts
-from unit.raw_server import listen, request_head
+from unit.raw_server import hangs, listen
 from unit.trigger_runs import Store, Watching, connect, until
 
 from airflow_movielens.client import FatalError, RetryableError
@@ -25,8 +25,10 @@ def day(ago):
     return str(datetime.now(UTC).date() - timedelta(days=ago))
 
 
-def watching(store=None, **arguments):
-    return Watching(MovielensNewRatingsTrigger("movielens", **{"poll_interval": 0.1} | arguments), store)
+def watching(store=None, stored_after=0, **arguments):
+    trigger = MovielensNewRatingsTrigger("movielens", **{"poll_interval": 0.1} | arguments)
+    trigger.stored_after = stored_after
+    return Watching(trigger, store)
 
 
 @pytest.fixture
@@ -34,15 +36,6 @@ def server(monkeypatch):
     with serve_counts() as server:
         connect(monkeypatch, server.http.base_url)
         yield server
-
-
-@pytest.fixture(autouse=True)
-def back_offs(monkeypatch):
-    """Neither back-offs nor events delay the next look; gives the failures in a row after which there was one."""
-    failures = []
-    monkeypatch.setattr("airflow_movielens.client.http.retries.back_off", lambda number: failures.append(number) or 0)
-    monkeypatch.setattr("airflow_movielens.triggers.new_ratings.STORED_AFTER", 0)
-    return failures
 
 
 def test_new_and_late_ratings_are_reported_by_their_days(server):
@@ -105,17 +98,13 @@ def test_after_a_restart_only_changes_are_reported(server):
 
 
 @pytest.mark.parametrize(("poll_interval", "stored_after"), [(3600, 0), (0.1, 3600)])
-def test_reported_counts_are_saved_a_poll_later_so_a_crash_reports_them_twice(
-    server, monkeypatch, poll_interval, stored_after
-):
-    monkeypatch.setattr("airflow_movielens.triggers.new_ratings.STORED_AFTER", stored_after)
-
+def test_reported_counts_are_saved_a_poll_later_so_a_crash_reports_them_twice(server, poll_interval, stored_after):
     async def scenario():
         store = Store()
         server.add(day(1))
         told = []
         for _ in range(2):
-            watcher = watching(store, poll_interval=poll_interval)
+            watcher = watching(store, stored_after, poll_interval=poll_interval)
             told.append(await watcher.fired(1))
             await asyncio.sleep(0.3)  # enough for two more looks at the shorter interval
             await watcher.stop()
@@ -160,12 +149,6 @@ def test_a_missing_connection_is_tolerated(monkeypatch, server, back_offs):
 def test_a_watcher_of_an_api_that_hangs_blocks_nothing_and_can_be_cancelled(monkeypatch):
     open_connections = set()
 
-    def hang(connection):
-        if request_head(connection):
-            open_connections.add(connection)
-            connection.recv(1)
-            open_connections.discard(connection)
-
     async def scenario():
         watcher = watching(Store())
         await until(lambda: open_connections)
@@ -175,7 +158,7 @@ def test_a_watcher_of_an_api_that_hangs_blocks_nothing_and_can_be_cancelled(monk
         await watcher.stop()
         await until(lambda: not open_connections)
 
-    with listen(hang) as port:
+    with listen(hangs(open_connections)) as port:
         connect(monkeypatch, f"http://127.0.0.1:{port}")
         asyncio.run(scenario())
 

@@ -10,12 +10,12 @@ from contextvars import ContextVar
 
 import pytest
 from unit.counting_server import serve_counts
-from unit.raw_server import listen, request_head
+from unit.raw_server import hangs, listen
 from unit.scripted_server import Answer, serve
 from unit.trigger_runs import cancelled, connect, first_event, until
 
 from airflow_movielens.connection import client as connection_client
-from airflow_movielens.triggers import MovielensRatingsTrigger, polling, ratings
+from airflow_movielens.triggers import MovielensRatingsTrigger, polling
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 FOUND_ONE = {"status": "found", "count": 1}
@@ -38,24 +38,9 @@ def server(monkeypatch):
 def hanging(monkeypatch):
     """A server that reads requests and never answers; gives the connections it has, while they are open."""
     open_connections = set()
-
-    def hang(connection):
-        if request_head(connection):
-            open_connections.add(connection)
-            connection.recv(1)
-            open_connections.discard(connection)
-
-    with listen(hang) as port:
+    with listen(hangs(open_connections)) as port:
         connect(monkeypatch, f"http://127.0.0.1:{port}", conn_id="hanging")
         yield open_connections
-
-
-@pytest.fixture(autouse=True)
-def back_offs(monkeypatch):
-    """No back-off takes long; gives the failures in a row after which there was one."""
-    failures = []
-    monkeypatch.setattr("airflow_movielens.client.http.retries.back_off", lambda number: failures.append(number) or 0)
-    return failures
 
 
 def test_it_finds_the_ratings_of_the_real_api(api, monkeypatch):
@@ -176,11 +161,11 @@ def test_with_silent_fail_every_error_is_tolerated(server, back_offs):
     asyncio.run(scenario())
 
 
-def test_a_deadline_holds_against_a_server_that_hangs(hanging, monkeypatch):
-    monkeypatch.setattr(ratings, "LAST_POLL_SECONDS", 0.5)
-
+def test_a_deadline_holds_against_a_server_that_hangs(hanging):
     async def scenario():
-        given_up = asyncio.create_task(first_event(waiting_for(conn_id="hanging", deadline=time.time() + 0.5)))
+        trigger = waiting_for(conn_id="hanging", deadline=time.time() + 0.5)
+        trigger.last_poll_seconds = 0.5
+        given_up = asyncio.create_task(first_event(trigger))
         assert await given_up == {"status": "timeout"}
         await until(lambda: not hanging)
 
