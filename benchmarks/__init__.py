@@ -1,1 +1,1 @@
-"""Measurements beside others, in one run on one machine."""
+"""Measurements of this project and of alternatives, in one run on one machine."""

@@ -1,4 +1,4 @@
-"""What authentication and rate limit add to a request, in microseconds of processor time.
+"""The cost of authentication and rate limit for a request, in microseconds of processor time.
 
 Run it: `python benchmarks/authentication.py`.
 """
@@ -27,12 +27,12 @@ MANY = 1_000_000
 
 
 async def nothing(_scope: Any, _receive: Any, send: Any) -> None:
-    """Stand where the routes are."""
+    """Respond in place of the routes."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
 
 
 async def microseconds(app: ASGIApp, authorization: bytes) -> float:
-    """Return what a request takes, in the best of some rounds."""
+    """Return the time of a request in the fastest round."""
     headers = [(name, b"a value") for name in (b"host", b"user-agent", b"accept", b"accept-encoding")]
     headers.append((b"authorization", authorization))
     request = {"type": "http", "path": "/ratings", "root_path": "", "client": ("127.0.0.1", 1), "headers": headers}
@@ -64,9 +64,9 @@ async def main(folder: Path) -> None:
     logins, limit = Logins(None, file), RateLimitMiddleware(nothing, MANY, Slots(folder / "slots"))
     least = await microseconds(nothing, basic)
     rows = {
-        "a password, remembered": (AuthenticationMiddleware(nothing, logins), basic),
+        "a known password": (AuthenticationMiddleware(nothing, logins), basic),
         "a token": (AuthenticationMiddleware(nothing, logins), f"Bearer {TOKEN}".encode()),
-        "a password, remembered, and the rate limit": (AuthenticationMiddleware(limit, logins), basic),
+        "a known password, and the rate limit": (AuthenticationMiddleware(limit, logins), basic),
     }
     for what, (app, authorization) in rows.items():
         print(f"{await microseconds(app, authorization) - least:6.1f} us  {what}")

@@ -1,4 +1,4 @@
-"""How many ratings a window has, without asking anybody."""
+"""The number of ratings in a window, computed without a request."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class RatingDays:
     """The days that have ratings.
 
     Args:
-        counted: each day and how many ratings it has, days in order.
+        counted: Each day with its number of ratings, in order.
 
     Attributes:
-        days: the days.
-        total: all ratings.
+        days: The days, in order.
+        total: The number of all ratings.
     """
 
     def __init__(self, counted: Sequence[tuple[date, int]]) -> None:
@@ -25,10 +25,10 @@ class RatingDays:
         self.total = self._before[-1]
 
     def first_with(self, rows: int) -> tuple[date, date, int]:
-        """Return the first day, the day after the last, and the ratings of as many days as hold so many."""
+        """Return the shortest window from the first day with at least ``rows`` ratings: its bounds and its ratings."""
         last = bisect_left(self._before, rows) - 1
         return self.days[0], self.days[last] + timedelta(1), self._before[last + 1]
 
     def between(self, start: date, end: date) -> int:
-        """Count the ratings from a day on to before another."""
+        """Count the ratings from ``start`` until before ``end``."""
         return self._before[bisect_left(self.days, end)] - self._before[bisect_left(self.days, start)]

@@ -1,7 +1,7 @@
-"""What stops a benchmark."""
+"""The error that ends a benchmark."""
 
 from __future__ import annotations
 
 
 class BenchmarkError(Exception):
-    """A message for whoever runs it: what is missing or wrong, and what to do."""
+    """A message for the user: what is missing or wrong, and what to do."""

@@ -1,4 +1,4 @@
-"""What the numbers depend on."""
+"""The machine and the software that the results depend on."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 
 def notes(packages: Sequence[str]) -> list[str]:
-    """Describe machine and software. A machine that is busy already measures nothing.
+    """Describe machine and software. The load shows whether the machine was already busy, which spoils the results.
 
     Args:
-        packages: the distributions whose versions matter.
+        packages: The distributions whose versions matter.
     """
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
     load = os.getloadavg()[0]

@@ -1,4 +1,4 @@
-"""A process and all that it started, from /proc."""
+"""A process and all its descendants, from /proc."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PARENT_FIELD = 1
 
 
 def family(ancestor: int) -> list[int]:
-    """Return a process and all its descendants. Sessions would not do: workers may have one each."""
+    """Return a process and all its descendants, whatever their sessions: each worker may have its own."""
     children: dict[int, list[int]] = defaultdict(list)
     for folder in PROC.glob("[0-9]*"):
         # A process may end while it is read.

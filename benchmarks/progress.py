@@ -1,4 +1,4 @@
-"""What a run says while it runs, which takes minutes."""
+"""Progress of a run, which takes minutes."""
 
 from __future__ import annotations
 

@@ -23,14 +23,14 @@ SECONDS_TO_STOP = 20
 
 
 class Server:
-    """A process, and all that it started, on a port of this computer.
+    """A process and its descendants, listening on a port of this machine.
 
     Args:
-        name: what messages call it.
-        port: where it listens.
-        command: program and arguments.
-        log: the file for what it prints.
-        environ: variables beside those of this process.
+        name: Its name in messages.
+        port: The port that it listens on.
+        command: The program and its arguments.
+        log: The file for its output.
+        environ: Variables in addition to those of this process.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Server:
 
     @property
     def process(self) -> int:
-        """The process that started all others."""
+        """The id of the process that started all others."""
         return self._process.pid
 
-    def wait_until_it_answers(self, path: str) -> None:
-        """Wait until a path answers with 200.
+    def wait_until_ready(self, path: str) -> None:
+        """Wait until a request of a path returns 200.
 
         Raises:
-            BenchmarkError: it stopped, or takes too long.
+            BenchmarkError: The server has ended, or takes too long.
         """
         deadline = time.monotonic() + SECONDS_TO_START
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -66,18 +66,18 @@ class Server:
                 if self.get(path)[0] == 200:  # noqa: PLR2004 - OK
                     return
             time.sleep(0.1)
-        raise BenchmarkError(f"{self.name} does not answer {path}; {self._log} ends with:\n{self._last_words()}")
+        raise BenchmarkError(f"{self.name} does not respond to {path}; {self._log} ends with:\n{self._end_of_log()}")
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:
-        """Return status and body of an answer."""
+        """Return status and body of a response."""
         with self.connection() as connection:
             connection.request("GET", path, headers={"Authorization": AUTHORIZATION, **headers})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            response = connection.getresponse()
+            return response.status, response.read()
 
     @contextmanager
     def connection(self) -> Iterator[HTTPConnection]:
-        """Connect to it."""
+        """Yield a connection to the server."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS_TO_START)
         try:
             yield connection
@@ -85,7 +85,7 @@ class Server:
             connection.close()
 
     def stop(self) -> None:
-        """Ask it to stop, and kill what does not."""
+        """Stop the server, and kill the processes that do not end."""
         self._process.terminate()
         try:
             self._process.wait(SECONDS_TO_STOP)
@@ -95,12 +95,12 @@ class Server:
                     os.kill(process, signal.SIGKILL)
             self._process.wait()
 
-    def _last_words(self) -> str:
+    def _end_of_log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""Tables in Markdown, and what was promised in them."""
+"""Markdown tables, and the verdicts on targets."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Target:
-    """One promise.
+    """A target, and its result.
 
     Attributes:
-        promise: in words.
-        measured: what the run measured, in words.
-        met: whether the promise was kept.
+        description: The target in words.
+        measured: The result in words.
+        met: Whether the target was met.
     """
 
-    promise: str
+    description: str
     measured: str
     met: bool
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
-    """Write a table."""
+    """Return a table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def verdicts(targets: Iterable[Target]) -> str:
-    """Write a table that says of each promise whether it was kept."""
-    rows = ([target.promise, target.measured, "yes" if target.met else "NO"] for target in targets)
+    """Return a table that shows which targets were met."""
+    rows = ([target.description, target.measured, "yes" if target.met else "NO"] for target in targets)
     return table(["target", "measured", "met"], rows)

@@ -1,9 +1,9 @@
-"""The ratings API of "Data Pipelines with Apache Airflow" (second edition), written anew from its contract.
+"""The ratings API of "Data Pipelines with Apache Airflow" (second edition), rewritten from its contract.
 
 Basic authentication; ``GET /ratings`` with ``start_date``, ``end_date``, ``offset`` and ``limit`` (100 by default, with
 no maximum); rows by timestamp, userId and movieId in an envelope with ``result``, ``offset``, ``limit`` and ``total``.
 The server turns a day into a moment by ``time.mktime``, so its days are those of its own time zone (``TZ``). A value
-that it cannot parse is an error 500. Run it in a process of its own:
+that it cannot parse is an error 500. Run it in a separate process:
 
     TZ=Asia/Seoul python tests/book_server.py ratings.csv --port 0
 """
@@ -32,7 +32,7 @@ PORT = 8081
 
 @contextmanager
 def serve_book(ratings, time_zone):
-    """Run the server on a CSV file of ratings, with the clock of a time zone; gives its port."""
+    """Run the server on a CSV file of ratings, with the clock of a time zone, and yield its port."""
     command = [sys.executable, __file__, str(ratings), "--port", "0"]
     environment = {**os.environ, "TZ": time_zone, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
@@ -61,21 +61,21 @@ class Ratings:
 
 
 def moment(day):
-    """The Unix seconds at which a day begins on this process's clock."""
+    """Return the Unix seconds at which a day begins on this process's clock."""
     return None if day is None else int(time.mktime(time.strptime(day, "%Y-%m-%d")))
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers as the book's API does."""
+    """Responds as the book's API does."""
 
     def do_GET(self):
         address = urlsplit(self.path)
         if address.path == "/":
-            self._answer(200, b"A ratings API", "text/html")
+            self._respond(200, b"A ratings API", "text/html")
         elif address.path != "/ratings":
-            self._answer(404, b"Not Found", "text/html")
+            self._respond(404, b"Not Found", "text/html")
         elif self.headers.get("Authorization") != self.server.authorization:
-            self._answer(401, b"Unauthorized Access", "text/html")
+            self._respond(401, b"Unauthorized Access", "text/html")
         else:
             self._ratings({name: values[0] for name, values in parse_qs(address.query).items()})
 
@@ -83,11 +83,11 @@ class Handler(BaseHTTPRequestHandler):
         try:
             page = self.server.ratings.page(query)
         except ValueError:
-            self._answer(500, b"Internal Server Error", "text/html")
+            self._respond(500, b"Internal Server Error", "text/html")
         else:
-            self._answer(200, json.dumps(page, sort_keys=True).encode(), "application/json")
+            self._respond(200, json.dumps(page, sort_keys=True).encode(), "application/json")
 
-    def _answer(self, status, body, content_type):
+    def _respond(self, status, body, content_type):
         self.send_response(status)
         if status == 401:
             self.send_header("WWW-Authenticate", 'Basic realm="Authentication Required"')

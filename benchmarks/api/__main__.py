@@ -22,13 +22,13 @@ from benchmarks.servers import Server
 
 CACHE = Path(".cache/bench")
 PACKAGES = ("movielens-api", "fastapi", "uvicorn", "sqlalchemy", "datasette")
-# With fewer, there are not 10,000 rows wherever a random day is.
+# With fewer, not every random month has 10,000 rows.
 FEWEST_ROWS = 20_000
 ONE_ROW = "/ratings?limit=1"
 
 
 def main() -> int:
-    """Run; the exit code is 1 if something could not be measured."""
+    """Run the benchmark; the exit code is 1 if a measurement failed."""
     arguments = _parser().parse_args()
     results = Results(notes=machine.notes(PACKAGES))
     try:
@@ -66,7 +66,7 @@ def _reported(results: Results) -> Iterator[None]:
     try:
         yield
     except BenchmarkError as error:
-        # What came before took minutes and is worth a report.
+        # Earlier measurements took minutes and are still reported.
         say(f"FAILED: {error}")
         results.failures.append(str(error))
 
@@ -79,12 +79,12 @@ def _set_up(arguments: argparse.Namespace, stack: ExitStack, results: Results) -
     peers: list[Peer] = [ours, FastApiSqlAlchemy(file, arguments.workers), Datasette(file)]
     running = [(peer, _start(peer, folder, stack)) for peer in peers]
     for peer, server in running:
-        server.wait_until_it_answers(peer.path(WORKLOADS[0].requests(ratings, seed=0)[0]))
+        server.wait_until_ready(peer.path(WORKLOADS[0].requests(ratings, seed=0)[0]))
     agreement.check(running, ratings)
-    pages = {each.name: agreement.typical_answer(each, *running[0], ratings) for each in WORKLOADS}
+    pages = {each.name: agreement.typical_response(each, *running[0], ratings) for each in WORKLOADS}
     limit = Nginx(pages, arguments.workers).start(folder)
     stack.callback(limit.stop)
-    limit.wait_until_it_answers("/W1")
+    limit.wait_until_ready("/W1")
     return Rounds(ratings, running, limit, folder, results)
 
 
@@ -95,7 +95,7 @@ def _database(ours: Ours, folder: Path, rows: int) -> Path:
         say(f"writing {rows:,} ratings to {file}, once")
         with ExitStack() as stack:
             server = _start(ours, folder, stack)
-            server.wait_until_it_answers(ONE_ROW)
+            server.wait_until_ready(ONE_ROW)
             database.write(server, file)
     return file
 
@@ -109,11 +109,11 @@ def _start(peer: Peer, folder: Path, stack: ExitStack) -> Server:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.api", description=__doc__)
-    parser.add_argument("--rows", type=_rows, default=25_000_000, help="invented ratings (default: 25 million)")
+    parser.add_argument("--rows", type=_rows, default=25_000_000, help="generated ratings (default: 25 million)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default: 5)")
     parser.add_argument("--kills", type=int, default=50, help="how often a server is killed (default: 50)")
-    parser.add_argument("--workers", type=int, default=2, help="processes of each that can have several (default: 2)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the report there, too")
+    parser.add_argument("--workers", type=int, default=2, help="processes of servers with several (default: 2)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="also write the report to this file")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Competitors answer the same, or comparing them means nothing."""
+"""The check that all competitors return the same rows."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from benchmarks.days import RatingDays
 from benchmarks.failure import BenchmarkError
 from benchmarks.servers import Server
 
-LOOKED_AT = 25
+SAMPLE = 25
 
 
 def check(running: Sequence[tuple[Peer, Server]], ratings: RatingDays) -> None:
-    """Compare the rows of one answer to each workload.
+    """Compare the rows of one response to each workload.
 
     Raises:
-        BenchmarkError: two competitors differ, or an answer is not full.
+        BenchmarkError: Two competitors differ, or a response is not full.
     """
     for workload in WORKLOADS:
         request = workload.requests(ratings, seed=0)[0]
-        answers = {server.name: rows_of(_body(server, peer.path(request))) for peer, server in running}
-        expected = next(iter(answers.values()))
-        different = [name for name, rows in answers.items() if rows != expected]
+        responses = {server.name: rows_of(_body(server, peer.path(request))) for peer, server in running}
+        expected = next(iter(responses.values()))
+        different = [name for name, rows in responses.items() if rows != expected]
         if different or len(expected) != workload.limit:
             raise BenchmarkError(
-                f"{workload.name}: {len(expected)} rows; others than ours from {different or 'nobody'}"
+                f"{workload.name}: {len(expected)} rows; rows different from ours from {different or 'none'}"
             )
 
 
-def typical_answer(workload: Workload, peer: Peer, server: Server, ratings: RatingDays) -> bytes:
-    """Return the answer of median size."""
-    requests = workload.requests(ratings, seed=0)[:LOOKED_AT]
+def typical_response(workload: Workload, peer: Peer, server: Server, ratings: RatingDays) -> bytes:
+    """Return the response of median size."""
+    requests = workload.requests(ratings, seed=0)[:SAMPLE]
     bodies = sorted((_body(server, peer.path(request)) for request in requests), key=len)
     return bodies[[len(body) for body in bodies].index(median_low(len(body) for body in bodies))]
 
@@ -41,5 +41,5 @@ def typical_answer(workload: Workload, peer: Peer, server: Server, ratings: Rati
 def _body(server: Server, path: str) -> bytes:
     status, body = server.get(path)
     if status != 200:  # noqa: PLR2004 - OK
-        raise BenchmarkError(f"{server.name} answers {status} to {path}: {body[:500]!r}")
+        raise BenchmarkError(f"{server.name} returned {status} for {path}: {body[:500]!r}")
     return body

@@ -1,4 +1,4 @@
-"""The ratings of our server in an SQLite file, for those who serve them from there."""
+"""The ratings of our server in an SQLite file, for the competitors."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ INDEX = 'CREATE INDEX ratings_in_order ON ratings (timestamp, "userId", "movieId
 def write(server: Server, path: Path) -> None:
     """Fetch all ratings from a server and write them to a file, which appears whole or not at all."""
     ratings = pl.read_ipc_stream(server.get("/ratings", Accept=ARROW)[1])
-    beside = path.with_suffix(".part")
-    beside.unlink(missing_ok=True)
-    with closing(sqlite3.connect(beside)) as database, database:
-        # Nothing to lose: it can be made again.
+    partial = path.with_suffix(".part")
+    partial.unlink(missing_ok=True)
+    with closing(sqlite3.connect(partial)) as database, database:
+        # No durability: the file can be created again.
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA journal_mode = OFF")
         database.execute(TABLE)
@@ -39,7 +39,7 @@ def write(server: Server, path: Path) -> None:
             database.executemany(statement, slice_.iter_rows())
         database.execute(INDEX)
         database.execute("ANALYZE")
-    beside.rename(path)
+    partial.rename(path)
 
 
 def rating_days(path: Path) -> RatingDays:

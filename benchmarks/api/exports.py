@@ -1,4 +1,4 @@
-"""The whole table in one answer (W5)."""
+"""The whole table in one response (W5)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BYTES_AT_ONCE = 1 << 20
 
 @dataclass(frozen=True)
 class Export:
-    """One answer.
+    """One response.
 
     Attributes:
-        per_second: rows per second.
-        megabytes: the size of the answer.
-        peak: the server's memory meanwhile, all of its processes.
+        per_second: Rows per second.
+        megabytes: The size of the response.
+        peak: The peak memory of all processes of the server.
     """
 
     per_second: float
@@ -29,20 +29,20 @@ class Export:
 
 
 def export(server: Server, media_type: str) -> Export:
-    """Read the whole table and throw it away.
+    """Read the whole table and discard it.
 
     Raises:
-        BenchmarkError: it is not 200.
+        BenchmarkError: The status is not 200.
     """
     with peak_of(server.process) as peak, server.connection() as connection:
         began = time.perf_counter()
         connection.request("GET", "/ratings", headers={"Authorization": AUTHORIZATION, "Accept": media_type})
-        answer = connection.getresponse()
-        if answer.status != 200:  # noqa: PLR2004 - OK
-            raise BenchmarkError(f"{server.name} answers {answer.status}: {answer.read()!r}")
+        response = connection.getresponse()
+        if response.status != 200:  # noqa: PLR2004 - OK
+            raise BenchmarkError(f"{server.name} returned {response.status}: {response.read()!r}")
         length, buffer = 0, bytearray(BYTES_AT_ONCE)
-        while read := answer.readinto(buffer):
+        while read := response.readinto(buffer):
             length += read
         seconds = time.perf_counter() - began
-        rows = int(answer.headers["X-Total-Count"])
+        rows = int(response.headers["X-Total-Count"])
     return Export(rows / seconds, length / 1e6, peak)

@@ -44,7 +44,7 @@ class RatingOut(BaseModel):
 
 
 class Page(BaseModel):
-    """An answer."""
+    """A response."""
 
     result: list[RatingOut]
     offset: int
@@ -58,7 +58,7 @@ app = FastAPI()
 
 
 def session() -> Iterator[Session]:
-    """Give each request a session of its own."""
+    """Yield a session for a request."""
     with new_session() as opened:
         yield opened
 
@@ -79,7 +79,7 @@ def list_ratings(
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=0, le=10_000)] = 100,
 ) -> dict[str, Any]:
-    """The ratings of a window of days."""
+    """Return the ratings of a window of days."""
     window = []
     if start_date:
         window.append(Rating.timestamp >= _midnight(start_date))

@@ -1,7 +1,7 @@
-"""Kill the server again and again while clients post, and count what was lost, doubled or torn: nothing should be.
+"""Kill the server repeatedly while clients post, and count lost, duplicated and torn posts: there should be none.
 
-`python -m benchmarks.api.kill_9 --kills 50`. The log becomes a new generation every few hundred rows, so that kills
-hit compactions, too.
+`python -m benchmarks.api.kill_9 --kills 50`. The log is compacted every few hundred rows, so that kills hit compactions
+too.
 """
 
 from __future__ import annotations
@@ -41,27 +41,27 @@ Key = tuple[int, int, int]
 
 @dataclass(eq=False)
 class Batch:
-    """A post: acknowledged or not, and sent again after the restart if it has a key."""
+    """A post, acknowledged or not; it is sent again after the restart if it has a key."""
 
     rows: list[dict[str, Any]]
     key: str | None
     is_acknowledged: bool = False
 
     def identities(self) -> list[Key]:
-        """Return what tells its ratings from all others."""
+        """Return the identities of its ratings."""
         return [key_of(row) for row in self.rows]
 
 
 @dataclass
 class Result:
-    """What became of all that was posted."""
+    """The fate of all posts."""
 
     kills: int = 0
     batches: list[Batch] = field(default_factory=list)
     resent: int = 0
     generations: int = 0
     lost: int = 0
-    doubled: int = 0
+    duplicated: int = 0
     torn: int = 0
 
     def __str__(self) -> str:
@@ -69,21 +69,21 @@ class Result:
         return (
             f"{self.kills} kills, {len(acknowledged):,} of {len(self.batches):,} posts acknowledged "
             f"({sum(len(batch.rows) for batch in acknowledged):,} ratings, {self.resent:,} posts sent again), "
-            f"{self.generations} generations written: lost {self.lost}, doubled {self.doubled}, torn {self.torn}"
+            f"{self.generations} generations written: lost {self.lost}, duplicated {self.duplicated}, torn {self.torn}"
         )
 
 
 def campaign(kills: int, folder: Path, writers: int = 4, seed: int = 0) -> Result:
-    """Kill a server so many times.
+    """Kill a server several times.
 
     Args:
-        kills: how many times.
-        folder: where its dataset and data go.
-        writers: how many clients post at once.
-        seed: of the moments and posts.
+        kills: How many times.
+        folder: The folder for its dataset and data.
+        writers: The number of clients that post at once.
+        seed: The seed of the moments and posts.
 
     Returns:
-        What was found after the last restart; each restart is checked, too.
+        The result after the last restart; each restart is checked too.
     """
     chance = random.Random(seed)
     (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,4.0,1\n")
@@ -102,7 +102,7 @@ def campaign(kills: int, folder: Path, writers: int = 4, seed: int = 0) -> Resul
 
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Run a server."""
+    """Run a server, and yield its process and port."""
     options = ["serve", "--dataset", str(folder), "--data-dir", str(folder / "data"), "--port", "0"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("API_")}
     command = [sys.executable, "-c", SERVER, *options]
@@ -122,14 +122,14 @@ def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 @dataclass
 class Writer:
-    """A client that posts until the server is gone."""
+    """A client that posts until the server has gone."""
 
     result: Result
     numbers: Iterator[int]
     seed: float
 
     def run(self, port: int) -> None:
-        """Post, and note what is acknowledged."""
+        """Post batches, and record which ones are acknowledged."""
         chance = random.Random(self.seed)
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         with suppress(OSError, HTTPException):
@@ -141,7 +141,7 @@ class Writer:
                 batch.is_acknowledged = send(connection, batch)
 
     def _row(self, number: int, chance: random.Random) -> dict[str, Any]:
-        # Every rating is one of its own, anywhere among the others.
+        # Every rating is distinct, anywhere among the others.
         return {
             "userId": chance.randint(1, 1000),
             "movieId": chance.randint(1, 1000),
@@ -162,16 +162,16 @@ def hammer(process: subprocess.Popen[str], port: int, seconds: float, writers: l
 
 
 def send(connection: HTTPConnection, batch: Batch) -> bool:
-    """Post a batch, and tell whether it was acknowledged."""
+    """Post a batch, and return whether it was acknowledged."""
     headers = {**AUTH, "Content-Type": "application/json", **({"Idempotency-Key": batch.key} if batch.key else {})}
     connection.request("POST", "/ratings", json.dumps(batch.rows), headers)
-    answer = connection.getresponse()
-    answer.read()
-    return answer.status == CREATED
+    response = connection.getresponse()
+    response.read()
+    return response.status == CREATED
 
 
 def resend(result: Result, port: int) -> None:
-    """Do what a careful client does: send again what has a key and no answer."""
+    """Send again the batches that have a key and no response, as a careful client does."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     for batch in result.batches:
         if batch.key and not batch.is_acknowledged:
@@ -180,19 +180,19 @@ def resend(result: Result, port: int) -> None:
 
 
 def check(result: Result, port: int, folder: Path) -> None:
-    """Compare what is served with what was posted."""
+    """Compare the served ratings with the posted ones."""
     served = Counter(fetch(port))
     logged, result.generations = look_inside(folder)
     result.lost = sum(
         key not in served for batch in result.batches if batch.is_acknowledged for key in batch.identities()
     )
-    result.doubled = sum(times > 1 for times in (*served.values(), *logged.values()))
+    result.duplicated = sum(times > 1 for times in (*served.values(), *logged.values()))
     there = [[key in served for key in batch.identities()] for batch in result.batches]
     result.torn = sum(any(each) and not all(each) for each in there)
 
 
 def fetch(port: int) -> list[Key]:
-    """Return all ratings that are served."""
+    """Return all served ratings."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", "/ratings", headers={**AUTH, "Accept": "application/x-ndjson"})
     return [key_of(json.loads(line)) for line in connection.getresponse().read().splitlines()]
@@ -209,12 +209,12 @@ def look_inside(folder: Path) -> tuple[Counter[Key], int]:
 
 
 def key_of(row: dict[str, Any]) -> Key:
-    """Return what tells a rating from all others."""
+    """Return the identity of a rating."""
     return row["userId"], row["movieId"], row["timestamp"]
 
 
 def main() -> int:
-    """Run as asked, and fail if anything was lost, doubled or torn."""
+    """Run a campaign, and fail if anything was lost, duplicated or torn."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--writers", type=int, default=4)
@@ -223,7 +223,7 @@ def main() -> int:
     with TemporaryDirectory() as folder:
         result = campaign(arguments.kills, Path(folder), arguments.writers, arguments.seed)
     print(result)
-    return 1 if result.lost or result.doubled or result.torn else 0
+    return 1 if result.lost or result.duplicated or result.torn else 0
 
 
 if __name__ == "__main__":

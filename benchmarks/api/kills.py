@@ -1,4 +1,4 @@
-"""The campaign of `kill_9`, in a process of its own."""
+"""The campaign of `kill_9` in a separate process."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from benchmarks.failure import BenchmarkError
 
 @dataclass(frozen=True)
 class Kills:
-    """What a campaign found.
+    """The result of a campaign.
 
     Attributes:
-        said: in words.
-        is_exact: whether nothing acknowledged was lost, and nothing doubled or torn.
+        said: The result in words.
+        is_exact: Whether no acknowledged post was lost, and none was duplicated or torn.
     """
 
     said: str
@@ -23,13 +23,13 @@ class Kills:
 
 
 def campaign(times: int) -> Kills:
-    """Kill a server so many times while it is posted to.
+    """Kill a server several times while clients post.
 
     Raises:
-        BenchmarkError: the campaign itself failed.
+        BenchmarkError: The campaign itself failed.
     """
     command = [sys.executable, "-m", "benchmarks.api.kill_9", "--kills", str(times)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not done.stdout:
-        raise BenchmarkError(f"kill_9 ends with {done.returncode}: {done.stderr[-2000:]}")
+        raise BenchmarkError(f"kill_9 ended with {done.returncode}: {done.stderr[-2000:]}")
     return Kills(done.stdout.strip(), done.returncode == 0)

@@ -1,4 +1,4 @@
-"""Load from wrk: a number of connections that ask again as soon as they are answered."""
+"""Load from wrk: connections that send the next request as soon as a response has arrived."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SECONDS_TO_ANSWER = 60
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a load saw.
+    """The result of a load.
 
     Attributes:
-        per_second: answers per second.
-        p50: the median time to an answer, in milliseconds.
-        p99: the time within which 99 of 100 answers came, in milliseconds.
+        per_second: Responses per second.
+        p50: The median response time in milliseconds.
+        p99: The 99th percentile of response times in milliseconds.
     """
 
     per_second: float
@@ -33,16 +33,16 @@ class Measurement:
 
 
 def measure(server: Server, paths: Sequence[str], seconds: float, file: Path) -> Measurement:
-    """Ask a server for paths, one after the other, for some seconds.
+    """Request paths from a server in sequence for some seconds.
 
     Args:
-        server: who is asked.
-        paths: what for; from the start again after the last.
-        seconds: how long; whole ones.
-        file: where the paths are written for wrk.
+        server: The server.
+        paths: The paths, repeated from the start after the last one.
+        seconds: The duration in whole seconds.
+        file: The file in which wrk finds the paths.
 
     Raises:
-        BenchmarkError: an answer was not 200, or none came.
+        BenchmarkError: A response was not 200, or there was none.
     """
     file.write_text("\n".join(paths) + "\n", encoding="utf-8")
     options = f"--threads 1 --connections {CONNECTIONS} --duration {seconds:.0f}s --timeout {SECONDS_TO_ANSWER}s"
@@ -54,14 +54,14 @@ def measure(server: Server, paths: Sequence[str], seconds: float, file: Path) ->
 
 
 def read(said: str, name: str) -> Measurement:
-    """Read what wrk printed.
+    """Read the output of wrk.
 
     Args:
-        said: all of it; the script's line is the last.
-        name: who was asked, for messages.
+        said: The whole output; the script's line is the last.
+        name: The server's name for messages.
 
     Raises:
-        BenchmarkError: an answer was not 200, or none came.
+        BenchmarkError: A response was not 200, or there was none.
     """
     seen = json.loads(said.splitlines()[-1])
     if seen["failed"] or not seen["requests"]:

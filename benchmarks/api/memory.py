@@ -1,4 +1,4 @@
-"""How much memory a process and all that it started hold, from /proc."""
+"""The memory of a process and all its descendants, from /proc."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KILOBYTES_PER_MEGABYTE = 1000
 
 @dataclass
 class Memory:
-    """Megabytes of all processes together; a peak keeps the highest of each.
+    """Megabytes of all processes together; in a peak, the highest value of each.
 
     Attributes:
-        rss: resident pages, those that several processes share counted in each.
-        pss: resident pages, shared ones divided by how many processes share them.
-        anonymous: of these, what is not the content of files and so cannot be dropped.
+        rss: Resident pages; shared pages count in every process.
+        pss: Resident pages; shared pages are divided by the number of processes that share them.
+        anonymous: The part of ``pss`` that is not file content, and so cannot be dropped.
     """
 
     rss: float = 0
@@ -30,14 +30,14 @@ class Memory:
     anonymous: float = 0
 
     def keep_highest(self, other: Memory) -> None:
-        """Raise each to the other's if that is higher."""
+        """Keep the higher of both for each value."""
         self.rss = max(self.rss, other.rss)
         self.pss = max(self.pss, other.pss)
         self.anonymous = max(self.anonymous, other.anonymous)
 
 
 def of_family(ancestor: int) -> Memory:
-    """Return the memory of a process and all its descendants now."""
+    """Return the current memory of a process and all its descendants."""
     total = Memory()
     for process in family(ancestor):
         # A process may end while it is read.
@@ -51,7 +51,7 @@ def of_family(ancestor: int) -> Memory:
 
 @contextmanager
 def peak_of(ancestor: int) -> Iterator[Memory]:
-    """Watch a process and its descendants; what it yields holds its peak, sampled ten times a second."""
+    """Yield the peak memory of a process and its descendants, updated ten times a second."""
     peak, done = of_family(ancestor), threading.Event()
 
     def watch() -> None:

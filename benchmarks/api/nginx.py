@@ -1,4 +1,4 @@
-"""nginx with one ready page per workload: what the machine, its loopback and the client can do at most."""
+"""nginx with one static page per workload: the maximum of machine, loopback and load generator."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Nginx:
     """One file per workload; no password, no log.
 
     Attributes:
-        pages: the bytes of each workload's answer.
-        workers: how many processes.
+        pages: The bytes of each workload's response.
+        workers: The number of processes.
     """
 
     pages: Mapping[str, bytes]
@@ -46,7 +46,7 @@ class Nginx:
     name: str = "nginx"
 
     def start(self, folder: Path) -> Server:
-        """Write the pages and start it."""
+        """Write the pages and start nginx."""
         home, port = folder / "nginx", free_port()
         (home / "pages").mkdir(parents=True)
         for name, page in self.pages.items():

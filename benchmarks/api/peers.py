@@ -1,4 +1,4 @@
-"""The competitors: how each is started, and what an answer is called there."""
+"""The competitors: how each is started, and its path for a request."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CREDENTIALS = {"API_USER": USER, "API_PASSWORD": PASSWORD}
 
 
 class Peer(Protocol):
-    """Who is compared."""
+    """A competitor."""
 
     @property
     def name(self) -> str:
-        """What tables and messages call it."""
+        """Its name in tables and messages."""
 
     def start(self, folder: Path) -> Server:
-        """Start it; its log goes into the folder."""
+        """Start the server; its log goes into the folder."""
 
     def path(self, request: Request) -> str:
         """Return the path of a request."""
@@ -43,9 +43,9 @@ class Ours:
     """movielens-api with everything on: users in the users file, rate limit, access log, metrics.
 
     Attributes:
-        dataset: what it serves.
-        caches: where it keeps what it can make again.
-        workers: how many processes.
+        dataset: The dataset to serve.
+        caches: The folder for its caches.
+        workers: The number of processes.
     """
 
     dataset: str
@@ -54,7 +54,7 @@ class Ours:
     name: str = "movielens-api"
 
     def start(self, folder: Path) -> Server:
-        """Start it without posted ratings, with one user in the users file."""
+        """Start the server without posted ratings, with one user in the users file."""
         home = Path(tempfile.mkdtemp(prefix="movielens-api-", dir=folder))
         environ = {"XDG_CACHE_HOME": str(self.caches), "XDG_DATA_HOME": str(home)}
         program, port = str(PROGRAMS / "movielens-api"), free_port()
@@ -71,11 +71,11 @@ class Ours:
 
 @dataclass(frozen=True)
 class FastApiSqlAlchemy:
-    """The usual way, in as many processes as ours.
+    """The usual implementation, in as many processes as ours.
 
     Attributes:
-        database: an SQLite file.
-        workers: how many processes.
+        database: An SQLite file.
+        workers: The number of processes.
     """
 
     database: Path
@@ -83,7 +83,7 @@ class FastApiSqlAlchemy:
     name: str = "FastAPI + SQLAlchemy + SQLite"
 
     def start(self, folder: Path) -> Server:
-        """Start it with uvicorn, without an access log."""
+        """Start the server with uvicorn, without an access log."""
         port = free_port()
         app = ["benchmarks.api.fastapi_sqlalchemy:app", "--port", str(port), "--workers", str(self.workers)]
         command = [str(PROGRAMS / "uvicorn"), *app, "--no-access-log"]
@@ -97,17 +97,17 @@ class FastApiSqlAlchemy:
 
 @dataclass(frozen=True)
 class Datasette:
-    """datasette, which is one process by design and asks for no password.
+    """datasette, which is one process by design and requires no password.
 
     Attributes:
-        database: an SQLite file called `ratings.db`.
+        database: An SQLite file called ``ratings.db``.
     """
 
     database: Path
     name: str = "datasette"
 
     def start(self, folder: Path) -> Server:
-        """Start it with the limits that the largest page and the deepest offset need."""
+        """Start the server with the limits that the largest page and offset need."""
         settings = {"max_returned_rows": 10_000, "sql_time_limit_ms": 60_000, "suggest_facets": "off"}
         options = [text for name, value in settings.items() for text in ("--setting", name, str(value))]
         port = free_port()
@@ -116,7 +116,7 @@ class Datasette:
         return Server(self.name, port, command, folder / "datasette.log")
 
     def path(self, request: Request) -> str:
-        """Return the path of a request: a page of the table, or SQL where an offset is wanted, which tables lack."""
+        """Return the path of a request: a page of the table, or SQL for an offset, which pages of tables lack."""
         if request.offset:
             sql = f"{IN_ORDER} LIMIT {request.limit} OFFSET {request.offset}"
             return "/ratings.json?" + urlencode({"_shape": "objects", "sql": sql})
@@ -127,9 +127,9 @@ class Datasette:
 
 
 def rows_of(body: bytes) -> list[Mapping[str, float]]:
-    """Return the rows of an answer of any of them, with our columns only, in our order."""
-    answer = json.loads(body)
-    rows = answer["result"] if "result" in answer else answer["rows"]
+    """Return the rows of any competitor's response, with only our columns, in our order."""
+    response = json.loads(body)
+    rows = response["result"] if "result" in response else response["rows"]
     return sorted(({name: row[name] for name in COLUMNS} for row in rows), key=lambda row: sorted(row.items()))
 
 

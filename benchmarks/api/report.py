@@ -1,4 +1,4 @@
-"""A run as Markdown."""
+"""The report of a run in Markdown."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from benchmarks.tables import table, verdicts
 
 
 def write(results: Results) -> str:
-    """Return all tables of a run, medians over its rounds."""
+    """Return all tables of a run, with medians over its rounds."""
     parts = [
         "\n".join(f"- {note}" for note in (*results.notes, *(f"FAILED: {failure}" for failure in results.failures))),
-        table(["workload", "server", "answers/s", "p50 ms", "p99 ms", "of nginx", f"x {USUAL}"], _loads(results)),
-        table(["W5", "rows/s", "MB", "peak RSS MB", "peak PSS MB", "of it anonymous"], _exports(results)),
-        table(["W1 while posting", "answers/s", "p50 ms", "p99 ms", "ratings posted/s"], _writing(results)),
+        table(["workload", "server", "responses/s", "p50 ms", "p99 ms", "of nginx", f"x {USUAL}"], _loads(results)),
+        table(["W5", "rows/s", "MB", "peak RSS MB", "peak PSS MB", "anonymous part"], _exports(results)),
+        table(["W1 while posting", "responses/s", "p50 ms", "p99 ms", "ratings posted/s"], _writing(results)),
         verdicts(judge(results)),
     ]
     return "\n\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""All that a run measured."""
+"""The measurements of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.api.load import Measurement
 from benchmarks.api.writing import Writer
 
 Measured = TypeVar("Measured")
-WITHOUT, STEADY, FLAT_OUT = "nobody", "20 batches of 100 a second", "one after the other, without pause"
+WITHOUT, STEADY, FLAT_OUT = "no posts", "20 batches of 100 per second", "batches without pause"
 
 
 @dataclass
@@ -22,13 +22,13 @@ class Results:
     """Measurements of every round.
 
     Attributes:
-        loads: by workload and competitor.
-        exports: by format.
-        reads: W1 of ours while somebody writes, by how.
-        writes: what was acknowledged meanwhile, by how.
-        kills: what `kill -9` did; None if that was not tried.
-        notes: about the machine and the competitors.
-        failures: what could not be measured, and why.
+        loads: The results of W1 to W4 by workload and competitor.
+        exports: The results of W5 by format.
+        reads: The results of W1 of our server during writes, by the kind of writes.
+        writes: The acknowledged writes, by the kind of writes.
+        kills: The result of ``kill -9``; None if not measured.
+        notes: Notes about the machine and the competitors.
+        failures: The measurements that failed, and why.
     """
 
     loads: dict[tuple[str, str], list[Measurement]] = field(default_factory=lambda: defaultdict(list))
@@ -40,7 +40,7 @@ class Results:
     failures: list[str] = field(default_factory=list)
 
     def per_second(self, workload: str, peer: str) -> float:
-        """The median of answers per second."""
+        """Return the median of responses per second."""
         return middle(self.loads[workload, peer], lambda seen: seen.per_second)
 
 

@@ -1,4 +1,4 @@
-"""Rounds of measurements: every competitor after the other, again and again, so that all see the same machine."""
+"""Rounds of measurements: competitors take turns, so that all run under the same conditions."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SECONDS_WRITING = 10
 
 @dataclass
 class Rounds:
-    """What is measured, on servers that run already.
+    """Measurements on running servers.
 
     Attributes:
-        ratings: how many there are on which day.
-        running: the competitors, ours first, with their servers.
-        limit: nginx, which has a page for each workload.
-        folder: for what is written meanwhile.
-        results: where measurements go.
+        ratings: The number of ratings of each day.
+        running: The competitors with their servers, ours first.
+        limit: nginx with a page for each workload.
+        folder: A folder for temporary files.
+        results: The results, to which measurements are added.
     """
 
     ratings: RatingDays
@@ -39,7 +39,7 @@ class Rounds:
     results: Results
 
     def loads(self, number: int) -> None:
-        """Measure W1 to W4 of everyone once."""
+        """Measure W1 to W4 of every competitor once."""
         for workload in WORKLOADS:
             requests = workload.requests(self.ratings, seed=number)
             for peer, server in self.running:
@@ -47,14 +47,14 @@ class Rounds:
             self._load(workload, self.limit, [f"/{workload.name}"])
 
     def exports(self, _number: int) -> None:
-        """Measure W5 of ours once."""
+        """Measure W5 of our server once."""
         for form, media_type in FORMATS.items():
             seen = export(self.running[0][1], media_type)
             self.results.exports[form].append(seen)
             say(f"  W5 {form}: {seen.per_second:,.0f} rows/s, {seen.peak.pss:,.0f} MB")
 
     def writing(self, number: int) -> None:
-        """Measure W1 of ours while nobody, somebody and somebody restless writes, once."""
+        """Measure W1 of our server once each without writes, with steady writes and with writes without pause."""
         peer, server = self.running[0]
         paths = [peer.path(request) for request in WORKLOADS[0].requests(self.ratings, seed=number)]
         self._read_while(WITHOUT, nullcontext(), paths)
@@ -62,7 +62,7 @@ class Rounds:
             self._read_while(how, posting(server, self.ratings.days, rate), paths)
 
     def kills(self, times: int) -> None:
-        """Kill a server of ours again and again, apart from those that run."""
+        """Kill another server of ours repeatedly."""
         self.results.kills = kills.campaign(times)
         say(f"  {self.results.kills.said}")
 

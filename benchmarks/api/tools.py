@@ -9,15 +9,15 @@ import subprocess
 from benchmarks.failure import BenchmarkError
 
 PROGRAMS = ("nginx", "wrk")
-# Debian keeps servers where only root looks.
+# Debian installs servers outside the PATH of users.
 PLACES = os.pathsep.join([*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"])
 
 
 def install() -> None:
-    """Install what is missing with apt-get, as root or with sudo.
+    """Install missing programs with apt-get, as root or with sudo.
 
     Raises:
-        BenchmarkError: it cannot be installed from here.
+        BenchmarkError: A program cannot be installed.
     """
     missing = [program for program in PROGRAMS if not _find(program)]
     if not missing:
@@ -31,7 +31,7 @@ def install() -> None:
 
 
 def path(program: str) -> str:
-    """Return where an installed program is."""
+    """Return the path of an installed program."""
     found = _find(program)
     if not found:
         raise BenchmarkError(f"{program} is not installed")

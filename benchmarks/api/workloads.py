@@ -1,4 +1,4 @@
-"""What is asked for: pages of random windows, the same for every competitor."""
+"""The requests: pages of random windows, the same for every competitor."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Request:
     """A page of a window of whole days.
 
     Attributes:
-        start: the first day; None for the whole table.
-        end: the day after the last; None for the whole table.
-        offset: rows to skip.
-        limit: rows wanted.
+        start: The first day; None for the whole table.
+        end: The first day after the window; None for the whole table.
+        offset: The number of rows to skip.
+        limit: The number of rows to return.
     """
 
     start: date | None
@@ -34,12 +34,12 @@ class Workload:
     """Requests of one kind.
 
     Attributes:
-        name: W1 to W4.
-        what: the kind, in words.
-        limit: rows per answer.
-        days: how many days a window has at least; 0 for the whole table.
-        seconds: how long a competitor is asked in a round. The slowest answer a few per second.
-        offset_share: rows to skip, as a share of the table.
+        name: ``W1`` to ``W4``.
+        what: The kind in words.
+        limit: Rows per response.
+        days: The minimum length of a window; 0 for the whole table.
+        seconds: The duration for each competitor in a round. The slowest sends a few responses per second.
+        offset_share: The rows to skip, as a fraction of the table.
     """
 
     name: str
@@ -50,11 +50,11 @@ class Workload:
     offset_share: float = 0.0
 
     def requests(self, ratings: RatingDays, seed: int) -> list[Request]:
-        """Return requests whose every answer is full.
+        """Return requests with full responses.
 
         Args:
             ratings: how many there are on which day.
-            seed: another one gives other windows.
+            seed: The seed of the random windows.
         """
         if not self.days:
             return [Request(None, None, int(ratings.total * self.offset_share), self.limit)]
@@ -67,7 +67,7 @@ class Workload:
             length *= 2
         end = start + timedelta(length)
         if ratings.between(start, end) < self.limit:
-            # Too near to the end of the data: as many days from its beginning.
+            # Too close to the end of the data: take as many days from its start.
             return self._from(ratings.days[0], ratings)
         return Request(start, end, 0, self.limit)
 

@@ -1,4 +1,4 @@
-"""Somebody who posts ratings while others read."""
+"""A client that posts ratings while others read."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from benchmarks.servers import AUTHORIZATION, Server
 
 BATCH = 100
 STEADY_BATCHES_PER_SECOND = 20
-# No dataset has such users, so every rating is a new one.
+# No dataset has such users, so every rating is new.
 USERS = itertools.count(1_000_000_000)
 
 
 class Writer(threading.Thread):
-    """Posts batches of ratings, one after the other, over one connection, until it is told to stop.
+    """A thread that posts batches of ratings over one connection until it is stopped.
 
     Args:
-        server: who gets them.
-        days: when they were given: anywhere in the table, since that is harder than at its end.
-        batches_per_second: None for as many as it takes.
+        server: The server to post to.
+        days: The days of the ratings: anywhere in the table, which is harder than at its end.
+        batches_per_second: The rate; None for as many as possible.
 
     Attributes:
-        ratings: how many were acknowledged.
-        seconds: in which time.
-        failure: what stopped it early.
+        ratings: The number of acknowledged ratings.
+        seconds: The time that they took.
+        failure: The error that ended it early.
     """
 
     def __init__(self, server: Server, days: Sequence[date], batches_per_second: float | None) -> None:
@@ -50,7 +50,7 @@ class Writer(threading.Thread):
         return self.ratings / self.seconds
 
     def run(self) -> None:
-        """Post."""
+        """Post until stopped."""
         began = time.perf_counter()
         try:
             with self._server.connection() as connection:
@@ -65,10 +65,10 @@ class Writer(threading.Thread):
         self.seconds = time.perf_counter() - began
 
     def finish(self) -> None:
-        """Stop after the batch under way.
+        """Stop after the current batch.
 
         Raises:
-            BenchmarkError: a batch was not acknowledged.
+            BenchmarkError: A batch was not acknowledged.
         """
         self._done.set()
         self.join()
@@ -78,7 +78,7 @@ class Writer(threading.Thread):
 
 @contextmanager
 def posting(server: Server, days: Sequence[date], batches_per_second: float | None) -> Iterator[Writer]:
-    """Let a `Writer` write until the block ends."""
+    """Run a `Writer` until the block ends."""
     writer = Writer(server, days, batches_per_second)
     writer.start()
     try:
@@ -105,7 +105,7 @@ def _second(day: date, random: Random) -> int:
 def _post_batch(connection: HTTPConnection, batch: str) -> None:
     headers = {"Authorization": AUTHORIZATION, "Content-Type": "application/json"}
     connection.request("POST", "/ratings", batch, headers)
-    answer = connection.getresponse()
-    said = answer.read()
-    if answer.status != 201:  # noqa: PLR2004 - created
-        raise BenchmarkError(f"a batch of ratings was answered {answer.status}: {said[:500]!r}")
+    response = connection.getresponse()
+    said = response.read()
+    if response.status != 201:  # noqa: PLR2004 - created
+        raise BenchmarkError(f"the response to a batch of ratings was {response.status}: {said[:500]!r}")

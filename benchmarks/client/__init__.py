@@ -1,1 +1,1 @@
-"""The client beside a naive one, Airflow's HttpOperator, dlt and curl: `make bench-client`."""
+"""The client compared with a naive one, Airflow's HttpOperator, dlt and curl: `make bench-client`."""

@@ -26,7 +26,7 @@ ONE_ROW = "/ratings?limit=1"
 
 
 def main() -> int:
-    """Run; the exit code is 1 if something could not be measured, or a client was wrong."""
+    """Run the benchmark; the exit code is 1 if a measurement failed, or a client returned wrong rows."""
     arguments = _parser().parse_args()
     results = Results(notes=machine.notes(PACKAGES))
     try:
@@ -45,7 +45,7 @@ def main() -> int:
 def _measure(rounds: Rounds, arguments: argparse.Namespace) -> None:
     todo = list(cases(arguments.rows))
     for case in todo:
-        # Its streams are encoded when somebody asks for the first time.
+        # It encodes its streams at the first request.
         if case.api == "full":
             rounds.warm_up(case)
     for number in range(1, arguments.rounds + 1):
@@ -59,20 +59,20 @@ def _set_up(rows: int, stack: ExitStack, results: Results) -> Rounds:
     say("starting movielens-api")
     api = Ours(f"synthetic:{rows}", CACHE.resolve(), workers=1).start(folder)
     stack.callback(api.stop)
-    api.wait_until_it_answers(ONE_ROW)
+    api.wait_until_ready(ONE_ROW)
     prepared = CACHE.resolve() / f"synthetic-{rows}" / "client"
     if not prepared.is_dir():
         say(f"writing {rows:,} ratings to {prepared}, once")
         prepare(api, prepared)
     bare = start_bare(prepared, folder)
     stack.callback(bare.stop)
-    bare.wait_until_it_answers(f"/plain{ONE_ROW}")
+    bare.wait_until_ready(f"/plain{ONE_ROW}")
     addresses = {name: f"http://127.0.0.1:{bare.port}/{name}" for name in ("plain", "slow", "full")}
     return Rounds(Dataset(prepared), {**addresses, "movielens-api": f"http://127.0.0.1:{api.port}"}, folder, results)
 
 
 def start_bare(prepared: Path, folder: Path) -> Server:
-    """Start the server that costs nothing; its log goes into the folder."""
+    """Start the server with minimal cost; its log goes into the folder."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.client.server", str(prepared), str(port), str(LATENCY_MS)]
     return Server("the bare server", port, command, folder / "server.log")
@@ -80,9 +80,9 @@ def start_bare(prepared: Path, folder: Path) -> Server:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.client", description=__doc__)
-    parser.add_argument("--rows", type=_rows, default=5_000_000, help="invented ratings (default: 5 million)")
+    parser.add_argument("--rows", type=_rows, default=5_000_000, help="generated ratings (default: 5 million)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default: 5)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the report there, too")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="also write the report to this file")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""What is measured."""
+"""The measured cases."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from benchmarks.client.peers import CURL, DLT, HTTP_OPERATOR, NAIVE, OPERATOR, O
 LARGE, FEW, SMALL, LATENCY, SERVED = "W1", "W1, few rows", "Frameworks", "W2", "End to end"
 NAMES = {
     LARGE: "JSON in pages of 10,000, or an Arrow stream, to a file",
-    FEW: "the same for how memory grows",
+    FEW: "the same with few rows, to see how memory grows",
     SMALL: "JSON in pages of 1,000, or an Arrow stream, to a file",
     LATENCY: "JSON in pages of 100, 20 ms of latency",
-    SERVED: "as W1, from movielens-api in one process, its own work included",
+    SERVED: "as W1, from movielens-api in one process, including its own work",
 }
 NAIVE_CLIENT, LIMIT = "naive", "curl"
 OURS_JSON, OURS_ARROW = "ours, JSON", "ours, Arrow"
 OPERATOR_JSON, OPERATOR_ARROW = "our operator, JSON", "our operator, Arrow"
-# A naive client's memory is linear in rows, and its rate is the same: fewer will do.
+# A naive client's memory is linear in rows, and its rate does not change: fewer rows are enough.
 MOST_FOR_NAIVE, MOST_SMALL, MOST_NAIVE_LATENCY = 500_000, 100_000, 20_000
 LATENCY_MS, CONCURRENCY = 20, 16
 LATENCY_PAGE = 100
@@ -26,16 +26,16 @@ LATENCY_PAGE = 100
 
 @dataclass(frozen=True)
 class Case:
-    """One client with one thing to do.
+    """A workload for one client.
 
     Attributes:
-        workload: one of `NAMES`.
-        client: what tables call it.
-        peer: who does it.
-        api: which server: a folder of the one that costs nothing, or `movielens-api`.
-        rows: how many to fetch at least: whole days from the first on.
-        page_size: rows to ask for in one request.
-        data_format: what to ask for, of those who can choose.
+        workload: One of `NAMES`.
+        client: The name of the client in tables.
+        peer: The client.
+        api: The server: a path of the server with minimal cost, or ``movielens-api``.
+        rows: The minimum number of rows to fetch, in whole days from the first one.
+        page_size: Rows per request.
+        data_format: The format to request, for clients that can choose.
     """
 
     workload: str
@@ -48,10 +48,10 @@ class Case:
 
 
 def cases(rows: int) -> Iterator[Case]:
-    """Return all that is measured in a round.
+    """Yield the cases of a round.
 
     Args:
-        rows: how many ratings there are.
+        rows: The number of all ratings.
     """
     few, small, tiny = (min(rows, most) for most in (MOST_FOR_NAIVE, MOST_SMALL, MOST_NAIVE_LATENCY))
     yield Case(LARGE, NAIVE_CLIENT, NAIVE, "plain", few, 10_000)

@@ -1,4 +1,4 @@
-"""Whoever is fast must also be right."""
+"""The check that the output of a client is right."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from benchmarks.client.job import Job
 from benchmarks.client.pages import Page, json_page
 from benchmarks.failure import BenchmarkError
 
-# What dlt calls them.
+# dlt's names of columns.
 RENAMED = {"user_id": "userId", "movie_id": "movieId"}
 
 
 def check(job: Job, dataset: Dataset) -> None:
-    """Compare what a competitor wrote with what there is, row by row and in order.
+    """Compare the output of a competitor with the dataset, row by row and in order.
 
     Raises:
-        BenchmarkError: it is not the same.
+        BenchmarkError: They differ.
     """
     output, window = Path(job.output), (date.fromisoformat(job.start), date.fromisoformat(job.end))
     if output.suffix == ".bytes":
@@ -35,7 +35,7 @@ def check(job: Job, dataset: Dataset) -> None:
         rows = rows.select(pl.col(name).cast(dtype) for name, dtype in right.schema.items())
         found, expected, is_right = rows.describe(), right.describe(), rows.equals(right)
     if not is_right:
-        raise BenchmarkError(f"{output.name} is not right: {found}\ninstead of {expected}")
+        raise BenchmarkError(f"{output.name} is wrong: found {found}\nexpected {expected}")
 
 
 def _read(output: Path) -> pl.DataFrame:
@@ -43,7 +43,7 @@ def _read(output: Path) -> pl.DataFrame:
         return pl.read_json(output)
     if output.suffix == ".parquet":
         return pl.read_parquet(output)
-    # The only one who neither promises an order nor writes one file.
+    # dlt neither promises an order nor writes a single file.
     files = sorted(output.glob("loaded/api/ratings/*.jsonl.gz"))
     rows = pl.concat(pl.read_ndjson(BytesIO(gzip.decompress(file.read_bytes()))) for file in files)
     return rows.rename(RENAMED).sort("timestamp", "userId", "movieId")

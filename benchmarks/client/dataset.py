@@ -1,4 +1,4 @@
-"""The ratings that are fetched, prepared so that a server can send any page of them without encoding a row."""
+"""The ratings to fetch, prepared so that a server can send any page without encoding a row."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Dataset:
     """Ratings in a folder.
 
     Attributes:
-        folder: where `prepare` put them.
+        folder: The folder that `prepare` has written.
     """
 
     folder: Path
@@ -40,23 +40,23 @@ class Dataset:
 
     @cached_property
     def timestamps(self) -> npt.NDArray[Any]:
-        """When each was given, in Unix seconds."""
+        """The time of each rating in Unix seconds."""
         return self.ratings["timestamp"].to_numpy()
 
     @cached_property
     def json_rows(self) -> memoryview:
-        """All ratings as JSON objects with a comma behind each, mapped from the file, all of it in memory at once."""
+        """All ratings as JSON objects, each followed by a comma; mapped from the file and loaded at once."""
         with (self.folder / JSON_ROWS).open("rb") as file:
             return memoryview(mmap(file.fileno(), 0, flags=MAP_SHARED | MAP_POPULATE, prot=PROT_READ))
 
     @cached_property
     def row_starts(self) -> npt.NDArray[Any]:
-        """Where each of these objects starts, and where the next one would."""
+        """The start of each object in `json_rows`, and the end of the last one."""
         return np.asarray(np.load(self.folder / ROW_STARTS))
 
     @cached_property
     def days(self) -> RatingDays:
-        """How many ratings each day has."""
+        """The number of ratings of each day."""
         days, rows = np.unique(self.timestamps // SECONDS_PER_DAY, return_counts=True)
         return RatingDays([(EPOCH + timedelta(int(day)), int(count)) for day, count in zip(days, rows, strict=True)])
 
@@ -73,16 +73,16 @@ class Dataset:
 
 def prepare(server: Server, folder: Path) -> None:
     """Fetch all ratings from a server into a folder, which appears whole or not at all."""
-    beside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    partial = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     ratings = pl.read_ipc_stream(server.get("/ratings", Accept=ARROW)[1])
-    ratings.select("userId", "movieId", "rating", "timestamp").write_ipc(beside / COLUMNS, compression="uncompressed")
+    ratings.select("userId", "movieId", "rating", "timestamp").write_ipc(partial / COLUMNS, compression="uncompressed")
     lines = server.get("/ratings", Accept=NDJSON)[1]
     ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n"))
-    np.save(beside / ROW_STARTS, np.concatenate([[0], ends + 1]))
-    (beside / JSON_ROWS).write_bytes(lines.replace(b"\n", b","))
-    beside.rename(folder)
+    np.save(partial / ROW_STARTS, np.concatenate([[0], ends + 1]))
+    (partial / JSON_ROWS).write_bytes(lines.replace(b"\n", b","))
+    partial.rename(folder)
 
 
 def _midnight(day: date) -> int:

@@ -1,6 +1,6 @@
-"""What a competitor is told and what it tells, and how it is measured: by itself, after it has imported what it needs.
+"""The job of a competitor and its cost, which each competitor measures itself, after its imports.
 
-Only the standard library: competitors run in several environments.
+This module needs only the standard library, because competitors run in several environments.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ class Job:
     """A window to fetch.
 
     Attributes:
-        url: the API's address.
-        user: who asks.
-        password: the password.
-        start: the first day, YYYY-MM-DD.
-        end: the day after the last.
-        page_size: rows to ask for in one request.
-        concurrency: how many requests may be under way at once, for those who can.
-        data_format: what to ask for, for those who can choose; `auto` for the best there is.
-        output: the file to write; its ending tells the format.
+        url: The URL of the API.
+        user: The user name.
+        password: The password.
+        start: The first day, YYYY-MM-DD.
+        end: The first day after the window.
+        page_size: Rows per request.
+        concurrency: The maximum number of requests in flight, for clients that support it.
+        data_format: The format to request, for clients that can choose; ``auto`` for the best one.
+        output: The file to write; its extension selects the format.
     """
 
     url: str
@@ -40,18 +40,18 @@ class Job:
     output: str
 
     def to_json(self) -> str:
-        """Write the job on one line."""
+        """Return the job as one line."""
         return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a job took.
+    """The cost of a job.
 
     Attributes:
-        seconds: from the first request to the finished file.
-        cpu: processor seconds meanwhile, of all threads, user and system.
-        megabytes: the peak of resident memory since the process began; None if that was not measured.
+        seconds: The time from the first request to the finished file.
+        cpu: Processor seconds in that time, of all threads, user and system.
+        megabytes: The peak of resident memory since the start of the process; None if not measured.
     """
 
     seconds: float
@@ -71,7 +71,7 @@ def do(work: Callable[[Job], object]) -> None:
 def peak_memory() -> float:
     """Return the highest resident memory of this process, in megabytes.
 
-    Not what getrusage says: that begins with the memory of whoever started the process.
+    getrusage would include the memory of the parent process before its fork.
     """
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM:"):

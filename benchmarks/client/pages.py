@@ -1,4 +1,4 @@
-"""Pages of ratings, of parts that are not copied."""
+"""Pages of ratings, made of parts without copying."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Page:
     """Some rows of a window.
 
     Attributes:
-        first: the window's first row.
-        end: the row after its last.
-        offset: how many rows of the window to skip.
-        limit: how many rows to return at most; None if that was not said.
+        first: The first row of the window.
+        end: The row after the last one of the window.
+        offset: The number of rows of the window to skip.
+        limit: The maximum number of rows; None if not given.
     """
 
     first: int
@@ -30,7 +30,7 @@ class Page:
     limit: int | None
 
     @classmethod
-    def asked_for(cls, query: dict[str, list[str]], dataset: Dataset) -> Page:
+    def from_query(cls, query: dict[str, list[str]], dataset: Dataset) -> Page:
         """Read a query: a window of days, or a cursor, which holds a window of rows."""
         if "cursor" in query:
             first, end = (int(row) for row in query["cursor"][0].split("-"))
@@ -40,7 +40,7 @@ class Page:
         return cls(first, end, int(query.get("offset", ["0"])[0]), int(query["limit"][0]) if "limit" in query else None)
 
     def rows(self, default_limit: int) -> tuple[int, int]:
-        """Return the first row and the row after the last."""
+        """Return the first row and the row after the last one."""
         start = min(self.first + self.offset, self.end)
         return start, min(start + (default_limit if self.limit is None else self.limit), self.end)
 
@@ -51,5 +51,5 @@ def json_page(page: Page, dataset: Dataset) -> list[Part]:
     limit = DEFAULT_LIMIT if page.limit is None else page.limit
     begin, end = (int(place) for place in dataset.row_starts[[start, stop]])
     after = b'],"offset":%d,"limit":%d,"total":%d}' % (page.offset, limit, page.end - page.first)
-    # Without the comma behind the last row.
+    # Without the comma after the last row.
     return [b'{"result":[', dataset.json_rows[begin : max(end - 1, begin)], after]

@@ -22,14 +22,14 @@ PYTHON_OF_OTHERS = Path(".venv-clients/bin/python")
 
 
 class Peer(Protocol):
-    """Who is compared."""
+    """A competitor."""
 
     @property
     def ending(self) -> str:
-        """The ending of the file that it writes; empty for a folder."""
+        """The extension of its output; empty for a folder."""
 
     def fetch(self, job: Job, rows: int, folder: Path) -> Cost:
-        """Fetch a window in a process of its own, and return what that took."""
+        """Fetch a window in a new process, and return the cost."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Program:
     """A module of `competitors`.
 
     Attributes:
-        module: its name.
-        ending: of the file that it writes; empty for a folder.
-        python: who runs it.
+        module: The name of the module.
+        ending: The extension of its output; empty for a folder.
+        python: The interpreter that runs it.
     """
 
     module: str
@@ -47,8 +47,8 @@ class Program:
     python: Path = Path(sys.executable)
 
     def fetch(self, job: Job, rows: int, folder: Path) -> Cost:  # noqa: ARG002 - as in `Peer`
-        """Run it."""
-        # Nothing of the user's settings, and nothing left behind in their home.
+        """Run the program."""
+        # Neither the user's settings nor their home folder is used.
         environ = {**os.environ, "AIRFLOW_HOME": str(folder / "airflow"), "PYTHONUNBUFFERED": "1"}
         said = _run([str(self.python), "-m", f"{PROGRAMS}.{self.module}", job.to_json()], environ)
         return Cost(**json.loads(said.splitlines()[-1]))
@@ -56,19 +56,19 @@ class Program:
 
 @dataclass(frozen=True)
 class Curl:
-    """Every page in JSON to nowhere, one after the other, over one connection of one process: the limit."""
+    """curl, which reads all pages of JSON in sequence over one connection and discards them: the upper bound."""
 
     ending: str = ".bytes"
 
     def fetch(self, job: Job, rows: int, folder: Path) -> Cost:  # noqa: ARG002 - as in `Peer`
-        """Run it, and write down how many bytes came."""
+        """Run curl, and write the number of received bytes to the output."""
         last = (rows - 1) // job.page_size * job.page_size
         window = urlencode({"start_date": job.start, "end_date": job.end, "limit": job.page_size})
         address = f"{job.url}/ratings?{window}&offset=[0-{last}:{job.page_size}]"
         options = ["--silent", "--show-error", "--fail", "--user", f"{job.user}:{job.password}"]
         before = _cpu_of_children()
-        told = ["--output", os.devnull, "--write-out", "%{size_download} %{time_total}\n"]
-        said = _run(["curl", *options, *told, address])
+        discard = ["--output", os.devnull, "--write-out", "%{size_download} %{time_total}\n"]
+        said = _run(["curl", *options, *discard, address])
         sizes, seconds = zip(*(line.split() for line in said.splitlines()), strict=True)
         Path(job.output).write_text(str(sum(map(int, sizes))), encoding="utf-8")
         return Cost(sum(map(float, seconds)), _cpu_of_children() - before, None)
@@ -86,7 +86,7 @@ def _run(command: Sequence[str], environ: dict[str, str] | None = None) -> str:
     try:
         done = subprocess.run(command, capture_output=True, env=environ, text=True, check=False)
     except FileNotFoundError as error:
-        raise BenchmarkError(f"{command[0]} is not there: run `make bench-client`, and install curl") from error
+        raise BenchmarkError(f"{command[0]} is missing: run `make bench-client`, and install curl") from error
     if done.returncode:
         raise BenchmarkError(f"{' '.join(command[:3])} failed ({done.returncode}):\n{done.stderr[-3000:]}")
     return done.stdout

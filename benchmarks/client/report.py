@@ -1,4 +1,4 @@
-"""A run as Markdown."""
+"""The report of a run in Markdown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEAD = ["client", "rows", "seconds", "rows/s", "x naive", "of curl", "CPU s per 
 
 
 def write(results: Results) -> str:
-    """Return all tables of a run, medians over its rounds."""
+    """Return all tables of a run, with medians over its rounds."""
     parts = ["\n".join(f"- {note}" for note in results.notes)]
     for workload, series in results.series.items():
         parts += [f"**{workload}**: {NAMES[workload]}", table(HEAD, _rows(series))]

@@ -1,4 +1,4 @@
-"""All that a run measured."""
+"""The measurements of a run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from benchmarks.client.job import Cost
 
 @dataclass(frozen=True)
 class Series:
-    """What a case cost in each round.
+    """The costs of a case.
 
     Attributes:
-        rows: how many were fetched.
-        costs: what each round cost.
+        rows: The number of fetched rows.
+        costs: The cost in each round.
     """
 
     rows: int
@@ -49,13 +49,13 @@ class Results:
     """Measurements of every round.
 
     Attributes:
-        series: by workload and client.
-        notes: about the machine and the competitors.
+        series: The series by workload and client.
+        notes: Notes about the machine and the competitors.
     """
 
     series: dict[str, dict[str, Series]] = field(default_factory=lambda: defaultdict(dict))
     notes: list[str] = field(default_factory=list)
 
     def add(self, case: Case, rows: int, cost: Cost) -> None:
-        """Take what a round cost."""
+        """Add the cost of a round."""
         self.series[case.workload].setdefault(case.client, Series(rows)).costs.append(cost)

@@ -1,4 +1,4 @@
-"""Rounds of measurements: every client after the other, again and again, so that all see the same machine."""
+"""Rounds of measurements: clients take turns, so that all run under the same conditions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from benchmarks.servers import PASSWORD, USER
 
 @dataclass
 class Rounds:
-    """What is measured, on servers that run already.
+    """Measurements on running servers.
 
     Attributes:
-        dataset: what they serve.
-        apis: the address of each server.
-        folder: for what clients write.
-        results: where measurements go.
+        dataset: The ratings that they serve.
+        apis: The URL of each server.
+        folder: The folder for the output of clients.
+        results: The results, to which measurements are added.
     """
 
     dataset: Dataset
@@ -33,14 +33,14 @@ class Rounds:
     results: Results
 
     def measure(self, case: Case) -> None:
-        """Measure one case once, check what it wrote, and throw that away."""
+        """Measure a case once, and check and remove its output."""
         job, rows = self._job(case)
         cost = self._fetch(case, job, rows)
         self.results.add(case, rows, cost)
         say(f"  {case.workload} {case.client}: {rows / cost.seconds:,.0f} rows/s in {cost.seconds:.2f} s")
 
     def warm_up(self, case: Case) -> None:
-        """Do the same without measuring."""
+        """Run a case without measuring it."""
         self._fetch(case, *self._job(case))
 
     @property

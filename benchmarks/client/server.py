@@ -1,6 +1,6 @@
-"""A ratings API that costs next to nothing, so that its clients are what is measured.
+"""A ratings API with minimal cost, so that a benchmark measures its clients.
 
-`/plain/ratings` knows JSON, `offset`, `limit` and `total`; `/slow/ratings` does too, and takes its time;
+`/plain/ratings` supports JSON, `offset`, `limit` and `total`. `/slow/ratings` does too, with a latency.
 `/full/ratings` also streams Arrow and advertises sections, as `movielens-api` does.
 
 Run it: `python -m benchmarks.client.server FOLDER PORT MILLISECONDS`.
@@ -22,17 +22,17 @@ from benchmarks.client.dataset import ARROW, Dataset
 from benchmarks.client.pages import Page, Part, json_page
 from movielens_api.formats import FORMATS, ROWS_PER_CHUNK
 
-# 20 bytes for each rating of a window; as many as there are windows and first pages in `cases`.
-STREAMS_REMEMBERED = 8
+# Each takes 20 bytes per rating; `cases` has fewer windows and first pages.
+CACHED_STREAMS = 8
 
 
 class Api(socketserver.ThreadingTCPServer):
-    """Listens on a port of this computer, with a thread for each connection.
+    """A server on a loopback port, with a thread for each connection.
 
     Args:
-        dataset: what it serves.
-        port: where it listens.
-        latency: how many seconds `/slow` waits before each answer.
+        dataset: The ratings to serve.
+        port: The port to listen on.
+        latency: The seconds that ``/slow`` takes for each response.
     """
 
     allow_reuse_address = daemon_threads = True
@@ -40,7 +40,7 @@ class Api(socketserver.ThreadingTCPServer):
 
     def __init__(self, dataset: Dataset, port: int, latency: float) -> None:
         self.dataset, self.latency = dataset, latency
-        self.arrow_stream = lru_cache(STREAMS_REMEMBERED)(self._arrow_stream)
+        self.arrow_stream = lru_cache(CACHED_STREAMS)(self._arrow_stream)
         super().__init__(("127.0.0.1", port), Connection)
 
     def _arrow_stream(self, start: int, stop: int) -> list[Part]:
@@ -49,18 +49,18 @@ class Api(socketserver.ThreadingTCPServer):
 
 
 class Connection(socketserver.StreamRequestHandler):
-    """One client that asks again and again."""
+    """The connection of a client, with its requests."""
 
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        """Answer until the client goes."""
+        """Respond until the client disconnects."""
         with suppress(ConnectionError):
             while head := self._head():
-                self._answer(*head)
+                self._respond(*head)
 
     def _head(self) -> tuple[str, bytes] | None:
-        """Read a request: its target and what it accepts."""
+        """Read a request, and return its target and ``Accept`` header."""
         words = self.rfile.readline().decode().split()
         self.arrived = time.monotonic()
         accept = b""
@@ -69,23 +69,23 @@ class Connection(socketserver.StreamRequestHandler):
                 accept = line[len(b"accept:") :].strip()
         return (words[1], accept) if words else None
 
-    def _answer(self, target: str, accept: bytes) -> None:
+    def _respond(self, target: str, accept: bytes) -> None:
         api, url = cast("Api", self.server), urlsplit(target)
-        knowledge, _, resource = url.path.strip("/").partition("/")
-        if resource != "ratings" or knowledge not in {"plain", "slow", "full"}:
+        variant, _, resource = url.path.strip("/").partition("/")
+        if resource != "ratings" or variant not in {"plain", "slow", "full"}:
             self._send([b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"])
             return
-        page = Page.asked_for(parse_qs(url.query), api.dataset)
-        headers = list(_headers(page)) if knowledge == "full" else []
-        # Whoever accepts Arrow among others likes it best.
-        if knowledge == "full" and accept.startswith(ARROW.encode()):
+        page = Page.from_query(parse_qs(url.query), api.dataset)
+        headers = list(_headers(page)) if variant == "full" else []
+        # A client that lists Arrow first prefers it.
+        if variant == "full" and accept.startswith(ARROW.encode()):
             parts = api.arrow_stream(*page.rows(page.end - page.first))
             self._send_in_chunks(parts, [*headers, b"Content-Type: " + ARROW.encode()])
         else:
             parts = json_page(page, api.dataset)
             length = b"Content-Length: %d" % sum(map(len, parts))
-            if knowledge == "slow":
-                # The latency is all: our own work is part of it.
+            if variant == "slow":
+                # The latency includes our own work.
                 time.sleep(max(self.arrived + api.latency - time.monotonic(), 0))
             self._send([_head([*headers, b"Content-Type: application/json", length]), *parts])
 
@@ -115,7 +115,7 @@ def _headers(page: Page) -> Iterator[bytes]:
 
 
 def main() -> None:
-    """Serve until it is stopped."""
+    """Serve until the process is stopped."""
     folder, port, milliseconds = sys.argv[1:]
     with Api(Dataset(Path(folder)), int(port), int(milliseconds) / 1000) as api:
         api.serve_forever()

@@ -1,4 +1,4 @@
-"""What was promised, and whether a run kept it."""
+"""The targets, and whether a run met them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPERATOR_ADDS = 0.1
 
 
 def judge(results: Results) -> Iterator[Target]:
-    """Compare all that was measured with what was promised of it."""
+    """Compare the results with the targets."""
     large, few = results.series[LARGE], results.series[FEW]
     for client, times in TIMES_NAIVE.items():
         ratio = large[client].per_second / large[NAIVE_CLIENT].per_second
@@ -42,12 +42,12 @@ def judge(results: Results) -> Iterator[Target]:
         yield from _memory(client, few[client].megabytes or 0, large[client].megabytes or 0, large[client].rows)
     for client, operator in ((OURS_JSON, OPERATOR_JSON), (OURS_ARROW, OPERATOR_ARROW)):
         adds = large[operator].seconds / large[client].seconds - 1
-        promise = f"the operator adds at most {OPERATOR_ADDS:.0%} to: {client}"
-        yield Target(promise, f"{adds:+.1%}", adds <= OPERATOR_ADDS)
+        target = f"the operator adds at most {OPERATOR_ADDS:.0%} to: {client}"
+        yield Target(target, f"{adds:+.1%}", adds <= OPERATOR_ADDS)
 
 
 def times_floor(series: Series) -> float:
-    """Return how many times as long it took as pages in flight take at the latency alone."""
+    """Return the time as a multiple of the minimum: that of all pages at the given latency and concurrency."""
     pages = -(-series.rows // LATENCY_PAGE)
     return series.seconds / (pages / CONCURRENCY * LATENCY_MS / 1000)
 

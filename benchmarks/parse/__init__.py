@@ -1,1 +1,1 @@
-"""What our operators cost while Airflow parses a Dag file."""
+"""The cost of our operators while Airflow parses a Dag file."""

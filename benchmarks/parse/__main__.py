@@ -1,4 +1,4 @@
-"""`python -m benchmarks.parse`: parse Dag files with our operators and with plain ones, print both and their ratio."""
+"""`python -m benchmarks.parse`: parse Dag files with our operators and with plain ones, and compare the times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Times = dict[tuple[str, str], dict[str, list[float]]]
 
 
 def main() -> int:
-    """Run; the exit code is 1 if a file could not be parsed."""
+    """Run the benchmark; the exit code is 1 if a file could not be parsed."""
     arguments = _parser().parse_args()
     notes = machine.notes(PACKAGES)
     try:
@@ -42,17 +42,17 @@ def main() -> int:
 
 
 def _measure(folder: Path, rounds: int) -> Times:
-    # Before anything imports Airflow: it reads its home and settings then.
+    # Airflow reads its home and settings when it is first imported.
     os.environ |= {"AIRFLOW_HOME": str(folder / "home"), "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
-    # Installed packages are compiled already.
+    # Installed packages are already compiled.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     from benchmarks.parse import parsing
     from benchmarks.parse.dag_files import write_dag_files
 
     logging.disable(logging.INFO)
-    with ProcessPoolExecutor(1, get_context("spawn")) as elsewhere:
-        files = elsewhere.submit(write_dag_files, folder).result()
+    with ProcessPoolExecutor(1, get_context("spawn")) as other_process:
+        files = other_process.submit(write_dag_files, folder).result()
     sys.path.insert(0, str(folder))
     ways: dict[str, tuple[Callable[[Path], float], int]] = {
         "in the dag processor": (parsing.in_a_fork, rounds * 10),
@@ -65,12 +65,12 @@ def _measure(folder: Path, rounds: int) -> Times:
             for file in files:
                 for form, path in (("plain", file.plain), ("ours", file.ours)):
                     seconds = parse(path)
-                    if number >= 0:  # the first compiles
+                    if number >= 0:  # the first round compiles
                         times[way, file.name][form].append(seconds)
     return times
 
 
-# The fastest of each: whatever else runs on the machine only adds.
+# The fastest of each: other load on the machine only adds time.
 def _rows(times: Times) -> Iterator[list[str]]:
     for (way, name), forms in times.items():
         plain, ours = min(forms["plain"]), min(forms["ours"])

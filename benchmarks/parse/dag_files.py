@@ -1,4 +1,4 @@
-"""Dag files in two forms: with our operators, and with operators that are nothing but their template fields."""
+"""Dag files in two forms: with our operators, and with plain operators that only store their arguments."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class DagFile:
     """One Dag file in both forms.
 
     Attributes:
-        name: what the report calls it.
-        ours: with our operators.
-        plain: the same with plain ones; the names of classes and arguments are the same.
+        name: Its name in the report.
+        ours: The file with our operators.
+        plain: The file with plain operators, whose classes and arguments have the same names.
     """
 
     name: str
@@ -59,9 +59,9 @@ class DagFile:
 
 
 def write_dag_files(folder: Path) -> list[DagFile]:
-    """Write both forms of a file of 20 tasks and of our own Dags, and the plain operators beside them.
+    """Write both forms of a file with 20 tasks and of our own Dags, and the plain operators.
 
-    This imports our operators: a process that is forked from one that did need not do so again.
+    This imports our operators, so run it in another process: a fork of this one would not import them again.
     """
     (folder / f"{PLAIN}.py").write_text(_plain_operators(), encoding="utf-8")
     sources = {f"{TASKS} tasks": _TWENTY}

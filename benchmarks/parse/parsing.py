@@ -1,4 +1,4 @@
-"""Parsing a Dag file as Airflow's dag processor does, and in a fresh process. CPU time: others may use the machine."""
+"""Parsing a Dag file as Airflow's dag processor does, and in a fresh process, in CPU time."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _PICKLED = 65_536
 
 
 def in_a_fork(file: Path) -> float:
-    """Parse and serialise a file in a child of this process, which has Airflow loaded already.
+    """Parse and serialise a file in a child of this process, which has already loaded Airflow.
 
-    As the dag processor, this process first imports what the file imports of ``airflow.``, so that children need not.
-    Packages of others, such as ours, are imported by the child, every time.
+    Like the dag processor, this process first imports the modules of ``airflow`` that the file imports. Every child
+    imports other packages, such as ours, again.
 
     Returns:
-        Seconds of CPU in the child, without those of the fork.
+        CPU seconds of the child, without the fork.
     """
     _pre_import_airflow_modules(str(file), _LOG)
     if early := [name for name in ("airflow_movielens.operators", PLAIN) if name in sys.modules]:
-        raise BenchmarkError(f"{early} must be imported by the child, and is here already")
+        raise BenchmarkError(f"{early} must be imported by the child, but this process has already done so")
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         _parse_and_exit(file, write_end)
     os.close(write_end)
     with os.fdopen(read_end, "rb") as pipe:
-        told = pipe.read(_PICKLED)
+        received = pipe.read(_PICKLED)
     os.waitpid(child, 0)
-    seconds, errors = pickle.loads(told) if told else (0.0, "the child died")  # noqa: S301 - our own child's
+    seconds, errors = pickle.loads(received) if received else (0.0, "the child died")  # noqa: S301 - our own child's
     if errors:
         raise BenchmarkError(f"{file.name} cannot be parsed: {errors}")
     return float(seconds)
@@ -61,10 +61,10 @@ def _parse_and_exit(file: Path, write_end: int) -> None:
 
 
 def in_a_fresh_process(file: Path) -> float:
-    """Run a file in a Python of its own, which imports all of Airflow that the file asks for.
+    """Run a file in a new Python process, which imports all of Airflow that the file needs.
 
     Returns:
-        Seconds of CPU of the whole process.
+        CPU seconds of the whole process.
     """
     before = os.times()
     subprocess.run([sys.executable, str(file)], check=True, cwd=file.parent)

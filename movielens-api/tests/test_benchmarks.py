@@ -36,7 +36,7 @@ def ours(folder: Path) -> Iterator[tuple[Peer, Server]]:
     peer = Ours(f"synthetic:{ROWS}", folder, workers=1)
     server = peer.start(folder)
     try:
-        server.wait_until_it_answers("/ratings?limit=1")
+        server.wait_until_ready("/ratings?limit=1")
         yield peer, server
     finally:
         server.stop()
@@ -55,7 +55,7 @@ def test_the_usual_way_gives_the_same_responses_as_ours(folder: Path, file: Path
     peer = FastApiSqlAlchemy(file, workers=1)
     usual = peer.start(folder)
     try:
-        usual.wait_until_it_answers("/openapi.json")
+        usual.wait_until_ready("/openapi.json")
         agreement.check([ours, (peer, usual)], ratings)
     finally:
         usual.stop()
@@ -117,13 +117,13 @@ def test_targets_are_judged_by_medians() -> None:
     for how, p99 in ((WITHOUT, 2.0), (STEADY, 6.1), (FLAT_OUT, 9.0)):
         results.reads[how] = [load.Measurement(1.0, 1.0, p99)]
     results.kills = Kills("50 kills: lost 1", is_exact=False)
-    met = {target.promise: target.met for target in judge(results)}
-    assert [met[promise] for promise in met if promise.startswith(("W1: at least 12", "W2", "W4"))] == [
+    met = {target.description: target.met for target in judge(results)}
+    assert [met[target] for target in met if target.startswith(("W1: at least 12", "W2", "W4"))] == [
         True,
         True,
         True,
     ]
-    assert [met[promise] for promise in met if promise.startswith("W3")] == [False, False]
-    assert not met[next(promise for promise in met if promise.startswith("p99"))]
+    assert [met[target] for target in met if target.startswith("W3")] == [False, False]
+    assert not met[next(target for target in met if target.startswith("p99"))]
     assert "| W1 | movielens-api | 100.0 | 1.00 | 2.00 | 0.100 | 50.00 |" in report.write(results)
     assert "| kill -9: no acknowledged rating lost | 50 kills: lost 1 | NO |" in report.write(results)

@@ -1,4 +1,4 @@
-"""The commands `movielens …` of the docs run as they stand, and the page leaves no option out."""
+"""The ``movielens`` commands of the docs run as printed, and the page describes every option."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHOWN = [(page, block) for page in PAGES for block in blocks(page, "bash") if "m
 
 @pytest.fixture
 def shell(api, tmp_path):
-    """Run lines as a reader's shell does, with the API of the tests behind the environment."""
+    """Run lines as a reader's shell does, with the tests' API in the environment."""
     command = tmp_path / "bin" / "movielens"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m airflow_movielens "$@"\n')

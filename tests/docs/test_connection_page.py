@@ -1,4 +1,4 @@
-"""Every way of the connection page to define a connection defines the one that the page says."""
+"""Each way on the connection page to define a connection gives the described one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHELL = blocks(PAGE, "bash")
 SAID = ["https://api.example.com:443/v1", "me", "p@ss/word", 500]
 
 
-# A reader's shell whose command `airflow` notes its arguments, and which says at last what it has exported.
+# A reader's shell whose command `airflow` records its arguments, and which finally prints its exported variables.
 NOTING = """
 airflow() {{ printf '%s\\0' "$@" > arguments; }}
 {lines}
@@ -39,7 +39,7 @@ def database():
 
 @pytest.fixture
 def shell(tmp_path):
-    """Run lines as a reader's shell does; the arguments that `airflow` got, and what is exported."""
+    """Run lines as a reader's shell does; return the arguments of `airflow` and the exported variables."""
 
     def run(lines):
         subprocess.run(["sh", "-ec", NOTING.format(lines=lines)], cwd=tmp_path, check=True)
@@ -53,7 +53,7 @@ def shell(tmp_path):
 
 @pytest.fixture
 def defined(database, monkeypatch):
-    """Define the connection by a command of Airflow's, or by variables; what the hook makes of it."""
+    """Define the connection by a command of Airflow or by variables, and return the hook's settings."""
     from airflow.cli.cli_parser import get_parser
     from airflow.models import Connection
     from airflow.utils.session import create_session
@@ -82,7 +82,7 @@ def test_the_shell_commands_define_the_connection(block, shell, defined):
     assert defined(arguments, exported) == SAID
 
 
-# Airflow reads this setting when it is imported, so each file needs a process.
+# Airflow reads this setting when it is imported, so each file needs its own process.
 @pytest.mark.parametrize("ending", ["yaml", pytest.param("json", marks=pytest.mark.long)])
 def test_the_secrets_backend_reads_the_file(ending, shell, tmp_path):
     import yaml

@@ -1,4 +1,4 @@
-"""The page of windows shows the rows that the tests let Airflow run."""
+"""The page of windows shows the rows that tests/integration/test_windows.py runs."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ POLL_SECONDS = 1
 
 @dataclass(frozen=True)
 class RunningStack:
-    """movielens-api and Airflow, both healthy, and what tests do with them."""
+    """A healthy movielens-api and Airflow, and the actions of tests on them."""
 
     layout: Layout
     credentials: Credentials
@@ -48,7 +48,7 @@ class RunningStack:
 
     @property
     def data(self) -> Path:
-        """The folder that the Dags know as MOVIELENS_DATA_DIR."""
+        """Return the folder that the Dags know as ``MOVIELENS_DATA_DIR``."""
         return self.layout.data
 
     def until(self, what: str, condition: Callable[[], Any]) -> Any:
@@ -93,7 +93,7 @@ class RunningStack:
         return {task["task_id"]: task["state"] for task in self.airflow.tasks(dag_id, run_id)}
 
     def task_log(self, dag_id: str, run_id: str, task_id: str) -> str:
-        """The log of the task's last try."""
+        """Return the log of the task's last try."""
         tries = {task["task_id"]: task["try_number"] for task in self.airflow.tasks(dag_id, run_id)}
         return self.airflow.task_log(dag_id, run_id, task_id, tries[task_id])
 
@@ -103,7 +103,7 @@ class RunningStack:
 
 @pytest.fixture(scope="session")
 def running_stack(tmp_path_factory):
-    """`make up` with the tests' own Dags beside ours, ended by Ctrl-C; all follow their schedules."""
+    """Run `make up` with our Dags and those of the tests, which follow their schedules; end it by Ctrl-C."""
     from demo.airflow_api import AirflowApi
     from demo.configuration import Credentials
     from demo.layout import ROOT, Layout

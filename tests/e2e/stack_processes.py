@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def user_environment(home: Path) -> dict[str, str]:
-    """Return what a user's shell may hold that must not disturb the stack, and a home that must stay untouched."""
+    """Return variables of a user's shell that must not affect the stack, and a home that must stay untouched."""
     home.mkdir()
     return {
         "PATH": os.environ["PATH"],
@@ -23,7 +23,7 @@ def user_environment(home: Path) -> dict[str, str]:
 
 
 def processes_of(local: Path) -> list[str]:
-    """Return the processes of the stack in a folder: by what it noted, and by where they work."""
+    """Return the processes of the stack in a folder, found by its records and by their working directories."""
     sessions = set((local / "sessions").read_text().split())
     found = []
     for process in Path("/proc").glob("[0-9]*"):

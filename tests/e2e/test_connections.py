@@ -18,7 +18,7 @@ QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-backgro
 
 @pytest.fixture
 def admin_token(running_stack):
-    """The login of an administrator."""
+    """Log in as an administrator."""
     login = {"username": "admin", "password": running_stack.credentials.airflow_password}
     return requests.post(f"{running_stack.airflow.address}/auth/token", json=login, timeout=30).json()["access_token"]
 
@@ -67,7 +67,7 @@ def test_a_saved_connection_masks_its_secrets_and_keeps_them(airflow, ratings_ap
     assert shown["password"] == "***"
     assert json.loads(shown["extra"]) == extra | {"api_token": "***"}
 
-    # Save again what was shown, as the form does.
+    # Save the shown values again, as the form does.
     changed = shown | {"extra": json.dumps(json.loads(shown["extra"]) | {"page_size": 400})}
     assert json.loads(airflow("PATCH", "/saved", json=changed)["extra"])["page_size"] == 400
     assert airflow("POST", "/test", json=changed) == {
@@ -130,7 +130,7 @@ def test_a_worker_can_run_the_test(airflow, running_stack, ratings_api, token, s
 
 @pytest.fixture
 def page(running_stack, admin_token):
-    """The connections in Airflow's UI, logged in."""
+    """Open the connections in Airflow's UI, logged in."""
     address = running_stack.airflow.address
     with sync_playwright() as playwright:
         found = next(filter(None, map(shutil.which, BROWSERS)))

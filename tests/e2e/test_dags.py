@@ -12,7 +12,7 @@ FIVE = ["01_python", "02_hook", "03_operator", "04_sensor", "05_pipeline"]
 
 @pytest.fixture(scope="module")
 def runs(running_stack):
-    """A run of each, all at once."""
+    """Run all Dags at once."""
     return {dag_id: running_stack.start(dag_id, logical_date="2000-11-21T00:00:00Z") for dag_id in FIVE}
 
 
@@ -22,7 +22,7 @@ def test_a_dag_succeeds_and_writes_its_files(running_stack, runs, dag_id):
     assert running_stack.ended(dag_id, run_id) == "success"
     assert set(running_stack.task_states(dag_id, run_id).values()) == {"success"}
     files = (running_stack.data / dag_id / "ratings").iterdir()
-    # Its schedule adds yesterday's.
+    # Its schedule adds yesterday's file.
     assert "2000-11-20" in {file.stem for file in files}
 
 

@@ -21,7 +21,7 @@ TOP, MIN_RATINGS = 10, 5
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    """The folder of all these demos, one after the other, as users run them."""
+    """Return the folder that all these demos share, as a user's do."""
     return tmp_path_factory.mktemp("demo") / "a folder with blanks & 100%"
 
 
@@ -42,14 +42,14 @@ def run(environment, *arguments):
 
 
 def table_rows(output):
-    """The cells of all rows of the tables in the output."""
+    """Return the cells of all rows of the tables in the output."""
     return [
         [cell.strip() for cell in line.strip("│").split("│")] for line in output.splitlines() if line.startswith("│")
     ]
 
 
 def best_movies(truth):
-    """What the demo has to print, in plain pandas from the ratings' source."""
+    """Return the expected ranking, computed in plain pandas from the source of the ratings."""
     period = truth[(truth.timestamp >= FIRST) & (truth.timestamp < BEYOND)]
     movies = period.groupby(["movieId", "title"]).rating.agg(["mean", "count"]).reset_index()
     movies = movies[movies["count"] >= MIN_RATINGS]
@@ -59,7 +59,7 @@ def best_movies(truth):
 
 @pytest.mark.parametrize(("target", "arguments"), [("demo", "run"), ("up", "up")])
 def test_make_runs_the_tested_commands(target, arguments):
-    # `make test` tells its children that they run inside it.
+    # `make test` sets variables for nested calls of make.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     dry_run = subprocess.run(
         ["make", "--dry-run", target], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
@@ -120,7 +120,7 @@ def test_a_failing_task_is_reported_with_its_log_and_leaves_nothing_running(envi
 
 @pytest.mark.parametrize("time", ["once", pytest.param("again", marks=pytest.mark.long)])
 def test_a_demo_fetches_and_ranks_a_fortnight(environment, local, truth, time):
-    """Whatever demos before it have left in the folder."""
+    """It succeeds whatever earlier demos have left in the folder."""
     demo = run(environment, "run")
     assert demo.returncode == 0, demo.stdout + demo.stderr
     rows = table_rows(demo.stdout)

@@ -1,4 +1,4 @@
-"""What `make up` prints, and what users do with it; that it restarts what ends, test_waiting.py shows."""
+"""The output of `make up`, and its use; test_waiting.py shows that it restarts components."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ SENSORS = [f"wait_for_{number}" for number in (1, 2, 3)]
 
 @pytest.fixture(scope="module", autouse=True)
 def connection(running_stack):
-    """The connection in Airflow's database: the triggerer reads it in another way than one from the environment."""
+    """Store the connection in Airflow's database, where the triggerer reads it in another way than the environment."""
     host, (user, password) = running_stack.api_address, running_stack.api_login
     body = {"connection_id": "waiting", "conn_type": "movielens", "host": host, "login": user, "password": password}
     running_stack.airflow.post("/connections", body | {"extra": '{"read_timeout": 30}'})
@@ -28,7 +28,7 @@ def connection(running_stack):
 
 def post_rating(stack, day):
     moment = int(datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp())
-    # By a new user, so that it replaces no other rating.
+    # From a new user, so that it replaces no other rating.
     rating = {"movieId": 1, "rating": 4.0, "timestamp": moment, "userId": uuid.uuid4().int % 10**9 + 1000}
     answer = requests.post(f"{stack.api_address}/ratings", json=[rating], auth=stack.api_login, timeout=30)
     assert answer.status_code == 201, answer.text
@@ -45,7 +45,7 @@ def kill_triggerer(stack):
 
 
 def commands_in(folder):
-    """The processes that work in a folder, and their command lines."""
+    """Return the processes that work in a folder, and their command lines."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if (process / "cwd").readlink().is_relative_to(folder):
@@ -69,7 +69,7 @@ def test_deferred_sensors_and_a_watched_asset_survive_the_kill_of_the_triggerer(
         return running_stack.task_states("waiting_sensors", run_id)
 
     until(running_stack, "sensors that wait", lambda: set(states().values()) == {"deferred"})
-    # Other runs end; the sensors wait on.
+    # Other runs end while the sensors still wait.
     slots = {"running_slots": 0, "queued_slots": 0, "deferred_slots": 3}
     until(running_stack, "free slots", lambda: slots.items() <= airflow.get("/pools/default_pool").items())
 
@@ -95,7 +95,7 @@ def test_deferred_sensors_and_a_watched_asset_survive_the_kill_of_the_triggerer(
 
 
 def events_of_the_watched_asset(stack):
-    """Start the watch, and return a function that gives the payloads of its events."""
+    """Start the watch, and return a function that returns the payloads of its events."""
     stack.watch_assets_of("waiting_watcher")
     (asset,) = stack.airflow.get("/assets", name_pattern="waiting_new_ratings")["assets"]
 

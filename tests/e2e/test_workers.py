@@ -19,7 +19,7 @@ SLOW = {"page_size": 100, "data_format": "json", "concurrency": 2, "requests_per
 
 @pytest.fixture
 def connect(running_stack):
-    """Make a connection in Airflow's database, or change it."""
+    """Create or change a connection in Airflow's database."""
 
     def connect(conn_id, **parts):
         user, password = running_stack.api_login
@@ -36,7 +36,7 @@ def connect(running_stack):
 
 @pytest.fixture
 def slowly(connect):
-    """Slow down the connection `slow`; call the result to end that."""
+    """Slow down the connection `slow` until the result is called."""
     connect("slow", extra=json.dumps(SLOW))
     return lambda: connect("slow", extra=json.dumps(SLOW | {"requests_per_second": None}))
 

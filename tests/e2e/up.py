@@ -1,4 +1,4 @@
-"""Run `make up` in a folder of its own, with Dags and settings of the tests."""
+"""Run `make up` in a separate folder, with Dags and settings of the tests."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from demo.layout import Layout
 
 SETTINGS = {
     "scheduler": {
-        # A lost worker is found in a time that a test can wait.
+        # A lost worker is detected soon enough for a test.
         "task_instance_heartbeat_timeout": 20,
         "task_instance_heartbeat_timeout_detection_interval": 2,
-        # As Airflow's default: a stack that waits leaves the CPU to other tests.
+        # Airflow's default: a waiting stack leaves the CPU to other tests.
         "scheduler_idle_sleep_time": 1,
     },
     # So are the triggers of a killed triggerer.
@@ -29,7 +29,7 @@ SETTINGS = {
 PR_SET_PDEATHSIG = 1
 
 if __name__ == "__main__":
-    # Where the tests' process is killed, the stack ends too (on Linux).
+    # If the tests' process is killed, the stack ends too (on Linux).
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
     local, dags = map(Path, sys.argv[1:])
     sys.exit(main(["up"], Layout(local, dags), SETTINGS))

@@ -1,4 +1,4 @@
-"""Dags in Airflow's own database, and their runs made as Airflow makes them; only processes are left out."""
+"""Dags in Airflow's own database, and runs of them as Airflow creates them, but without processes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from airflow_movielens.window import resolve_window
 SCHEDULES = ("Timetable", "Schedule", "Runtime", "Mapper")
 
 
-class TellsItsWindow(MovielensFetchRatingsOperator):
-    """The operator, stopped before it fetches."""
+class ReturnsItsWindow(MovielensFetchRatingsOperator):
+    """The operator, which returns its window instead of fetching it."""
 
     def execute(self, context):
         return str(resolve_window(context, self._start_date, self._end_date))
@@ -43,13 +43,13 @@ class AirflowRuns:
     made: dict[Any, Any] = field(default_factory=dict)
 
     def add(self, dag_id, schedule, *, outlets=(), arguments=None, **options):
-        """Make a Dag of one task; its default start date reaches the operator, too, and must not become the window."""
+        """Add a Dag of one task. Its default start date also reaches the operator, and must not become the window."""
         from airflow.sdk import DAG
 
         default_args = {"start_date": options.pop("start_date", datetime(2015, 1, 1, tzinfo=UTC))}
         options["max_active_runs"] = 1 if "continuous" in schedule else 1000
         with DAG(dag_id, schedule=schedule_of(schedule), default_args=default_args, catchup=True, **options) as dag:
-            TellsItsWindow(task_id="window", output_path="-", outlets=list(outlets), **(arguments or {}))
+            ReturnsItsWindow(task_id="window", output_path="-", outlets=list(outlets), **(arguments or {}))
         dag.fileloc, dag.relative_fileloc = __file__, Path(__file__).name
         self.dags[dag_id] = dag
 
@@ -78,7 +78,7 @@ class AirflowRuns:
         return DagRun.find(dag_id=dag_id)
 
     def schedule(self):
-        """Let the scheduler make all runs that are due."""
+        """Let the scheduler create all runs that are due."""
         from airflow.jobs.job import Job
         from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
         from airflow.models.dagrun import DagRun
@@ -100,7 +100,7 @@ class AirflowRuns:
         parsed.func(parsed)
 
     def trigger(self, dag_id, **body):
-        """Make a run as Airflow's API and UI do."""
+        """Create a run as Airflow's API and UI do."""
         from airflow.api_fastapi.core_api.datamodels.dag_run import TriggerDAGRunPostBody
         from airflow.utils.state import DagRunState
         from airflow.utils.types import DagRunTriggeredByType, DagRunType
@@ -116,7 +116,7 @@ class AirflowRuns:
         )
 
     def run(self, run):
-        """Run the task of a Dag run in the task runner, and give the window."""
+        """Run the task of a Dag run in the task runner, and return its window."""
         from airflow.models.dagrun import DagRun
         from airflow.sdk.api.datamodels._generated import TaskInstance
         from airflow.sdk.execution_time.supervisor import run_task_in_process
@@ -133,7 +133,7 @@ class AirflowRuns:
         return run.get_task_instance("window").xcom_pull(task_ids="window")
 
     def trigger_by_command(self, dag_id, logical_date, made):
-        """Make a run as `airflow dags trigger` and TriggerDagRunOperator do, at a moment."""
+        """Create a run at a given moment as `airflow dags trigger` and TriggerDagRunOperator do."""
         from airflow.api.common.trigger_dag import trigger_dag
         from airflow.utils.types import DagRunTriggeredByType
 
@@ -145,11 +145,11 @@ class AirflowRuns:
         )
 
     def clear(self, run):
-        """Clear a run, to run on the Dag as it is now."""
+        """Clear a run, so that it runs on the current version of the Dag."""
         self.stored(run.dag_id).clear(run_id=run.run_id, run_on_latest_version=True)
 
     def date_events(self, moment):
-        """Let the asset events that wait for the scheduler be of a moment."""
+        """Set the time of the asset events that wait for the scheduler."""
         from airflow.models.asset import AssetDagRunQueue
         from airflow.utils.session import create_session
         from sqlalchemy import update

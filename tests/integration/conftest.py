@@ -16,7 +16,7 @@ from integration.tasks_api import start_tasks_api
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-# Two of Airflow's commands in one process: starting it takes longer than most of what they do.
+# Two commands of Airflow in one process, whose start takes longer than either of them.
 MAKE_DATABASE = """
 from airflow.cli.cli_parser import get_parser
 for command in (["db", "migrate"], ["dags", "reserialize"]):
@@ -27,7 +27,7 @@ for command in (["db", "migrate"], ["dags", "reserialize"]):
 
 @pytest.fixture(scope="session")
 def airflow(tmp_path_factory, api):
-    """An initialised Airflow whose Dags folder holds ours and the tests' own; gives the data folder."""
+    """Set up Airflow with our Dags and those of the tests, and return the data folder."""
     dags, data = tmp_path_factory.mktemp("dags"), tmp_path_factory.mktemp("data")
     for source in (ROOT / "dags", HERE / "dags"):
         shutil.copytree(source, dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
@@ -47,7 +47,7 @@ def airflow(tmp_path_factory, api):
 
 @pytest.fixture(autouse=True)
 def connection(monkeypatch, api):
-    """The connection `movielens` to the running API; call to change parts of it."""
+    """Define the connection `movielens` to the running API; call the result to change parts of it."""
 
     def connect(**changes):
         parts = {
@@ -66,7 +66,7 @@ def connection(monkeypatch, api):
 
 @dataclass(frozen=True)
 class Run:
-    """How a Dag run ended: its state, its tasks' states, and all that was logged."""
+    """A finished Dag run: its state, the states and results of its tasks, and the whole log."""
 
     state: str
     tasks: dict[str, str]
@@ -76,7 +76,7 @@ class Run:
 
 @pytest.fixture(scope="session")
 def bag(airflow):
-    """The Dags, read once."""
+    """Load the Dags once."""
     try:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:  # Airflow 3.1
@@ -96,7 +96,7 @@ def run_day(bag, capfd, caplog, monkeypatch):
     monkeypatch.setattr(DagBundlesManager, "get_all_dag_bundles", lambda self: [])
 
     def run(dag_id, day=None, conf=None):
-        # A manual run takes the interval that ended last before its date.
+        # A manual run takes the last interval that ended before its date.
         moment = (
             datetime.combine(date.fromisoformat(day) + timedelta(days=1), datetime.min.time(), UTC) if day else None
         )

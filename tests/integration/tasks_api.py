@@ -1,4 +1,4 @@
-"""Airflow's command line, with the API that tasks in this process ask started before: `python tasks_api.py dags test …`."""
+"""Airflow's command line, with the tasks' API started in advance: `python tasks_api.py dags test …`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 def start_tasks_api():
-    """Start it once and wait for it: before Airflow 3.3 each task has its own and asks it before it has started."""
+    """Start one API for all tasks and wait for it: before Airflow 3.3, each task calls its own before it has started."""
     from airflow.sdk.execution_time import supervisor
 
     server = supervisor.in_process_api_server()

@@ -1,4 +1,4 @@
-"""The Dags of the book's second edition against the API of its contract, in a process and a time zone of its own."""
+"""The Dags of the book's second edition against the API of its contract, in its own process and time zone."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def ratings_file(tmp_path_factory, truth):
 
 @pytest.fixture(scope="module", params=["UTC", "Asia/Seoul", "America/New_York"])
 def book(request, ratings_file):
-    """A running server: its time zone and its port."""
+    """Run a server, and return its time zone and port."""
     with serve_book(ratings_file, request.param) as port:
         yield request.param, port
 
 
 @pytest.fixture
 def connect(book, connection, monkeypatch):
-    """Point the connection `movielens` to the server; call to give it extras."""
+    """Point the connection `movielens` to the server; call the result to set extras."""
     monkeypatch.setenv("BOOK_API", f"http://127.0.0.1:{book[1]}")
 
     def connect(**extra):
@@ -47,14 +47,14 @@ def in_its_time_zone(book, connect):
 
 
 def day_of(truth, time_zone):
-    """The day's ratings, with a day of a time zone."""
+    """Return the ratings of a day in a time zone."""
     first, beyond = (pd.Timestamp(day, tz=time_zone).timestamp() for day in (DAY, NEXT_DAY))
     day = truth[(truth["timestamp"] >= first) & (truth["timestamp"] < beyond)]
     return day[["userId", "movieId", "rating", "timestamp"]]
 
 
 def ranking_of(day):
-    """The book's ranking, computed row by row."""
+    """Return the book's ranking, computed row by row."""
     ratings = {}
     for row in day.to_dict("records"):
         ratings.setdefault(row["movieId"], {}).setdefault(row["userId"], []).append(row["rating"])

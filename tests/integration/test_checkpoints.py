@@ -23,7 +23,7 @@ def test_a_retry_resumes_from_the_checkpoint(  # noqa: PLR0917
     in_folder = []
 
     def script(_, query, number):
-        if 12 <= number < 16:  # a first try and its three repetitions
+        if 12 <= number < 16:  # a first try and its three retries
             return Answer({}, 503, {"Retry-After": "0"})
         if number == 16:
             in_folder.extend(file.suffix for file in folder.glob(".partial-*/*"))
@@ -32,7 +32,7 @@ def test_a_retry_resumes_from_the_checkpoint(  # noqa: PLR0917
     with serve(script) as server:
         connection(host=server.base_url, extra='{"concurrency": 1}')
         run = run_day("breaks_off")
-        # The proof of the window asks for single rows of the days beside it.
+        # The check of the server's days requests single rows of the days around the window.
         offsets = [int(query["offset"]) for _, query, _ in server.requests if query["limit"] != "1"]
     assert run.state == "success", run.log
     assert "Resuming the ratings of [1970-01-02, 1970-01-03)" in run.log

@@ -30,17 +30,17 @@ ROWS = 20_000
 
 @pytest.fixture(scope="module")
 def rounds(tmp_path_factory):
-    """A prepared dataset, and the bare server that serves it."""
+    """Prepare a dataset, and serve it with the server with minimal cost."""
     folder = tmp_path_factory.mktemp("benchmarks")
     api = Ours(f"synthetic:{ROWS}", folder, workers=1).start(folder)
     try:
-        api.wait_until_it_answers(ONE_ROW)
+        api.wait_until_ready(ONE_ROW)
         prepare(api, folder / "prepared")
     finally:
         api.stop()
     bare = start_bare(folder / "prepared", folder)
     try:
-        bare.wait_until_it_answers(f"/plain{ONE_ROW}")
+        bare.wait_until_ready(f"/plain{ONE_ROW}")
         addresses = {name: f"http://127.0.0.1:{bare.port}/{name}" for name in ("plain", "slow", "full")}
         yield Rounds(Dataset(folder / "prepared"), addresses, folder, Results())
     finally:
@@ -71,7 +71,7 @@ def test_the_installed_clients_fetch_exactly_the_right_rows(rounds):
 
 @dataclass(frozen=True)
 class Wrong:
-    """Does as ours does, and damages the file then."""
+    """Our client, whose file is damaged afterwards."""
 
     damage: Callable[[pl.DataFrame], pl.DataFrame]
     ending: str = ".parquet"
@@ -91,7 +91,7 @@ class Wrong:
     ],
 )
 def test_a_client_with_wrong_rows_ends_the_run(rounds, damage):
-    with pytest.raises(BenchmarkError, match="is not right"):
+    with pytest.raises(BenchmarkError, match="is wrong"):
         rounds.measure(Case("wrong", "ours", Wrong(damage), "plain", ROWS, 10_000))
     assert not (rounds.folder / "written").exists()
 
@@ -140,14 +140,14 @@ def test_targets_are_judged_by_medians():
             results.add(case, case.rows, Cost(seconds, 1.0, 150.0))
     written = report.write(results)
     assert "| ours, JSON | 5,000,000 | 1.00 | 5,000,000 | 10.00 | 1.000 | 0.20 | 150 |" in written
-    met = {target.promise: target.met for target in judge(results)}
+    met = {target.description: target.met for target in judge(results)}
     assert not met["W1, ours, JSON: at least 15 x naive"]
     assert met["W1, ours, JSON: at least 0.11 of curl"]
     assert met["W2: at most 1.25 x the floor"]
     assert times_floor(results.series[LATENCY][OURS_JSON]) == pytest.approx(1 / 1.25)
     results.series[LARGE][LIMIT].costs[:] = [Cost(0.01, 0.01, None)]
     results.series[LARGE][OURS_JSON].costs.append(Cost(1.0, 1.0, 191.0))
-    met = {target.promise: target.met for target in judge(results)}
+    met = {target.description: target.met for target in judge(results)}
     assert not met["W1, ours, JSON: at least 0.11 of curl"]
     assert not met["ours, JSON: at most 190 MB for 5,000,000 rows"]
     assert not met["ours, JSON: at most 20 MB more than for few"]

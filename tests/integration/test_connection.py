@@ -1,4 +1,4 @@
-"""What the fields of a connection become, and what is said of those that are unusable."""
+"""The client of a connection, and the errors for unusable fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the *Test* button says."""
+"""The messages of the *Test* button."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RATING = {"userId": 1, "movieId": 2, "rating": 3.5, "timestamp": 4}
 
 @contextmanager
 def listening(handle):
-    """Hand whoever connects to a free port over to ``handle``; gives the port."""
+    """Call ``handle`` for each connection to a free port, and yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def accept():
@@ -35,7 +35,7 @@ def listening(handle):
 
 
 def pressed():
-    """What the test button says."""
+    """Return the message of the *Test* button."""
     ok, sentence = MovielensHook("movielens").test_connection()
     assert "hunter2" not in sentence
     assert "\n" not in sentence

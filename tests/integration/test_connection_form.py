@@ -1,4 +1,4 @@
-"""The form of the connection type, as Airflow's UI gets it."""
+"""The form of the connection type, as Airflow's UI receives it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_airflow_shows_the_form():
 
 @pytest.fixture
 def wtforms(monkeypatch):
-    """What the API server of Airflow 3.1 puts in the place of WTForms."""
+    """Replace WTForms as the API server of Airflow 3.1 does."""
     fields, validators = ModuleType("wtforms"), ModuleType("wtforms.validators")
     for name in ("StringField", "IntegerField", "PasswordField", "BooleanField"):
         setattr(fields, name, getattr(HookMetaService, f"Mock{name}"))

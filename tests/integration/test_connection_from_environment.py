@@ -1,4 +1,4 @@
-"""Connections that the environment defines, as URI or JSON, and that task logs mask their secrets."""
+"""Connections defined in the environment as URI or JSON, and the masking of their secrets in task logs."""
 
 from __future__ import annotations
 
@@ -98,9 +98,9 @@ def test_secrets_are_masked_in_a_tasks_log(define, monkeypatch):
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.log import mask_logs
 
-    # By this Airflow 3.1 knows that it is in a task, whose connections and masks are not those of its server.
+    # Tells Airflow 3.1 that it runs in a task, whose connections and masks differ from those of its server.
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", object(), raising=False)
-    # Secrets of its own: what another test has had masked would be masked here too.
+    # Secrets that no other test uses, because theirs would be masked here too.
     define({"conn_type": "movielens", "password": "correct-horse", "extra": {"api_token": "battery-staple"}})
     line = mask_logs(None, "info", {"event": "The password is correct-horse, the token is battery-staple"})
     assert line["event"] == "The password is ***, the token is ***"

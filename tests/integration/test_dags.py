@@ -163,7 +163,7 @@ def test_a_sensor_that_finds_enough_ratings_is_not_deferred(run_day, mode):
     assert "running trigger in line" not in run.log
 
 
-# A quiet day may be skipped, a misconfigured pipeline must not look like one.
+# A day without ratings may be skipped; a misconfigured pipeline must not look like one.
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("ending", "state"), [("fail", "failed"), ("skip", "failed"), ("never", "skipped"), ("silent", "failed")]
@@ -189,7 +189,7 @@ def test_an_error_in_the_triggerer_ends_the_task_like_one_in_a_worker(run_day, c
         yield TriggerEvent({"status": "failed", "message": "no access", "retry": retry})
 
     monkeypatch.setattr(MovielensRatingsTrigger, "run", fire)
-    # A server of its own: the real one lets nobody in for a while after wrong passwords.
+    # Another server, because the real one refuses logins for a while after wrong passwords.
     with serve_counts() as server:
         connection(host=server.http.base_url, port=None)
         run = run_day(f"sensor_patient_{ending}", "2000-11-18")
@@ -214,7 +214,7 @@ def test_a_deferral_holds_plain_values_and_the_timeout():
     deadline = time.time() + 500
     with pytest.raises(airflow_exceptions().TaskDeferred) as deferred:
         sensor._wait_in_triggerer({}, deadline)
-    # Longer than the trigger waits: it looks once more at the deadline.
+    # Longer than the trigger waits, because it polls once more at the deadline.
     assert timedelta(seconds=500) < deferred.value.timeout <= timedelta(seconds=530)
     asked = {"conn_id": "movielens", **window, "min_ratings": 7, "poll_interval": 9.0, "silent_fail": True}
     assert deferred.value.trigger.serialize()[1] == asked | {"deadline": deadline}

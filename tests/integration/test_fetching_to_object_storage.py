@@ -1,4 +1,4 @@
-"""A fetch whose output lies on object storage: here a folder that two processes see as one."""
+"""A fetch to object storage, simulated by a folder that two processes share."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STORE = DirFileSystem("/", LocalFileSystem(auto_mkdir=True))
 
 def attach_store(folder):
     STORE.path = str(folder)
-    attach(protocol="s3", fs=STORE)  # whatever was attached first stays
+    attach(protocol="s3", fs=STORE)  # the first store that is attached stays
 
 
 def fetch(base_url, output=None):
@@ -73,7 +73,7 @@ def server(the_server):
 
 @pytest.fixture(scope="module")
 def remains(the_server, tmp_path_factory):
-    """What a process that was killed amid a fetch leaves in a store."""
+    """Return the files that a fetch in a killed process has left in a store."""
     folder = tmp_path_factory.mktemp("remains")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", CHILD, the_server.base_url, str(folder)]
@@ -84,7 +84,7 @@ def remains(the_server, tmp_path_factory):
 
 @pytest.fixture
 def killed(store, remains, server):
-    """A store in which a killed process left a part of the window."""
+    """Create a store in which a killed process has left a part of the window."""
     shutil.copytree(remains, store.parent.parent)
     server.requests.clear()
     (folder,) = store.glob(".partial-*")
@@ -92,7 +92,7 @@ def killed(store, remains, server):
 
 
 def offsets_of_pages(server):
-    # The proof of the window asks for single rows of the days beside it.
+    # The check of the server's days requests single rows of the days around the window.
     return [int(query["offset"]) for _, query, _ in server.requests if query["limit"] != "1"]
 
 
@@ -113,7 +113,7 @@ def test_a_killed_fetch_resumes_after_the_durable_parts(killed, store, server, t
 @pytest.mark.parametrize("vanished", ["a part", "the checkpoint"])
 def test_missing_parts_are_fetched_again(killed, store, server, tmp_path, vanished):
     checkpoint = killed / "checkpoint.json"
-    # A part that is not in the checkpoint yet is not missed.
+    # A part that is not yet in the checkpoint is not needed.
     part = killed / json.loads(checkpoint.read_bytes())["files"][0]
     (part if vanished == "a part" else checkpoint).unlink()
     fetch(server.base_url)
@@ -127,7 +127,7 @@ def test_an_attempt_that_ends_does_not_damage_another_one(store, server, tmp_pat
     def slow(folder, name):
         keep(folder, name)
         kept.append(name)
-        if len(kept) == 4:  # another attempt goes on from these parts, finishes and cleans up
+        if len(kept) == 4:  # another attempt resumes from these parts, finishes and cleans up
             fetch(server.base_url)
             assert not list(store.glob(".partial-*"))
 
@@ -177,7 +177,7 @@ def test_a_fetch_works_without_permission_to_delete(store, server, monkeypatch, 
     fetch(server.base_url)
     assert "cannot be removed: delete is not allowed" in caplog.text
     server.requests.clear()
-    fetch(server.base_url)  # anew, not from what could not be removed
+    fetch(server.base_url)  # from the start, not from the parts that could not be removed
     assert len(server.requests) > 20
     assert (store / "r.csv").read_text().count("\n") == 1031
 
@@ -193,7 +193,7 @@ def test_a_fetch_works_without_permission_to_list(store, server, monkeypatch, ca
     def forbidden(*_, **__):
         raise PermissionError("listing is not allowed")
 
-    for name in ("exists", "cat_file", "glob"):  # without that right, S3 says 403 of what is not there
+    for name in ("exists", "cat_file", "glob"):  # without that permission, S3 returns 403 for a missing object
         monkeypatch.setattr(DirFileSystem, name, forbidden)
     fetch(server.base_url)
     assert (store / "r.csv").read_text().count("\n") == 1031

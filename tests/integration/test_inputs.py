@@ -1,4 +1,4 @@
-"""Which files are read and written: on this machine and in a bucket, here a folder that only Airflow knows as one."""
+"""The files that are read and written, on this machine and in a bucket, which is a folder here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROWS = "userId,movieId,rating,timestamp\n" + "".join(
 
 @pytest.fixture(params=["", "gs://bucket/", "gs://conn@bucket/"], ids=["local", "bucket", "bucket of a connection"])
 def place(request, tmp_path, monkeypatch):
-    """A folder, by the beginning of the paths in it; it is the working directory too."""
+    """Return the prefix of paths in a folder, which is also the working directory."""
     STORE.path = str(tmp_path)
     attach(protocol="gs", fs=STORE)
     attach(protocol="gs", conn_id="conn", fs=STORE)

@@ -23,7 +23,7 @@ PASSWORD = "n0t-the-p@ssword"
 
 @pytest.fixture(scope="module")
 def events(airflow, api, tmp_path_factory):
-    """The last event of each task of the Dag `lineage`, and the text of all."""
+    """Return the last event of each task of the Dag `lineage`, and the text of all events."""
     file = tmp_path_factory.mktemp("lineage") / "events"
     connection = {"conn_type": "movielens", "host": api.base_url, "login": api.user, "password": api.password}
     environment = {

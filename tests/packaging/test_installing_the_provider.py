@@ -1,4 +1,4 @@
-"""The ways to install the provider into an environment that has Airflow, at the versions of the lock, and the book's package."""
+"""The ways to install the provider into an environment with Airflow, at the locked versions, and the book's package."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from tests.conftest import Api
     from tests.packaging.conftest import Index, RunDag, Shell
 
-# What Airflow does not bring by itself; a new name here means that a new dependency is wanted.
+# Requirements that Airflow itself does not install; a new name here means a new dependency.
 BROUGHT = {"airflow-movielens", "narwhals", "polars", "polars-runtime-32"}
 
 
 class Installed(NamedTuple):
-    """What somebody has who installed the provider."""
+    """An environment with the installed provider."""
 
     user: Shell
     way: str
@@ -39,7 +39,7 @@ def airflow_user(new_airflow_user: Callable[[], Shell]) -> Shell:
 
 @pytest.fixture(scope="module")
 def book_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of the name and version of the book's package, with a module that ours has not."""
+    """Build a wheel with the name and version of the book's package, and a module that ours lacks."""
     wheel = tmp_path_factory.mktemp("book") / "airflow_movielens-0.1.0-py3-none-any.whl"
     info = "airflow_movielens-0.1.0.dist-info"
     with ZipFile(wheel, "w") as archive:
@@ -50,7 +50,7 @@ def book_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wheel
 
 
-# From git, pip builds the same as from a folder.
+# From git, pip builds the same distribution as from a folder.
 @pytest.fixture(scope="module", params=["folder", pytest.param("git", marks=pytest.mark.long), "index"])
 def installed(
     request: pytest.FixtureRequest, airflow_user: Shell, repository: Path, index: Index, book_package: Path
@@ -109,7 +109,7 @@ def test_it_installs_its_requirements_and_no_server(installed: Installed) -> Non
     installed.user.run("python -m pip check")
 
 
-# From here on once: what is installed is the same, and each start of Airflow takes seconds.
+# The following tests run only once: every way installs the same files, and Airflow takes seconds to start.
 once = pytest.mark.parametrize("installed", ["folder"], indirect=True)
 
 
@@ -119,7 +119,7 @@ def test_airflow_lists_the_provider(installed: Installed) -> None:
     named = {provider["package_name"]: provider for provider in providers}
     assert "airflow-movielens" in named, "Airflow does not see it: is the entry point apache_airflow_provider there?"
     assert named["airflow-movielens"]["version"] == __version__
-    # Airflow leaves out the full stop.
+    # Airflow omits the full stop.
     assert named["airflow-movielens"]["description"] == get_provider_info()["description"].removesuffix(".")
 
 

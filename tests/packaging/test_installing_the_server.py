@@ -1,4 +1,4 @@
-"""Installing the server, which brings no Airflow."""
+"""The installation of the server, which needs no Airflow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def empty(new_user: Callable[[], Shell], repository: Path) -> Shell:
     return user
 
 
-# What it requires is brought the first time; the second time it is there.
+# The first installation also installs the requirements; for the second, they are there.
 @pytest.fixture(scope="module", params=["folder", "index"])
 def user(request: pytest.FixtureRequest, empty: Shell, index: Index) -> Iterator[Shell]:
     if request.param == "folder":

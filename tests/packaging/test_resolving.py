@@ -1,4 +1,4 @@
-"""Which Airflow pip and uv choose for an environment that has none yet, and that a Dag runs on it."""
+"""The Airflow that pip and uv choose for an empty environment, and a Dag that runs on it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ OF_AIRFLOW = ("apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk"
 PROVIDERS = [
     f"apache-airflow-providers-{name}" for name in ("amazon", "celery", "cncf-kubernetes", "google", "postgres")
 ]
-# FastAPI from which on Airflow 3.2 runs no task.
+# The first FastAPI with which Airflow 3.2 runs no task.
 BREAKING = "0.137"
 
 
 class Wheels(NamedTuple):
-    """Our two distributions as requirements."""
+    """Both distributions as requirements."""
 
     provider: str
     server: str
@@ -45,7 +45,7 @@ def of_the_lock(locked: list[str]) -> dict[str, str]:
 
 @pytest.fixture
 def resolve(publisher: Shell, tmp_path: Path) -> Callable[..., str]:
-    """Let uv resolve requirements for an empty environment; nothing is installed."""
+    """Let uv resolve requirements for an empty environment without installing them."""
 
     def resolve(constraints: Path, *requirements: str, exit_code: int = 0) -> str:
         (tmp_path / "wanted.in").write_text("\n".join(requirements))
@@ -66,7 +66,7 @@ def chosen(found: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("ours", "beside"),
-    # A resolver begins with what is named first.
+    # A resolver starts with the first requirement.
     [(["provider"], []), (["server", "provider"], []), (["provider", "server"], PROVIDERS[:1])],
     ids=["provider", "server and provider", "provider, server and Amazon's provider"],
 )
@@ -104,7 +104,7 @@ def test_without_its_version_a_later_fastapi_leads_to_an_older_airflow(
 
 @pytest.fixture(scope="module")
 def uv_user(new_user: Callable[[], Shell], repository: Path) -> Shell:
-    """A shell in an empty environment, and a clone."""
+    """Return a shell in an empty environment, and a clone."""
     user = new_user()
     user.run(f"git clone --quiet '{repository}' airflow-movielens")
     return user
@@ -112,7 +112,7 @@ def uv_user(new_user: Callable[[], Shell], repository: Path) -> Shell:
 
 @pytest.fixture(scope="module")
 def with_uv(uv_user: Shell, tools: Path, until_the_lock: Path) -> dict[str, str]:
-    """What uv installs where both are asked for."""
+    """Install both distributions with uv."""
     ours = "'./airflow-movielens/movielens-api[sample]' ./airflow-movielens"
     uv_user.run(f"'{tools / 'uv'}' pip install --quiet --python python -c '{until_the_lock}' {ours}")
     return uv_user.distributions()
@@ -122,7 +122,7 @@ def test_uv_installs_the_airflow_of_the_lock(with_uv: dict[str, str], of_the_loc
     assert chosen(with_uv) == of_the_lock
 
 
-# What is installed is what other tests run Dags with.
+# Other tests run Dags with the installed versions.
 @pytest.mark.long
 @pytest.mark.usefixtures("with_uv")
 def test_a_dag_runs_where_uv_installed_both(uv_user: Shell, api: Api, run_dag: RunDag) -> None:
@@ -137,6 +137,6 @@ def test_pip_chooses_what_uv_chooses(
     uv_user.run(f"{command} '{wheels.server}' '{wheels.provider}'", PIP_CONSTRAINT=str(until_the_lock))
     report = json.loads((uv_user.folder / "report.json").read_text())
     found = {canonicalize_name(each["metadata"]["name"]): each["metadata"]["version"] for each in report["install"]}
-    # The environment was made with pip, perhaps setuptools and wheel.
+    # The environment was created with pip, and perhaps setuptools and wheel.
     assert with_uv.keys() - found.keys() <= {"pip", "setuptools", "wheel"}
     assert found.items() <= with_uv.items()

@@ -1,4 +1,4 @@
-"""A server that only counts: what triggers ask for, with ratings that the test adds meanwhile."""
+"""A server that only counts ratings, for triggers; a test may add ratings while it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers for the tests of decoding."""
+"""Responses for the tests of parsing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALWAYS = Window()
 
 
 def rows_of(count: int) -> list[dict[str, Any]]:
-    """Ratings in canonical order with ties of timestamps, ids of different lengths, and all stars."""
+    """Return ratings in canonical order with equal timestamps, ids of different lengths, and all stars."""
     return [
         {"userId": n % 5 * 300 + n // 5, "movieId": n * 37 % 9000 + 1, "rating": n % 10 / 2 + 0.5, "timestamp": n // 5 * 7}
         for n in range(count)
@@ -40,7 +40,7 @@ def answer(body: bytes, media_type: str = JSON, **headers: str) -> Response:
 
 
 def arrow(rows: list[dict[str, Any]] | pl.DataFrame, rows_a_batch: int = 10) -> bytes:
-    """An Arrow stream of many record batches, as polars writes each."""
+    """Return an Arrow stream of several record batches, each as Polars writes it."""
     frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows, schema=RATINGS.polars_schema())
     schema = _stream(frame.head(0))
     schema = schema[: 8 + int.from_bytes(schema[4:8], "little")]

@@ -1,4 +1,4 @@
-"""A fetch in a process of its own that kills itself at a chosen place: ``python fetch_process.py URL PATH [PLACE [N]]``.
+"""A fetch in a separate process that kills itself at a chosen place: ``python fetch_process.py URL PATH [PLACE [N]]``.
 
 PLACE names a function as ``module:name``; the process dies when it is called for the Nth time, from 1.
 """

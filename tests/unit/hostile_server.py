@@ -1,4 +1,4 @@
-"""`movielens-api serve --hostile`, in a process of its own."""
+"""`movielens-api serve --hostile` in a separate process."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _STARTS_WITHIN = 60.0
 
 @dataclass(frozen=True)
 class RunningServer:
-    """A server.
+    """A running server.
 
     Attributes:
-        base_url: Where it is.
-        log: What it says.
+        base_url: Its URL.
+        log: The file with its output.
     """
 
     base_url: str
@@ -34,11 +34,11 @@ class RunningServer:
 
 @contextmanager
 def serving(folder: Path, *profiles: str) -> Iterator[RunningServer]:
-    """Serve the sample's ratings with these profiles, or truly if there are none.
+    """Serve the sample's ratings with these profiles, or without faults if there are none.
 
     Args:
-        folder: For the server's data and log; several servers may share it.
-        profiles: Their names.
+        folder: The folder for data and log; several servers may share it.
+        profiles: The names of the profiles.
     """
     log = folder / f"{'+'.join(profiles)}.log"
     log.write_bytes(b"")
@@ -54,7 +54,7 @@ def serving(folder: Path, *profiles: str) -> Iterator[RunningServer]:
 
 
 def run(arguments: list[str], log: Path) -> None:
-    """Run `movielens-api` in this process, with all that it says in a file."""
+    """Run `movielens-api` in this process, with its output in a file."""
     from movielens_api.cli import main
 
     with log.open("w", buffering=1) as file:

@@ -1,4 +1,4 @@
-"""Servers below HTTP: they write bytes as the test says, with or without TLS; and a proxy."""
+"""Servers that write raw bytes, with or without TLS; a proxy; and certificates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Speak = Callable[[socket.socket], None]
 
 
 def request_head(connection: socket.socket) -> bytes:
-    """The head of the next request; empty if the client has gone."""
+    """Return the head of the next request; empty if the client has gone."""
     head = b""
     while not head.endswith(b"\r\n\r\n") and (byte := connection.recv(1)):
         head += byte
@@ -31,7 +31,7 @@ def request_head(connection: socket.socket) -> bytes:
 
 @contextmanager
 def listen(speak: Speak, context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Run ``speak`` in a thread of its own for each connection to the port that this gives."""
+    """Yield a port, and run ``speak`` in a new thread for each connection to it."""
     threads: list[threading.Thread] = []
 
     def converse(connection: socket.socket) -> None:
@@ -56,11 +56,11 @@ def listen(speak: Speak, context: ssl.SSLContext | None = None) -> Iterator[int]
         accepting.join()
     for thread in threads:
         thread.join(5)
-        assert not thread.is_alive(), "a conversation goes on: the client did not hang up"
+        assert not thread.is_alive(), "the client has not closed a connection"
 
 
 def says(answer: bytes) -> Speak:
-    """Answer each request so, then hang up."""
+    """Send a response to the request, then close the connection."""
 
     def speak(connection: socket.socket) -> None:
         if request_head(connection):
@@ -87,7 +87,7 @@ def ok(body: bytes, *headers: str) -> bytes:
 
 
 def drips(before: bytes, drop: bytes) -> Speak:
-    """Answer ``before``, then a drop every now and then until the client hangs up."""
+    """Send ``before``, then ``drop`` repeatedly until the client closes the connection."""
 
     def speak(connection: socket.socket) -> None:
         request_head(connection)
@@ -104,7 +104,7 @@ def drips(before: bytes, drop: bytes) -> Speak:
 
 @contextmanager
 def proxy(seen: list[bytes], answer: bytes = b"") -> Iterator[int]:
-    """A proxy that passes everything on and notes the heads; or says ``answer`` and hangs up."""
+    """Run a proxy that records the heads and forwards everything, or sends ``answer`` and closes the connection."""
 
     def speak(connection: socket.socket) -> None:
         head = request_head(connection)
@@ -119,16 +119,16 @@ def proxy(seen: list[bytes], answer: bytes = b"") -> Iterator[int]:
                 connection.sendall(b"HTTP/1.1 200 go\r\n\r\n")
             else:
                 server.sendall(head)
-            back = threading.Thread(target=_pass_on, args=(server, connection), daemon=True)
+            back = threading.Thread(target=_forward, args=(server, connection), daemon=True)
             back.start()
-            _pass_on(connection, server)
+            _forward(connection, server)
             back.join()
 
     with listen(speak) as port:
         yield port
 
 
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+def _forward(source: socket.socket, sink: socket.socket) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)
@@ -146,12 +146,12 @@ class Authority:
         self.certificate = self._issue("authority", self._name, self._key, days=(-1, 1), is_authority=True)
 
     def issue(self, host: str = "localhost", days: tuple[int, int] = (-1, 1)) -> Path:
-        """A file with certificate and key for ``host``, valid from and to so many days from today."""
+        """Return a file with certificate and key for ``host``, valid between two days relative to today."""
         key = ec.generate_private_key(ec.SECP256R1())
         return _with_key(self._issue(f"{host}{days}", _name(host), key, days), key)
 
     def self_signed(self) -> Path:
-        """A file with the authority's own certificate and key."""
+        """Return a file with the authority's own certificate and key."""
         return _with_key(self._issue("self-signed", self._name, self._key, days=(-1, 1)), self._key)
 
     def _issue(
@@ -189,7 +189,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def server_context(certificate: Path, clients: Path | None = None) -> ssl.SSLContext:
-    """TLS of a server, which asks for certificates of the authority ``clients``."""
+    """Return the TLS context of a server, which requires client certificates of the authority ``clients``, if given."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     if clients is not None:

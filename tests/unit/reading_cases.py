@@ -1,4 +1,4 @@
-"""How people save ratings and movies, and what comes of it: the rows, or what the error says."""
+"""Files of ratings as people save them, and the result of reading them: the rows, or an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Text(NamedTuple):
     ending: str
     content: bytes
     says: str = ""
-    """Of the error; empty if the rows are read."""
+    """The text of the error; empty if the rows are read."""
 
 
 TEXTS = [

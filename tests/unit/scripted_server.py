@@ -1,4 +1,4 @@
-"""A small HTTP server whose every answer the test decides."""
+"""A small HTTP server whose responses a test scripts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_REQUESTS = 1000
 
 @dataclass
 class Answer:
-    """One HTTP answer; a dict or list as body is sent as JSON. One that is close-delimited is of HTTP/1.0."""
+    """One HTTP response; a body that is not bytes is sent as JSON. A close-delimited one is of HTTP/1.0."""
 
     body: Any
     status: int = 200
@@ -30,7 +30,7 @@ class Answer:
 
 
 Script = Callable[[str, dict[str, str], int], Answer]
-"""(path, query parameters, number of the request from 0) -> answer"""
+"""(path, query parameters, number of the request from 0) -> response"""
 
 
 @dataclass
@@ -41,19 +41,19 @@ class ScriptedServer:
 
 @contextmanager
 def serve(script: Script) -> Iterator[ScriptedServer]:
-    """Run a server on a free loopback port that answers as ``script`` says, and records the requests."""
+    """Run a server on a free loopback port that responds by ``script`` and records the requests."""
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # one write an answer
+        wbufsize = -1  # one write per response
 
         def do_GET(self) -> None:
             path, query = urlsplit(self.path)[2:4]
             with lock:
                 number = len(server.requests)
                 server.requests.append((path, dict(parse_qsl(query)), dict(self.headers)))
-            # A client that never stops asking must fail its test, not hang it.
+            # An endless loop of requests must fail its test, not hang it.
             answer = script(path, dict(parse_qsl(query)), number) if number < MOST_REQUESTS else Answer({}, 400)
             body = answer.encoded()
             self.protocol_version = "HTTP/1.0" if answer.is_close_delimited else "HTTP/1.1"
@@ -68,7 +68,7 @@ def serve(script: Script) -> Iterator[ScriptedServer]:
             self.close_connection = answer.cut_after is not None or answer.is_close_delimited
 
         def log_message(self, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
         server = ScriptedServer(f"http://127.0.0.1:{http.server_port}")
@@ -85,7 +85,7 @@ DAY = 86_400
 
 
 def rating(number: int) -> dict[str, Any]:
-    """The ``number``-th of a series of ratings in canonical order, all on 1970-01-02."""
+    """Return the ``number``-th of a series of ratings in canonical order, all on 1970-01-02."""
     return {"userId": number % 7 + 1, "movieId": number + 1, "rating": 3.5, "timestamp": DAY + number // 3 * 10}
 
 
@@ -107,7 +107,7 @@ def midnight(day: str) -> int:
 
 
 def page_of(rows: list[dict[str, Any]], query: dict[str, str], **changes: Any) -> Answer:
-    """The page that a correct server answers, with ``changes`` to its envelope (None removes a key)."""
+    """Return the page of a correct server, with ``changes`` to its envelope (None removes a key)."""
     rows = [row for row in rows if _lies_in(row, query)]
     offset, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
     envelope = {"result": rows[offset : offset + limit], "offset": offset, "limit": limit, "total": len(rows)} | changes

@@ -49,7 +49,7 @@ def test_a_password_is_refused_and_not_repeated():
     with pytest.raises(FatalError, match="must not hold credentials") as caught:
         create_asset(host="http://someone:secret@localhost:5000")
     assert "secret" not in str(caught.value)
-    # Airflow asks the scheme only after it has cut it off.
+    # Airflow calls the scheme only after it has removed the password.
     with pytest.warns(UserWarning, match="should not contain a password"):
         assert Asset("movielens://someone:secret@localhost:5000/ratings").uri == "movielens://localhost:5000/ratings"
 

@@ -1,4 +1,4 @@
-"""What `dags/06_partitioned.py` tells: the days to fetch again, the windows they are part of, what a window is made of."""
+"""The reports of `dags/06_partitioned.py`: days to fetch again, their windows, and the files of a window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FETCHED = {FIRST + timedelta(days=number) for number in range(60)} - {date(2000,
 
 @pytest.fixture(scope="module")
 def dags(tmp_path_factory):
-    """What the file defines, with a folder in which some days have been fetched."""
+    """Run the Dag file, with a folder in which some days have been fetched."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("data")
         patch.setenv("MOVIELENS_DATA_DIR", str(folder))
@@ -34,7 +34,7 @@ def dags(tmp_path_factory):
     ("day", "last"),
     [
         ("2000-02-15", date(2000, 3, 15)),
-        ("2000-03-20", date(2000, 4, 14)),  # what has been fetched ends here
+        ("2000-03-20", date(2000, 4, 14)),  # the last fetched day
         ("2000-04-14", date(2000, 4, 14)),
         ("2000-02-01", date(2000, 3, 1)),  # a day before all others, fetched late
     ],
@@ -72,17 +72,17 @@ YESTERDAY, TODAY, TOMORROW = (str(NOW.date() + timedelta(days=number)) for numbe
 
 
 class Run:
-    """What Airflow gives a task that tells something: events, runs of Dags, what is kept; and what it told."""
+    """The context of a reporting task: events, runs of Dags and stored state; and its reports."""
 
     def __init__(self, *events, running=(), queued=(), made=NOW, kept=None):
         self.running, self.queued, self.kept = set(running), set(queued), {} if kept is None else {"days": kept}
-        self.told = defaultdict(list)
+        self.reported = defaultdict(list)
         self.context = {
             "ti": SimpleNamespace(get_dr_count=lambda dag_id, states: int(dag_id in getattr(self, *states))),
             "dag_run": SimpleNamespace(dag_id="06_windows", run_after=made),
             "triggering_asset_events": Events(events),
             "asset_state_store": SimpleNamespace(get=self.kept.get, set=self.kept.__setitem__),
-            "outlet_events": Outlets(self.told),
+            "outlet_events": Outlets(self.reported),
         }
 
     def poke(self, task):
@@ -100,13 +100,13 @@ class Events(list):
 
 
 class Outlets:
-    """The partitions that are told of each asset."""
+    """The partitions reported for each asset."""
 
-    def __init__(self, told):
-        self.told = told
+    def __init__(self, partitions):
+        self.reported = partitions
 
     def __getitem__(self, asset):
-        return SimpleNamespace(add_partitions=self.told[asset.name].extend)
+        return SimpleNamespace(add_partitions=self.reported[asset.name].extend)
 
 
 def change(*days, other_days=False):
@@ -121,7 +121,7 @@ def fetched(day):
 def test_past_days_are_reported_once_each(dags, caplog):
     run = Run(change(YESTERDAY, TODAY), change("2000-03-02", YESTERDAY, TOMORROW, other_days=True))
     assert run.poke(dags["report_days"])
-    assert run.told == {"movielens_changed_days": ["2000-03-02", YESTERDAY]}
+    assert run.reported == {"movielens_changed_days": ["2000-03-02", YESTERDAY]}
     assert "backfill 06_ratings" in caplog.text
 
 
@@ -137,7 +137,7 @@ def test_nothing_is_reported_if_no_past_day_has_changed(dags, events):
     run = Run(*events)
     with pytest.raises(AirflowSkipException):
         run.poke(dags["report_days"])
-    assert not run.told
+    assert not run.reported
 
 
 @pytest.mark.airflow("3.3")
@@ -146,13 +146,13 @@ def test_days_and_windows_are_reported_when_no_fetch_is_in_progress_or_one_hangs
     for task, event in (("report_days", change(YESTERDAY)), ("report_windows", fetched("2000-03-02"))):
         run = Run(event, running={fetching})
         assert not run.poke(dags[task])
-        assert not run.told
+        assert not run.reported
         run.running.clear()
         assert run.poke(dags[task])
-        assert run.told
+        assert run.reported
         hanging = Run(event, running={fetching}, made=NOW - timedelta(minutes=61))
         assert hanging.poke(dags[task])
-        assert hanging.told
+        assert hanging.reported
 
 
 @pytest.mark.airflow("3.3")
@@ -163,10 +163,10 @@ def test_the_last_waiting_run_reports_the_windows_of_all_days_and_clears_only_th
     first = Run(fetched("2000-04-14"), queued={"06_windows"}, running={"06_late"}, kept=kept)
     with pytest.raises(AirflowSkipException):
         first.poke(dags["report_windows"])
-    assert not first.told
+    assert not first.reported
     last = Run(fetched("2000-04-12"), fetched("2000-04-12"), kept=first.kept["days"])
     result = last.poke(dags["report_windows"])
-    assert last.told == {"movielens_due_windows": ["2000-04-12", "2000-04-13", "2000-04-14"]}
+    assert last.reported == {"movielens_due_windows": ["2000-04-12", "2000-04-13", "2000-04-14"]}
     assert last.kept == {"days": ["2000-04-12", "2000-04-13", "2000-04-14"]}
     store = last.context["asset_state_store"]
     store.set("days", [*last.kept["days"], "2000-05-01"])

@@ -1,4 +1,4 @@
-"""DESIGN's table of windows, row by row."""
+"""The window of a run for every context and every pair of bounds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def utc(*parts):
 
 
 def context(**values):
-    """Of a run that is made years after its days, by a backfill or a clear, unless it has no date of its own."""
+    """Return the context of a run that is created years after its days, as by a backfill, unless it has no date."""
     run_after = utc(2029, 3, 4, 9, 30) if values.get("logical_date") else utc(2026, 11, 22, 9, 30)
     return {"dag_run": SimpleNamespace(run_after=run_after)} | values
 
@@ -93,7 +93,7 @@ OWN = {
     "default_args of a task group": ({}, {"start_date": datetime(2019, 1, 1), "end_date": datetime(2029, 1, 1, 5)}, {}),
     "default_args of the task": ({}, {}, {"start_date": datetime(2019, 1, 1), "end_date": utc(2029, 1, 1)}),
     "one of them": ({}, {}, {"end_date": pendulum.datetime(2029, 1, 1)}),
-    # Airflow takes the Dag's dates for the task's, but passes on what the default_args hold.
+    # Airflow uses the Dag's dates for the task, but passes the values of default_args.
     "outside the Dag's dates": (
         {"start_date": utc(2020, 1, 1), "end_date": utc(2028, 1, 1)}, {},
         {"start_date": datetime(2019, 1, 1), "end_date": datetime(2029, 1, 1)}),

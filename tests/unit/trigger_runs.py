@@ -8,20 +8,20 @@ from contextlib import suppress
 
 
 def connect(monkeypatch, base_url, conn_id="movielens", **parts):
-    """Tell Airflow of a connection."""
+    """Define a connection in the environment."""
     connection = {"conn_type": "movielens", "host": base_url, "login": "tester", "password": "t%st:p@ss", **parts}
     monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
 
 
 async def until(condition):
-    """Let the other tasks go on until a condition holds; a deadline far off ends a test that would hang."""
+    """Let other tasks run until a condition holds; a distant deadline ends a test that would hang."""
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
 
 
 async def first_event(trigger):
-    """The payload of what a trigger fires first."""
+    """Return the payload of a trigger's first event."""
     async with asyncio.timeout(30):
         return (await anext(trigger.run())).payload
 
@@ -35,7 +35,7 @@ async def cancelled(task):
 
 
 class Watching:
-    """An event trigger that runs in a task of its own, and what it has fired."""
+    """An event trigger that runs in its own task, and its events."""
 
     def __init__(self, trigger, store=None):
         self.trigger = trigger
@@ -58,7 +58,7 @@ class Watching:
 
 
 class Store:
-    """Airflow's state of an asset, as far as a trigger sees it; tests/e2e has the real one."""
+    """Airflow's state of an asset as a trigger sees it; tests/e2e uses the real one."""
 
     def __init__(self):
         self.values = {}

@@ -1,4 +1,4 @@
-"""Processes of their own that start at once: forked from one that has imported what takes long, and run nothing."""
+"""Processes that start at once: forks of one that has already imported the slow modules."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Programs that fetch a window into a file, each in a process of its own."""
+"""Programs that fetch a window into a file, each in its own process."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# No word to its makers.
+# No telemetry.
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 
 import dlt

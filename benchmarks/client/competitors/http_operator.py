@@ -26,13 +26,13 @@ def _fetch(job: Job) -> None:
     os.environ["AIRFLOW_CONN_RATINGS_API"] = json.dumps(connection)
     window = {"start_date": job.start, "end_date": job.end}
 
-    def next_page(answer: Response) -> dict[str, Any] | None:
-        page = answer.json()
+    def next_page(response: Response) -> dict[str, Any] | None:
+        page = response.json()
         offset = page["offset"] + page["limit"]
         return {"data": {"offset": offset}} if offset < page["total"] else None
 
-    def write(answers: list[Response]) -> int:
-        ratings = [rating for answer in answers for rating in answer.json()["result"]]
+    def write(responses: list[Response]) -> int:
+        ratings = [rating for response in responses for rating in response.json()["result"]]
         with Path(job.output).open("w", encoding="utf-8") as file:
             json.dump(ratings, file)
         return len(ratings)

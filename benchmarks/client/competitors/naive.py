@@ -1,4 +1,4 @@
-"""What one writes first: requests, page after page, a list, `json.dump`."""
+"""A first implementation: requests, page after page, a list, `json.dump`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def _ratings(session: requests.Session, job: Job) -> Iterator[dict[str, Any]]:
     offset, total = 0, 1
     while offset < total:
         params = {"start_date": job.start, "end_date": job.end, "offset": str(offset), "limit": str(job.page_size)}
-        answer = session.get(f"{job.url}/ratings", params=params)
-        answer.raise_for_status()
-        page = answer.json()
+        response = session.get(f"{job.url}/ratings", params=params)
+        response.raise_for_status()
+        page = response.json()
         yield from page["result"]
         offset, total = offset + job.page_size, page["total"]
 

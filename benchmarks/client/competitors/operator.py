@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-# Imported where they are used; here, so that this is not measured.
+# The package imports these inside functions; imported here, they are not measured.
 import polars as pl  # noqa: F401
 import requests  # noqa: F401
 

@@ -437,9 +437,9 @@ def test_a_failed_compaction_is_retried_later(
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.long)])
-def test_nothing_is_lost_doubled_or_torn_by_kills(tmp_path: Path, kills: int) -> None:
+def test_nothing_is_lost_duplicated_or_torn_by_kills(tmp_path: Path, kills: int) -> None:
     result = kill_9.campaign(kills=kills, folder=tmp_path)
-    assert (result.lost, result.doubled, result.torn) == (0, 0, 0), result
+    assert (result.lost, result.duplicated, result.torn) == (0, 0, 0), result
     assert result.kills == kills
     assert any(batch.is_acknowledged for batch in result.batches)
 

@@ -1,4 +1,4 @@
-"""The five Dags of the book's chapter on custom components, in words of our own; only the imports are ours."""
+"""The five Dags of the book's chapter on custom components, rewritten; only the imports are ours."""
 
 from __future__ import annotations
 

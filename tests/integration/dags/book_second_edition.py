@@ -1,4 +1,4 @@
-"""Dags as in the book's second edition: unchanged but for the import line."""
+"""Dags as in the book's second edition: with only the import line changed."""
 # ruff: noqa: PTH103, PTH120, PTH123 - as the book has it
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A fetch whose first try breaks off."""
+"""A fetch whose first try fails halfway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every way to read an API's data, for the lineage that each one leaves."""
+"""Tasks that read an API in every way, for the lineage of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows good and bad, and many at once."""
+"""Good and bad windows, and mapped ones."""
 
 from __future__ import annotations
 

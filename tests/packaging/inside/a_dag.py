@@ -1,4 +1,4 @@
-"""A Dag that uses all that the provider offers."""
+"""A Dag that uses every part of the provider."""
 
 from __future__ import annotations
 

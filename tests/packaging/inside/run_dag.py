@@ -1,4 +1,4 @@
-"""Run a Dag at a moment on a new Airflow; the last line says what Airflow found in the folder and how the tasks ended."""
+"""Run a Dag at a moment on a new Airflow; the last line holds the Dags that Airflow has found and the states of the tasks."""
 
 from __future__ import annotations
 

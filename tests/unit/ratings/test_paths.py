@@ -1,4 +1,4 @@
-"""Which file a path or URL means, or the sentence that says why none can be meant."""
+"""The file that a path or URL names, or the error for one that names none."""
 
 from __future__ import annotations
 

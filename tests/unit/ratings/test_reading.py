@@ -15,7 +15,7 @@ from airflow_movielens.ratings.schema import MOVIES, RATINGS
 from airflow_movielens.ratings.writing import write_table
 
 GOOD = {"userId": 1, "movieId": 2, "rating": 3.5, "timestamp": 1_000_000_000}
-# One value, and what the error says in every format; None where it is read.
+# One value, and the error in every format; None if it is read.
 VALUES = [
     ("userId", 7, None),
     ("userId", 10.2, "userId: found '?10.2'?, expected a whole number"),

@@ -1,4 +1,4 @@
-"""The trigger for new and late ratings: tells of each at least once, whatever happens, and never ends by itself."""
+"""The trigger for new and late ratings: reports each at least once, whatever happens, and never ends by itself."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_without_changes_a_poll_is_one_request_and_nothing_is_saved(server):
         assert len(watcher.events) == 1
         await watcher.stop()
         assert store.writes == 1
-        assert before == 6  # the total, three days, what is before and what is after them
+        assert before == 6  # the total, three days, all earlier days and all later days
 
     asyncio.run(scenario())
 
@@ -106,7 +106,7 @@ def test_reported_counts_are_saved_a_poll_later_so_a_crash_reports_them_twice(se
         for _ in range(2):
             watcher = watching(store, stored_after, poll_interval=poll_interval)
             told.append(await watcher.fired(1))
-            await asyncio.sleep(0.3)  # enough for two more looks at the shorter interval
+            await asyncio.sleep(0.3)  # enough for two more polls at the shorter interval
             await watcher.stop()
         assert store.values == {}
         assert told[0] == told[1]
@@ -186,7 +186,7 @@ def test_a_store_that_fails_loses_nothing(server, back_offs):
         server.add(day(0))
         watcher = watching(store)
         await until(lambda: len(back_offs) >= 2)
-        assert watcher.events == []  # what was told before is not known
+        assert watcher.events == []  # the earlier reports are unknown
         fault, store.fault = store.fault, None
         await watcher.fired(1)
         store.fault = fault
@@ -219,7 +219,7 @@ def test_after_an_unreadable_state_all_ratings_are_new(server, caplog, broken):
 
 @pytest.mark.airflow("3.3")
 def test_a_trigger_of_two_assets_has_no_state(server, caplog):
-    """Airflow 3.3 gives a trigger that several assets watch a store that does not say whose state it means."""
+    """Airflow 3.3 gives a trigger of several assets a store that does not know whose state to return."""
     from airflow.sdk import Asset
     from airflow.sdk.execution_time.context import AssetStateStoreAccessors
 
@@ -274,7 +274,7 @@ BATCHES = st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(-12, 12), m
 @settings(max_examples=200, deadline=None)
 @given(BATCHES, st.integers(1, 5))
 def test_every_rating_is_reported_as_the_days_pass(batches, lookback):
-    """Time goes on by some days, ratings come for any days, somebody looks: what came is among what is told."""
+    """Days pass, ratings arrive for any days, the trigger polls: every arrival is among the reported days."""
     today, told, ratings = MONDAY, Counts(), []
     for days_later, ages in batches:
         today += timedelta(days=days_later)

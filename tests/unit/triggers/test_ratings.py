@@ -1,4 +1,4 @@
-"""The trigger of a deferred sensor: waits for ratings, blocks nothing, shares its requests, lets go at once."""
+"""The trigger of a deferred sensor: it waits for ratings, blocks nothing, shares its requests and ends at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def hanging(monkeypatch):
-    """A server that reads requests and never answers; gives the connections it has, while they are open."""
+    """Run a server that never responds; yield its open connections."""
     open_connections = set()
     with listen(hangs(open_connections)) as port:
         connect(monkeypatch, f"http://127.0.0.1:{port}", conn_id="hanging")
@@ -176,7 +176,7 @@ def test_the_event_loop_is_not_blocked_while_a_server_hangs(hanging):
     async def scenario():
         waiting = asyncio.create_task(first_event(waiting_for(conn_id="hanging")))
         await until(lambda: hanging)
-        # Nothing ends the request meanwhile: had it blocked the loop, this would never get here.
+        # Nothing ends the request: if it blocked the loop, the test would not get here.
         for _ in range(1000):
             await asyncio.sleep(0)
         assert hanging
@@ -229,7 +229,7 @@ def test_sensors_of_one_window_share_requests_whatever_their_thresholds(server):
 
 
 def test_a_shared_poll_runs_outside_the_tasks_of_its_members(server, monkeypatch):
-    """What Airflow tells a trigger's task by context variables, such as whose log a line is for."""
+    """Airflow sets context variables of a trigger's task, such as the target of its log lines."""
     whose, seen = ContextVar("whose", default="nobody's"), set()
     look = polling._poll_once
 
@@ -248,7 +248,7 @@ def test_a_shared_poll_runs_outside_the_tasks_of_its_members(server, monkeypatch
 
 
 def test_clients_are_made_outside_the_event_loop(server, monkeypatch):
-    """It takes a while: modules and certificates are loaded."""
+    """Creating a client takes a while, because modules and certificates are loaded."""
     make, threads = connection_client.client_from_connection, set()
 
     def spied(*arguments, **options):
