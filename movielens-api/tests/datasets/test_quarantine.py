@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import random
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def reporting(options: Options, said: list[str]) -> tuple[Options, list[str]]:
     return options, said
 
 
-def bearing(options: Options, share: float) -> Options:
+def tolerating(options: Options, share: float) -> Options:
     return dataclasses.replace(options, max_damaged=share)
 
 
@@ -82,7 +83,7 @@ def test_a_damaged_row_is_quarantined_and_the_rest_loads(
     options, said = reporting
     text = HEADER + GOOD + row + "\n" + "9,9,4.0,86400\n"
     (folder / "ratings.csv").write_text(text.replace("\n", end), encoding="utf-8", newline="")
-    catalogue = datasets.load(str(folder), bearing(options, 0.5))
+    catalogue = datasets.load(str(folder), tolerating(options, 0.5))
     assert catalogue.ratings.window().rows() == [(7, 4.0, 86400, 1), (9, 4.0, 86400, 9)]
     [(line, found_reason, found_row)] = quarantined(options)
     assert (line, found_row) == (3, row)
@@ -91,6 +92,16 @@ def test_a_damaged_row_is_quarantined_and_the_rest_loads(
     assert f"{folder}/ratings.csv: 1 of 3 rows" in message
     assert f"line 3: {found_reason}, found {row!r}" in message
     assert str(options.data_dir) in message
+
+
+def test_each_dataset_has_its_own_quarantine(folder: Path, options: Options) -> None:
+    other = folder.with_name("other")
+    shutil.copytree(folder, other)
+    for each in (folder, other):
+        (each / "ratings.csv").write_text(HEADER + GOOD + "damaged\n", encoding="utf-8")
+        datasets.load(str(each), tolerating(options, 0.5))
+    files = {file.name for file in (options.data_dir / "quarantine").iterdir()}
+    assert files == {f"{datasets.storage_name(str(each))}-ratings.csv" for each in (folder, other)}
 
 
 @pytest.mark.parametrize(("row", "reason"), BAD_ROWS)
@@ -110,7 +121,7 @@ def test_too_much_damage_stops_the_load_and_names_the_line(
 def test_only_the_first_damaged_lines_are_named(folder: Path, options: Options, said: list[str]) -> None:
     bad = "".join(f"1,{movie},9.0,5\n" for movie in range(1, 6))
     (folder / "ratings.csv").write_text(HEADER + bad + GOOD)
-    datasets.load(str(folder), bearing(options, 0.9))
+    datasets.load(str(folder), tolerating(options, 0.9))
     assert "line 2: " in said[0]
     assert "line 4: " in said[0]
     assert "line 5: " not in said[0]
@@ -122,12 +133,12 @@ def test_only_the_first_damaged_lines_are_named(folder: Path, options: Options, 
 def test_the_share_is_of_all_rows(folder: Path, options: Options, share: float, *, stops: bool) -> None:
     (folder / "ratings.csv").write_text(HEADER + GOOD + "1,8,4.0,86400\nx\n1,9,4.0,86400\n")
     with pytest.raises(DamagedDatasetError) if stops else nullcontext():
-        assert len(datasets.load(str(folder), bearing(options, share)).ratings) == 3
+        assert len(datasets.load(str(folder), tolerating(options, share)).ratings) == 3
 
 
 def test_a_corrected_file_leaves_no_quarantine(folder: Path, options: Options, said: list[str]) -> None:
     (folder / "ratings.csv").write_text(HEADER + GOOD + "x\n")
-    datasets.load(str(folder), bearing(options, 0.5))
+    datasets.load(str(folder), tolerating(options, 0.5))
     (folder / "ratings.csv").write_text(HEADER + GOOD)
     datasets.load(str(folder), options)
     assert len(said) == 1
@@ -144,14 +155,14 @@ def test_quarantine_that_cannot_be_written(folder: Path, options: Options) -> No
     (folder / "ratings.csv").write_text(HEADER + GOOD + "x\n")
     (options.data_dir / "quarantine").write_text("in the way")
     with pytest.raises(StartupError, match=r"cannot write damaged rows to .*--data-dir"):
-        datasets.load(str(folder), bearing(options, 0.5))
+        datasets.load(str(folder), tolerating(options, 0.5))
 
 
 def test_equal_rows_count_once_and_as_damage(folder: Path, options: Options) -> None:
     (folder / "ratings.csv").write_text(HEADER + "x\n" + GOOD + "2,7,4.0,86400\n" + GOOD + "1,8,1.0,86400\n" + GOOD)
     with pytest.raises(DamagedDatasetError, match=r"3 of 6 rows"):
-        datasets.load(str(folder), bearing(options, 0.2))
-    catalogue = datasets.load(str(folder), bearing(options, 0.5))
+        datasets.load(str(folder), tolerating(options, 0.2))
+    catalogue = datasets.load(str(folder), tolerating(options, 0.5))
     assert catalogue.ratings.window().rows() == [(7, 4.0, 86400, 1), (8, 1.0, 86400, 1), (7, 4.0, 86400, 2)]
     repeat = "expected a rating that is not in the file already"
     assert quarantined(options)[1:] == [(5, repeat, "1,7,4.0,86400"), (7, repeat, "1,7,4.0,86400")]
@@ -160,7 +171,7 @@ def test_equal_rows_count_once_and_as_damage(folder: Path, options: Options) -> 
 def test_two_ratings_for_one_identity_stop_the_load(folder: Path, options: Options) -> None:
     (folder / "ratings.csv").write_text(HEADER + GOOD + "2,7,4.0,86400\n" + "1,7,3.0,86400\n" + GOOD)
     with pytest.raises(DamagedDatasetError, match=r"ratings\.csv: user 1 rated movie 7 more than once at 86400$"):
-        datasets.load(str(folder), bearing(options, 1))
+        datasets.load(str(folder), tolerating(options, 1))
 
 
 @pytest.mark.parametrize("piece", [1, 13, 40, 200, 1 << 20])

@@ -94,7 +94,7 @@ def _load_files(source: Source, name: str, options: Options) -> Catalogue:
     catalogue, quarantined = _load_cached(
         cache, name, lambda: grouplens.load(source, files, name, options.max_damaged), options
     )
-    quarantine = options.data_dir / "quarantine" / f"{storage_name}-ratings.csv"
+    quarantine = options.data_dir / "quarantine" / f"{stored_as}-ratings.csv"
     if quarantined and quarantined.rows.height:
         quarantined.check_share(options.max_damaged)
         options.report(quarantined.save(quarantine))
