@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from movielens_api import server
-from movielens_api.hostile.wire import HostileConnection
+from movielens_api.hostile.broken_responses import HostileConnection
 from movielens_api.middleware.request_limits import Limits
 from movielens_api.server.connection import Connection
 from movielens_api.table.catalogue import Catalogue

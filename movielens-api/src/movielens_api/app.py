@@ -12,6 +12,7 @@ from movielens_api import __version__
 from movielens_api.auth.logins import Logins
 from movielens_api.http import problems
 from movielens_api.http.ingest import NewRating
+from movielens_api.http.read_route import DirectRoute, document_head
 from movielens_api.middleware.ambiguity import AmbiguityMiddleware
 from movielens_api.middleware.authentication import AuthenticationMiddleware, document_authentication
 from movielens_api.middleware.http10 import Http10Middleware
@@ -20,10 +21,9 @@ from movielens_api.middleware.rate_limit import RateLimitMiddleware, Slots
 from movielens_api.middleware.request_limits import Limits, RequestLimitsMiddleware
 from movielens_api.observability.metrics import Metrics
 from movielens_api.routes import posting, ratings
-from movielens_api.routes.catalogue import movies_router, users_router
 from movielens_api.routes.html_pages import docs_router, landing_router
+from movielens_api.routes.movies_and_users import movies_router, users_router
 from movielens_api.routes.operations import health_router, metrics_router
-from movielens_api.routes.read_route import DirectRoute, document_head
 from movielens_api.store import Store
 
 if TYPE_CHECKING:

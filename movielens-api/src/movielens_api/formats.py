@@ -31,6 +31,13 @@ DIGITS_PER_GROUP = DIGITS.itemsize
 MOST_HALF_STARS = 10
 
 Array = npt.NDArray[Any]
+ROWS_PER_CHUNK = 65_536
+BYTES_PER_READ = 1 << 20
+COLUMNS = list(SCHEMA)
+# The end of an Arrow stream.
+ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+Frames = Iterable[pl.DataFrame]
+Chunks = Iterator[bytes | memoryview]
 
 
 def json_array(rows: pl.DataFrame, *, before: bytes = b"", after: bytes = b"") -> bytes | memoryview:
@@ -154,16 +161,6 @@ def _are_written_by_column(rows: pl.DataFrame) -> bool:
     # NaN fails both comparisons.
     are_half_stars = stars.min() >= 0 and stars.max() <= MOST_HALF_STARS and (stars == np.floor(stars)).all()
     return bool(are_half_stars) and all(rows[name].to_numpy().min() >= 0 for name in rows.columns)
-
-
-ROWS_PER_CHUNK = 65_536
-BYTES_PER_READ = 1 << 20
-COLUMNS = list(SCHEMA)
-# The end of an Arrow stream.
-ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-
-Frames = Iterable[pl.DataFrame]
-Chunks = Iterator[bytes | memoryview]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from movielens_api.auth.logins import REMEMBERED, WAITING, Logins
 from movielens_api.auth.passwords import hash_password
 from movielens_api.auth.users_file import UsersFile
 from movielens_api.middleware.authentication import LIMITED, AuthenticationMiddleware
-from movielens_api.middleware.rate_limit import Rate
+from movielens_api.system.rate import Rate
 
 THREE = Rate(interval=3600, burst=3)
 

@@ -13,8 +13,7 @@ import pytest
 from api_testing import Launch, url_of
 from auth_testing import ANN, BEN, add, add_token, ann_and_ben, ask
 
-from movielens_api.auth.users import Users
-from movielens_api.auth.users_file import UsersFile, read
+from movielens_api.auth.users_file import Users, UsersFile, read
 from movielens_api.cli import main
 from movielens_api.errors import DamagedUsersError, UserError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from movielens_api.auth import startup_credentials
+from movielens_api.auth import credentials
 from movielens_api.cli import main, users
 
 SERVE = ["serve", "--port", "0"]
@@ -83,7 +83,7 @@ def test_the_same_twice_is_no_error_and_days_are_whole(capfd: pytest.CaptureFixt
 def test_an_option_takes_precedence_over_its_variable(
     options: tuple[str | None, str | None], environ: dict[str, str], expected: tuple[str, str] | None
 ) -> None:
-    given = startup_credentials.read_credentials(*options, environ)
+    given = credentials.read_credentials(*options, environ)
     assert (given and (given.user, given.password)) == expected
 
 
@@ -98,7 +98,7 @@ def test_a_bug_is_one_line_and_a_traceback_on_demand(
     def fail(_: object) -> None:
         raise error
 
-    monkeypatch.setattr(users, "_list", fail)
+    monkeypatch.setattr(users, "_list_users", fail)
     status, said = ended(capfd, "users", "list")
     words = f"{type(error).__name__}: {' '.join(str(error).split())}"
     assert (status, said) == (1, f"movielens-api: {words} (a bug; movielens-api --debug COMMAND shows the traceback)")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from movielens_api.cli import main, serve_options
+from movielens_api.cli import main
+from movielens_api.cli.arguments import add_serve_options
 from movielens_api.errors import StartupError
 from movielens_api.system.directories import cache_directory, data_directory
 
@@ -16,7 +17,7 @@ OPTIONS = ("--dataset", "--data-dir", "--access-log", "--tls-certificate", "--tl
 
 def parsed(option: str, text: str) -> str:
     parser = argparse.ArgumentParser()
-    serve_options.add_to(parser)
+    add_serve_options(parser)
     arguments = parser.parse_args([f"{option}={text}"])
     found: str = getattr(arguments, option.removeprefix("--").replace("-", "_"))
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from movielens_api.auth import DEFAULT, Credentials
-from movielens_api.auth.startup_credentials import choose_credentials, is_loopback
+from movielens_api.auth.credentials import choose_credentials, is_loopback
 from movielens_api.cli import main
 
 Refused = Callable[..., str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from movielens_api.hostile.turns import Pulls, Turns
+from movielens_api.hostile.profile import Pulls, Turns
 
 
 def asked(query: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ import pytest
 import requests
 from hostile_testing import ROWS, Hostile
 
-from movielens_api.hostile import bodies, wire
+from movielens_api.hostile import broken_responses
 
 PATH = "/ratings?limit=20"
 PAGE = {"result": ROWS[:20], "offset": 0, "limit": 20, "total": 60}
@@ -58,8 +58,8 @@ def test_huge_header(hostile: Hostile) -> None:
 
 
 def test_gzip_bomb(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert bodies.BOMBS * bodies.BOMB_BYTES == 1 << 32
-    monkeypatch.setattr(bodies, "BOMB_BYTES", 1 << 16)
+    assert broken_responses.BOMBS * broken_responses.BOMB_BYTES == 1 << 32
+    monkeypatch.setattr(broken_responses, "BOMB_BYTES", 1 << 16)
     server = hostile("gzip-bomb")
     for _ in range(2):
         answer = requests.get(server.url + PATH, auth=server.auth, timeout=30, stream=True)
@@ -67,7 +67,7 @@ def test_gzip_bomb(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
         assert answer.headers["content-encoding"] == "gzip"
         sent = answer.raw.read(decode_content=False)
         assert len(sent) < 50_000
-        assert gzip.decompress(sent) == b" " * (bodies.BOMBS << 16)
+        assert gzip.decompress(sent) == b" " * (broken_responses.BOMBS << 16)
     assert zlib.decompressobj(31).decompress(sent) == b" " * (1 << 16)
 
 
@@ -80,14 +80,14 @@ def test_no_response(hostile: Hostile) -> None:
 
 
 def test_a_late_response(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert wire.LONG_SECONDS == 60
-    monkeypatch.setattr(wire, "LONG_SECONDS", 0.1)
+    assert broken_responses.LONG_SECONDS == 60
+    monkeypatch.setattr(broken_responses, "LONG_SECONDS", 0.1)
     assert hostile("no-answer").ask(PATH).json() == PAGE
 
 
 def test_slow_body(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "DRIP_SECONDS", 0.01)
-    monkeypatch.setattr(wire, "DRIPS", 50)
+    monkeypatch.setattr(broken_responses, "DRIP_SECONDS", 0.01)
+    monkeypatch.setattr(broken_responses, "DRIPS", 50)
     server = hostile("slow-body")
     for _ in range(2):
         slow = requests.get(server.url + PATH, auth=server.auth, timeout=10, stream=True)
@@ -98,7 +98,7 @@ def test_slow_body(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_slow_headers(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "DRIP_SECONDS", 0.001)
+    monkeypatch.setattr(broken_responses, "DRIP_SECONDS", 0.001)
     server = hostile("slow-headers")
     for _ in range(2):
         pieces = received(server.url, PATH)

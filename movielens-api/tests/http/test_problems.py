@@ -198,7 +198,7 @@ def test_500_reveals_nothing_about_the_server(
         raise RuntimeError("a secret of the server")
 
     monkeypatch.setattr("movielens_api.table.ratings_table.RatingsTable.rows", fail)
-    monkeypatch.setattr("movielens_api.routes.catalogue.page", fail)
+    monkeypatch.setattr("movielens_api.routes.movies_and_users.page", fail)
     monkeypatch.setattr(small, "movie", fail)
     monkeypatch.setattr("movielens_api.observability.metrics.Metrics.exposition", fail)
     with serving(app) as server:

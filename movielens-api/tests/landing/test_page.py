@@ -16,9 +16,8 @@ from api_testing import Api, Launch, Model, Serving, assert_problem, day, url_of
 from movielens_api import __version__
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.landing import chart
+from movielens_api.landing import calls, chart
 from movielens_api.landing.chart import MOST_YEARS, ratings_per_year, shown
-from movielens_api.landing.page import calls
 from movielens_api.table.catalogue import Catalogue
 from movielens_api.table.ratings_table import RatingsTable
 

@@ -13,9 +13,8 @@ from fastapi import Depends
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT, Credentials
-from movielens_api.auth.identity import CHALLENGES, parse_basic
-from movielens_api.auth.roles import require
-from movielens_api.middleware.authentication import WANTED
+from movielens_api.auth.credentials import CHALLENGES, parse_basic
+from movielens_api.middleware.authentication import WANTED, require
 from movielens_api.table.catalogue import Catalogue
 
 
@@ -86,7 +85,7 @@ def test_both_parts_are_compared_whatever_the_first_says(monkeypatch: pytest.Mon
         compared.append((a, b))
         return honest(a, b)
 
-    monkeypatch.setattr("movielens_api.auth.identity.hmac.compare_digest", spy)
+    monkeypatch.setattr("movielens_api.auth.credentials.hmac.compare_digest", spy)
     assert not Credentials("u", "p").match(b"wrong", b"p")
     assert compared == [(b"wrong", b"u"), (b"p", b"p")]
 

@@ -19,7 +19,8 @@ from movielens_api.auth import DEFAULT
 from movielens_api.cli import main
 from movielens_api.errors import StartupError
 from movielens_api.middleware import rate_limit
-from movielens_api.middleware.rate_limit import SLOTS, Rate, RateLimitMiddleware, Slots
+from movielens_api.middleware.rate_limit import SLOTS, RateLimitMiddleware, Slots
+from movielens_api.system.rate import Rate
 from movielens_api.table.catalogue import Catalogue
 
 

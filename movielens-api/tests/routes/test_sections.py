@@ -18,7 +18,7 @@ from requests import Response
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
 from movielens_api.formats import FORMATS
-from movielens_api.routes import ratings_response
+from movielens_api.routes import ratings
 from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
 
@@ -184,7 +184,7 @@ def test_every_section_holds_its_snapshot(serving: Serving, small: Catalogue, he
 def test_a_streamed_section_holds_its_snapshot_as_long_as_it_lasts(
     serving: Serving, small: Catalogue, held: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ratings_response, "ROWS_PER_CHUNK", 2)
+    monkeypatch.setattr(ratings, "ROWS_PER_CHUNK", 2)
     with serving(create_app(small, DEFAULT)) as server:
         start = template(server.ask("/ratings?limit=1"))
         held.clear()

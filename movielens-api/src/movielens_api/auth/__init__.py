@@ -1,16 +1,14 @@
 """Users, passwords and tokens, and what each user may do.
 
-- ``identity``: the user of a request, and the ``Authorization`` header.
-- ``roles``: a route's required role.
-- ``startup_credentials``: the user of the environment, and the default password.
+- ``credentials``: the ``Authorization`` header, the user of a request, and the credentials at the start.
 - ``passwords``, ``tokens``: how secrets are checked and stored.
-- ``users``, ``users_file``: the users of ``movielens-api users``, and their file.
+- ``users_file``: the users of ``movielens-api users``, and the file that keeps them.
 - ``logins``: who is logged in.
 - ``login_throttle``: how often a login may fail.
 """
 
 from __future__ import annotations
 
-from movielens_api.auth.identity import DEFAULT, Credentials, Identity
+from movielens_api.auth.credentials import DEFAULT, Credentials, Identity
 
 __all__ = ["DEFAULT", "Credentials", "Identity"]

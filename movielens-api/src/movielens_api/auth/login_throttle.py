@@ -12,7 +12,7 @@ import time
 from hashlib import blake2b
 from ipaddress import ip_address
 
-from movielens_api.middleware.rate_limit import Rate
+from movielens_api.system.rate import Rate
 
 ALLOWED = Rate(interval=5, burst=10)
 LONGEST_MEMORY = 10_000

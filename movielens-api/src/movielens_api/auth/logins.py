@@ -9,9 +9,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from movielens_api.auth import passwords
-from movielens_api.auth.identity import DEFAULT, Credentials, Identity, implied_roles, parse_basic, parse_bearer
+from movielens_api.auth.credentials import DEFAULT, Credentials, Identity, implied_roles, parse_basic, parse_bearer
 from movielens_api.auth.login_throttle import LoginThrottle
-from movielens_api.auth.users import Users
+from movielens_api.auth.users_file import Users
 
 if TYPE_CHECKING:
     from collections.abc import Callable

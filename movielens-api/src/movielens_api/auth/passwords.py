@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import scrypt
 from unicodedata import category
 
-from movielens_api.auth.identity import DEFAULT
+from movielens_api.auth.credentials import DEFAULT
 from movielens_api.errors import UserError
 
 SHORTEST = 8  # NIST SP 800-63B; with `login_throttle`, guessing takes centuries

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from movielens_api.auth.identity import NAME, Role
+from movielens_api.auth.credentials import NAME, Role
 
 PREFIX = "mlapi_"  # so that secret scanners recognise a token
 

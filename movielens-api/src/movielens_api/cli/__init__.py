@@ -1,4 +1,9 @@
-"""The command `movielens-api`: one module per subcommand, each with `add_to` (its arguments) and `run`."""
+"""The command ``movielens-api``.
+
+- ``serve``: starts the server.
+- ``users``: manages users and their tokens.
+- ``arguments``: the parser, the types of arguments, and the options of ``serve``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from movielens_api import __version__
-from movielens_api.cli import serve, tokens, users
+from movielens_api.cli import serve, users
 from movielens_api.cli.arguments import Parser
 from movielens_api.errors import StartupError
 
@@ -25,11 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        argv: the arguments; by default those of this process.
+        argv: The arguments. By default, those of this process.
 
     Returns:
-        The exit status: 0 stopped as asked, 1 damaged data, output that cannot be written or a bug, 2 a setting to
-        fix, 75 a download to try again later.
+        The exit status: 0 after an orderly stop, 1 for damaged data, output that cannot be written or a bug, 2 for a
+        setting to fix, 75 for a download to retry later.
     """
     _prepare_streams()
     arguments = _parser().parse_args(argv)
@@ -39,13 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StartupError as error:
         return _failed(str(error), error.exit_code)
     except OSError as error:
-        # Such as a full disk, or a reader of this command's output that has gone.
+        # Such as a full disk, or a closed pipe on standard output.
         return _failed(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 1)
     except KeyboardInterrupt:
         return 0
     except (SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # noqa: BLE001 - whatever it is (a panic of Polars is no Exception), one line says it
+    except BaseException as error:  # noqa: BLE001 - also a panic of polars, which is not an Exception
         if arguments.debug:
             traceback.print_exc()
         return _failed(f"{type(error).__name__}: {error} (a bug; movielens-api --debug COMMAND shows the traceback)", 1)
@@ -53,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _prepare_streams() -> None:
-    """Open the streams that the caller closed on the null device; escape what the encoding of stdout does not have."""
+    """Replace closed streams by the null device, and escape characters that the encoding of stdout lacks."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - for the whole process
@@ -67,7 +72,7 @@ def _failed(message: str, status: int) -> int:
     try:
         sys.stdout.flush()
     except OSError:
-        # It would be tried again at exit, which would end in another message and status.
+        # Otherwise, Python would flush again at exit and end with another message and status.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return status
 
@@ -77,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an unexpected error")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, users, tokens):
-        command.add_to(commands)
+    serve.add_to(commands)
+    users.add_users_to(commands)
+    users.add_tokens_to(commands)
     return parser

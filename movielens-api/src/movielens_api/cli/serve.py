@@ -1,4 +1,4 @@
-"""How long something takes already, for whoever waits: nothing for the first second, then a line."""
+"""``movielens-api serve``: loads a dataset and serves it until it is stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from movielens_api.cli import hostile, serve_options
+from movielens_api.cli.arguments import add_serve_options
 from movielens_api.errors import StartupError
 
 if TYPE_CHECKING:
@@ -22,88 +22,86 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator
 
+    from starlette.types import ASGIApp
+
     from movielens_api.bootstrap import Settings
+    from movielens_api.cli.arguments import Parser
+    from movielens_api.server.connection import Connection
     from movielens_api.store import Store
     from movielens_api.table.catalogue import Catalogue
 
 SECONDS_SILENT = 1.0
 SECONDS_BETWEEN_LINES = 10.0
-
-
-@contextmanager
-def progress(what: str, stream: TextIO | None = None) -> Iterator[None]:
-    """Print what is in progress: on a terminal as a line that counts the seconds, otherwise every ten seconds.
-
-    Args:
-        what: for example "loading ml-25m".
-        stream: by default, standard error.
-    """
-    done = threading.Event()
-    reporter = threading.Thread(target=_report, args=(what, stream or sys.stderr, done), daemon=True)
-    reporter.start()
-    try:
-        yield
-    finally:
-        done.set()
-        reporter.join()
-
-
-def _report(what: str, stream: TextIO, done: threading.Event) -> None:
-    started = time.monotonic()
-    if done.wait(SECONDS_SILENT):
-        return
-    begin, end = ("\r", "") if stream.isatty() else ("", "\n")
-    while True:
-        print(f"{begin}movielens-api: {what}: {time.monotonic() - started:.0f} s", end=end, file=stream, flush=True)
-        if done.wait(SECONDS_SILENT if stream.isatty() else SECONDS_BETWEEN_LINES):
-            break
-    if begin:
-        print(file=stream, flush=True)
-
-
 DESCRIPTION = "Start the server. It runs until Ctrl+C or SIGTERM."
+LIST_PROFILES = "list"
 
 
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the subcommand to the parser of `movielens-api`."""
+def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the subcommand to the parser of ``movielens-api``."""
     parser = commands.add_parser("serve", help="start the server", description=DESCRIPTION)
     parser.set_defaults(run=run)
-    serve_options.add_to(parser)
+    add_serve_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Serve.
+    """Run the server until it is stopped, or explain the hostile profiles.
 
     Raises:
-        StartupError: something about the settings or the dataset stands in the way.
+        StartupError: The server cannot start with these settings or this dataset.
     """
-    # Once it serves, the server has a handler of its own.
+    # For the time before the server installs its own handler.
     signal.signal(signal.SIGTERM, _stop)
-    # Imported late: --help and --version must not wait for FastAPI and polars.
-    from movielens_api import bootstrap, server
+    # Imported here, so that --help and --version do not wait for FastAPI and polars.
+    from movielens_api import bootstrap, hostile, replay, server
     from movielens_api.observability import logs
 
-    if arguments.hostile == hostile.LIST:
-        hostile.explain()
+    if arguments.hostile == LIST_PROFILES:
+        for name, description in hostile.profiles().items():
+            print(f"{name:24}{description}")
         return
-    profiles = hostile.names(arguments)
+    profiles = _profiles(arguments)
     if arguments.replay_from and not arguments.replay:
         raise StartupError("--replay-from sets the start of a replay: pass --replay, too")
     logs.configure()
     settings = _settings(arguments)
     tls = bootstrap.tls_context(settings)
-    # The address is taken before the work begins, so that a taken one is noticed at once.
+    # Bound before the dataset is loaded, so that an address in use is reported at once.
     with server.bind(arguments.host, arguments.port) as bound:
         with progress(f"loading {settings.dataset}"):
             everything = bootstrap.load(settings)
         if arguments.replay:
-            settings = replace(settings, replay_from=_first_day(arguments, everything))
-        _warn_of_listeners(arguments.host, tls=bool(tls))
+            first_day = arguments.replay_from or replay.default_first_day(everything)
+            settings = replace(settings, replay_from=str(first_day))
+        if not tls:
+            _warn_without_tls(arguments.host)
         _serve(arguments, settings, everything, bound, tls, profiles=profiles)
 
 
+def _profiles(arguments: argparse.Namespace) -> list[str]:
+    """Return the requested hostile profiles.
+
+    Raises:
+        StartupError: A profile does not exist, or there are several workers.
+    """
+    from movielens_api.hostile import parse_names
+
+    if arguments.hostile is None:
+        return []
+    if arguments.workers > 1:
+        raise StartupError("a hostile server counts requests in one process: omit --workers")
+    return parse_names(arguments.hostile)
+
+
+def _warn_without_tls(host: str) -> None:
+    from movielens_api.auth.credentials import is_loopback
+
+    if not is_loopback(host):
+        warning = "without TLS, passwords and ratings cross the network unencrypted; see --tls-certificate"
+        print(f"movielens-api: {warning}", file=sys.stderr)
+
+
 def _stop(*_signal: object) -> None:
-    # As Ctrl+C does: what is open is closed on the way out.
+    # An exception, as Ctrl+C raises one, so that open files are closed.
     sys.exit(0)
 
 
@@ -126,13 +124,14 @@ def _serve(
     ):
         lines = _lines(catalogue, store, settings, server.url(bound, tls=bool(tls)))
         if profiles:
-            lines.insert(-1, hostile.warning(profiles))
+            names = ", ".join(profiles)
+            lines.insert(-1, f"Hostile mode ({names}): for tests of clients only. Posted ratings are not kept.")
         begin = partial(_begin, bound, lines, start_replay)
         if arguments.workers > 1:
             workers.run(arguments.workers, settings.to_json(), bound, store.fileno(), begin)
             return
         with bootstrap.application(settings, catalogue, store) as app:
-            layered, connection = hostile.layered(app, profiles, settings, catalogue)
+            layered, connection = _with_profiles(app, profiles, settings, catalogue)
             begin()
             server.run(layered, bound, tls, connection=connection)
 
@@ -165,12 +164,6 @@ def _lines(catalogue: Catalogue, store: Store, settings: Settings, url: str) -> 
     return [*lines, f"Listening on {url} (documentation: {url}/docs). Stop with Ctrl+C."]
 
 
-def _first_day(arguments: argparse.Namespace, everything: Catalogue) -> str:
-    from movielens_api import replay
-
-    return str(arguments.replay_from or replay.default_first_day(everything))
-
-
 @contextmanager
 def _replay(
     arguments: argparse.Namespace, settings: Settings, everything: Catalogue, store: Store
@@ -187,7 +180,7 @@ def _replay(
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    from movielens_api.auth import startup_credentials
+    from movielens_api.auth import credentials
     from movielens_api.auth.users_file import UsersFile
     from movielens_api.bootstrap import Settings
 
@@ -202,14 +195,51 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         tls_key_password_file=arguments.tls_key_password_file,
     )
     has_users = bool(UsersFile(asked.durable).current().users)
-    given = startup_credentials.read_credentials(arguments.user, arguments.password, os.environ)
-    chosen = startup_credentials.choose_credentials(given, arguments.host, has_users=has_users)
+    given = credentials.read_credentials(arguments.user, arguments.password, os.environ)
+    chosen = credentials.choose_credentials(given, arguments.host, has_users=has_users)
     return replace(asked, user=chosen.user, password=chosen.password) if chosen else asked
 
 
-def _warn_of_listeners(host: str, *, tls: bool) -> None:
-    from movielens_api.auth.startup_credentials import is_loopback
+def _with_profiles(
+    app: ASGIApp, named: list[str], settings: Settings, catalogue: Catalogue
+) -> tuple[ASGIApp, type[Connection]]:
+    """Return the application with the profiles around it, if any, and the class of its connections."""
+    from movielens_api.server.connection import Connection
 
-    if not tls and not is_loopback(host):
-        warning = "without TLS, passwords and ratings cross the network unencrypted; see --tls-certificate"
-        print(f"movielens-api: {warning}", file=sys.stderr)
+    if not named:
+        return app, Connection
+    from movielens_api.hostile import make_hostile
+    from movielens_api.hostile.broken_responses import HostileConnection
+
+    return make_hostile(app, named, settings, catalogue), HostileConnection
+
+
+@contextmanager
+def progress(what: str, stream: TextIO | None = None) -> Iterator[None]:
+    """Print what is in progress: on a terminal as a line that counts the seconds, otherwise every ten seconds.
+
+    Args:
+        what: What is in progress, for example "loading ml-25m".
+        stream: Where to print. By default, standard error.
+    """
+    done = threading.Event()
+    reporter = threading.Thread(target=_report, args=(what, stream or sys.stderr, done), daemon=True)
+    reporter.start()
+    try:
+        yield
+    finally:
+        done.set()
+        reporter.join()
+
+
+def _report(what: str, stream: TextIO, done: threading.Event) -> None:
+    started = time.monotonic()
+    if done.wait(SECONDS_SILENT):
+        return
+    begin, end = ("\r", "") if stream.isatty() else ("", "\n")
+    while True:
+        print(f"{begin}movielens-api: {what}: {time.monotonic() - started:.0f} s", end=end, file=stream, flush=True)
+        if done.wait(SECONDS_SILENT if stream.isatty() else SECONDS_BETWEEN_LINES):
+            break
+    if begin:
+        print(file=stream, flush=True)

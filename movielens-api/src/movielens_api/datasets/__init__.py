@@ -1,7 +1,8 @@
 """Datasets: loaded by name, or from files in GroupLens' format.
 
-- ``source``, ``layouts``: a folder or zip, and which of its files are the dataset.
-- ``grouplens``: loads such files, with ``ratings_file``, ``movies_file``, ``row_format`` and ``text``.
+- ``source``: a folder or zip.
+- ``grouplens``: finds the files of a dataset in it, and loads them with ``ratings_file`` and ``movies_file``.
+- ``text_format``: encodings, headers, and rules for rows.
 - ``quarantine``: damaged rows.
 - ``releases``, ``download``: GroupLens' releases, downloaded and verified.
 - ``sample``, ``synthetic``: the sample in a Python package, and generated ratings.
@@ -16,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from movielens_api.datasets import grouplens, layouts, releases, sample, synthetic
+from movielens_api.datasets import grouplens, releases, sample, synthetic
 from movielens_api.datasets.binary_cache import BinaryCache, file_name
 from movielens_api.datasets.options import Options
 from movielens_api.datasets.quarantine import Quarantine
@@ -36,7 +37,7 @@ def load(dataset: str, options: Options | None = None) -> Catalogue:
 
     Args:
         dataset: One of ``NAMES``, ``synthetic:N`` or ``synthetic:N:SEED``, or the path of a folder or a zip with the
-            files of one of the ``layouts``.
+            files of one of ``grouplens.LAYOUTS``.
         options: Where files are kept, how many damaged rows are tolerated, and where messages go.
 
     Raises:
@@ -89,7 +90,7 @@ def _source(dataset: str, options: Options) -> Source:
 
 def _load_files(source: Source, name: str, options: Options) -> Catalogue:
     stored_as = file_name(source.path)
-    files = layouts.find(source)
+    files = grouplens.find(source)
     cache = BinaryCache(options.data_dir, stored_as, source.state(files.names))
     catalogue, quarantined = _load_cached(
         cache, name, lambda: grouplens.load(source, files, name, options.max_damaged), options

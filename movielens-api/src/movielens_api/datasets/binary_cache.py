@@ -22,6 +22,10 @@ from movielens_api.table.catalogue import Catalogue
 if TYPE_CHECKING:
     from pathlib import Path
 
+FORMAT = 3
+LENGTH_OF_KEY = 16
+MANIFEST, RATINGS, MOVIES, DAMAGED = "manifest.json", "ratings", "movies.arrow", "damaged.arrow"
+
 
 def file_name(path: Path) -> str:
     """Return a readable and unique file name for what is kept about a path."""
@@ -33,11 +37,6 @@ def file_name(path: Path) -> str:
 def digest(text: str, length: int) -> str:
     """Return the first hexadecimal digits of a text's SHA-256."""
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:length]
-
-
-FORMAT = 3
-LENGTH_OF_KEY = 16
-MANIFEST, RATINGS, MOVIES, DAMAGED = "manifest.json", "ratings", "movies.arrow", "damaged.arrow"
 
 
 class BinaryCache:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from movielens_api.datasets import row_format
+from movielens_api.datasets import text_format
 from movielens_api.datasets.quarantine import LONGEST_QUOTE
 from movielens_api.errors import DamagedDatasetError
 
@@ -41,7 +41,7 @@ def read_csv(text: str, place: str) -> pl.DataFrame:
     Raises:
         DamagedDatasetError: The file has the wrong format.
     """
-    found = row_format.of_csv(text.split("\n", 2)[:2], place, COLUMNS)
+    found = text_format.of_csv(text.split("\n", 2)[:2], place, COLUMNS)
     places = [found.columns.index(name) for name in COLUMNS]
 
     def movie(fields: Fields) -> Movie:
@@ -111,7 +111,7 @@ def read_genres(text: str, place: str) -> list[str]:
     return genres
 
 
-def _csv_rows(text: str, found: row_format.Form, place: str) -> Iterator[tuple[int, str, Fields]]:
+def _csv_rows(text: str, found: text_format.Form, place: str) -> Iterator[tuple[int, str, Fields]]:
     lines = text.split("\n")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=found.separator, strict=True)
     for _ in range(found.first_line - 1):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from movielens_api.datasets import row_format, text
+from movielens_api.datasets import text_format
 from movielens_api.datasets.quarantine import QUARANTINE_SCHEMA, Quarantine
-from movielens_api.datasets.row_format import Form, Rule
+from movielens_api.datasets.text_format import Form, Rule
 from movielens_api.errors import DamagedDatasetError
 from movielens_api.table.ratings_table import ORDER, SCHEMA
 
@@ -74,11 +74,11 @@ def recognize(head: bytes, place: str, separator: str | None = None) -> RatingsF
     Raises:
         DamagedDatasetError: The file is CSV, but its header lacks the columns of ratings.
     """
-    encoding, mark = text.encoding(head)
+    encoding, mark = text_format.encoding(head)
     readable = head[mark:].decode(encoding, errors="replace")
     has_line_feeds = "\n" in readable or "\r" not in readable
     lines = [line.removesuffix("\r") for line in readable.split("\n" if has_line_feeds else "\r")]
-    rows = Form(COLUMNS, separator) if separator else row_format.of_csv(lines[:2], place, COLUMNS)
+    rows = Form(COLUMNS, separator) if separator else text_format.of_csv(lines[:2], place, COLUMNS)
     is_plain = encoding == "utf-8" and has_line_feeds and not (mark and rows.first_line == 1)
     return RatingsForm(rows, is_plain, is_dated=bool(separator is None and _is_dated(lines, rows)))
 
@@ -87,7 +87,7 @@ def _is_dated(lines: list[str], rows: Form) -> bool:
     """Return whether the first timestamp is written as date and time."""
     place = rows.columns.index("timestamp")
     for line in lines[rows.first_line - 1 :]:
-        timestamp = "".join(row_format.fields(line, rows.separator)[place : place + 1]).strip()
+        timestamp = "".join(text_format.fields(line, rows.separator)[place : place + 1]).strip()
         if timestamp.isdecimal():
             return False
         if re.fullmatch(DATE_AND_TIME, timestamp):
@@ -111,7 +111,7 @@ def read(
     """
     if not written.is_plain:
         # Such files are rare, so these are read as a whole.
-        file = io.BytesIO(text.decode(file.read(), place).encode())
+        file = io.BytesIO(text_format.decode(file.read(), place).encode())
     first_line = written.rows.first_line
     for _ in range(first_line - 1):
         file.readline()
@@ -252,7 +252,7 @@ def _fields(rows: pl.Series, rows_form: Form) -> pl.Series:
     separator = rows_form.separator
     if rows_form.columns != COLUMNS and len(separator) == 1 and rows.str.contains('"', literal=True).any():
         # A column that is not needed may hold the separator.
-        return pl.Series([row_format.fields(row, separator) for row in rows], dtype=pl.List(pl.String))
+        return pl.Series([text_format.fields(row, separator) for row in rows], dtype=pl.List(pl.String))
     if len(separator) == 1:
         one = re.escape(separator)
         rows = rows.str.replace_all(rf'(^|{one})"([^"{one}]*)"', "$1$2")

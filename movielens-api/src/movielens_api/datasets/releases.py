@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+# What GroupLens publishes beside the files that never change; ml-latest-small changes, so its checksum is fetched.
+MD5: dict[str, str | None] = {
+    "ml-latest-small": None,
+    "ml-25m": "6b51fb2759a8657d3bfcbfc42b592ada",
+    "ml-32m": "d472be332d4daa821edc399621853b57",
+}
+LICENCE = (
+    "MovieLens data belong to GroupLens, University of Minnesota: no redistribution and no commercial use without "
+    "permission, and publications cite them (the README in the zip; https://grouplens.org/datasets/movielens/)"
+)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -101,18 +112,6 @@ def _state(path: Path) -> list[int]:
     found = path.stat()
     # With the time when the inode changed: programs set that of the content as they like, but not this one.
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
-
-
-# What GroupLens publishes beside the files that never change; ml-latest-small changes, so its checksum is fetched.
-MD5: dict[str, str | None] = {
-    "ml-latest-small": None,
-    "ml-25m": "6b51fb2759a8657d3bfcbfc42b592ada",
-    "ml-32m": "d472be332d4daa821edc399621853b57",
-}
-LICENCE = (
-    "MovieLens data belong to GroupLens, University of Minnesota: no redistribution and no commercial use without "
-    "permission, and publications cite them (the README in the zip; https://grouplens.org/datasets/movielens/)"
-)
 
 
 def fetch(name: str, options: Options) -> Path:

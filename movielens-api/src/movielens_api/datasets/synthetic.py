@@ -24,6 +24,35 @@ if TYPE_CHECKING:
 GOLDEN = 0x9E3779B97F4A7C15
 MODULUS = 1 << 64
 BITS_OF_A_FRACTION = 53
+# Shares no factor with TITLES, so that multiplying by it visits every title before any comes again.
+STRIDE = 26_371
+FIRST_YEAR, LAST_YEAR = 1920, 1994
+VERSION = 1
+LARGEST = 100_000_000
+RATINGS_AT_ONCE = 1_000_000
+RATINGS_PER_USER = 154
+FEWEST_PER_USER = 20
+# A median of 71 and a mean of 154 ratings per user, as in ml-25m.
+ACTIVITY_MEDIAN, ACTIVITY_SIGMA = 51, 1.4
+MOST_OF_ALL_MOVIES = 1 / 3
+MOVIES_PER_ROOT = 12.5
+# Enough for the ratings of any one user of the smallest datasets.
+FEWEST_MOVIES = 1_000
+# The chance of the movie of rank r falls with (r + flatness) ** -STEEPNESS; half of all users rate the first, as in
+# MovieLens' datasets of any size.
+STEEPNESS, FLATNESS = 1.7, 210
+# How many of 1000 ratings are 0.5, 1.0, … 5.0.
+STARS = (16, 31, 16, 66, 51, 196, 127, 265, 88, 144)
+OF_MOVIE, OF_USER = 0.45, 0.4
+FIRST_SECOND = 789_609_600  # Monday, 1995-01-09
+WEEKS = 25 * 52
+WEEKDAYS = (14, 14, 14, 13, 14, 15, 16)
+HOURS = (5, 4, 4, 3, 3, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 7, 7, 6, 6)
+RATINGS_PER_SITTING = 70
+SECONDS_PER_RATING = 12
+SITTINGS = pl.col("count") // RATINGS_PER_SITTING + 1
+MOST_SITTINGS = 1 << 20
+HOUR, DAY, WEEK = 3_600, 86_400, 604_800
 
 
 class Randomness:
@@ -80,23 +109,28 @@ ADJECTIVES = _words(
     "Frozen Gentle Golden Hidden Hollow Hungry Invisible Last Little Lonely Lost Lucky Midnight Narrow Perfect Quiet "
     "Reluctant Restless Sacred Scarlet Second Secret Silent Silver Stolen Wild"
 )
+
+
 NOUNS = _words(
     "Actor Alibi Bridge Captain Carnival Clockmaker Comet Courtroom Daughter Detective Dragon Empire Engine Garden "
     "Gambler Harbor Heart Hero Horizon House Island Journey Kingdom Letter Lighthouse Lover Machine Mirror Orchard "
     "Pilot Promise River Robot Season Shadow Sister Stranger Summer Voyage Winter"
 )
+
+
 PLACES = _words(
     "Alaska Avalon Babylon Berlin Bombay Bremen Cairo Carthage Chicago Cordoba Dakar Delhi Dublin Florence Geneva "
     "Havana Helsinki Istanbul Jaipur Kyoto Lima Lisbon Madrid Malta Marseille Memphis Nairobi Naples Odessa Oslo Paris "
     "Prague Quebec Samarkand Seville Siena Tangier Trieste Venice Vienna"
 )
+
+
 GENRES = _words(
     "Drama Comedy Thriller Romance Action Crime Horror Documentary Adventure Sci-Fi Mystery Fantasy War Western"
 )
+
+
 TITLES = len(ADJECTIVES) * len(NOUNS) * len(PLACES)
-# Shares no factor with TITLES, so that multiplying by it visits every title before any comes again.
-STRIDE = 26_371
-FIRST_YEAR, LAST_YEAR = 1920, 1994
 
 
 def movies(count: int, randomness: Randomness) -> pl.DataFrame:
@@ -136,38 +170,6 @@ def _genres(place: pl.Expr, randomness: Randomness) -> pl.Expr:
         genre = pl.format("|{}", _pick(GENRES, main + further))
         chosen.append(pl.when(randomness.uniform(place, 2 + further) < 1 / 3).then(genre).otherwise(pl.lit("")))
     return pl.concat_str(chosen)
-
-
-VERSION = 1
-LARGEST = 100_000_000
-RATINGS_AT_ONCE = 1_000_000
-
-RATINGS_PER_USER = 154
-FEWEST_PER_USER = 20
-# A median of 71 and a mean of 154 ratings per user, as in ml-25m.
-ACTIVITY_MEDIAN, ACTIVITY_SIGMA = 51, 1.4
-MOST_OF_ALL_MOVIES = 1 / 3
-
-MOVIES_PER_ROOT = 12.5
-# Enough for the ratings of any one user of the smallest datasets.
-FEWEST_MOVIES = 1_000
-# The chance of the movie of rank r falls with (r + flatness) ** -STEEPNESS; half of all users rate the first, as in
-# MovieLens' datasets of any size.
-STEEPNESS, FLATNESS = 1.7, 210
-
-# How many of 1000 ratings are 0.5, 1.0, … 5.0.
-STARS = (16, 31, 16, 66, 51, 196, 127, 265, 88, 144)
-OF_MOVIE, OF_USER = 0.45, 0.4
-
-FIRST_SECOND = 789_609_600  # Monday, 1995-01-09
-WEEKS = 25 * 52
-WEEKDAYS = (14, 14, 14, 13, 14, 15, 16)
-HOURS = (5, 4, 4, 3, 3, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 7, 7, 6, 6)
-RATINGS_PER_SITTING = 70
-SECONDS_PER_RATING = 12
-SITTINGS = pl.col("count") // RATINGS_PER_SITTING + 1
-MOST_SITTINGS = 1 << 20
-HOUR, DAY, WEEK = 3_600, 86_400, 604_800
 
 
 def parse(text: str) -> tuple[int, int] | None:

@@ -1,10 +1,10 @@
 """A server that misbehaves on purpose, to test what a client tolerates: ASGI layers around the real application.
 
-- ``middleware``: the base class of all profiles.
-- ``turns``: when a fault is due, by counting requests.
-- ``paging``, ``changes``, ``bad_rows``: wrong pages, ratings that change, and wrong rows.
+- ``profile``: the base class of all profiles, and the requests in which a fault is due.
+- ``paging``: wrong pages, and ratings that change while a client pages.
+- ``bad_rows``: wrong rows.
 - ``refusals``: error statuses and redirects.
-- ``bodies``, ``wire``: unusable bodies, and faults below HTTP.
+- ``broken_responses``: unusable bodies, and faults below HTTP.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from movielens_api.app import create_app
 from movielens_api.auth.users_file import UsersFile
 from movielens_api.errors import StartupError
-from movielens_api.hostile import bad_rows, bodies, changes, paging, refusals, wire
+from movielens_api.hostile import bad_rows, broken_responses, paging, refusals
 from movielens_api.table.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from movielens_api.bootstrap import Settings
-    from movielens_api.hostile.middleware import Change, Profile, Variant
+    from movielens_api.hostile.profile import Change, Profile, Variant
 
 # From the innermost layer to the outermost: the order in which profiles are combined.
 PROFILES: dict[str, type[Profile]] = {
-    "inserts": changes.Inserts,
-    "deletes": changes.Deletes,
-    "inserts-and-deletes": changes.InsertsAndDeletes,
+    "inserts": paging.Inserts,
+    "deletes": paging.Deletes,
+    "inserts-and-deletes": paging.InsertsAndDeletes,
     "clamped-limit": paging.ClampedLimit,
     "rows-out-of-window": paging.RowsOutOfWindow,
     "repeated-page": paging.RepeatedPage,
@@ -53,16 +53,16 @@ PROFILES: dict[str, type[Profile]] = {
     "500-bursts": refusals.ServerErrors,
     "redirect-to-other-host": refusals.OtherHost,
     "redirect-loop": refusals.Loop,
-    "html-page": bodies.HtmlPage,
-    "truncated": bodies.Truncated,
-    "wrong-content-type": bodies.WrongContentType,
-    "huge-header": bodies.HugeHeader,
-    "gzip-bomb": bodies.GzipBomb,
-    "no-answer": wire.NoAnswer,
-    "slow-headers": wire.SlowHeaders,
-    "slow-body": wire.SlowBody,
-    "cut-short": wire.CutShort,
-    "reset": wire.Reset,
+    "html-page": broken_responses.HtmlPage,
+    "truncated": broken_responses.Truncated,
+    "wrong-content-type": broken_responses.WrongContentType,
+    "huge-header": broken_responses.HugeHeader,
+    "gzip-bomb": broken_responses.GzipBomb,
+    "no-answer": broken_responses.NoAnswer,
+    "slow-headers": broken_responses.SlowHeaders,
+    "slow-body": broken_responses.SlowBody,
+    "cut-short": broken_responses.CutShort,
+    "reset": broken_responses.Reset,
 }
 
 

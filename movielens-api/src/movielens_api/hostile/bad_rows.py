@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from movielens_api.formats import FORMATS
-from movielens_api.hostile.middleware import BufferedResponse, Profile
+from movielens_api.hostile.profile import BufferedResponse, Profile
 from movielens_api.http.pages import MEDIA_TYPE as JSON
 from movielens_api.table.ratings_table import SCHEMA
 
@@ -23,6 +23,8 @@ COLUMNAR: dict[str, tuple[Callable[..., pl.DataFrame], Callable[..., Any]]] = {
     PARQUET: (pl.read_parquet, pl.DataFrame.write_parquet),
 }
 Rows = list[dict[str, Any]]
+OFF_STEP = 3.7
+BAD = 10
 
 
 def read(response: BufferedResponse) -> Rows:
@@ -58,10 +60,6 @@ def _frame(rows: Rows) -> pl.DataFrame:
     return frame.select(
         pl.col(name) if frame.schema[name] == pl.String else pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()
     )
-
-
-OFF_STEP = 3.7
-BAD = 10
 
 
 class BadRows(Profile):

@@ -12,9 +12,8 @@ from starlette.datastructures import URL
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from movielens_api.auth.identity import CHALLENGES
-from movielens_api.hostile.middleware import Profile, header, query
-from movielens_api.hostile.turns import EveryOther, Pulls, Turns, is_first_page
+from movielens_api.auth.credentials import CHALLENGES
+from movielens_api.hostile.profile import EveryOther, Profile, Pulls, Turns, header, is_first_page, query
 from movielens_api.http import problems
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ SECONDS = 1
 # A date has no fractions of a second, so this is one at least.
 SECONDS_TO_DATE = 2
 BURST = 2
+ELSEWHERE = "/elsewhere/ratings"
+log = logging.getLogger(__name__)
 
 
 class Refusals(Profile):
@@ -111,11 +112,6 @@ class SnapshotGone(Refusals):
         if self._pulls.take(scope) != 1 or "cursor" not in query(scope):
             return None
         return problems.respond(scope["path"], 410, "The snapshot of this cursor is gone.")
-
-
-ELSEWHERE = "/elsewhere/ratings"
-
-log = logging.getLogger(__name__)
 
 
 class OtherHost(Profile):

@@ -9,4 +9,5 @@
 - ``cursors``: signed tokens for the pages of a snapshot.
 - ``ingest``: the body of ``POST /ratings``, parsed and checked.
 - ``content_security``: what a browser may load.
+- ``read_route``: routes that respond to HEAD as well as GET.
 """

@@ -27,6 +27,9 @@ MOST_ROWS = 10_000
 MOST_ERRORS = 100
 QUOTES_PER_ROW = 8
 HALF_STARS = "Input should be a multiple of 0.5"
+MOST_BYTES = 2 << 20
+ACCEPT_POST = {"Accept-Post": ", ".join(MEDIA_TYPES)}
+TOO_LARGE = f"A post has up to {MOST_ROWS:,} ratings and {MOST_BYTES:,} bytes. Send them in several."
 
 
 class NewRating(BaseModel):
@@ -93,7 +96,11 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 _LIST = TypeAdapter(Annotated[list[NewRating], FailFast()])
+
+
 _ONE = TypeAdapter(NewRating)
+
+
 _DECODER = json.JSONDecoder(object_pairs_hook=_Pairs)
 
 
@@ -147,11 +154,6 @@ def _wrong_values(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     except ValidationError as error:
         for found in error.errors(include_url=False, include_context=False, include_input=False):
             yield str(found["loc"][0]), found["msg"]
-
-
-MOST_BYTES = 2 << 20
-ACCEPT_POST = {"Accept-Post": ", ".join(MEDIA_TYPES)}
-TOO_LARGE = f"A post has up to {MOST_ROWS:,} ratings and {MOST_BYTES:,} bytes. Send them in several."
 
 
 def body_media_type(request: Request) -> str:

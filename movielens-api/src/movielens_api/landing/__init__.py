@@ -1,5 +1,160 @@
 """The landing page at ``/``: the loaded data, ratings per year, and calls to copy. It loads nothing from other sites.
 
-- ``page``: the page, and the calls to copy.
 - ``chart``: ratings per year as an SVG chart and as a table.
 """
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from movielens_api import __version__
+from movielens_api.http import content_security
+from movielens_api.landing import chart
+from movielens_api.landing.chart import ratings_per_year, shown
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from movielens_api.table.catalogue import Catalogue
+    from movielens_api.table.snapshots import Snapshot
+
+# Other Host headers are not put into commands, because people paste these into a shell.
+HOST = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+
+# One command, so that `read` does not take the next line as its input.
+LOG_IN = """\
+printf 'user: ' && read -r API_USER &&
+printf 'password: ' && read -rs API_PASSWORD && echo &&
+export API_USER API_PASSWORD"""
+
+ONE_DAY = """\
+curl -u "$API_USER:$API_PASSWORD" "{address}/ratings{day}\""""
+
+AS_CSV = """\
+curl -u "$API_USER:$API_PASSWORD" -H "Accept: text/csv" \\
+  -o ratings.csv "{address}/ratings{year}\""""
+
+PYTHON = """\
+import os
+from urllib.parse import urljoin
+
+import requests
+
+auth = os.environ["API_USER"], os.environ["API_PASSWORD"]
+url = "{address}/ratings{day}"
+while url:
+    response = requests.get(url, auth=auth, timeout=30)
+    response.raise_for_status()
+    for rating in response.json()["result"]:
+        print(rating)
+    link = response.links.get("next")
+    url = link and urljoin(response.url, link["url"])"""
+FOLDER = files(__name__)
+STYLE = (FOLDER / "page.css").read_text(encoding="utf-8")
+SCRIPT = (FOLDER / "page.js").read_text(encoding="utf-8")
+PAGE = Template((FOLDER / "page.html").read_text(encoding="utf-8"))
+HEADERS = content_security.headers(
+    script_src=[content_security.inline(SCRIPT)], style_src=[content_security.inline(STYLE)], img_src=["data:"]
+)
+NOTHING = "<p>There are no ratings yet.</p>"
+CHART = Template("""\
+<figure>
+$drawing
+<details>
+<summary>Show the numbers</summary>
+<table>
+<caption>Ratings per year (UTC)</caption>
+<thead><tr><th scope="col">Year</th><th scope="col">Ratings</th></tr></thead>
+<tbody>
+$rows
+</tbody>
+</table>
+</details>
+</figure>""")
+CALL = Template("""\
+<section class="call" aria-labelledby="call-$number">
+<h3 id="call-$number">$title</h3>
+<button type="button" hidden aria-describedby="call-$number">Copy</button>
+<pre tabindex="0" aria-labelledby="call-$number"><code>$call</code></pre>
+</section>""")
+
+
+def address(request: Request) -> str:
+    """Return the URL under which the visitor reached this server, if it is safe to paste into a shell."""
+    host = request.headers.get("host", "")
+    safe = host if HOST.fullmatch(host) else "localhost"
+    return f"{request.scope['scheme']}://{safe}{quote(request.scope.get('root_path', ''))}"
+
+
+def calls(address: str, last_day: date | None) -> list[tuple[str, str]]:
+    """Return the titles and texts of calls that return ratings.
+
+    Args:
+        address: The URL of the server, without a slash at the end.
+        last_day: The last day with ratings, if any. The call for a year ends with it.
+    """
+    day = year = ""
+    if last_day and last_day < date.max:
+        after = last_day + timedelta(days=1)
+        day = f"?start_date={last_day}&end_date={after}"
+        year = f"?start_date={last_day.year:04}-01-01&end_date={after}"
+    titled = [
+        ("Log in once per shell", LOG_IN),
+        ("curl: the ratings of a day", ONE_DAY),
+        ("curl: a year as CSV, in one response", AS_CSV),
+        ("Python: page by page", PYTHON),
+    ]
+    return [(title, call.format(address=address, day=day, year=year)) for title, call in titled]
+
+
+def render(catalogue: Catalogue, snapshot: Snapshot, address: str) -> bytes:
+    """Write the page.
+
+    Args:
+        catalogue: The loaded dataset.
+        snapshot: The state of the ratings to show.
+        address: The URL under which the visitor reached the server.
+    """
+    days = snapshot.ratings.days()
+    page = PAGE.substitute(
+        style=STYLE,
+        script=SCRIPT,
+        facts="\n".join(_fact(name, value) for name, value in _facts(catalogue, snapshot).items()),
+        chart=_chart(shown(ratings_per_year(snapshot.ratings))),
+        calls="\n".join(
+            CALL.substitute(number=number, title=escape(title), call=escape(call))
+            for number, (title, call) in enumerate(calls(address, days[1] if days else None))
+        ),
+    )
+    # The path of a dataset may contain bytes that are not UTF-8.
+    return page.encode(errors="replace")
+
+
+def _facts(catalogue: Catalogue, snapshot: Snapshot) -> dict[str, str]:
+    days = snapshot.ratings.days()
+    return {
+        "Ratings": f"{len(snapshot.ratings):,}",
+        "Movies": f"{catalogue.movies.height:,}",
+        "Users": f"{snapshot.ratings.users.height:,}",
+        "First day": str(days[0]) if days else "none",
+        "Last day": str(days[1]) if days else "none",
+        # A dataset may be a path, and visitors should not see its folder.
+        "Dataset": Path(catalogue.name).resolve().name or "unnamed",
+        "Snapshot": snapshot.name,
+        "Version": __version__,
+    }
+
+
+def _fact(name: str, value: str) -> str:
+    return f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+
+
+def _chart(counts: dict[int, int]) -> str:
+    return CHART.substitute(drawing=chart.svg(counts), rows=chart.table(counts)) if counts else NOTHING

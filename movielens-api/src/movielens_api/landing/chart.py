@@ -1,4 +1,4 @@
-"""How many ratings each year has."""
+"""Ratings per year, as an SVG chart and as a table."""
 
 from __future__ import annotations
 
@@ -12,10 +12,18 @@ if TYPE_CHECKING:
     from movielens_api.table.ratings_table import RatingsTable
 
 MOST_YEARS = 60
+WIDTH, HEIGHT = 720, 330
+# Room for labels in the size that a phone needs.
+LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 32
+GAP = 0.22
+WIDEST = 90.0
+MOST_LABELS = 13
+MOST_TICKS = 5
+PREFIXES = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
 def ratings_per_year(ratings: RatingsTable) -> dict[int, int]:
-    """Count the ratings of every year (UTC) that has any: two binary searches each."""
+    """Return the number of ratings in each year (UTC) with ratings, found by two binary searches per year."""
     counts = {}
     first = 0
     while first < len(ratings):
@@ -27,12 +35,12 @@ def ratings_per_year(ratings: RatingsTable) -> dict[int, int]:
 
 
 def shown(counts: dict[int, int]) -> dict[int, int]:
-    """Return what a chart shows: the years without ratings in between, too, unless these are too many.
+    """Return the years to show: those without ratings in between are included, unless there are too many.
 
-    A single rating with a wrong date must not make a chart of thousands of empty years.
+    A single rating with a wrong date should not lead to a chart of thousands of empty years.
 
     Args:
-        counts: ratings by year, in order.
+        counts: The ratings per year, in order.
     """
     if not counts:
         return {}
@@ -42,21 +50,11 @@ def shown(counts: dict[int, int]) -> dict[int, int]:
     return dict(list(counts.items())[-MOST_YEARS:])
 
 
-WIDTH, HEIGHT = 720, 330
-# Room for labels in the size that a phone needs.
-LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 32
-GAP = 0.22
-WIDEST = 90.0
-MOST_LABELS = 13
-MOST_TICKS = 5
-PREFIXES = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
-
-
 def svg(counts: dict[int, int]) -> str:
-    """Draw a column per year, whose height is its count to scale.
+    """Return an SVG chart with a column per year.
 
     Args:
-        counts: ratings by year, in order; not empty.
+        counts: The ratings per year, in order. Not empty.
     """
     ticks = scale(max(counts.values()))
     parts = [
@@ -71,12 +69,12 @@ def svg(counts: dict[int, int]) -> str:
 
 
 def table(counts: dict[int, int]) -> str:
-    """Write the same as rows of a table."""
+    """Return the rows of an HTML table of the same numbers."""
     return "\n".join(f'<tr><th scope="row">{year}</th><td>{count:,}</td></tr>' for year, count in counts.items())
 
 
 def describe(counts: dict[int, int]) -> str:
-    """Say in a sentence or two what the chart shows."""
+    """Return one or two sentences that describe the chart."""
     first, last = min(counts), max(counts)
     if first == last:
         return f"{first}: {counts[first]:,} ratings."
@@ -88,14 +86,14 @@ def describe(counts: dict[int, int]) -> str:
 
 
 def scale(highest: int) -> list[int]:
-    """Return where the grid lines are: from 0 past the highest count in steps of 1, 2 or 5 times a power of ten."""
+    """Return the grid lines from 0 up to the highest count or more, in steps of 1, 2 or 5 times a power of ten."""
     steps = (factor * 10**power for power in range(19) for factor in (1, 2, 5))
     step = next(step for step in steps if step * (MOST_TICKS - 1) >= highest)
     return list(range(0, highest + step, step))
 
 
 def short(count: int) -> str:
-    """Write a count of a grid line in few characters, such as `20k`."""
+    """Return a short label of a grid line, such as ``20k``."""
     size, unit = next((prefix for prefix in PREFIXES if count >= prefix[0]), (1, ""))
     return f"{count / size:g}{unit}"
 

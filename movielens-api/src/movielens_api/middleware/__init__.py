@@ -4,6 +4,6 @@
 - ``http10``: sends responses that an HTTP/1.0 client can read.
 - ``ambiguity``: refuses requests that two programs could understand differently.
 - ``request_limits``: limits the size of requests and how long they may take.
-- ``authentication``: lets only known users pass.
+- ``authentication``: lets only known users pass, and checks roles.
 - ``rate_limit``: limits how often each user may send requests.
 """

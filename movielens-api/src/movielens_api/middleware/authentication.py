@@ -1,22 +1,32 @@
-"""Authentication: only known users reach the routes."""
+"""Authentication: only known users reach the routes, and a route may require a role."""
 
 from __future__ import annotations
 
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from movielens_api.auth.identity import CHALLENGES
+from fastapi import HTTPException, Request
+
+from movielens_api.auth.credentials import CHALLENGES
 from movielens_api.auth.logins import Logins, LoginsLimitedError
 from movielens_api.http import problems
-from movielens_api.routes.read_route import READING
+from movielens_api.http.read_route import READING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from movielens_api.auth.credentials import Identity, Role
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 PUBLIC_FOLDER = "/static/"
 WANTED = "Send a user and password of this server with HTTP Basic authentication, or a token of it as Bearer."
 LIMITED = "Too many logins failed or are in progress. Wait as long as the Retry-After header says."
+SCHEMES = {
+    "basic": {"type": "http", "scheme": "basic", "description": "A user and password of this server."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token from `movielens-api tokens add`."},
+}
 
 
 class AuthenticationMiddleware:
@@ -74,12 +84,6 @@ def _address(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-SCHEMES = {
-    "basic": {"type": "http", "scheme": "basic", "description": "A user and password of this server."},
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A token from `movielens-api tokens add`."},
-}
-
-
 def document_authentication(document: dict[str, Any]) -> None:
     """Add the authentication schemes, and the errors 401, 403 and 429, to an OpenAPI document."""
     document["components"]["securitySchemes"] = SCHEMES
@@ -90,3 +94,17 @@ def document_authentication(document: dict[str, Any]) -> None:
                 forbidden = () if method.upper() in READING else (403,)
                 errors = problems.responses(401, *forbidden, 429)
                 operation["responses"] |= {str(status): error for status, error in errors.items()}
+
+
+def require(role: Role) -> Callable[[Request], Coroutine[None, None, None]]:
+    """Return a dependency that responds with 403 to users without a role.
+
+    Example: ``@routes.post("/ratings", dependencies=[Depends(require("write"))])``
+    """
+
+    async def check(request: Request) -> None:
+        user: Identity = request.scope["user"]
+        if role not in user.roles:
+            raise HTTPException(403, f"This needs the role {role}, which {user.name} or the token sent does not have.")
+
+    return check

@@ -1,14 +1,9 @@
-"""Rate limiting per user, with the generic cell rate algorithm (GCRA; ITU-T recommendation I.371, annex A).
-
-GCRA is a token bucket whose state is a single number, the theoretical arrival time: when the bucket is full again.
-All processes of a server share these numbers in a file.
-"""
+"""Rate limiting per user. All processes of a server share the state of each user's ``Rate`` in a file."""
 
 from __future__ import annotations
 
 import mmap
 import time
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from math import ceil
@@ -17,49 +12,17 @@ from typing import TYPE_CHECKING
 from movielens_api.errors import StartupError
 from movielens_api.http import problems
 from movielens_api.system.locks import FileLock
+from movielens_api.system.rate import Rate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-EARLY = 0.01  # the part of an interval by which an event may be early, because sums of intervals are not exact
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A rate of events: a burst, then one per interval.
-
-    Attributes:
-        interval: Seconds until one more event is allowed.
-        burst: How many events are allowed at once.
-    """
-
-    interval: float
-    burst: int
-
-    def wait(self, arrival: float, now: float) -> float:
-        """Return for how many seconds no event is allowed, or zero if one is allowed now.
-
-        Args:
-            arrival: The result of ``after`` for the last event, or any time before ``now`` if there was none.
-            now: The time in seconds, by a monotonic clock.
-        """
-        wait = max(arrival, now) - now - (self.burst - 1) * self.interval
-        return wait if wait > EARLY * self.interval else 0.0
-
-    def after(self, arrival: float, now: float) -> float:
-        """Return the state after one more event."""
-        return max(arrival, now) + self.interval
-
-    def left(self, arrival: float, now: float) -> int:
-        """Return how many more events are allowed now."""
-        return max(0, int((now - max(arrival, now)) / self.interval + self.burst + EARLY))
-
-
 SLOTS = 8_192
 NUMBER = 8
 OWNER_ONLY = 0o600
+WINDOW = 1  # seconds
 
 
 class Slots:
@@ -123,10 +86,6 @@ def _open(path: Path, size: int) -> FileLock:
     except OSError as error:
         raise StartupError(f"cannot write {path} (see --data-dir): {error.strerror or error}") from error
     return lock
-
-
-WINDOW = 1  # seconds
-Header = tuple[bytes, bytes]
 
 
 class RateLimitMiddleware:

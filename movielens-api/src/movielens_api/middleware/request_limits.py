@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import HTTPException
 
 from movielens_api.http import problems
-from movielens_api.routes.read_route import READING
+from movielens_api.http.read_route import READING
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

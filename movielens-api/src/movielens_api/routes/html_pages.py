@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from movielens_api.http import content_security
 from movielens_api.http.etags import Document
-from movielens_api.landing.page import HEADERS, address, render
-from movielens_api.routes.read_route import ReadRoute
+from movielens_api.http.read_route import ReadRoute
+from movielens_api.landing import HEADERS, address, render
 from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
 

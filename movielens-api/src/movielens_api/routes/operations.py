@@ -13,8 +13,8 @@ from starlette.responses import Response
 from movielens_api.http import problems
 from movielens_api.http.pages import Health
 from movielens_api.http.parameters import NoParameters
+from movielens_api.http.read_route import ReadRoute
 from movielens_api.observability.metrics import Metrics
-from movielens_api.routes.read_route import ReadRoute
 from movielens_api.store import Store
 
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from starlette.responses import Response
 
-from movielens_api.auth.roles import require
 from movielens_api.http import ingest, pages, problems
 from movielens_api.http.ingest import MOST_ROWS, NotJsonError, TooManyRowsError, WrongRowsError, parse
 from movielens_api.http.parameters import NoParameters
+from movielens_api.middleware.authentication import require
 from movielens_api.middleware.observability import ROWS
 from movielens_api.store import Store
 from movielens_api.store.idempotency import IdempotencyKey, KeyReusedError, PostResult

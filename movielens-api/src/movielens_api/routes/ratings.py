@@ -1,23 +1,27 @@
-"""``GET /ratings``."""
+"""``GET /ratings``: a page of a snapshot in the negotiated format and coding, or 304."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+import polars as pl
 from fastapi import APIRouter, HTTPException, Request
-from starlette.responses import Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
 
-from movielens_api.formats import FORMATS
-from movielens_api.http import cursors, problems
+from movielens_api.formats import FORMATS, ROWS_PER_CHUNK, Chunks, json_array
+from movielens_api.http import cursors, negotiation, problems
+from movielens_api.http.compression import CODINGS, compress
 from movielens_api.http.cursors import BadCursorError, Cursor
+from movielens_api.http.etags import etag, matches
 from movielens_api.http.pages import MEDIA_TYPE as JSON
-from movielens_api.http.pages import Page, Rating
+from movielens_api.http.pages import Page, Rating, envelope
 from movielens_api.http.parameters import RatingsQuery, documented_query, read_query
+from movielens_api.http.read_route import DirectRoute
 from movielens_api.middleware.observability import ROWS
-from movielens_api.routes.ratings_response import preferences, respond
-from movielens_api.routes.read_route import DirectRoute
 from movielens_api.store import Store
+from movielens_api.table.ratings_table import RatingsTable
 from movielens_api.table.snapshots import Snapshot, SnapshotGoneError
 
 HEADERS = {
@@ -33,6 +37,12 @@ HEADERS = {
 # The parameters that are allowed next to a cursor.
 SECTION = frozenset({"offset", "limit"})
 GONE = "The snapshot of this cursor is gone. Start again from the first page of the window."
+MEDIA_TYPES = (JSON, *FORMATS)
+VARY = "Accept, Accept-Encoding"
+# Fewer rows fit into one packet uncompressed.
+FEWEST_ROWS_COMPRESSED = 20
+# Writing more rows takes longer than handing them to another thread.
+MOST_ROWS_AT_ONCE = 1_000
 
 
 def router(store: Store) -> APIRouter:
@@ -108,3 +118,120 @@ def _documented() -> dict[int | str, dict[str, Any]]:
         304: {"description": "The client already has this response.", "headers": headers},
         **problems.responses(401, 406, 410, 422),
     }
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """The response that a client prefers.
+
+    Attributes:
+        media_type: One of ``MEDIA_TYPES``.
+        coding: One of ``CODINGS``, or ``identity``.
+        if_none_match: The entity tags of the client's cached responses.
+        is_head: Whether the client wants no body.
+    """
+
+    media_type: str
+    coding: str
+    if_none_match: str
+    is_head: bool
+
+
+def preferences(request: Request) -> Preferences:
+    """Return what a request prefers.
+
+    Raises:
+        HTTPException: 406: no available format is acceptable.
+    """
+    headers = request.headers
+    # A repeated header is one list.
+    media_type = negotiation.media_type(",".join(headers.getlist("accept")), MEDIA_TYPES)
+    if media_type is None:
+        offered = ", ".join(MEDIA_TYPES)
+        raise HTTPException(406, f"Ratings come as {offered}; accept one of these.", headers={"Vary": VARY})
+    coding = negotiation.coding(",".join(headers.getlist("accept-encoding")), tuple(CODINGS))
+    if_none_match = ",".join(headers.getlist("if-none-match"))
+    return Preferences(media_type, coding, if_none_match, request.method == "HEAD")
+
+
+async def respond(
+    store: Store, snapshot: Snapshot, page: Cursor, wanted: Preferences, *, is_section: bool = False
+) -> Response:
+    """Respond with a page of a snapshot.
+
+    Args:
+        store: The store that keeps the snapshot.
+        snapshot: The snapshot with the rows.
+        page: The rows to send.
+        wanted: How to send them.
+        is_section: Whether the client reads the snapshot in its own order, and may ask for any rows of it next.
+    """
+    total = page.end - page.first
+    rows = min(page.limit, total - min(page.offset, total))
+    coding = _worthwhile(wanted, rows)
+    headers = {
+        "Snapshot": snapshot.name,
+        "X-Total-Count": str(total),
+        "ETag": etag(page, wanted.media_type, coding),
+        "Cache-Control": "private, no-cache",
+        "Vary": VARY,
+    }
+    following = page.next()
+    if following or is_section:
+        store.lease(snapshot)
+    if following:
+        # A relative reference with only a query works behind any proxy, and no request header can redirect it.
+        query = f"?cursor={following.token(store.origin.key)}"
+        headers["Link"] = f'<{query}>; rel="next"'
+        headers["Link-Template"] = f'"{query}{{&offset,limit}}"; rel="section"'
+    if wanted.if_none_match and matches(wanted.if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    headers["Content-Type"] = wanted.media_type
+    if coding != "identity":
+        headers["Content-Encoding"] = coding
+    body = _body(snapshot.ratings, page, rows, wanted, coding)
+    if is_section and rows > ROWS_PER_CHUNK:
+        body = _held(body, store, snapshot)
+    return await _send(body, rows, headers, wanted)
+
+
+def _body(ratings: RatingsTable, page: Cursor, rows: int, wanted: Preferences, coding: str) -> Chunks:
+    start = page.first + page.offset
+    body: Chunks
+    if wanted.media_type == JSON:
+        body = _in_envelope(ratings.rows(start, start + rows), page)
+    else:
+        body = FORMATS[wanted.media_type].stream(ratings.chunks(start, start + rows, ROWS_PER_CHUNK))
+    return body if coding == "identity" else compress(body, coding)
+
+
+def _held(body: Chunks, store: Store, snapshot: Snapshot) -> Chunks:
+    # A client that is cut off after half an hour of a stream can resume in the same snapshot.
+    for chunk in body:
+        store.lease(snapshot)
+        yield chunk
+
+
+async def _send(body: Chunks, rows: int, headers: dict[str, str], wanted: Preferences) -> Response:
+    if rows > ROWS_PER_CHUNK:
+        # The length is known only at the end, so HEAD need not start.
+        return StreamingResponse(iter(()) if wanted.is_head else body, headers=headers)
+    if rows <= MOST_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
+        return Response(_joined(body), headers=headers)
+    return Response(await run_in_threadpool(_joined, body), headers=headers)
+
+
+def _joined(body: Chunks) -> bytes | memoryview:
+    chunks = list(body)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _worthwhile(wanted: Preferences, rows: int) -> str:
+    too_few = rows < FEWEST_ROWS_COMPRESSED
+    is_compressed = wanted.media_type != JSON and FORMATS[wanted.media_type].is_compressed
+    return "identity" if too_few or is_compressed else wanted.coding
+
+
+def _in_envelope(rows: pl.DataFrame, page: Cursor) -> Chunks:
+    before, after = envelope(offset=page.offset, limit=page.limit, total=page.end - page.first)
+    yield json_array(rows, before=before, after=after)

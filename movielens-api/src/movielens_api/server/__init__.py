@@ -1,9 +1,8 @@
 """The HTTP server: uvicorn on a socket, until it is stopped.
 
-- ``connection``: a connection with limits on size and time.
-- ``write_coalescing``: head and body of a response in one packet.
+- ``connection``: a connection with limits on size and time, which sends head and body of a response in one packet.
 - ``acceptor``: how several processes share a socket, and an orderly shutdown.
-- ``workers``, ``worker``: several server processes, and one of them.
+- ``workers``: several server processes.
 - ``tls``: certificate and key.
 """
 

@@ -9,6 +9,12 @@ from contextlib import suppress
 
 import uvicorn
 
+# How long a worker pauses after accepting a connection, for each connection that it has.
+SECONDS_PER_CONNECTION = 0.0005
+LONGEST_SECONDS = 0.005
+SECONDS_AFTER_A_FAILURE = 0.1
+Accept = Callable[[socket.socket], None]
+
 
 class Server(uvicorn.Server):
     """A uvicorn server that closes the application even if it does not wait for responses in flight."""
@@ -18,14 +24,6 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         if self.force_exit:
             await self.lifespan.shutdown()
-
-
-# How long a worker pauses after accepting a connection, for each connection that it has.
-SECONDS_PER_CONNECTION = 0.0005
-LONGEST_SECONDS = 0.005
-SECONDS_AFTER_A_FAILURE = 0.1
-
-Accept = Callable[[socket.socket], None]
 
 
 class SharedSocketServer(Server):

@@ -11,7 +11,6 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from movielens_api.http import problems
 from movielens_api.middleware.ambiguity import TARGET
 from movielens_api.middleware.request_limits import CROWDED, Limits
-from movielens_api.server.write_coalescing import CoalescingTransport
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport, TimerHandle, Transport
@@ -20,6 +19,7 @@ LINGER_SECONDS = 1
 BYTES_AROUND_A_HEADER = 4
 
 log = logging.getLogger(__name__)
+INTERIM = b"HTTP/1.1 1"
 
 
 class Stage(Enum):
@@ -210,3 +210,35 @@ def _refusal(status: int, detail: str) -> bytes:
     response = problems.respond("", status, detail, headers={"Connection": "close"})
     head = b"".join(b"%b: %b\r\n" % header for header in response.raw_headers)
     return b"%b%b\r\n%b" % (STATUS_LINE[status], head, bytes(response.body))
+
+
+class CoalescingTransport:
+    """A transport for one response.
+
+    Args:
+        transport: The transport of the connection.
+    """
+
+    __slots__ = ("_head", "_transport", "is_closing")
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = b""
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Hold back the first write, which is the head, until the second one. Pass on all others."""
+        if self._head is None or (isinstance(data, bytes) and data.startswith(INTERIM)):
+            self._transport.write(data)
+        elif not self._head:
+            self._head = bytes(data)
+        else:
+            # Not concatenated, which would copy a body of a megabyte.
+            self._transport.writelines((self._head, data))
+            self._head = None
+
+    def close(self) -> None:
+        """Write the held data, then close the connection."""
+        if self._head:
+            self._transport.write(self._head)
+        self._transport.close()

@@ -1,4 +1,9 @@
-"""Several worker processes on one socket: started together, replaced when they die, and stopped together."""
+"""Several worker processes on one socket: started together, replaced when they die, and stopped together.
+
+A worker is ``python -m movielens_api.server.workers``. Its argument is the descriptor of the inherited socket. Standard
+input delivers the settings on one line, and ends when the parent process ends, however that happens. The worker reports
+on standard output that it is ready.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +11,32 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import tempfile
+import threading
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from movielens_api import bootstrap, server
 from movielens_api.errors import StartupError
+from movielens_api.observability import logs
 from movielens_api.observability.metrics import SHARED
-from movielens_api.server.worker import READY
+from movielens_api.server.acceptor import SharedSocketServer
 
 if TYPE_CHECKING:
-    import socket
+    import ssl
     from collections.abc import Callable
+
+    from fastapi import FastAPI
 
 LONGEST_WAIT = 30.0
 
 log = logging.getLogger(__name__)
+READY = b"ready\n"
 
 
 def run(number: int, settings: str, bound: socket.socket, lock: int, announce: Callable[[], None]) -> None:
@@ -77,7 +90,7 @@ class Workers:
             await asyncio.gather(*(self._end(worker) for worker in list(self._processes)))
 
     async def _start(self) -> Process:
-        command = (sys.executable, "-m", "movielens_api.server.worker", str(self._bound.fileno()))
+        command = (sys.executable, "-m", "movielens_api.server.workers", str(self._bound.fileno()))
         try:
             # In a session of its own, so that Ctrl+C reaches a worker only once, through its parent.
             worker = await asyncio.create_subprocess_exec(
@@ -149,3 +162,40 @@ class Workers:
         for worker in self._processes:
             if worker.returncode is None:
                 worker.send_signal(number)
+
+
+def main() -> int:
+    """Run a worker until it is stopped, or until the parent process is gone."""
+    logs.configure()
+    settings = bootstrap.Settings.from_json(sys.stdin.readline())
+    try:
+        # The parent process has already reported progress.
+        catalogue = bootstrap.initial_catalogue(settings, bootstrap.load(settings, report=lambda _: None))
+        with (
+            bootstrap.open_store(settings, catalogue, own=False) as store,
+            bootstrap.application(settings, catalogue, store) as app,
+            socket.socket(fileno=int(sys.argv[1])) as bound,
+        ):
+            _serve(app, bound, bootstrap.tls_context(settings))
+    except StartupError as error:
+        print(f"movielens-api: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _serve(app: FastAPI, bound: socket.socket, tls: ssl.SSLContext | None) -> None:
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    # The parent may have been killed meanwhile.
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), READY)
+        server.run(app, bound, tls, SharedSocketServer)
+
+
+def _stop_with_parent() -> None:
+    # Not sys.stdin.read(), whose lock would still be held when the interpreter ends.
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,7 +1,8 @@
-"""Services of the operating system, and the calendar.
+"""Services of the operating system, the calendar, and rates of events.
 
 - ``locks``: locks between processes.
 - ``atomic_files``: files and folders that appear whole or not at all.
 - ``directories``: the user's directories for caches and for data.
 - ``days``: UTC days and Unix seconds.
+- ``rate``: a rate of events: a burst, then one per interval.
 """

@@ -11,6 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+# The columns as they are sent, in memory and on disk.
+DTYPES = {"movieId": "<i4", "rating": "<f4", "timestamp": "<i8", "userId": "<i4"}
+Places = NDArray[np.int64]
+Order = NDArray[np.uint32]
+Flags = NDArray[np.bool_]
+
 
 class Digest:
     """A digest of ratings, computed chunk by chunk. The size of the chunks does not matter."""
@@ -29,14 +35,6 @@ class Digest:
     def value(self) -> bytes:
         """Return the digest of all rows so far."""
         return sha256(b"".join(column.digest() for column in self._columns.values())).digest()
-
-
-# The columns as they are sent, in memory and on disk.
-DTYPES = {"movieId": "<i4", "rating": "<f4", "timestamp": "<i8", "userId": "<i4"}
-
-Places = NDArray[np.int64]
-Order = NDArray[np.uint32]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from movielens_api.http import problems
 from movielens_api.http.pages import Movie, Page, User, page
 from movielens_api.http.parameters import MAX_ID, NoParameters, Paging, WholeNumber
-from movielens_api.routes.read_route import ReadRoute
+from movielens_api.http.read_route import ReadRoute
 from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
 
