@@ -88,7 +88,9 @@ def serving() -> Serving:
 def hostile(serving: Serving) -> Iterator[Hostile]:
     """Serve with profiles, named in any order."""
     with ExitStack() as stack:
-        yield lambda *names: stack.enter_context(serving(hostile_app(*names), connection=HostileConnection))
+        yield lambda *names, **options: stack.enter_context(
+            serving(hostile_app(*names, **options), connection=HostileConnection)
+        )
 
 
 @pytest.fixture(scope="session")

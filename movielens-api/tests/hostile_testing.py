@@ -27,12 +27,15 @@ BAD = [row for row in ROWS if row["movieId"] % 10 == 0]
 MOVIES = pl.DataFrame({"movieId": NUMBERS, "title": "A", "year": 1995, "genres": "Drama"})
 
 
-def hostile_app(*names: str) -> ASGIApp:
+def hostile_app(*names: str, profile: Callable[[ASGIApp], ASGIApp] | None = None) -> ASGIApp:
+    """Return the application with profiles around it, by name or built by the test."""
+
     def build(ratings: pl.DataFrame) -> ASGIApp:
         return create_app(Catalogue("days", ratings, MOVIES), DEFAULT)
 
     catalogue = Catalogue("days", pl.DataFrame(ROWS), MOVIES)
-    app = create_app(catalogue, DEFAULT)
+    app: ASGIApp = create_app(catalogue, DEFAULT)
+    app = profile(app) if profile else app
     return wrap(app, names, lambda change: build(change(catalogue.ratings.window())))
 
 

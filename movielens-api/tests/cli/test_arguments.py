@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from movielens_api import bootstrap
 from movielens_api.auth import credentials
-from movielens_api.cli import main, users
+from movielens_api.bootstrap import Settings
+from movielens_api.cli import execute, main
 
 SERVE = ["serve", "--port", "0"]
 
@@ -92,17 +95,15 @@ class PanicError(BaseException):
 
 
 @pytest.mark.parametrize("error", [TypeError("no\nsuch thing"), PanicError("no\nsuch thing"), RecursionError("x")])
-def test_a_bug_is_one_line_and_a_traceback_on_demand(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: BaseException
-) -> None:
+def test_a_bug_is_one_line_and_a_traceback_on_demand(capfd: pytest.CaptureFixture[str], error: BaseException) -> None:
     def fail(_: object) -> None:
         raise error
 
-    monkeypatch.setattr(users, "_list_users", fail)
-    status, said = ended(capfd, "users", "list")
+    assert execute(argparse.Namespace(run=fail, debug=False)) == 1
     words = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    assert (status, said) == (1, f"movielens-api: {words} (a bug; movielens-api --debug COMMAND shows the traceback)")
-    assert main(["--debug", "users", "list"]) == 1
+    said = f"movielens-api: {words} (a bug; movielens-api --debug COMMAND shows the traceback)\n"
+    assert capfd.readouterr().err == said
+    assert execute(argparse.Namespace(run=fail, debug=True)) == 1
     assert "Traceback" in capfd.readouterr().err
 
 
@@ -110,15 +111,21 @@ def test_a_bug_is_one_line_and_a_traceback_on_demand(
 def test_a_data_directory_of_any_name(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path, name: str
 ) -> None:
-    monkeypatch.setattr("movielens_api.server.run", lambda *_, **__: None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()
     dataset = tmp_path / f"ds {name}"
     dataset.mkdir()
     for file in ("ratings.csv", "movies.csv"):
         (folder / file).rename(dataset / file)
-    for _ in range(2):  # the second start reads the binary cache
-        assert ended(capfd, *SERVE, "--dataset", str(dataset), f"--data-dir={tmp_path / 'here' / name}") == (0, "")
+    settings = Settings(dataset=str(dataset), access_log="-", data_dir=str(tmp_path / "here" / name))
+    for _ in range(2):  # the second time, the binary cache is read
+        catalogue = bootstrap.load(settings)
+        assert len(catalogue.ratings) == 3
+        with (
+            bootstrap.open_store(settings, catalogue, own=True) as store,
+            bootstrap.application(settings, catalogue, store),
+        ):
+            pass
     assert ended(capfd, "users", "add", "ann", "--role", "read", "--generate", f"--data-dir=here/{name}")[0] == 0
 
 

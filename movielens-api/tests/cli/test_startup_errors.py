@@ -22,6 +22,7 @@ def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     """Run `movielens-api serve` where it must fail, and return what it says."""
     monkeypatch.delenv("API_USER", raising=False)
     monkeypatch.delenv("API_PASSWORD", raising=False)
+    # A patch, because a server that starts by mistake would never end.
     monkeypatch.setattr("movielens_api.server.run", lambda *_: pytest.fail("the server started"))
 
     def run(*options: str, status: int = 2) -> str:

@@ -28,6 +28,7 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
     """Run a command in this process, which saves its start, and return what it writes to stdout and stderr."""
 
     def run(*arguments: str, stdin: bytes = b"", status: int = 0) -> tuple[str, str]:
+        # A patch, because the command reads the standard input of this process.
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         capsys.readouterr()
         assert main([*arguments, "--data-dir", str(tmp_path)]) == status

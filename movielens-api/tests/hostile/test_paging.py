@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 from hostile_testing import ROWS, Hostile, by_cursor, by_offset
@@ -27,16 +28,16 @@ def test_basic_knows_only_the_first_paragraph(hostile: Hostile) -> None:
     assert "WWW-Authenticate" in server.get("/ratings").headers
 
 
-def test_clamped_limit(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clamped_limit(hostile: Hostile) -> None:
     assert paging.FEW == 50
     server = hostile("clamped-limit")
     answer = server.get("/ratings", limit=1000)
     assert answer.json() == {"result": ROWS[:50], "offset": 0, "limit": 50, "total": 60}
     assert server.json("/ratings", limit=50, offset=5)["result"] == ROWS[5:55]
     assert server.get("/ratings", limit=-1).status_code == 422
-    monkeypatch.setattr(paging, "FEW", 3)
-    assert by_offset(server, limit=7) == [row for place, row in enumerate(ROWS) if place % 7 < 3]
-    assert by_cursor(server, limit=7) == ROWS
+    clamped = hostile(profile=partial(paging.ClampedLimit, most=3))
+    assert by_offset(clamped, limit=7) == [row for place, row in enumerate(ROWS) if place % 7 < 3]
+    assert by_cursor(clamped, limit=7) == ROWS
 
 
 def test_rows_out_of_window(hostile: Hostile) -> None:

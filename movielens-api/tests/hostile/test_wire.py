@@ -8,6 +8,7 @@ import logging
 import socket
 import zlib
 from base64 import b64encode
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -57,10 +58,9 @@ def test_huge_header(hostile: Hostile) -> None:
             server.ask(PATH)
 
 
-def test_gzip_bomb(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gzip_bomb(hostile: Hostile) -> None:
     assert broken_responses.BOMBS * broken_responses.BOMB_BYTES == 1 << 32
-    monkeypatch.setattr(broken_responses, "BOMB_BYTES", 1 << 16)
-    server = hostile("gzip-bomb")
+    server = hostile(profile=partial(broken_responses.GzipBomb, part_bytes=1 << 16))
     for _ in range(2):
         answer = requests.get(server.url + PATH, auth=server.auth, timeout=30, stream=True)
         assert answer.headers["content-type"] == "application/json"
@@ -79,16 +79,13 @@ def test_no_response(hostile: Hostile) -> None:
         assert server.ask(PATH).json() == PAGE
 
 
-def test_a_late_response(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_response(hostile: Hostile) -> None:
     assert broken_responses.LONG_SECONDS == 60
-    monkeypatch.setattr(broken_responses, "LONG_SECONDS", 0.1)
-    assert hostile("no-answer").ask(PATH).json() == PAGE
+    assert hostile(profile=partial(broken_responses.NoAnswer, seconds=0.1)).ask(PATH).json() == PAGE
 
 
-def test_slow_body(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broken_responses, "DRIP_SECONDS", 0.01)
-    monkeypatch.setattr(broken_responses, "DRIPS", 50)
-    server = hostile("slow-body")
+def test_slow_body(hostile: Hostile) -> None:
+    server = hostile(profile=partial(broken_responses.SlowBody, seconds=0.01, drips=50))
     for _ in range(2):
         slow = requests.get(server.url + PATH, auth=server.auth, timeout=10, stream=True)
         pieces = list(iter(lambda slow=slow: slow.raw.read1(100_000), b""))
@@ -97,9 +94,8 @@ def test_slow_body(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
         assert server.ask(PATH).json() == PAGE
 
 
-def test_slow_headers(hostile: Hostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broken_responses, "DRIP_SECONDS", 0.001)
-    server = hostile("slow-headers")
+def test_slow_headers(hostile: Hostile) -> None:
+    server = hostile(profile=partial(broken_responses.SlowHeaders, seconds=0.001))
     for _ in range(2):
         pieces = received(server.url, PATH)
         assert len(pieces) > 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 import pytest
 import requests
@@ -10,6 +11,7 @@ from api_testing import Api, Serving, assert_problem
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
+from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
 
 LISTS = ["/ratings", "/movies", "/users"]
@@ -188,21 +190,20 @@ def test_422_for_an_invalid_movie_number(api: Api, number: str) -> None:
     assert_wrong(api.get(f"/movies/{number}"), "movieId")
 
 
-@pytest.mark.parametrize("path", PROTECTED)
-def test_500_reveals_nothing_about_the_server(
-    serving: Serving, small: Catalogue, monkeypatch: pytest.MonkeyPatch, path: str
-) -> None:
-    app = create_app(small, DEFAULT)
+class BrokenStore(Store):
+    """A store that cannot be read."""
 
-    def fail(*_: object) -> None:
+    async def current(self) -> NoReturn:
         raise RuntimeError("a secret of the server")
 
-    monkeypatch.setattr("movielens_api.table.ratings_table.RatingsTable.rows", fail)
-    monkeypatch.setattr("movielens_api.routes.movies_and_users.page", fail)
-    monkeypatch.setattr(small, "movie", fail)
-    monkeypatch.setattr("movielens_api.observability.metrics.Metrics.exposition", fail)
-    with serving(app) as server:
+
+@pytest.mark.parametrize("path", PROTECTED)
+def test_500_reveals_nothing_about_the_server(serving: Serving, small: Catalogue, path: str) -> None:
+    store = BrokenStore.temporary(small)
+    del small.movies  # so that reading them raises an error, too
+    with store, serving(create_app(small, DEFAULT, store=store)) as server:
         answer = server.get(path)
     assert_problem(answer, 500)
     assert "secret" not in answer.text
+    assert "attribute" not in answer.text
     assert "Traceback" not in answer.text

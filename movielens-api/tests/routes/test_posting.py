@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from auth_testing import ANN, BEN, ann_and_ben
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT, Credentials
-from movielens_api.store import writer
+from movielens_api.store import Store
+from movielens_api.store.writer import MOST_ROWS_WAITING
+from movielens_api.system.locks import FileLock
 from movielens_api.table.catalogue import Catalogue
 
 GOOD = {"movieId": 7, "rating": 4.0, "timestamp": 20, "userId": 1}
@@ -273,9 +277,15 @@ def test_posted_ratings_survive_a_restart_of_the_command(launch: Launch, tmp_pat
     assert len(ratings(Api(url_of(process)))) == 4
 
 
-def test_more_than_can_wait_is_503(server: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "MOST_ROWS_WAITING", 1)
-    answer = server.post(numbered(20, 21))
-    refused(answer, 503)
-    assert int(answer.headers["retry-after"]) > 0
-    assert server.post(numbered(20)).status_code == 201
+def test_more_than_can_wait_is_503(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store, serving(create_app(small, DEFAULT, store=store)) as server:
+        with closing(FileLock(tmp_path / "writing.lock")) as lock, lock:  # so that posts wait
+            first = store.add([(1, 7, 4.0, 20)])
+            while store._writer._posts:
+                time.sleep(0.01)
+            waiting = store.add([(1, 7, 4.0, 21)] * MOST_ROWS_WAITING)
+            answer = server.post(numbered(22))
+            refused(answer, 503)
+            assert int(answer.headers["retry-after"]) > 0
+        assert (first.result().rows, waiting.result().rows) == (1, MOST_ROWS_WAITING)
+        assert server.post(numbered(22)).status_code == 201

@@ -17,10 +17,11 @@ from requests import Response
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.formats import FORMATS
-from movielens_api.routes import ratings
+from movielens_api.datasets import synthetic
+from movielens_api.formats import FORMATS, ROWS_PER_CHUNK
 from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
+from movielens_api.table.snapshots import Snapshot
 
 NDJSON, CSV, ARROW, PARQUET = FORMATS
 READ = {NDJSON: pl.read_ndjson, CSV: pl.read_csv, ARROW: pl.read_ipc_stream, PARQUET: pl.read_parquet}
@@ -162,35 +163,36 @@ def test_a_section_of_a_snapshot_that_is_gone_is_410(serving: Serving, small: Ca
         assert server.ask(f"{start}&offset=0&limit=1").status_code == 410
 
 
-@pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The versions that were held."""
-    versions: list[int] = []
-    monkeypatch.setattr(Store, "lease", lambda _store, snapshot: versions.append(snapshot.version))
-    return versions
+class RecordingStore(Store):
+    """A store that records the versions of its leases."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.leased: list[int] = []
+
+    def lease(self, snapshot: Snapshot) -> None:
+        super().lease(snapshot)
+        self.leased.append(snapshot.version)
 
 
-def test_every_section_holds_its_snapshot(serving: Serving, small: Catalogue, held: list[int]) -> None:
-    with serving(create_app(small, DEFAULT)) as server:
+def test_every_section_renews_the_lease_of_its_snapshot(serving: Serving, small: Catalogue) -> None:
+    with RecordingStore.temporary(small) as store, serving(create_app(small, DEFAULT, store=store)) as server:
         start = template(server.ask("/ratings?limit=1"))
-        held.clear()
         for part in ("&offset=0&limit=1", "&offset=2&limit=1", "&offset=99&limit=1", "&offset=0", "&limit=10"):
             for accept in ("application/json", ARROW):
+                store.leased.clear()
                 assert server.ask(start + part, accept=accept).status_code == 200
-                assert held, (part, accept)
-                held.clear()
+                assert store.leased, (part, accept)
 
 
-def test_a_streamed_section_holds_its_snapshot_as_long_as_it_lasts(
-    serving: Serving, small: Catalogue, held: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ratings, "ROWS_PER_CHUNK", 2)
-    with serving(create_app(small, DEFAULT)) as server:
+def test_a_streamed_section_renews_the_lease_of_its_snapshot_as_long_as_it_lasts(serving: Serving) -> None:
+    catalogue = synthetic.load(ROWS_PER_CHUNK + 1, seed=1)
+    with RecordingStore.temporary(catalogue) as store, serving(create_app(catalogue, DEFAULT, store=store)) as server:
         start = template(server.ask("/ratings?limit=1"))
-        held.clear()
-        assert len(server.ask(f"{start}&offset=0", accept=CSV).text.splitlines()) == 1 + 3
-        # Once at its begin, then with the header line and every chunk.
-        assert len(held) == 1 + 1 + 2
-        held.clear()
-        assert len(server.ask("/ratings", accept=CSV).text.splitlines()) == 1 + 3
-        assert not held
+        store.leased.clear()
+        assert len(server.ask(f"{start}&offset=0", accept=CSV).text.splitlines()) == 1 + len(catalogue.ratings)
+        # Once at the start, then with the header line and both chunks.
+        assert len(store.leased) == 1 + 1 + 2
+        store.leased.clear()
+        assert len(server.ask("/ratings", accept=CSV).text.splitlines()) == 1 + len(catalogue.ratings)
+        assert not store.leased

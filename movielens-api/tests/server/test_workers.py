@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from api_testing import Api, Launch, Process, children, is_alive, url_of
 
 from movielens_api import bootstrap, server
 from movielens_api.server import workers
+from movielens_api.server.workers import Workers
 
 ME = ("me", "pssst")
 
@@ -219,7 +220,7 @@ def test_clients_are_refused_until_all_are_ready(launch: Launch, folder: Path) -
     socket.create_connection((address.hostname, address.port), timeout=5).close()
 
 
-Run = Callable[[Callable[[], None]], None]
+Run = Callable[..., None]
 
 
 @pytest.fixture
@@ -228,12 +229,14 @@ def run(folder: Path, tmp_path: Path) -> Run:
     settings = bootstrap.Settings(dataset=str(folder), access_log="/dev/null", data_dir=str(tmp_path))
     catalogue = bootstrap.load(settings)
 
-    def serve(announce: Callable[[], None]) -> None:
+    def serve(announce: Callable[[], None], command: Sequence[str] = workers.COMMAND) -> None:
         with (
             bootstrap.open_store(settings, catalogue, own=True) as store,
             server.bind("127.0.0.1", 0) as bound,
         ):
-            workers.run(2, settings.to_json(), bound, store.fileno(), announce)
+            (tmp_path / "metrics").mkdir()
+            running = Workers(settings.to_json(), bound, store.fileno(), str(tmp_path / "metrics"), command)
+            asyncio.run(running.serve(2, announce))
 
     return serve
 
@@ -249,17 +252,20 @@ def test_a_worker_that_starts_during_the_stop_ends(run: Run, monkeypatch: pytest
         await asyncio.sleep(0.1)
         return started
 
+    # A patch, because nothing else happens exactly while a process is started.
     monkeypatch.setattr(asyncio, "create_subprocess_exec", stopped_meanwhile)
-    run(lambda: pytest.fail("it goes on"))
+    run(lambda: pytest.fail("the server started"))
     assert len(pids) == 2
     assert not any(is_alive(pid) for pid in pids)
 
 
-def test_a_worker_that_cannot_be_started_is_retried(
-    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_worker_that_cannot_be_started_is_retried(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    program = tmp_path / "worker"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(workers.COMMAND)} "$@"\n')
+    program.chmod(0o700)
+
     def break_and_kill() -> None:
-        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        program.unlink()
         [killed, _] = subprocess.check_output(["pgrep", "-P", str(os.getpid()), "-f", "server.worker"]).split()
         os.kill(int(killed), signal.SIGKILL)
         threading.Thread(target=stop_when_told).start()
@@ -268,5 +274,5 @@ def test_a_worker_that_cannot_be_started_is_retried(
         assert eventually(lambda: "tried again in 1 seconds" in caplog.text)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    run(break_and_kill)
+    run(break_and_kill, [str(program)])
     assert "cannot start a worker: No such file or directory; tried again in 1 seconds" in caplog.text

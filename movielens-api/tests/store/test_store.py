@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 import pytest
@@ -24,10 +26,11 @@ from benchmarks.api import kill_9
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
 from movielens_api.errors import StartupError
-from movielens_api.store import Store, compaction, generations, log, versions
+from movielens_api.store import Store, generations
+from movielens_api.store.database import Files
 from movielens_api.store.log import Row
 from movielens_api.store.opening import DamagedStoreError
-from movielens_api.table import ratings_table
+from movielens_api.store.writer import Writer
 from movielens_api.table.base_files import write_base
 from movielens_api.table.catalogue import Catalogue
 from movielens_api.table.ratings_table import MOST_IN_TOP, RatingsTable
@@ -35,6 +38,9 @@ from movielens_api.table.snapshots import Snapshot, SnapshotGoneError
 from movielens_api.table.sorted_run import Overlay
 
 Contents = list[tuple[Any, ...]]
+# So many posted ratings that a test can cause a compaction.
+SHORT_LOG = 20
+BETWEEN = re.compile(r"FROM log WHERE seq > (\d+) AND seq <= (\d+)")
 
 
 def contents(snapshot: Snapshot) -> Contents:
@@ -60,11 +66,15 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+def short_log_store(folder: Path, catalogue: Catalogue, **options: bool) -> Store:
+    return Store(folder, catalogue, compact_after=SHORT_LOG, **options)  # type: ignore[arg-type]
+
+
 def compacted(store: Store, times: int) -> None:
-    """Post so much, and wait until it is part of the base, so many times."""
+    """Post to a store with a short log until it is compacted, so many times."""
     for _ in range(times):
         number = store._versions.base.version
-        version = post(store, *(a_row(random.Random(number + place)) for place in range(compaction.FEWEST_ROWS + 1)))
+        version = post(store, *(a_row(random.Random(number + place)) for place in range(SHORT_LOG + 1)))
         until(lambda number=number: store._versions.base.version > number)
         assert store._versions.base.version <= version
 
@@ -72,11 +82,6 @@ def compacted(store: Store, times: int) -> None:
 def oldest_kept(folder: Path) -> int:
     with closing(sqlite3.connect(folder / "ratings.db")) as connection:
         return generations.list_all(connection)[0].version
-
-
-@pytest.fixture
-def _short_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compaction, "FEWEST_ROWS", 20)
 
 
 def a_row(chance: random.Random) -> Row:
@@ -99,12 +104,11 @@ class Model:
         return [(*key, rating) for key, rating in sorted(self.latest.items())]
 
 
-@pytest.mark.usefixtures("_short_log")
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 20))])
 def test_every_version_holds_exactly_the_posts_before_it(small: Catalogue, tmp_path: Path, seed: int) -> None:
     chance, model = random.Random(seed), Model(small)
     for _restart in range(4):
-        with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+        with short_log_store(tmp_path, small) as store, short_log_store(tmp_path, small, own=False) as other:
             for _ in range(chance.randint(1, 25)):
                 rows = [a_row(chance) for _ in range(chance.randint(0, 8))]
                 model.post(post(chance.choice([store, other]), *rows), rows)
@@ -121,9 +125,8 @@ def test_every_version_holds_exactly_the_posts_before_it(small: Catalogue, tmp_p
                     store.lease(found)
 
 
-@pytest.mark.usefixtures("_short_log")
 def test_threads_post_and_read_while_the_log_is_compacted(small: Catalogue, tmp_path: Path) -> None:
-    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+    with short_log_store(tmp_path, small) as store, short_log_store(tmp_path, small, own=False) as other:
 
         def work(user: int) -> None:
             for number in range(40):
@@ -145,20 +148,19 @@ def test_threads_post_and_read_while_the_log_is_compacted(small: Catalogue, tmp_
         assert not failures
         assert store._versions.generation.number > 1
         assert contents(current(store)) == contents(current(other))
-    with Store(tmp_path, small) as store:
+    with short_log_store(tmp_path, small) as store:
         assert len(current(store).ratings) == 3 + 6 * 40
 
 
-@pytest.mark.usefixtures("_short_log")
 def test_a_leased_version_is_kept_and_others_are_deleted(small: Catalogue, tmp_path: Path) -> None:
-    with Store(tmp_path, small) as store:
+    with short_log_store(tmp_path, small) as store:
         unused, used = post(store, (1, 1, 4.0, 1)), post(store, (1, 1, 4.0, 2))
         expected = contents(current(store))
         compacted(store, 1)
         later = post(store, (1, 1, 4.0, 100))
         store.lease(find(store, later))
         compacted(store, 2)
-    with Store(tmp_path, small) as store:
+    with short_log_store(tmp_path, small) as store:
         assert find(store, later).version == later
         for gone in (unused, used):
             with pytest.raises(SnapshotGoneError):
@@ -167,11 +169,8 @@ def test_a_leased_version_is_kept_and_others_are_deleted(small: Catalogue, tmp_p
 
 
 @pytest.mark.parametrize("between", [0, 1])
-def test_one_lease_keeps_all_versions_of_a_generation(
-    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: int
-) -> None:
-    monkeypatch.setattr(compaction, "FEWEST_ROWS", 20)
-    with Store(tmp_path, small) as store:
+def test_one_lease_keeps_all_versions_of_a_generation(small: Catalogue, tmp_path: Path, between: int) -> None:
+    with short_log_store(tmp_path, small) as store:
         compacted(store, between)
         for number in range(10):
             version = post(store, (1, 1, 4.0, number))
@@ -180,54 +179,46 @@ def test_one_lease_keeps_all_versions_of_a_generation(
         compacted(store, generations.MOST_KEPT - 1)
         with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection:
             assert connection.execute("SELECT count(*) FROM leases").fetchone() == (1,)
-    with Store(tmp_path, small) as store:
+    with short_log_store(tmp_path, small) as store:
         assert contents(find(store, version)) == expected
 
 
-@pytest.mark.usefixtures("_short_log")
 def test_leases_keep_only_so_many_generations(small: Catalogue, tmp_path: Path) -> None:
-    with Store(tmp_path, small) as store:
+    with short_log_store(tmp_path, small) as store:
         store.lease(current(store))
         compacted(store, generations.MOST_KEPT - 1)
         assert find(store, 0).version == 0
         compacted(store, 1)
     assert len(list(tmp_path.glob("base-*"))) == generations.MOST_KEPT
-    with Store(tmp_path, small) as store, pytest.raises(SnapshotGoneError):
+    with short_log_store(tmp_path, small) as store, pytest.raises(SnapshotGoneError):
         find(store, 0)
 
 
-@pytest.mark.usefixtures("_short_log")
 @pytest.mark.parametrize("times", [0, 1])
-def test_a_version_is_rebuilt_from_the_nearest_at_hand(
-    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
-) -> None:
-    with Store(tmp_path, small) as store:
+def test_a_version_is_rebuilt_from_the_nearest_at_hand(small: Catalogue, tmp_path: Path, times: int) -> None:
+    with short_log_store(tmp_path, small) as store:
         compacted(store, times)
-        with Store(tmp_path, small, own=False) as other:
+        with short_log_store(tmp_path, small, own=False) as other:
             early = post(store, (5, 1, 4.0, 1))
             near = post(store, *((5, 1, 4.0, second) for second in range(10)))
             other._versions.refresh()
             late = post(store, (5, 1, 4.0, 11), (5, 1, 4.0, 12))
             expected = {version: contents(find(store, version)) for version in (late, late - 1, early)}
             base = other._versions.base.version
-            asked, between = [], log.between
-
-            def counted(connection: sqlite3.Connection, after: int, last: int) -> pl.DataFrame:
-                asked.append((after, last))
-                return between(connection, after, last)
-
-            monkeypatch.setattr(log, "between", counted)
-            # Whatever is opened anew is not at hand.
-            monkeypatch.delattr(versions, "open_base")
+            # Without the files of the base, nothing can be opened again.
+            for folder in tmp_path.glob("base-*"):
+                shutil.rmtree(folder)
+            statements: list[str] = []
+            other._versions._reading.set_trace_callback(statements.append)
             assert {version: contents(find(other, version)) for version in expected} == expected
+            asked = [tuple(map(int, found)) for each in statements for found in BETWEEN.findall(each)]
             assert asked == [(near, late), (near, late - 1), (base, early)]
 
 
-@pytest.mark.usefixtures("_short_log")
 def test_a_generation_that_is_retired_while_it_is_opened(
     small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+    with short_log_store(tmp_path, small) as store, short_log_store(tmp_path, small, own=False) as other:
         compacted(store, 1)
         post(store, (5, 1, 4.0, 1))
         version = post(store, (5, 1, 4.0, 2))
@@ -241,15 +232,14 @@ def test_a_generation_that_is_retired_while_it_is_opened(
         assert contents(current(other)) == contents(current(store))
 
 
-@pytest.mark.usefixtures("_short_log")
 def test_a_version_that_goes_while_it_is_rebuilt_is_gone(
     small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Store(tmp_path, small) as store:
+    with short_log_store(tmp_path, small) as store:
         compacted(store, 1)
         version = post(store, (5, 1, 4.0, 1))
         compacted(store, 1)
-        with Store(tmp_path, small, own=False) as other:
+        with short_log_store(tmp_path, small, own=False) as other:
             meanwhile = open_slowly(other, monkeypatch, lambda: compacted(store, 2))
             with pytest.raises(SnapshotGoneError):
                 find(other, version)
@@ -268,52 +258,62 @@ def open_slowly(
             left.pop()()
         return found
 
+    # A patch, because compactions of another process must fall into this moment.
     monkeypatch.setattr(store._versions, "_open", slow)
     return left
 
 
-def test_folding_keeps_its_result_when_others_post_during_it(
-    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+class InterruptedTable(RatingsTable):
+    """A table during whose folding something else happens once."""
+
+    meanwhile: ClassVar[list[Callable[[], None]]] = []
+
+    def folded(self) -> RatingsTable:
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return super().folded()
+
+
+class ThinInterruptedTable(InterruptedTable):
+    """Such a table, in which every post is a layer of its own."""
+
+    most_in_top = 1
+
+
+def interrupted(catalogue: Catalogue, kind: type[InterruptedTable] = InterruptedTable) -> Catalogue:
+    return Catalogue(catalogue.name, kind(catalogue.ratings.window()), catalogue.movies)
+
+
+def test_folding_keeps_its_result_when_others_post_during_it(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store, Store(tmp_path, interrupted(small), own=False) as other:
         for first in (0, MOST_IN_TOP):
             post(store, *((5, 1, 4.0, second) for second in range(first, first + MOST_IN_TOP)))
             other._versions.refresh()
         assert overlays(other.latest) == 2
-        dear, folded = other.latest.ratings, RatingsTable.folded
 
-        def slow(table: RatingsTable) -> RatingsTable:
-            if table is dear:
-                post(store, (6, 1, 4.0, 1))
-                other._versions.refresh()
-                assert overlays(other.latest) == 3
-            return folded(table)
+        def post_meanwhile() -> None:
+            post(store, (6, 1, 4.0, 1))
+            other._versions.refresh()
+            assert overlays(other.latest) == 3
 
-        monkeypatch.setattr(RatingsTable, "folded", slow)
+        InterruptedTable.meanwhile.append(post_meanwhile)
         other._versions.fold()
+        assert not InterruptedTable.meanwhile
         assert overlays(other.latest) == 2
         assert contents(other.latest) == contents(current(store))
 
 
-@pytest.mark.usefixtures("_short_log")
-def test_folding_does_not_lead_back_to_a_base_that_was_left(
-    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ratings_table, "MOST_IN_TOP", 1)
-    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+def test_folding_does_not_lead_back_to_a_base_that_was_left(small: Catalogue, tmp_path: Path) -> None:
+    thin = interrupted(small, ThinInterruptedTable)
+    with short_log_store(tmp_path, small) as store, short_log_store(tmp_path, thin, own=False) as other:
         compacted(store, 1)
         for second in (20, 21):
             post(store, *((user, 1, 4.0, second) for user in range(10)))
             other._versions.refresh()
-        dear, folded = other.latest.ratings, RatingsTable.folded
-
-        def slow(table: RatingsTable) -> RatingsTable:
-            if table is dear:
-                other._versions.rebase()
-            return folded(table)
-
-        monkeypatch.setattr(RatingsTable, "folded", slow)
+        assert overlays(other.latest) > 1
+        InterruptedTable.meanwhile.append(other._versions.rebase)
         other._versions.fold()
+        assert not InterruptedTable.meanwhile
         layer = other.latest.ratings._layer
         assert isinstance(layer, Overlay)
         assert layer.below is other._versions.base.ratings._layer
@@ -371,10 +371,9 @@ def test_a_changed_dataset_without_posts_is_fine(small: Catalogue, tmp_path: Pat
         assert post(store, (1, 1, 4.0, 1)) == 1
 
 
-@pytest.mark.usefixtures("_short_log")
 @pytest.mark.parametrize("damaged", ["ratings.db", "base-1/rating.npy", "base-1/manifest.json"])
 def test_a_damaged_store_is_refused(small: Catalogue, tmp_path: Path, damaged: str) -> None:
-    with Store(tmp_path, small) as store:
+    with short_log_store(tmp_path, small) as store:
         compacted(store, 1)
     path = tmp_path / damaged
     content = bytearray(path.read_bytes())
@@ -382,7 +381,7 @@ def test_a_damaged_store_is_refused(small: Catalogue, tmp_path: Path, damaged: s
         content[place] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(DamagedStoreError, match=f"{tmp_path}.*backup"):
-        Store(tmp_path, small)
+        short_log_store(tmp_path, small)
 
 
 def test_a_store_of_another_version_is_refused(small: Catalogue, tmp_path: Path) -> None:
@@ -408,23 +407,20 @@ def test_leftovers_of_a_crash_are_removed(small: Catalogue, tmp_path: Path) -> N
         assert len(current(store).ratings) == 3
 
 
-@pytest.mark.usefixtures("_short_log")
 def test_a_failed_compaction_is_retried_later(
-    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    small: Catalogue, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    add, failures = generations.add, [sqlite3.OperationalError("database or disk is full")]
-
-    def add_at_last(connection: sqlite3.Connection, generation: generations.Generation) -> None:
-        if failures:
-            raise failures.pop()
-        add(connection, generation)
-
-    monkeypatch.setattr(generations, "add", add_at_last)
-    with Store(tmp_path, small) as store:
-        rows = [(5, 1, 4.0, second) for second in range(compaction.FEWEST_ROWS + 1)]
+    with short_log_store(tmp_path, small) as store:
+        with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection:
+            connection.execute(
+                "CREATE TRIGGER fail BEFORE INSERT ON generations BEGIN SELECT RAISE(ABORT, 'fails'); END"
+            )
+        rows = [(5, 1, 4.0, second) for second in range(SHORT_LOG + 1)]
         post(store, *rows)
         until(lambda: "compaction failed" in caplog.text and not store._compactor._running.locked())
         assert (tmp_path / "base-1").exists()
+        with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection:
+            connection.execute("DROP TRIGGER fail")
         post(store, (6, 1, 4.0, 1))
         assert not store._compactor._running.locked(), "it waits a while"
         assert contents(current(store))[1] == (1, 5, 1, 4.0)
@@ -432,7 +428,7 @@ def test_a_failed_compaction_is_retried_later(
         compacted(store, 1)
         assert caplog.text.count("compaction failed") == 1
         expected = contents(current(store))
-    with Store(tmp_path, small) as store:
+    with short_log_store(tmp_path, small) as store:
         assert contents(current(store)) == expected
 
 
@@ -451,13 +447,13 @@ from movielens_api import datasets
 from movielens_api.store import Store, compaction, generations
 from movielens_api.table import base_files
 
-compaction.FEWEST_ROWS = 20
-store = Store(Path(sys.argv[1]), datasets.load(sys.argv[2]))
+store = Store(Path(sys.argv[1]), datasets.load(sys.argv[2]), compact_after=20)
 module, name = sys.argv[3].split(".")
 after = getattr({"base_files": base_files, "generations": generations, "compaction": compaction}[module], name)
 def crash(*arguments):
     after(*arguments)
     os.kill(os.getpid(), 9)
+# A patch, because a kill from outside does not hit a certain step.
 setattr({"base_files": base_files, "generations": generations, "compaction": compaction}[module], name, crash)
 
 asyncio.run(store.post([(1, 1, 4.0, second) for second in range(100, 121)]))
@@ -520,23 +516,23 @@ def test_two_servers_of_one_store_are_one(two: tuple[Api, Api]) -> None:
         assert {user["userId"]: user["num_ratings"] for user in reader.json("/users")["result"]}[5] == number + 1
 
 
-@pytest.mark.usefixtures("_short_log")
 def test_a_process_that_slept_through_generations_catches_up(small: Catalogue, tmp_path: Path) -> None:
-    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+    with short_log_store(tmp_path, small) as store, short_log_store(tmp_path, small, own=False) as other:
         assert current(other).version == 0
         compacted(store, 3)
         assert contents(current(other)) == contents(current(store))
 
 
 def test_a_committed_post_is_acknowledged_even_if_it_cannot_be_read_back(
-    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    small: Catalogue, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail() -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
     with Store(tmp_path, small) as store:
-        monkeypatch.setattr(store._writer, "_publish", fail)
-        assert post(store, (5, 1, 4.0, 1)) == 1
+        writer = Writer(Files(tmp_path), publish=fail, tidy=lambda: None)
+        assert writer.post([(5, 1, 4.0, 1)], None).result(30).version == 1
+        writer.close()
         assert "disk I/O error" in caplog.text
         assert len(current(store).ratings) == 4
 

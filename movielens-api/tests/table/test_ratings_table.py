@@ -15,7 +15,6 @@ from formats_testing import READERS
 
 from movielens_api.formats import FORMATS
 from movielens_api.landing.chart import ratings_per_year
-from movielens_api.table import ratings_table
 from movielens_api.table.base_files import DamagedBaseError, open_base, write_base
 from movielens_api.table.ratings_table import SCHEMA, RatingsTable
 
@@ -40,11 +39,11 @@ class Model:
         return [(movie, stars, time, user) for (time, user, movie), stars in sorted(self.stars.items())]
 
 
-@pytest.fixture
-def few_in_a_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few ratings make as many layers as millions otherwise."""
-    monkeypatch.setattr(ratings_table, "MOST_IN_TOP", 4)
-    monkeypatch.setattr(ratings_table, "GROWTH", 2)
+class SmallLayers(RatingsTable):
+    """A table in which a few ratings lead to as many layers as millions do otherwise."""
+
+    most_in_top = 4
+    growth = 2
 
 
 def frame(batch: Batch) -> pl.DataFrame:
@@ -94,7 +93,6 @@ def compare(table: RatingsTable, rows: list[Row], chance: random.Random) -> None
     assert table.days() == ((days[0], days[-1]) if days else None)
 
 
-@pytest.mark.usefixtures("few_in_a_layer")
 @pytest.mark.parametrize("seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(8, 100))])
 def test_any_batches_give_the_same_table_as_a_dictionary(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
@@ -102,7 +100,7 @@ def test_any_batches_give_the_same_table_as_a_dictionary(seed: int, tmp_path: Pa
     model, past = Model(), []
     start = first_of_each_key(invented(chance, chance.choice([0, 1, 50]), seconds))
     model.post(start)
-    table = RatingsTable(frame(start))
+    table = SmallLayers(frame(start))
     for step in range(30):
         batch = invented(chance, chance.choice([0, 1, 1, 2, 5, 20]), seconds)
         model.post(batch)
@@ -134,28 +132,26 @@ def test_nothing_posted_is_the_same_table_and_a_folded_one_is_folded() -> None:
     assert folded.folded() is folded
 
 
-@pytest.mark.usefixtures("few_in_a_layer")
 def test_the_digest_depends_on_the_ratings_and_not_on_their_layers(tmp_path: Path) -> None:
     chance = random.Random(3)
-    model, table = Model(), RatingsTable(frame([]))
+    model, table = Model(), SmallLayers(frame([]))
     for _ in range(20):
         batch = invented(chance, 3, 100)
         model.post(batch)
         table = table.with_ratings(frame(batch))
     rows = [dict(zip(table.window().columns, row, strict=True)) for row in model.rows()]
-    assert table.digest() == table.folded().digest() == RatingsTable(frame(rows)).digest()
+    assert table.digest() == table.folded().digest() == SmallLayers(frame(rows)).digest()
     write_base(table, tmp_path / "base")
     assert open_base(tmp_path / "base").digest() == table.digest()
     for name in SCHEMA:
         other = [{**rows[0], name: 7}, *rows[1:]]
-        assert RatingsTable(frame(other)).digest() != table.digest()
+        assert SmallLayers(frame(other)).digest() != table.digest()
 
 
-@pytest.mark.usefixtures("few_in_a_layer")
 @pytest.mark.parametrize("media_type", FORMATS)
 def test_every_format_streams_posted_ratings(media_type: str) -> None:
     chance = random.Random(4)
-    table = RatingsTable(frame(first_of_each_key(invented(chance, 50, 1000))))
+    table = SmallLayers(frame(first_of_each_key(invented(chance, 50, 1000))))
     for _ in range(20):
         table = table.with_ratings(frame(invented(chance, 5, 1000)))
     chunks = table.chunks(3, len(table) - 3, 7)

@@ -33,11 +33,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments. By default, those of this process.
 
     Returns:
+        The exit status; see ``execute``.
+    """
+    _prepare_streams()
+    return execute(_parser().parse_args(argv))
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run the subcommand of parsed arguments, and print its error, if any, as one line.
+
+    Returns:
         The exit status: 0 after an orderly stop, 1 for damaged data, output that cannot be written or a bug, 2 for a
         setting to fix, 75 for a download to retry later.
     """
-    _prepare_streams()
-    arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
         sys.stdout.flush()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = 3
+PROGRAM = (FORMAT, __version__)
 LENGTH_OF_KEY = 16
 MANIFEST, RATINGS, MOVIES, DAMAGED = "manifest.json", "ratings", "movies.arrow", "damaged.arrow"
 
@@ -46,13 +47,13 @@ class BinaryCache:
         data_dir: The folder for datasets.
         name: The file name of the dataset. Writing one state deletes the others.
         key: The state of the dataset, such as sizes and times of its files.
+        program: What wrote the files. Another version may parse the same files by other rules.
     """
 
-    def __init__(self, data_dir: Path, name: str, key: object) -> None:
+    def __init__(self, data_dir: Path, name: str, key: object, program: tuple[object, ...] = PROGRAM) -> None:
         self._parent = data_dir / "cache"
         self._name = name
-        # The version: another one may parse the same files by other rules.
-        self._folder = self._parent / f"{name}-{digest(json.dumps([FORMAT, __version__, key]), LENGTH_OF_KEY)}"
+        self._folder = self._parent / f"{name}-{digest(json.dumps([*program, key]), LENGTH_OF_KEY)}"
 
     def read(self, name: str) -> tuple[Catalogue, Quarantine | None] | None:
         """Return the cached dataset, or None if it does not exist or is damaged.

@@ -17,7 +17,7 @@ from movielens_api.server.connection import Connection
 if TYPE_CHECKING:
     from asyncio import Transport
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 PAGE = "<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"
@@ -69,6 +69,10 @@ class HugeHeader(Profile):
 class GzipBomb(Profile):
     """All responses are 4 MiB of gzip that decompress to 4 GiB of spaces."""
 
+    def __init__(self, app: ASGIApp, part_bytes: int = BOMB_BYTES) -> None:
+        super().__init__(app)
+        self._part_bytes = part_bytes
+
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, unless there is an error."""
         response = await self.ask(scope)
@@ -79,7 +83,7 @@ class GzipBomb(Profile):
         response.headers["Content-Encoding"] = "gzip"
         await send({"type": "http.response.start", "status": 200, "headers": response.headers.raw})
         # A gzip file may consist of several (RFC 1952, section 2.2).
-        part = gzip.compress(b" " * BOMB_BYTES)
+        part = gzip.compress(b" " * self._part_bytes)
         for _ in range(BOMBS):
             await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body"})
@@ -105,29 +109,42 @@ class Wire(EveryOther):
 class NoAnswer(Wire):
     """The first of every two requests for a page gets no response for a minute."""
 
+    def __init__(self, app: ASGIApp, seconds: float = LONG_SECONDS) -> None:
+        super().__init__(app)
+        self._seconds = seconds
+
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait."""
-        if not await wait_for_disconnect(receive, LONG_SECONDS):
+        if not await wait_for_disconnect(receive, self._seconds):
             await self.app(scope, receive, send)
 
 
 class SlowBody(Wire):
     """The first of every two responses for a page starts with one byte every tenth of a second, for a minute."""
 
+    def __init__(self, app: ASGIApp, seconds: float = DRIP_SECONDS, drips: int = DRIPS) -> None:
+        super().__init__(app)
+        self._seconds = seconds
+        self._drips = drips
+
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send headers, drops, and the rest."""
         response = await self.ask(scope)
         response.headers["Content-Length"] = str(len(response.body))
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers.raw})
-        for place in range(min(DRIPS, len(response.body))):
+        for place in range(min(self._drips, len(response.body))):
             await send({"type": "http.response.body", "body": response.body[place : place + 1], "more_body": True})
-            if await wait_for_disconnect(receive, DRIP_SECONDS):
+            if await wait_for_disconnect(receive, self._seconds):
                 return
-        await send({"type": "http.response.body", "body": response.body[DRIPS:]})
+        await send({"type": "http.response.body", "body": response.body[self._drips :]})
 
 
 class SlowHeaders(Wire):
     """The headers of the first of every two responses for a page arrive with one byte every tenth of a second."""
+
+    def __init__(self, app: ASGIApp, seconds: float = DRIP_SECONDS) -> None:
+        super().__init__(app)
+        self._seconds = seconds
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Write drops, then the body, beside the connection's own writing."""
@@ -135,7 +152,7 @@ class SlowHeaders(Wire):
         head = _head(response)
         for place in range(len(head)):
             _write(transport, head[place : place + 1])
-            if await wait_for_disconnect(receive, DRIP_SECONDS):
+            if await wait_for_disconnect(receive, self._seconds):
                 return
         _write(transport, response.body)
         await _close(transport, receive)

@@ -52,11 +52,15 @@ class Basic(Profile):
 class ClampedLimit(Profile):
     """A limit above 50 is silently reduced to 50."""
 
+    def __init__(self, app: ASGIApp, most: int = FEW) -> None:
+        super().__init__(app)
+        self._most = most
+
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask for less."""
         asked = query(scope)
-        if asked.get("limit", "").isdecimal() and int(asked["limit"]) > FEW:
-            scope = with_query(scope, {**asked, "limit": str(FEW)})
+        if asked.get("limit", "").isdecimal() and int(asked["limit"]) > self._most:
+            scope = with_query(scope, {**asked, "limit": str(self._most)})
         await self.app(scope, receive, send)
 
 

@@ -15,6 +15,7 @@ from movielens_api.system.locks import FileLock
 from movielens_api.system.rate import Rate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,12 +34,14 @@ class Slots:
 
     Args:
         path: The file, or None for a single process.
+        clock: Returns the time in seconds. All processes use the same monotonic clock.
 
     Raises:
         StartupError: The file cannot be created.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
         self._slots: dict[str, int] = {}
         size = 2 * SLOTS * NUMBER
         self._lock = _open(path, size) if path else None
@@ -130,7 +133,7 @@ class RateLimitMiddleware:
     def _take(self, user: str) -> tuple[float, int]:
         """Count a request. Return for how long it must wait, and how many are left."""
         with self.slots:
-            now = time.monotonic()
+            now = self.slots.clock()
             arrival = self.slots[user]
             if arrival > now + WINDOW + self.rate.interval:
                 arrival = now  # from before a reboot, when the clock started again

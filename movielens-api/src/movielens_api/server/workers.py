@@ -29,11 +29,12 @@ from movielens_api.server.acceptor import SharedSocketServer
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fastapi import FastAPI
 
 LONGEST_WAIT = 30.0
+COMMAND = (sys.executable, "-m", "movielens_api.server.workers")
 
 log = logging.getLogger(__name__)
 READY = b"ready\n"
@@ -64,14 +65,18 @@ class Workers:
         bound: The socket.
         lock: The descriptor of the store's lock.
         shared: A folder for their metrics.
+        command: Starts a worker, with the descriptor of the socket as its last argument.
     """
 
-    def __init__(self, settings: str, bound: socket.socket, lock: int, shared: str) -> None:
+    def __init__(
+        self, settings: str, bound: socket.socket, lock: int, shared: str, command: Sequence[str] = COMMAND
+    ) -> None:
         self._settings = settings.encode() + b"\n"
         self._bound = bound
         self._lock = lock
         self._environment = os.environ | {SHARED: shared}
         self._shared = shared
+        self._command = command
         self._processes: set[Process] = set()
         self._stopping = asyncio.Event()
 
@@ -90,11 +95,11 @@ class Workers:
             await asyncio.gather(*(self._end(worker) for worker in list(self._processes)))
 
     async def _start(self) -> Process:
-        command = (sys.executable, "-m", "movielens_api.server.workers", str(self._bound.fileno()))
         try:
             # In a session of its own, so that Ctrl+C reaches a worker only once, through its parent.
             worker = await asyncio.create_subprocess_exec(
-                *command,
+                *self._command,
+                str(self._bound.fileno()),
                 stdin=PIPE,
                 stdout=PIPE,
                 pass_fds=(self._bound.fileno(), self._lock),

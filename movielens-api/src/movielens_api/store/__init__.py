@@ -25,7 +25,7 @@ from starlette.concurrency import run_in_threadpool
 
 from movielens_api.errors import StartupError
 from movielens_api.store import opening
-from movielens_api.store.compaction import Compactor
+from movielens_api.store.compaction import FEWEST_ROWS, Compactor
 from movielens_api.store.database import Files
 from movielens_api.store.generations import RenewalTimer
 from movielens_api.store.versions import Versions
@@ -54,6 +54,7 @@ class Store:
         catalogue: The dataset.
         own: Whether this process is the server of the store, of which there is one. False for its worker processes,
             which open the store after the server.
+        compact_after: How many posted ratings are kept in the log before they become part of the base.
 
     Attributes:
         found: The state of the store when it was opened.
@@ -63,14 +64,16 @@ class Store:
         DamagedStoreError: The store is damaged.
     """
 
-    def __init__(self, folder: Path, catalogue: Catalogue, *, own: bool = True) -> None:
+    def __init__(
+        self, folder: Path, catalogue: Catalogue, *, own: bool = True, compact_after: int = FEWEST_ROWS
+    ) -> None:
         self._files = Files(folder)
         with opening.startup_errors(self._files):
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _acquire_store(self._files) if own else None
             self.found = opening.open_database(self._files, catalogue, own=own)
             self._versions = Versions(self._files, catalogue.ratings, self.found.origin)
-            self._compactor = Compactor(self._files, self._versions)
+            self._compactor = Compactor(self._files, self._versions, compact_after)
             self._writer = Writer(self._files, self._versions.refresh, self._tidy)
             if own:
                 # Last, so that a server that fails before has nothing to close.

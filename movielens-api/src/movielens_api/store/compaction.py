@@ -32,11 +32,13 @@ class Compactor:
     Args:
         files: The files of the store.
         versions: The versions in this process.
+        fewest_rows: How long the log becomes before it is compacted, if the base is small.
     """
 
-    def __init__(self, files: Files, versions: Versions) -> None:
+    def __init__(self, files: Files, versions: Versions, fewest_rows: int = FEWEST_ROWS) -> None:
         self._files = files
         self._versions = versions
+        self._fewest_rows = fewest_rows
         self._running = Lock()
         self._thread: Thread | None = None
         self._not_before = 0.0
@@ -74,7 +76,7 @@ class Compactor:
 
     def _is_long(self) -> bool:
         base, latest = self._versions.base, self._versions.latest
-        return latest.version - base.version > max(FEWEST_ROWS, len(base.ratings) // SHARE_OF_BASE)
+        return latest.version - base.version > max(self._fewest_rows, len(base.ratings) // SHARE_OF_BASE)
 
     def _compact(self) -> None:
         lock = FileLock(self._files.compacting)

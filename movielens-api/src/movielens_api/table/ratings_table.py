@@ -33,9 +33,16 @@ class RatingsTable:
     Args:
         ratings: Rows with the columns of ``SCHEMA``, in any order. ``timestamp`` is Unix seconds in UTC.
 
+    Attributes:
+        most_in_top: How many changes the top layer has at most before another one is laid over it.
+        growth: How many times the changes of the layer above a layer has at least, once folded.
+
     Raises:
         ValueError: Two rows have the same user, movie and timestamp.
     """
+
+    most_in_top = MOST_IN_TOP
+    growth = GROWTH
 
     def __init__(self, ratings: pl.DataFrame) -> None:
         ordered = _as_stored(ratings).sort(ORDER).rechunk()
@@ -66,9 +73,9 @@ class RatingsTable:
             return self
         given = SortedRun.of(_as_stored(ratings))
         top = Overlay.on(self._layer, given.taken(latest(given.columns)))
-        if isinstance(top.below, Overlay) and len(top.changes) + len(top.below.changes) <= MOST_IN_TOP:
+        if isinstance(top.below, Overlay) and len(top.changes) + len(top.below.changes) <= self.most_in_top:
             top = join(top, top.below)
-        return RatingsTable.of(top)
+        return self.of(top)
 
     def folded(self) -> RatingsTable:
         """Return the same ratings in fewer layers, or this table if there is nothing to do.
@@ -76,9 +83,12 @@ class RatingsTable:
         Call it after the table is published: the time it takes depends on how many ratings were posted.
         """
         top = self._layer
-        while isinstance(top, Overlay) and isinstance(top.below, Overlay) and _is_large(top, top.below):
+        while isinstance(top, Overlay) and isinstance(top.below, Overlay) and self._is_large(top, top.below):
             top = join(top, top.below)
-        return self if top is self._layer else RatingsTable.of(top)
+        return self if top is self._layer else self.of(top)
+
+    def _is_large(self, top: Overlay, below: Overlay) -> bool:
+        return len(top.changes) * self.growth > len(below.changes)
 
     def window(self, start: date | None = None, end: date | None = None) -> pl.DataFrame:
         """Return the ratings of whole UTC days.
@@ -130,10 +140,6 @@ def _as_stored(ratings: pl.DataFrame) -> pl.DataFrame:
     if ratings.schema == SCHEMA:
         return ratings
     return ratings.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
-
-
-def _is_large(top: Overlay, below: Overlay) -> bool:
-    return len(top.changes) * GROWTH > len(below.changes)
 
 
 def _refuse_repetition(ordered: pl.DataFrame) -> None:
