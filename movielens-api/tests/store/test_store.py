@@ -152,6 +152,27 @@ def test_threads_post_and_read_while_the_log_is_compacted(small: Catalogue, tmp_
         assert len(current(store).ratings) == 3 + 6 * 40
 
 
+def test_a_commit_is_noticed_while_other_threads_check_for_one(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store, Store(tmp_path, small, own=False) as other:
+        done = threading.Event()
+
+        def check() -> None:
+            while not done.is_set():
+                other._versions.is_fresh()
+
+        threads = [threading.Thread(target=check) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            for second in range(20):
+                posted = post(store, (5, 1, 4.0, second))
+                assert current(other).version == posted
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+
+
 def test_a_leased_version_is_kept_and_others_are_deleted(small: Catalogue, tmp_path: Path) -> None:
     with short_log_store(tmp_path, small) as store:
         unused, used = post(store, (1, 1, 4.0, 1)), post(store, (1, 1, 4.0, 2))

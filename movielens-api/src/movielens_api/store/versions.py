@@ -45,6 +45,7 @@ class Versions:
         self._recent = SnapshotCache(CACHED_SNAPSHOTS)
         self._lock = Lock()
         self._watching = files.connect()
+        self._watching_lock = Lock()
         self._reading = files.connect()
         self._seen = self._changes()
         with database.reading(self._reading):
@@ -133,7 +134,9 @@ class Versions:
         self._reading.close()
 
     def _changes(self) -> int:
-        return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+        # One thread at a time: a statement of another thread would keep the connection in an earlier state.
+        with self._watching_lock:
+            return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
     def _rebuild(self, version: int) -> Snapshot:
         found = None
