@@ -68,5 +68,5 @@ if HAS_RETRY_POLICIES:
             own_delay = context["task"].retry_delay if context and "task" in context else timedelta(0)
             if seconds <= own_delay.total_seconds():
                 return decision
-            reason = f"the API asked for a pause of {seconds:,.0f} s"
+            reason = f"the API requested a pause of {seconds:,.0f} s"
             return replace(decision, retry_delay=timedelta(seconds=seconds), reason=reason)

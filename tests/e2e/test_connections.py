@@ -92,7 +92,7 @@ def test_the_test_button_reports_success(airflow, running_stack):
     ("changes", "said"),
     [
         ({}, "the API refuses the credentials: check user and password (or token)"),
-        ({"port": 9}, "No ratings API is reached with this host, port and schema (http or https): no connection"),
+        ({"port": 9}, "Cannot reach a ratings API with this host, port and schema (http or https): no connection"),
         ({"schema": "https"}, "the API does not speak TLS at this address: check host and port"),
         ({"schema": "v1"}, "schema is 'v1': give http or https"),
         ({"extra": '{"page_size": "many"}'}, "page_size is 'many': give a whole number of at least 1"),

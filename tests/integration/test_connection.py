@@ -115,7 +115,7 @@ def test_an_unusable_part_is_reported_with_its_connection(parts, problem):
 
 def test_an_unknown_field_is_reported(caplog):
     assert settings_of(pagesize=5, page_size=50).page_size == 50
-    assert "Connection 'shop': its extra has ['pagesize'], which means nothing here" in caplog.text
+    assert "Connection 'shop': its extra has ['pagesize'], which this provider ignores" in caplog.text
 
 
 def test_a_token_that_is_not_text_is_not_repeated():

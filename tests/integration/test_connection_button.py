@@ -13,7 +13,7 @@ from unit.scripted_server import Answer, serve
 
 from airflow_movielens.hooks import MovielensHook
 
-NOT_REACHED = "No ratings API is reached with this host, port and schema (http or https): "
+NOT_REACHED = "Cannot reach a ratings API with this host, port and schema (http or https): "
 RATING = {"userId": 1, "movieId": 2, "rating": 3.5, "timestamp": 4}
 
 
@@ -90,7 +90,7 @@ def test_the_button_recognises_another_web_server(connection, answer):
         ok, said = pressed()
         assert len(server.requests) <= 2
     assert not ok
-    assert said.startswith("Something answers at this host and port, but not as a ratings API does: ")
+    assert said.startswith("Something responds at this host and port, but not like a ratings API: ")
 
 
 @pytest.mark.parametrize("there", [0, 1, 2, 5])

@@ -65,7 +65,8 @@ def run_command(run: Callable[[], None], name: str, when_stopped: str, *, debug:
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 - a panic of Polars is not an Exception
-        _say(name, _words(error), debug=debug)
+        is_ours = isinstance(error, MovielensError | ValueError | OSError)
+        _say(name, str(error) if is_ours else f"{type(error).__name__}: {error}", debug=debug)
         return ExitStatus.TRY_LATER if isinstance(error, RetryableError) else ExitStatus.FAILED
     return ExitStatus.DONE
 
@@ -89,11 +90,6 @@ def _say(name: str, words: str, *, debug: bool) -> None:
     except OSError:
         # Python would flush again at exit, and end with another message and status.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _words(error: BaseException) -> str:
-    is_ours = isinstance(error, MovielensError | ValueError | OSError)
-    return str(error) if is_ours else f"{type(error).__name__}: {error}"
 
 
 def let_ctrl_c_end_waits() -> None:

@@ -59,7 +59,7 @@ def client_from_connection(connection: Connection, retries: int = 3, concurrency
     from airflow_movielens.client import MovielensClient
 
     try:
-        settings = _from_extra(_read_extra(connection))
+        settings = _settings_in_extra(connection)
         if concurrency is not None:
             settings["concurrency"] = whole_number("concurrency", concurrency)
         return MovielensClient(
@@ -142,7 +142,7 @@ def _part(connection: Connection, name: str) -> str | None:
     return text(name, value) if value not in (None, "") else None
 
 
-def _read_extra(connection: Connection) -> dict[str, Any]:
+def _settings_in_extra(connection: Connection) -> dict[str, Any]:
     # Airflow treats an unreadable extra as empty: then a token or a CA file would be ignored silently.
     try:
         extra = json.loads((connection.extra or "").strip() or "{}")
@@ -151,11 +151,8 @@ def _read_extra(connection: Connection) -> dict[str, Any]:
     if not isinstance(extra, dict):
         raise FatalError('extra is not a JSON object such as {"page_size": 500}')
     if unknown := sorted(extra.keys() - EXTRA_FIELDS):
-        log.warning("Connection %r: its extra has %s, which means nothing here", connection.conn_id, unknown)
-    return connection.extra_dejson  # this also makes Airflow mask its secrets in logs
-
-
-def _from_extra(extra: Mapping[str, Any]) -> dict[str, Any]:
+        log.warning("Connection %r: its extra has %s, which this provider ignores", connection.conn_id, unknown)
+    extra = connection.extra_dejson  # this also makes Airflow mask its secrets in logs
     given = {name: extra[name] for name in EXTRA_FIELDS if extra.get(name) not in (None, "")}
     return {_SETTINGS.get(name, name): EXTRA_FIELDS[name](name, value) for name, value in given.items()}
 
@@ -188,7 +185,7 @@ def _sentence(error: MovielensError) -> str:
     # The server's words may have several lines.
     words = " ".join(str(cause).split())
     if isinstance(error, DataError):
-        return f"Something answers at this host and port, but not as a ratings API does: {words}"
+        return f"Something responds at this host and port, but not like a ratings API: {words}"
     if isinstance(error, RetryableError) and error.exchange and error.exchange.status is None:
-        return f"No ratings API is reached with this host, port and schema (http or https): {words}"
+        return f"Cannot reach a ratings API with this host, port and schema (http or https): {words}"
     return words

@@ -26,7 +26,7 @@ def paths_as_text(value: Any) -> Any:
 
 
 def whole_number(name: str, value: Any) -> int:
-    """Read a whole number of at least 1, at most what fits into 64 bits.
+    """Read a whole number of at least 1 that fits into 64 bits.
 
     Raises:
         FatalError: The value is not such a number.

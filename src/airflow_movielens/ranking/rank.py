@@ -62,7 +62,8 @@ def rank_checked(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFrameT:
     if missing:
         raise ValueError(f"the ratings lack the columns {', '.join(missing)}")
     ranking = (
-        _latest(frame)
+        frame.select(*_COLUMNS)
+        .unique(["userId", "movieId"], keep="last", order_by=["timestamp", "rating"])
         .with_columns(nw.col("rating").cast(nw.Float64))
         .group_by("movieId")
         .agg(nw.col("rating").mean().alias("avg_rating"), nw.col("userId").count().alias("num_ratings"))
@@ -117,10 +118,6 @@ def _is_wrong(column: Column, dtype: nw.dtypes.DType, *, has_zones: bool) -> nw.
     if column.limits is None:
         return values.is_null()
     return ~values.is_between(*column.limits) | values.is_null()
-
-
-def _latest(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    return frame.select(*_COLUMNS).unique(["userId", "movieId"], keep="last", order_by=["timestamp", "rating"])
 
 
 def ranking_method(name: str) -> RankingMethod:

@@ -1,6 +1,6 @@
 """Read rows from CSV as people save it: exactly, or with an error that names the line.
 
-A block without any oddity is parsed as columns; any other block line by line, which also names what is wrong.
+A regular block is parsed as columns. Any other block is parsed line by line, so that an error can name the line.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ class _Form:
 
 
 def read_csv(
-    path: Path, compression: Compression, table: Table, odd: list[int] | None = None
+    path: Path, compression: Compression, table: Table, irregular: list[int] | None = None
 ) -> Iterator[pl.DataFrame]:
     """Yield the rows of a CSV file in batches.
 
     Args:
         path: The file. Its first line names the columns, in any order; the separator is a comma, semicolon, tab or bar.
-        compression: Of the whole file.
-        table: What the rows are; further columns are dropped.
-        odd: Gets the line before each block that Polars does not read by itself as it is read here.
+        compression: The compression of the whole file.
+        table: The table of the rows; further columns are dropped.
+        irregular: Receives the number of the line before each block that Polars alone would not read the same way.
 
     Raises:
         ValueError: The file is not such a text, or has a wrong row; the message names the line.
@@ -70,8 +70,8 @@ def read_csv(
             lines.drop_block()
             yield frame
         else:
-            if odd is not None:
-                odd.append(lines.number)
+            if irregular is not None:
+                irregular.append(lines.number)
             found = _line_by_line(lines, form, table)
             is_dated = is_dated or found[1]
             yield found[0]

@@ -1,6 +1,6 @@
 """Read rows from JSON and NDJSON files: exactly, or with an error that names the row or the line.
 
-Text without any oddity is parsed as columns; any other one object by object, which also names what is wrong.
+Regular text is parsed as columns. Any other text is parsed object by object, so that an error can name the row.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _ROWS_AT_ONCE = 50_000
 
 
 def read_ndjson(
-    path: Path, compression: Compression, table: Table, odd: list[int] | None = None
+    path: Path, compression: Compression, table: Table, irregular: list[int] | None = None
 ) -> Iterator[pl.DataFrame]:
     """Yield the rows of a file with a JSON object per line, in batches; empty lines are skipped.
 
     Args:
         path: The file.
-        compression: Of the whole file.
-        table: What the rows are; further keys are dropped.
-        odd: Gets the first line of each block that Polars does not read by itself as it is read here.
+        compression: The compression of the whole file.
+        table: The table of the rows; further keys are dropped.
+        irregular: Receives the number of the first line of each block that Polars alone would not read the same way.
 
     Raises:
         ValueError: The file is not such a text, or has a wrong row; the message names the line.
@@ -53,8 +53,8 @@ def read_ndjson(
             head = _parse_line(lines.partition(b"\n")[0].decode(), f"line {first_line}")
             names = _names(head, f"line {first_line}", table)
         frame = _as_columns(lines, names, table)
-        if frame is None and odd is not None:
-            odd.append(first_line)
+        if frame is None and irregular is not None:
+            irregular.append(first_line)
         yield _line_by_line(block, first_line, names, table) if frame is None else frame
 
 

@@ -88,11 +88,11 @@ def _scan_text(path: Path, source: FileFormat, table: Table) -> pl.LazyFrame:
             if left == 0:
                 return
 
-    odd: list[int] = []
-    for _ in read(path, source.compression, table, odd):
+    irregular: list[int] = []
+    for _ in read(path, source.compression, table, irregular):
         pass  # to check it
     scan = {"csv": scan_csv, "ndjson": scan_ndjson}[source.kind]
-    if not odd and (scanned := scan(path, source.compression, table)) is not None and _is_readable(scanned):
+    if not irregular and (scanned := scan(path, source.compression, table)) is not None and _is_readable(scanned):
         return scanned.cast(table.polars_schema())
     return register_io_source(batches, schema=pl.Schema(table.polars_schema()))
 

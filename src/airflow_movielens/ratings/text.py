@@ -42,7 +42,7 @@ def text_blocks(path: Path, compression: Compression) -> Iterator[tuple[int, byt
 
     Args:
         path: The file: UTF-8, or UTF-16 or UTF-32, with a mark or without; its lines end in LF, CR LF or CR.
-        compression: Of the whole file.
+        compression: The compression of the whole file.
 
     Returns:
         Blocks of whole lines in UTF-8, the last line with its line feed too, each with the number of its first line.

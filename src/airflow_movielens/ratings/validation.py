@@ -30,15 +30,13 @@ def frame_of_objects(rows: Sequence[Any], table: Table) -> pl.DataFrame | None:
     if not all(map(_accepts, table.columns, columns)):
         return None
     try:
-        return pl.DataFrame([_series(column, values) for column, values in zip(table.columns, columns, strict=True)])
+        series = (
+            pl.Series(column.name, values, getattr(pl, column.dtype))
+            for column, values in zip(table.columns, columns, strict=True)
+        )
+        return pl.DataFrame(list(series))
     except UnicodeEncodeError:
         return None
-
-
-def _series(column: Column, values: list[Any]) -> pl.Series:
-    import polars as pl
-
-    return pl.Series(column.name, values, getattr(pl, column.dtype))
 
 
 def frame_of_columns(sent: pl.DataFrame, table: Table) -> pl.DataFrame | None:
@@ -46,7 +44,7 @@ def frame_of_columns(sent: pl.DataFrame, table: Table) -> pl.DataFrame | None:
 
     Args:
         sent: A dataframe with at least the table's columns.
-        table: What its rows are.
+        table: The table of the rows.
 
     Returns:
         The rows in their order, with the table's columns and dtypes; None if a value is missing or wrong.
@@ -99,8 +97,8 @@ def checked_objects(rows: Sequence[Any], table: Table, place_of: Callable[[int],
 
     Args:
         rows: The objects.
-        table: What they are.
-        place_of: Names the place of the row of this number, from 0, in messages.
+        table: The table of the rows.
+        place_of: Returns the place of a row for messages, given its number from 0.
 
     Raises:
         ValueError: A row is no object, lacks a column or has a wrong value; the message names the first one.
@@ -116,8 +114,8 @@ def checked_columns(sent: pl.DataFrame, table: Table, place_of: Callable[[int], 
 
     Args:
         sent: A dataframe with at least the table's columns.
-        table: What its rows are.
-        place_of: Names the place of the row of this number, from 0, in messages.
+        table: The table of the rows.
+        place_of: Returns the place of a row for messages, given its number from 0.
 
     Raises:
         ValueError: A value is missing, wrong, or would change; the message names the first one.

@@ -112,7 +112,7 @@ class SharedPoll:
     def __init__(self, window: WindowPoll) -> None:
         self.members = 0
         self._next: asyncio.Future[PollResult] = asyncio.get_running_loop().create_future()
-        # In a context of its own: that of its first member would send all log lines to that member's task.
+        # In a new context: that of its first member would send all log lines to that member's task.
         self._task = asyncio.get_running_loop().create_task(self._run(window), context=Context())
 
     async def next(self) -> PollResult:

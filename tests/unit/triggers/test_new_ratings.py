@@ -102,14 +102,14 @@ def test_reported_counts_are_saved_a_poll_later_so_a_crash_reports_them_twice(se
     async def scenario():
         store = Store()
         server.add(day(1))
-        told = []
+        reported = []
         for _ in range(2):
             watcher = watching(store, stored_after, poll_interval=poll_interval)
-            told.append(await watcher.fired(1))
+            reported.append(await watcher.fired(1))
             await asyncio.sleep(0.3)  # enough for two more polls at the shorter interval
             await watcher.stop()
         assert store.values == {}
-        assert told[0] == told[1]
+        assert reported[0] == reported[1]
 
     asyncio.run(scenario())
 
@@ -275,7 +275,7 @@ BATCHES = st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(-12, 12), m
 @given(BATCHES, st.integers(1, 5))
 def test_every_rating_is_reported_as_the_days_pass(batches, lookback):
     """Days pass, ratings arrive for any days, the trigger polls: every arrival is among the reported days."""
-    today, told, ratings = MONDAY, Counts(), []
+    today, reported, ratings = MONDAY, Counts(), []
     for days_later, ages in batches:
         today += timedelta(days=days_later)
         came = [str(today - timedelta(days=age)) for age in ages]
@@ -285,12 +285,12 @@ def test_every_rating_is_reported_as_the_days_pass(batches, lookback):
         others = [day for day in ratings if day not in days]
         earlier = len([day for day in others if day < str(today)])
         seen = Counts(counts, earlier, len(others) - earlier)
-        changed, have_others_changed = seen.changed_days(told), seen.have_others_changed(told)
+        changed, have_others_changed = seen.changed_days(reported), seen.have_others_changed(reported)
         assert {day for day in came if day in days} <= set(changed)
         assert have_others_changed or not set(came) - set(days)
-        if not came and not seen.later and not told.later:
+        if not came and not seen.later and not reported.later:
             assert (changed, have_others_changed) == ([], False)
-        if not told.later:
+        if not reported.later:
             assert have_others_changed == bool(set(came) - set(days))
-        told = Counts.from_json(json.loads(json.dumps(seen.to_json())))
-        assert told == seen
+        reported = Counts.from_json(json.loads(json.dumps(seen.to_json())))
+        assert reported == seen
