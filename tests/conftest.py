@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from airflow_movielens.client.tuning import Tuning
+from airflow_movielens.client.settings import Tuning
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from openlineage.client.generated.base_subset_dataset import CompareSubsetCondition
 
     from airflow_movielens.client import Window
-    from airflow_movielens.client.fetch.manifest import Manifest
+    from airflow_movielens.client.fetch.output import Manifest
     from airflow_movielens.ratings.schema import Table
 
 log = logging.getLogger(__name__)

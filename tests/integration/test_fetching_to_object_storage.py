@@ -17,7 +17,7 @@ from unit.scripted_server import page_of, ratings, serve
 
 from airflow_movielens.client import MovielensClient, RatingsChangedError, Window
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
-from airflow_movielens.client.tuning import Tuning
+from airflow_movielens.client.settings import Tuning
 from airflow_movielens.storage.object_store import ObjectFolder, ObjectOutput
 
 ROWS = ratings(1_030)

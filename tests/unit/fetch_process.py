@@ -13,7 +13,7 @@ from pathlib import Path
 
 from airflow_movielens.client import MovielensClient, Window
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
-from airflow_movielens.client.tuning import Tuning
+from airflow_movielens.client.settings import Tuning
 
 # Parts do not end earlier on a busy machine.
 TUNING = Tuning(part_rows=100, part_seconds=3600.0)

@@ -15,7 +15,7 @@ from unit.warm_processes import CONTEXT
 
 from airflow_movielens.client import MovielensClient, MovielensError, Window
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
-from airflow_movielens.client.tuning import Tuning
+from airflow_movielens.client.settings import Tuning
 
 if TYPE_CHECKING:
     from pathlib import Path

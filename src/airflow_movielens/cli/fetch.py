@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from airflow_movielens.client.fetch.manifest import Manifest
+    from airflow_movielens.client.fetch.output import Manifest
     from airflow_movielens.client.fetch.progress import Progress
 
     Show = Callable[[Progress], None]

@@ -1,8 +1,9 @@
 """The client of a ratings API, without Airflow.
 
 - ``client``: ``MovielensClient``.
-- ``settings``, ``read_options``, ``tuning``: how to reach the API, what to read, and sizes.
-- ``window``, ``time_zone``, ``counting``: windows of UTC days, servers with other days, and counts.
+- ``settings``: how to reach the API, what to read, and sizes.
+- ``window``: windows of UTC days, and servers with other days.
+- ``counting``: counts, also on servers that do not count.
 - ``rows``: rows, pages, batches and bookmarks.
 - ``errors``: the errors, by what the caller should do.
 - ``concurrency``: requests in flight.

@@ -14,11 +14,8 @@ from airflow_movielens.client.pagination.detect import read_window
 from airflow_movielens.client.pagination.source import Api, Source
 from airflow_movielens.client.pagination.verify_window import read_verified
 from airflow_movielens.client.parsing import ACCEPT, accept_of
-from airflow_movielens.client.read_options import ReadOptions
-from airflow_movielens.client.settings import ClientSettings
-from airflow_movielens.client.time_zone import ServerCalendar
-from airflow_movielens.client.tuning import DEFAULT_TUNING
-from airflow_movielens.client.window import Window
+from airflow_movielens.client.settings import DEFAULT_TUNING, ClientSettings, ReadOptions
+from airflow_movielens.client.window import ServerCalendar, Window
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
 
 if TYPE_CHECKING:
@@ -30,9 +27,8 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.http.rate_limit import Clock
     from airflow_movielens.client.http.transport import CustomTransport
-    from airflow_movielens.client.read_options import OnBadRows
     from airflow_movielens.client.rows import Batch, Bookmark
-    from airflow_movielens.client.tuning import Tuning
+    from airflow_movielens.client.settings import OnBadRows, Tuning
     from airflow_movielens.ratings.schema import Table
 
 

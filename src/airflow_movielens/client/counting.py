@@ -13,15 +13,13 @@ from airflow_movielens.client.http.retries import Retries
 from airflow_movielens.client.pagination.detect import read_window
 from airflow_movielens.client.pagination.source import Source
 from airflow_movielens.client.parsing import ACCEPT, read_total
-from airflow_movielens.client.read_options import ReadOptions
-from airflow_movielens.client.settings import MIN_PAGE_SIZE
+from airflow_movielens.client.settings import MIN_PAGE_SIZE, ReadOptions
 from airflow_movielens.ratings.schema import RATINGS
 
 if TYPE_CHECKING:
     from airflow_movielens.client.http.transport import Transport
     from airflow_movielens.client.pagination.source import Api
-    from airflow_movielens.client.time_zone import ServerCalendar
-    from airflow_movielens.client.window import Window
+    from airflow_movielens.client.window import ServerCalendar, Window
 
 _LIMIT_REFUSED = {
     HTTPStatus.NO_CONTENT,

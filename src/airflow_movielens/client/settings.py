@@ -1,15 +1,18 @@
-"""How a ratings API is reached."""
+"""How a ratings API is reached, what to read from it, and the sizes at which it is read."""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_movielens.client.errors import FatalError
 from airflow_movielens.ratings.messages import shown
+
+if TYPE_CHECKING:
+    from airflow_movielens.client.window import Window
 
 DEFAULT_PORT = 5000
 """The default port for http; https uses its own."""
@@ -181,3 +184,65 @@ def _split(url: str) -> SplitResult:
     if parts.query or parts.fragment:
         raise FatalError(f"the API's address {url!r} must end before '?' and '#'")
     return parts
+
+
+OnBadRows = Literal["fail", "quarantine"]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """The options of one read, checked once and passed down.
+
+    Attributes:
+        window: The days to read.
+        page_size: Rows per request, at least 1; 1 becomes 2, because pages by offset overlap by one row.
+        on_bad_rows: How to handle rows that break the contract, even if they are read again: ``fail`` raises,
+            ``quarantine`` sets them aside.
+
+    Raises:
+        FatalError: The page size or ``on_bad_rows`` is not one of the values allowed.
+    """
+
+    window: Window
+    page_size: int
+    on_bad_rows: OnBadRows = "fail"
+
+    def __post_init__(self) -> None:
+        # A dataframe, for example, cannot be compared with text.
+        if not isinstance(self.on_bad_rows, str) or self.on_bad_rows not in get_args(OnBadRows):
+            raise FatalError(f"on_bad_rows is {shown(self.on_bad_rows)}: give 'fail' or 'quarantine'")
+        object.__setattr__(self, "page_size", checked_page_size(self.page_size))
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """Sizes that bound memory and trade it for speed.
+
+    Attributes:
+        max_body_bytes: The largest body of a page, decompressed; a page of 10,000 rows has a megabyte.
+        chunk_bytes: The size of the chunks in which a response is streamed.
+        ndjson_bytes: How many bytes of lines are decoded at once.
+        max_line_bytes: The longest line of NDJSON.
+        arrow_bytes: How many bytes of record batches are decoded at once.
+        arrow_rows: How many rows of record batches are decoded at once.
+        min_fast_json_bytes: The shortest JSON for `fast_json`: below, the fixed cost of a CSV parser outweighs its
+            speed.
+        part_rows: How many rows end a part of a fetch.
+        part_seconds: After how many seconds a part ends, even with fewer rows.
+        part_share: The share of a fetch's time that each part takes at least, unless its rows end it: the parts of a
+            long fetch become longer, so that there are never more than a few hundred.
+    """
+
+    max_body_bytes: int = 256 * 1024**2
+    chunk_bytes: int = 1024**2
+    ndjson_bytes: int = 1024**2
+    max_line_bytes: int = 1024**2
+    arrow_bytes: int = 2 * 1024**2
+    arrow_rows: int = 50_000
+    min_fast_json_bytes: int = 32 * 1024
+    part_rows: int = 125_000
+    part_seconds: float = 2.0
+    part_share: float = 0.02
+
+
+DEFAULT_TUNING = Tuning()

@@ -9,7 +9,7 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING
+from airflow_movielens.client.fetch.output import QUARANTINE_ENDING
 from airflow_movielens.ratings.paths import FileFormat, local_path, path_text
 from airflow_movielens.storage.object_store import named_errors, object_at
 

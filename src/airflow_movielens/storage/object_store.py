@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME
-from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, manifest_name
+from airflow_movielens.client.fetch.output import QUARANTINE_ENDING, manifest_name
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.ratings.paths import output_text
 

@@ -24,7 +24,7 @@ from airflow_movielens.client import (
     Window,
 )
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
-from airflow_movielens.client.tuning import Tuning
+from airflow_movielens.client.settings import Tuning
 
 DAYS = ("2000-11-09", "2000-11-20")
 SETTINGS = {"page_size": 250, "read_timeout": 0.8, "total_timeout": 1.0, "connect_timeout": 5.0}

@@ -4,9 +4,8 @@
 - ``resume``: resume after the saved parts, and start over if the data changed.
 - ``parts``: the durable parts of a fetch.
 - ``checkpoint``: which parts are durable, and where to resume.
-- ``output``: the file to write, and the folder of its parts.
+- ``output``: the file to write, its manifest, and the folder of its parts.
 - ``workdirs``: hidden and temporary folders, and the removal of those of dead processes.
-- ``manifest``: the facts about a fetched file.
 - ``progress``: how far a fetch is.
 """
 
@@ -14,8 +13,7 @@ from __future__ import annotations
 
 from airflow_movielens.client.fetch.checkpoint import Checkpoints
 from airflow_movielens.client.fetch.fetching import fetch_ratings, fetched_rows
-from airflow_movielens.client.fetch.manifest import Manifest
-from airflow_movielens.client.fetch.output import LocalOutput, Output, PartsFolder
+from airflow_movielens.client.fetch.output import LocalOutput, Manifest, Output, PartsFolder
 from airflow_movielens.client.fetch.progress import LogProgress, Progress
 
 __all__ = [

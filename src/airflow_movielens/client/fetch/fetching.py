@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 from airflow_movielens import __version__
 from airflow_movielens.client.concurrency import begin, result_of
 from airflow_movielens.client.fetch.checkpoint import LAYOUT
-from airflow_movielens.client.fetch.manifest import QUARANTINE_ENDING, Manifest
-from airflow_movielens.client.fetch.output import LocalFolder
+from airflow_movielens.client.fetch.output import QUARANTINE_ENDING, LocalFolder, Manifest
 from airflow_movielens.client.fetch.parts import PartStore
 from airflow_movielens.client.fetch.progress import Meter
 from airflow_movielens.client.fetch.resume import read_table, resume
 from airflow_movielens.client.fetch.workdirs import scratch_folder
-from airflow_movielens.client.read_options import ReadOptions
+from airflow_movielens.client.settings import ReadOptions
 from airflow_movielens.ratings.paths import FileFormat
 from airflow_movielens.ratings.writing import write_rows
 
@@ -32,9 +31,8 @@ if TYPE_CHECKING:
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
     from airflow_movielens.client.fetch.output import Output
     from airflow_movielens.client.fetch.progress import Progress
-    from airflow_movielens.client.read_options import OnBadRows
     from airflow_movielens.client.rows import Bookmark
-    from airflow_movielens.client.settings import ClientSettings
+    from airflow_movielens.client.settings import ClientSettings, OnBadRows
     from airflow_movielens.client.window import Window
 
 log = logging.getLogger(__name__)

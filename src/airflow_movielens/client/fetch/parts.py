@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
     from airflow_movielens.client.fetch.output import PartsFolder
     from airflow_movielens.client.rows import Batch, Bookmark
-    from airflow_movielens.client.tuning import Tuning
+    from airflow_movielens.client.settings import Tuning
 
 
 @dataclass

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from airflow_movielens.client.client import MovielensClient
     from airflow_movielens.client.fetch.parts import PartStore
     from airflow_movielens.client.fetch.progress import Meter
-    from airflow_movielens.client.read_options import ReadOptions
     from airflow_movielens.client.rows import Batch
+    from airflow_movielens.client.settings import ReadOptions
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,7 @@
 """HTTP: one request and its response.
 
 - ``transport`` sends requests, over the session of ``session``, whose TLS is that of ``tls`` and whose sockets
-  (``connections``) can be cut off.
-- ``custom`` passes requests to a function instead, for tests.
+  (``connections``) can be cut off; or passes them to a function, for tests.
 - ``rate_limit`` says when requests may start, ``timeouts`` when they are cut off, and ``retries`` which are repeated.
 - ``responses`` reads and decompresses bodies.
 - ``error_mapping`` chooses the error for a status or a failure.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
     from airflow_movielens.client.errors import Exchange
-    from airflow_movielens.client.tuning import Tuning
+    from airflow_movielens.client.settings import Tuning
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from airflow_movielens.client.http.responses import Response, read_body, read_ch
 from airflow_movielens.client.http.secrets import Secrets
 from airflow_movielens.client.http.session import build_session
 from airflow_movielens.client.http.timeouts import Timeouts
-from airflow_movielens.client.tuning import DEFAULT_TUNING
+from airflow_movielens.client.settings import DEFAULT_TUNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.http.rate_limit import Clock
     from airflow_movielens.client.http.timeouts import InFlight
-    from airflow_movielens.client.settings import ClientSettings
-    from airflow_movielens.client.tuning import Tuning
+    from airflow_movielens.client.settings import ClientSettings, Tuning
 
 CustomTransport = Callable[[str, Mapping[str, str]], tuple[int, Mapping[str, str], bytes]]
 """A function that takes the URL and headers of a GET request, and returns a response's status, headers and body."""

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from airflow_movielens.client.http.transport import Transport
-    from airflow_movielens.client.read_options import ReadOptions
     from airflow_movielens.client.rows import Bookmark, Page, Rows
-    from airflow_movielens.client.settings import ClientSettings
+    from airflow_movielens.client.settings import ClientSettings, ReadOptions
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
 

@@ -1,10 +1,10 @@
 """Parsing: from the bytes of a response to rows that keep the contract.
 
-- ``pages`` chooses the format by the media type, and reads a page with its links and its total.
+- ``pages`` chooses the format by the media type, and reads a page with its total and its links (``Link``,
+  ``Link-Template``).
 - ``json_text`` reads JSON envelopes and NDJSON, and ``fast_json`` reads uniform rows of both faster.
 - ``arrow`` reads Arrow IPC streams.
 - ``row_checker`` checks the rows of every format against the contract.
-- ``link_headers`` reads the headers ``Link`` and ``Link-Template``.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.errors import Exchange
     from airflow_movielens.client.parsing.row_checker import RowChecker
     from airflow_movielens.client.rows import Rows
-    from airflow_movielens.client.tuning import Tuning
+    from airflow_movielens.client.settings import Tuning
     from airflow_movielens.ratings.schema import Table
 
 CONTINUATION: Final = b"\xff\xff\xff\xff"

@@ -1,24 +1,25 @@
-"""Pages: formats chosen by the media type, and rows, totals and links read from a response."""
+"""Pages: formats chosen by the media type, and rows, totals and links (RFC 8288, RFC 9652) read from a response."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
-from airflow_movielens.client.errors import BadResponseError, DataError
+from airflow_movielens.client.errors import BadResponseError, DataError, FatalError
+from airflow_movielens.client.http.origins import ForeignOriginError, join_on_origin
 from airflow_movielens.client.parsing.arrow import ArrowDecoder
 from airflow_movielens.client.parsing.json_text import NdjsonDecoder, read_envelope, read_envelope_total
-from airflow_movielens.client.parsing.link_headers import find_link, find_section_template
 from airflow_movielens.client.parsing.row_checker import RowChecker, join
 from airflow_movielens.client.rows import Page, Rows
-from airflow_movielens.client.tuning import DEFAULT_TUNING
+from airflow_movielens.client.settings import DEFAULT_TUNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from airflow_movielens.client.errors import Exchange
     from airflow_movielens.client.http.responses import Response
-    from airflow_movielens.client.settings import DataFormat
-    from airflow_movielens.client.tuning import Tuning
+    from airflow_movielens.client.settings import DataFormat, Tuning
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
 
@@ -99,7 +100,7 @@ def is_json(media_type: str) -> bool:
     return media_type in _JSON_NAMES or media_type.endswith("+json")
 
 
-_QUOTED = 200
+_SHOWN_BYTES = 200
 _MOST_DIGITS = 18
 
 
@@ -180,7 +181,7 @@ def _read_rows(response: Response, table: Table, checker: RowChecker, tuning: Tu
 
 
 def _unexpected(response: Response) -> BadResponseError:
-    start = " ".join(response.body[:_QUOTED].decode(errors="replace").split())
+    start = " ".join(response.body[:_SHOWN_BYTES].decode(errors="replace").split())
     advice = " (is it a login page? check host, port and credentials)" if response.media_type == "text/html" else ""
     message = f"the API's response is {response.media_type}{advice}, expected ratings data: it begins with {start!r}"
     return BadResponseError(message, response.exchange)
@@ -191,8 +192,89 @@ def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -
     if text is None:
         return total
     if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
-        message = f"the API's response has the X-Total-Count {text[:_QUOTED]!r}, expected a whole number of at least 0"
+        message = (
+            f"the API's response has the X-Total-Count {text[:_SHOWN_BYTES]!r}, expected a whole number of at least 0"
+        )
         raise DataError(message, exchange)
     if total not in {None, int(text)}:
         raise BadResponseError(f'the API\'s response has the "total" {total} and the X-Total-Count {text}', exchange)
     return int(text)
+
+
+_QUOTED_STRING = r'"((?:[^"\\]|\\.)*)"'
+_LINK = re.compile(rf"[\s,]*(?:<([^>]*)>|{_QUOTED_STRING})")
+_PARAMETER = re.compile(rf"\s*;\s*([^\s=;,\"]+)(?:\s*=\s*(?:{_QUOTED_STRING}|([^\s;,\"]*)))?")
+_SECTION = "{&offset,limit}"
+
+
+def find_link(header: str, relation: str, base: str, exchange: Exchange) -> str | None:
+    """Find the target of a relation in a ``Link`` header.
+
+    Args:
+        header: The header's value, in which commas separate links and the values of repeated headers.
+        relation: A relation, such as ``next``.
+        base: The URL of the response, to which targets are relative.
+        exchange: The request and its response, for error messages.
+
+    Returns:
+        The absolute URL of the target; None if there is no such link. If the path of ``base`` ends with the target's
+        path, a proxy has removed the prefix, so it is added again.
+
+    Raises:
+        FatalError: The target has another origin (see `join_on_origin`), which must not receive the credentials.
+    """
+    targets = (target for target, relations in _links(header) if relation in relations)
+    target = next(targets, None)
+    return None if target is None else _resolve(target, base, exchange)
+
+
+def find_section_template(header: str, base: str, exchange: Exchange) -> str | None:
+    """Find the template of relation ``section`` in a ``Link-Template`` header.
+
+    Returns:
+        The absolute URL to which ``&offset=…&limit=…`` can be appended; None if no template ends in
+        ``{&offset,limit}``.
+
+    Raises:
+        FatalError: The target has another origin.
+    """
+    for template, relations in _links(header):
+        url = template.removesuffix(_SECTION)
+        if "section" in relations and url != template and "?" in url and not re.search(r"[{}#]", url):
+            return _resolve(url, base, exchange)
+    return None
+
+
+def _links(header: str) -> Iterator[tuple[str, set[str]]]:
+    """Yield targets and their relations, up to the first unreadable one; links with another context are skipped."""
+    place = 0
+    while link := _LINK.match(header, place):
+        place = link.end()
+        parameters: dict[str, str] = {}
+        while parameter := _PARAMETER.match(header, place):
+            place = parameter.end()
+            name, quoted, bare = parameter.groups()
+            # Only the first parameter of a name counts (RFC 8288, section 3).
+            parameters.setdefault(name.lower(), bare or "" if quoted is None else _unescaped(quoted))
+        if "anchor" not in parameters:
+            target, template = link.groups()
+            yield _unescaped(template) if target is None else target, set(parameters.get("rel", "").lower().split())
+
+
+def _unescaped(quoted: str) -> str:
+    return re.sub(r"\\(.)", r"\1", quoted)
+
+
+def _with_prefix(url: str, base: str) -> str:
+    """Restore the path prefix that a proxy removed from the request, so that the API does not know it."""
+    parts, asked = urlsplit(url), urlsplit(base).path
+    return parts._replace(path=asked).geturl() if asked.endswith(parts.path) else url
+
+
+def _resolve(target: str, base: str, exchange: Exchange) -> str:
+    try:
+        return _with_prefix(join_on_origin(base, target.strip()), base)
+    except ForeignOriginError as error:
+        raise FatalError(f"the API links to {error}", exchange) from None
+    except ValueError as error:
+        raise FatalError(f"the API links to an address that cannot be read ({error})", exchange) from error

@@ -33,7 +33,7 @@ from airflow_movielens.client.fetch.output import LocalFolder
 from airflow_movielens.client.fetch.parts import Part
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.rows import Batch, Bookmark, Rows
-from airflow_movielens.client.tuning import Tuning
+from airflow_movielens.client.settings import Tuning
 from airflow_movielens.ratings import locks
 from airflow_movielens.ratings.schema import RATINGS
 

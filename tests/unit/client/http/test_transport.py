@@ -20,7 +20,7 @@ from airflow_movielens.client import ClientSettings, FatalError, RatingsChangedE
 from airflow_movielens.client.errors import AbortedError, BadResponseError
 from airflow_movielens.client.http.session import is_loopback
 from airflow_movielens.client.http.transport import Transport
-from airflow_movielens.client.tuning import Tuning
+from airflow_movielens.client.settings import Tuning
 
 JSON = "application/json"
 

@@ -12,7 +12,7 @@ from unit.scripted_server import DAY, Answer, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, MovielensClient, RatingsChangedError
 from airflow_movielens.client.rows import Bookmark
-from airflow_movielens.client.tuning import Tuning
+from airflow_movielens.client.settings import Tuning
 
 ROWS = ratings(100)
 NDJSON = "application/x-ndjson"

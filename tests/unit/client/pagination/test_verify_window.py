@@ -14,7 +14,7 @@ import pytest
 from unit.model_server import Reply, serve
 
 from airflow_movielens.client import DataError, FatalError, MovielensClient, MovielensError, RatingsChangedError, Window
-from airflow_movielens.client.time_zone import ServerCalendar
+from airflow_movielens.client.window import ServerCalendar
 from airflow_movielens.connection.client import check
 
 HOUR = 3600

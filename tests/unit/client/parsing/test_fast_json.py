@@ -14,7 +14,7 @@ from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, answer, compact, enve
 from airflow_movielens.client.errors import BadResponseError, BadRowsError
 from airflow_movielens.client.parsing import fast_json, read_page
 from airflow_movielens.client.parsing.pages import NDJSON
-from airflow_movielens.client.tuning import Tuning
+from airflow_movielens.client.settings import Tuning
 
 ROWS = rows_of(40)
 ARRAY = compact(ROWS)

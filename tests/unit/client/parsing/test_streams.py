@@ -18,7 +18,7 @@ from airflow_movielens.client import parsing
 from airflow_movielens.client.errors import BadResponseError, BadRowsError
 from airflow_movielens.client.parsing.pages import ARROW, NDJSON
 from airflow_movielens.client.parsing.row_checker import join
-from airflow_movielens.client.tuning import Tuning
+from airflow_movielens.client.settings import Tuning
 
 ROWS = rows_of(60)
 WRITERS = {ARROW: arrow, NDJSON: ndjson}
