@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from requests import Session
 
     from airflow_movielens.client import MovielensClient
+    from airflow_movielens.client.http.transport import CustomTransport
 
 
 class MovielensConn(NamedTuple):
@@ -38,6 +39,7 @@ class MovielensHook(BaseHook):
         conn_id: The Airflow connection: host, port, schema (``http`` or ``https``), login and password.
         retry: How often a failed request is retried before its error is raised.
         concurrency: How many requests may be in flight at once; None for the connection's setting.
+        transport: Function that responds to requests instead of the API, for tests; see `MovielensClient`.
     """
 
     conn_name_attr = "conn_id"
@@ -45,11 +47,19 @@ class MovielensHook(BaseHook):
     conn_type = "movielens"
     hook_name = "MovieLens ratings API"
 
-    def __init__(self, conn_id: str = default_conn_name, retry: int = 3, *, concurrency: int | None = None) -> None:
+    def __init__(
+        self,
+        conn_id: str = default_conn_name,
+        retry: int = 3,
+        *,
+        concurrency: int | None = None,
+        transport: CustomTransport | None = None,
+    ) -> None:
         super().__init__()
         self.conn_id = conn_id
         self.retry = retry
         self.concurrency = concurrency
+        self.transport = transport
         self._client: MovielensClient | None = None
 
     @property
@@ -60,7 +70,7 @@ class MovielensHook(BaseHook):
             FatalError: The connection is unusable.
         """
         if self._client is None:
-            self._client = client_from_connection(self.get_connection(self.conn_id), self.retry, self.concurrency)
+            self._client = self._connect(self.retry, self.concurrency)
         return self._client
 
     @classmethod
@@ -114,7 +124,7 @@ class MovielensHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Return whether the API responds and accepts the credentials, with a sentence about it; see `check`."""
-        return check(lambda: client_from_connection(self.get_connection(self.conn_id), retries=0, concurrency=1))
+        return check(lambda: self._connect(retries=0, concurrency=1))
 
     @staticmethod
     def get_connection_form_widgets() -> dict[str, Any]:
@@ -125,6 +135,10 @@ class MovielensHook(BaseHook):
     def get_ui_field_behaviour() -> dict[str, Any]:
         """Return the form's labels and placeholders for Airflow 3.1."""
         return form.behaviour()
+
+    def _connect(self, retries: int, concurrency: int | None) -> MovielensClient:
+        connection = self.get_connection(self.conn_id)
+        return client_from_connection(connection, retries, concurrency, self.transport)
 
     def _collect(self, resource: str) -> None:
         collect_input(self, self.client.settings.base_url, resource)

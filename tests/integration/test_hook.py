@@ -46,6 +46,20 @@ def test_retry_is_how_often_a_request_is_retried(connection):
         assert len(server.requests) == 3
 
 
+def test_a_function_responds_instead_of_the_api(connection):
+    connection(host="http://api.test", port=8080, login="me", password="pass-word")
+    requested = []
+
+    def respond(url, headers):
+        requested.append((url, headers["Authorization"]))
+        return 200, {"Content-Type": "application/json"}, b'{"result": [], "total": 0}'
+
+    with MovielensHook("movielens", transport=respond) as hook:
+        assert list(hook.get_ratings()) == []
+        assert hook.test_connection() == (True, "Connected to http://api.test:8080: it holds 0 ratings.")
+    assert requested[0] == ("http://api.test:8080/ratings?offset=0&limit=1000", "Basic bWU6cGFzcy13b3Jk")
+
+
 def test_movies_and_users_are_dicts():
     with MovielensHook("movielens") as hook:
         assert next(hook.get_movies()) == {

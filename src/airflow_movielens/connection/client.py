@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_movielens.client import MovielensClient
+    from airflow_movielens.client.http.transport import CustomTransport
 
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,12 @@ _SCHEMES = {"http", "https"}
 _CONNECTION_TYPES = {"movielens", "generic", ""} | _SCHEMES
 
 
-def client_from_connection(connection: Connection, retries: int = 3, concurrency: int | None = None) -> MovielensClient:
+def client_from_connection(
+    connection: Connection,
+    retries: int = 3,
+    concurrency: int | None = None,
+    transport: CustomTransport | None = None,
+) -> MovielensClient:
     """Return the client of an Airflow connection.
 
     Args:
@@ -52,6 +58,7 @@ def client_from_connection(connection: Connection, retries: int = 3, concurrency
             `EXTRA_FIELDS`, where null or an empty text means the default.
         retries: How often a failed request is retried.
         concurrency: How many requests may be in flight at once; None for the connection's setting.
+        transport: Function that responds to requests instead of the API, for tests; see `MovielensClient`.
 
     Raises:
         FatalError: The connection is unusable; the message names it and the field.
@@ -67,6 +74,7 @@ def client_from_connection(connection: Connection, retries: int = 3, concurrency
             user=_part(connection, "login"),
             password=_part(connection, "password"),
             retries=retries,
+            transport=transport,
             **settings,
         )
     except FatalError as error:
