@@ -1,4 +1,4 @@
--- Asks for the paths that a file lists, one after the other and from the start again; at the end, prints a line of JSON.
+-- Requests the paths that a file lists in sequence, again and again; at the end, prints a line of JSON.
 local requests, last = {}, 0
 
 function init(arguments)

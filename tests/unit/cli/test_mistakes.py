@@ -1,4 +1,4 @@
-"""Options that cannot be used: a usage error in one sentence, never a traceback, and nothing is set aside."""
+"""Unusable options: a usage error in one sentence, never a traceback."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def run(command, options):
-    """Return the exit status, as a process would have it."""
+    """Run a command, and return its exit status."""
     try:
         return int(main([command, *(f"{option}={value}" for option, value in options.items())]))
     except SystemExit as ended:
@@ -78,7 +78,7 @@ TWICE = {
     "no port": (["--port=0"], "port is 0: give one from 1 to 65535"),
     "a schema": (["--host=https://127.0.0.1:1", "--schema=http"], "--schema is http, but the host says https"),
     "an empty variable": (["--user="], "--user: expected a value, found an empty one"),
-    "a mere --": (["--user=--"], "--user: expected a value, found an empty one"),
+    "only --": (["--user=--"], "--user: expected a value, found an empty one"),
 }
 
 
