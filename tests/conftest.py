@@ -114,9 +114,16 @@ def truth():
 
 @pytest.fixture
 def default_tuning(monkeypatch):
-    """Replace the tuning of the clients that commands and operators make, which offer no option for it."""
+    """Return a function that replaces the tuning of the clients that commands and operators make."""
 
     def replace(**sizes):
+        # A command and an operator have no argument for it.
         monkeypatch.setattr("airflow_movielens.client.client.DEFAULT_TUNING", Tuning(**sizes))
 
     return replace
+
+
+@pytest.fixture
+def temporary_folder(tmp_path, monkeypatch):
+    """Let temporary files and folders be made in ``tmp_path``."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # Python reads the variable TMPDIR only once

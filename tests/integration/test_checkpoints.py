@@ -17,6 +17,7 @@ def test_a_retry_resumes_from_the_checkpoint(  # noqa: PLR0917
     default_tuning(part_rows=100)
     saved, cleared = [], []
     save, clear = TaskStateCheckpoints.save, TaskStateCheckpoints.clear
+    # Airflow offers a test no way to see what a task stores.
     monkeypatch.setattr(TaskStateCheckpoints, "save", lambda self, values: [saved.append(values), save(self, values)])
     monkeypatch.setattr(TaskStateCheckpoints, "clear", lambda self: [cleared.append(self), clear(self)])
     folder = airflow / "checkpoints"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from unittest import mock
 
 import pytest
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
@@ -44,14 +45,15 @@ def test_airflow_shows_the_form():
 
 
 @pytest.fixture
-def wtforms(monkeypatch):
+def wtforms():
     """Replace WTForms as the API server of Airflow 3.1 does."""
     fields, validators = ModuleType("wtforms"), ModuleType("wtforms.validators")
     for name in ("StringField", "IntegerField", "PasswordField", "BooleanField"):
         setattr(fields, name, getattr(HookMetaService, f"Mock{name}"))
     validators.any_of = HookMetaService.MockEnum
-    monkeypatch.setitem(sys.modules, "wtforms", fields)
-    monkeypatch.setitem(sys.modules, "wtforms.validators", validators)
+    # Later versions of Airflow do not install WTForms.
+    with mock.patch.dict(sys.modules, {"wtforms": fields, "wtforms.validators": validators}):
+        yield
 
 
 def test_airflow_3_1_gets_the_same_form_from_the_hook(wtforms):

@@ -188,6 +188,7 @@ def test_an_error_in_the_triggerer_ends_the_task_like_one_in_a_worker(run_day, c
         fired.append(self)
         yield TriggerEvent({"status": "failed", "message": "no access", "retry": retry})
 
+    # A Dag run creates the trigger itself.
     monkeypatch.setattr(MovielensRatingsTrigger, "run", fire)
     # Another server, because the real one refuses logins for a while after wrong passwords.
     with serve_counts() as server:

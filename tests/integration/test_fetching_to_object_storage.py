@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 from airflow.sdk.io import attach
@@ -18,10 +19,11 @@ from unit.scripted_server import page_of, ratings, serve
 from airflow_movielens.client import MovielensClient, RatingsChangedError, Window
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
 from airflow_movielens.client.settings import Tuning
-from airflow_movielens.storage.object_store import ObjectFolder, ObjectOutput
+from airflow_movielens.storage.object_store import ObjectOutput
 
 ROWS = ratings(1_030)
 WINDOW = Window.of("1970-01-02", "1970-01-03")
+TUNING = Tuning(part_rows=100, start_over_seconds=0.0)
 URL = "s3://bucket/days/r.csv"
 CHILD = """
 import os, signal, sys
@@ -48,7 +50,7 @@ def attach_store(folder):
 
 
 def fetch(base_url, output=None):
-    with MovielensClient(base_url, page_size=50, tuning=Tuning(part_rows=100)) as client:
+    with MovielensClient(base_url, page_size=50, tuning=TUNING) as client:
         return fetch_ratings(client, WINDOW, output or ObjectOutput(URL))
 
 
@@ -121,18 +123,25 @@ def test_missing_parts_are_fetched_again(killed, store, server, tmp_path, vanish
     check_right(store, server, tmp_path)
 
 
-def test_an_attempt_that_ends_does_not_damage_another_one(store, server, tmp_path, monkeypatch):
-    keep, kept = ObjectFolder.keep, []
+def test_an_attempt_that_ends_does_not_damage_another_one(store, server, tmp_path):
+    kept = []
 
-    def slow(folder, name):
-        keep(folder, name)
+    class SlowOutput(ObjectOutput):
+        @contextmanager
+        def folder(self, key):
+            with super().folder(key) as folder:
+                keep = folder.keep
+                folder.keep = lambda name: slow(keep, name)
+                yield folder
+
+    def slow(keep, name):
+        keep(name)
         kept.append(name)
         if len(kept) == 4:  # another attempt resumes from these parts, finishes and cleans up
-            fetch(server.base_url)
+            fetch(server.base_url, SlowOutput(URL))
             assert not list(store.glob(".partial-*"))
 
-    monkeypatch.setattr(ObjectFolder, "keep", slow)
-    fetch(server.base_url)
+    fetch(server.base_url, SlowOutput(URL))
     assert len(set(kept)) == len(kept) > 8
     check_right(store, server, tmp_path)
 
@@ -154,9 +163,7 @@ def test_the_parts_of_other_outputs_are_not_touched(tmp_path, folder, name):
     assert not STORE.isdir(f"bucket/{folder}/.partial-{name}-{key}")
 
 
-def test_data_that_keeps_changing_leaves_no_checkpoint(store, monkeypatch):
-    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
-
+def test_data_that_keeps_changing_leaves_no_checkpoint(store):
     def changing(_, query, number):
         is_beside = query["start_date"] != "1970-01-02"
         return page_of(ROWS, query) if is_beside else page_of(ROWS, query, total=1030 + number // 12)
@@ -172,8 +179,8 @@ def test_a_fetch_works_without_permission_to_delete(store, server, monkeypatch, 
     def forbidden(*_, **__):
         raise PermissionError("delete is not allowed")
 
-    monkeypatch.setattr(DirFileSystem, "rm", forbidden)
-    monkeypatch.setattr(DirFileSystem, "rm_file", forbidden)
+    for name in ("rm", "rm_file"):
+        monkeypatch.setattr(DirFileSystem, name, forbidden)  # no store here has permissions
     fetch(server.base_url)
     assert "cannot be removed: delete is not allowed" in caplog.text
     server.requests.clear()
@@ -194,6 +201,6 @@ def test_a_fetch_works_without_permission_to_list(store, server, monkeypatch, ca
         raise PermissionError("listing is not allowed")
 
     for name in ("exists", "cat_file", "glob"):  # without that permission, S3 returns 403 for a missing object
-        monkeypatch.setattr(DirFileSystem, name, forbidden)
+        monkeypatch.setattr(DirFileSystem, name, forbidden)  # no store here has permissions
     fetch(server.base_url)
     assert (store / "r.csv").read_text().count("\n") == 1031

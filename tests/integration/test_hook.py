@@ -98,6 +98,7 @@ def test_the_provider_info_obeys_airflows_schema():
 
 
 def test_reading_continues_if_lineage_cannot_be_collected(monkeypatch):
+    # All Airflow versions that are supported have the collector.
     monkeypatch.setattr("airflow_movielens.lineage._collector", lambda: None)
     with MovielensHook("movielens") as hook:
         assert next(hook.get_users()) == {"userId": 1, "num_ratings": 20}

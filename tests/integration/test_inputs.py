@@ -198,6 +198,7 @@ def test_an_object_that_a_store_refuses_is_reported_by_its_url(tmp_path, monkeyp
     ):
         given = arguments | more
         named = re.escape(given["output_path" if method == "put_file" else "input_path"])
+        # No store here refuses access.
         with monkeypatch.context() as patch, pytest.raises(AirflowFailException, match=f"{named}.*{words}"):
             patch.setattr(DirFileSystem, method, refuse)
             rank(**given)

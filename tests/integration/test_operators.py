@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import tempfile
 import time
 
 import polars as pl
@@ -76,6 +75,7 @@ def test_the_operators_concurrency_is_that_of_the_client(connection, tmp_path, m
         seen.append(client.settings.concurrency)
         raise RetryableError("enough")
 
+    # An operator creates its client itself.
     monkeypatch.setattr("airflow_movielens.client.fetch.fetch_ratings", fetched)
     for given in (3, "4", None):
         with pytest.raises(RetryableError):
@@ -181,10 +181,9 @@ def test_a_transient_fault_is_left_to_airflows_retries(connection, tmp_path):
 
 @pytest.mark.parametrize("rows_per_part", [250_000, 20])
 def test_a_stopped_task_leaves_only_parts_that_a_retry_resumes_from(
-    connection, tmp_path, monkeypatch, default_tuning, rows_per_part
+    connection, tmp_path, temporary_folder, default_tuning, rows_per_part
 ):
     default_tuning(part_rows=rows_per_part)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     operator = MovielensFetchRatingsOperator(task_id="fetch", output_path=str(tmp_path / "r.csv"), **WINDOW)
 
     def script(_, query, __):

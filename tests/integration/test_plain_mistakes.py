@@ -148,6 +148,7 @@ STORES = {
 
 @pytest.mark.parametrize("url", STORES)
 def test_unusable_object_storage_is_reported(url, ratings_file, tmp_path, monkeypatch, capsys):
+    # The Airflow providers of object storage are not installed.
     monkeypatch.setattr(fs, "_register_filesystems", lambda: {"gs": connected_file_system})
     monkeypatch.setenv("AIRFLOW_CONN_CUT", json.dumps({"conn_type": "http"}))
     right = {"input_path": str(ratings_file), "output_path": str(tmp_path / "ranking.csv")}

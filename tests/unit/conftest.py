@@ -45,5 +45,6 @@ def sleeps(monkeypatch, clock):
     The default clock is replaced because connections, operators and command lines make clients of their own.
     """
     monkeypatch.setattr(rate_limit, "SYSTEM_CLOCK", clock)
+    # Locks of files wait by tenacity.
     monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=clock.waits.append))
     return clock.waits

@@ -65,6 +65,7 @@ class Death:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Watch all steps that change files on the disk, without waiting for a real disk."""
+        # All steps count, also those of libraries.
         with mock.patch.multiple(os, **{name: self._watched(name, getattr(os, name)) for name in _STEPS}):
             yield
 

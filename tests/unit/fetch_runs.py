@@ -7,9 +7,7 @@ import threading
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
-import tenacity.nap
 from unit.crashes import Death, Killed
 from unit.warm_processes import CONTEXT
 
@@ -69,6 +67,7 @@ def tuning_of(scenario: Scenario) -> Tuning:
         arrow_rows=size,
         min_fast_json_bytes=size,
         part_rows=scenario.part,
+        start_over_seconds=0.0,
     )
 
 
@@ -167,8 +166,7 @@ class SeveralProcesses:
 
 def _fetch_alone(scenario: Scenario, run: Run, base_url: str, output: Path, to: Any) -> None:
     """Run the fetch of `SeveralProcesses`, and send its outcome."""
-    with mock.patch.object(tenacity.nap, "time"):  # the fixture of conftest.py is not used in this process
-        try:
-            to.send(fetch(scenario, run, base_url, output, clock=NoWaits()))
-        except MovielensError as error:
-            to.send(name_of(error))
+    try:
+        to.send(fetch(scenario, run, base_url, output, clock=NoWaits()))
+    except MovielensError as error:
+        to.send(name_of(error))

@@ -15,6 +15,7 @@ def link_to(monkeypatch):
     from airflow.sdk.execution_time.xcom import XCom
 
     def link_to(returned, map_index=-1):
+        # XCom needs a running Airflow.
         monkeypatch.setattr(XCom, "get_value", lambda *, ti_key, key: returned if key == "return_value" else None)
         key = SimpleNamespace(
             dag_id="d", task_id="group.t", run_id="manual__2000-11-20T00:00:00+00:00", map_index=map_index

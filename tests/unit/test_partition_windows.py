@@ -46,6 +46,7 @@ def test_a_day_is_part_of_the_windows_that_end_with_it_and_with_the_29_days_afte
 
 def test_each_window_of_many_days_is_checked_once(dags, monkeypatch):
     asked = []
+    # A Dag file takes no arguments.
     monkeypatch.setitem(dags["windows_with"].__globals__, "is_fetched", lambda day: asked.append(day) or True)
     windows = dags["windows_with"]([f"2000-03-{number:02}" for number in range(1, 31)])
     assert windows == [date(2000, 3, 1) + timedelta(days=number) for number in range(59)]

@@ -81,6 +81,7 @@ def test_the_serialized_dag_says_only_that_there_is_a_policy(by_default_args, is
 
 
 def test_before_airflow_3_3_there_is_none_and_the_log_says_so(monkeypatch, caplog):
+    # The installed Airflow may be a later one.
     monkeypatch.setitem(sys.modules, "airflow.sdk", ModuleType("airflow.sdk"))
     module = runpy.run_path(retry_policy.__file__)
     assert module["movielens_retry_policy"]() is None

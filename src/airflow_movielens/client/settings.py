@@ -231,6 +231,7 @@ class Tuning:
         part_seconds: After how many seconds a part ends, even with fewer rows.
         part_share: The share of a fetch's time that each part takes at least, unless its rows end it: the parts of a
             long fetch become longer, so that there are never more than a few hundred.
+        start_over_seconds: The longest wait before a fetch starts over because the data changed.
     """
 
     max_body_bytes: int = 256 * 1024**2
@@ -243,6 +244,7 @@ class Tuning:
     part_rows: int = 125_000
     part_seconds: float = 2.0
     part_share: float = 0.02
+    start_over_seconds: float = 1.0
 
 
 DEFAULT_TUNING = Tuning()

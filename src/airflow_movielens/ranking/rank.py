@@ -133,19 +133,24 @@ def ranking_method(name: str) -> RankingMethod:
 
 _METHODS: dict[str, RankingMethod] = {"mean": rank_checked}
 
-_ROWS_AT_ONCE = 2_000_000
 
-
-def rank_large(ratings: pl.LazyFrame, min_ratings: int = 3, method: RankingMethod = rank_checked) -> pl.DataFrame:
+def rank_large(
+    ratings: pl.LazyFrame,
+    min_ratings: int = 3,
+    method: RankingMethod = rank_checked,
+    *,
+    rows_at_once: int = 2_000_000,
+) -> pl.DataFrame:
     """Rank movies with memory bounded by the number of movies, not of ratings.
 
-    A movie is ranked by all of its ratings and by no others, so movies are divided into parts of about two million
-    ratings. Each part is ranked alone, and the rankings are merged.
+    A movie is ranked by all of its ratings and by no others, so movies are divided into parts. Each part is
+    ranked alone, and the rankings are merged.
 
     Args:
         ratings: userId, movieId, rating and timestamp, preferably scanned from files; read once for each part.
         min_ratings: Movies rated by fewer distinct users are left out; at least 1.
         method: The ranking method; see `ranking_method`.
+        rows_at_once: About how many ratings a part has.
 
     Returns:
         The ranking, as `rank_movies_by_rating` describes it.
@@ -156,7 +161,7 @@ def rank_large(ratings: pl.LazyFrame, min_ratings: int = 3, method: RankingMetho
     import polars as pl
 
     rows = ratings.select(pl.len()).collect(engine="streaming").item()
-    parts = -(-rows // _ROWS_AT_ONCE) or 1
+    parts = -(-rows // rows_at_once) or 1
     rankings = [
         method(ratings.filter(pl.col("movieId").mod(parts) == part), min_ratings).collect(engine="streaming")
         for part in range(parts)

@@ -62,6 +62,7 @@ def test_a_fetch_that_failed_while_writing_the_file_resumes_without_a_request(
         raise OSError("No space left on device")
 
     with serve(lambda _, query, __: page_of(ROWS, query)) as server:
+        # No disk here is full.
         with monkeypatch.context() as patch:
             patch.setattr("airflow_movielens.client.fetch.fetching.write_rows", full)
             assert fetch(server, tmp_path / "r.csv", "--batch-size", "10") == 1

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 
 from airflow_movielens.ranking import add_titles, rank_large, rank_movies_by_rating, ranking_method
-from airflow_movielens.ranking import rank as large_module
 
 COLUMNS = ["userId", "movieId", "rating", "timestamp"]
 ROWS = [
@@ -71,10 +70,9 @@ def test_bad_arguments_are_refused():
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])
-def test_ranking_in_parts_gives_the_same_result(monkeypatch, rows_at_once):
-    monkeypatch.setattr(large_module, "_ROWS_AT_ONCE", rows_at_once)
-    assert rank_large(as_polars().lazy()).rows() == RANKING
-    assert rank_large(as_polars().lazy().clear()).is_empty()
+def test_ranking_in_parts_gives_the_same_result(rows_at_once):
+    assert rank_large(as_polars().lazy(), rows_at_once=rows_at_once).rows() == RANKING
+    assert rank_large(as_polars().lazy().clear(), rows_at_once=rows_at_once).is_empty()
 
 
 def test_the_ranking_of_the_real_ratings_equals_that_of_plain_pandas(truth):

@@ -96,9 +96,8 @@ def test_text_as_people_save_it_is_read_or_refused_with_its_line(tmp_path, case)
     assert "\n" not in str(caught.value)
 
 
-def test_an_irregular_row_in_a_late_block_changes_no_other_row(tmp_path, monkeypatch):
-    monkeypatch.setattr("airflow_movielens.ratings.text._BLOCK", 64)
-    lines = [f"{n},{n},2.5,{n},note" for n in range(1, 100)]
+def test_an_irregular_row_in_a_late_block_changes_no_other_row(tmp_path):
+    lines = [f"{n},{n},2.5,{n},{'note' * 20_000}" for n in range(1, 100)]  # a block has 4 MB
     lines[70] = '71,71,2.5,71,"a\n8,8,5.0,8,b\nc"'
     (tmp_path / "r.csv").write_text("userId,movieId,rating,timestamp,note\n" + "\n".join(lines))
     assert scan_files([tmp_path / "r.csv"], RATINGS).collect().rows() == [(n, n, 2.5, n) for n in range(1, 100)]

@@ -115,6 +115,7 @@ def test_a_removed_file_cannot_be_locked(tmp_path, monkeypatch):
         path.unlink()
         flock(descriptor, operation)
 
+    # The file must be removed exactly between open and lock.
     monkeypatch.setattr(fcntl, "flock", slow)
     assert try_lock(path) is None
     assert try_lock(path, create=True) is None

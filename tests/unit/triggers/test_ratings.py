@@ -241,6 +241,7 @@ def test_a_shared_poll_runs_outside_the_tasks_of_its_members(server, monkeypatch
         whose.set("the first member's")
         assert await first_event(waiting_for()) == FOUND_ONE
 
+    # Only the function itself can tell in which context it runs.
     monkeypatch.setattr(polling, "_poll_once", spied)
     server.add("2000-11-20")
     asyncio.run(scenario())
@@ -255,6 +256,7 @@ def test_clients_are_made_outside_the_event_loop(server, monkeypatch):
         threads.add(threading.get_ident())
         return make(*arguments, **options)
 
+    # Only the function itself can tell in which thread it runs.
     monkeypatch.setattr(connection_client, "client_from_connection", spied)
     server.add("2000-11-20")
     assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
@@ -293,6 +295,7 @@ def test_the_connection_is_read_asynchronously(server, monkeypatch):
     def block(conn_id):
         raise AssertionError("this takes a thread, which all triggers share, for as long as a secrets backend wants")
 
+    # Airflow has no secrets backend here that would block.
     monkeypatch.setattr(BaseHook, "get_connection", block)
     server.add("2000-11-20")
     assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
@@ -304,6 +307,7 @@ def test_before_airflow_3_3_2_the_connection_is_read_in_a_thread(server, monkeyp
     async def deadlock(conn_id):
         raise AssertionError("not safe there")
 
+    # The installed Airflow may be a later one.
     monkeypatch.delattr(Connection, "aextra_dejson", raising=False)
     monkeypatch.setattr(BaseHook, "aget_connection", deadlock)
     server.add("2000-11-20")

@@ -27,11 +27,11 @@ ATTEMPTS = 4
 """How often a window is started before the fetch fails because the data keeps changing."""
 
 
-def attempts() -> tenacity.Retrying:
+def attempts(longest_wait: float = 1.0) -> tenacity.Retrying:
     """Return up to `ATTEMPTS` attempts, each one after the data changed during the one before."""
     return tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=tenacity.wait_random(0.1, 1.0),
+        wait=tenacity.wait_random(longest_wait / 10, longest_wait),
         retry=tenacity.retry_if_exception_type(RatingsChangedError),
         before_sleep=_log_start_over,
         reraise=True,
@@ -80,7 +80,7 @@ def read_table(client: MovielensClient, options: ReadOptions, store: PartStore, 
         RatingsChangedError: The data changed in every attempt.
         MovielensError: See its subclasses.
     """
-    for attempt in attempts():
+    for attempt in attempts(client.tuning.start_over_seconds):
         with attempt:
             try:
                 _read_rest(client, options, store, meter)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from datetime import datetime
 
 import polars as pl
@@ -29,7 +30,6 @@ from airflow_movielens.client import (
 )
 from airflow_movielens.client.errors import BadRow
 from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows
-from airflow_movielens.client.fetch.output import LocalFolder
 from airflow_movielens.client.fetch.parts import Part
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.rows import Batch, Bookmark, Rows
@@ -74,6 +74,21 @@ def fetch(client, path, **arguments):
     return fetch_ratings(client, WINDOW, LocalOutput(path), **arguments)
 
 
+class WatchedOutput(LocalOutput):
+    """A local output that calls a function with each part before it is durable."""
+
+    def __init__(self, path, before_part):
+        super().__init__(path)
+        self._before_part = before_part
+
+    @contextmanager
+    def folder(self, key):
+        with super().folder(key) as folder:
+            keep = folder.keep
+            folder.keep = lambda name: (self._before_part(name), keep(name))
+            yield folder
+
+
 def test_the_manifest_says_what_the_file_is(tmp_path):
     manifest = fetch(ScriptedClient(), tmp_path / "r.csv")
     content = (tmp_path / "r.csv").read_bytes()
@@ -95,10 +110,9 @@ def test_the_manifest_says_what_the_file_is(tmp_path):
     }
 
 
-def test_a_small_window_is_not_written_twice(tmp_path, monkeypatch):
-    # No file shows that a part was written and removed.
-    monkeypatch.setattr(LocalFolder, "keep", lambda *_: pytest.fail("a part was written"))
-    fetch(ScriptedClient(), tmp_path / "r.parquet")
+def test_a_small_window_is_not_written_twice(tmp_path):
+    output = WatchedOutput(tmp_path / "r.parquet", lambda name: pytest.fail(f"a part was written: {name}"))
+    fetch_ratings(ScriptedClient(), WINDOW, output)
     assert pl.read_parquet(tmp_path / "r.parquet").equals(FRAME)
     assert names(tmp_path) == [".r.parquet.manifest.json", "r.parquet"]
 
@@ -147,20 +161,19 @@ def test_data_that_changes_starts_over_and_then_gives_up_leaving_nothing(tmp_pat
     assert names(tmp_path) == []
 
 
-def test_a_full_disk_is_reported_and_resumed_from(tmp_path, monkeypatch):
-    keep, kept = LocalFolder.keep, []
+def test_a_full_disk_is_reported_and_resumed_from(tmp_path):
+    kept = []
 
-    def full(folder, name):
+    def full(name):
         kept.append(name)
         if len(kept) == 3:
             raise OSError("No space left on device")
-        keep(folder, name)
 
-    monkeypatch.setattr(LocalFolder, "keep", full)  # a real disk is not filled
+    output = WatchedOutput(tmp_path / "r.csv", full)
     client = ScriptedClient(tuning=SHORT_PARTS)
     with pytest.raises(OSError, match="No space left"):
-        fetch(client, tmp_path / "r.csv")
-    fetch(client, tmp_path / "r.csv")
+        fetch_ratings(client, WINDOW, output)
+    fetch_ratings(client, WINDOW, output)
     assert client.begun_at == [0, 4]
     assert pl.read_csv(tmp_path / "r.csv", schema=RATINGS.polars_schema()).equals(FRAME)
     assert names(tmp_path) == [MANIFEST, "r.csv"]
@@ -234,7 +247,7 @@ def test_an_unknown_ending_is_refused():
 
 
 def test_a_folder_that_somebody_else_locked_does_not_stop_a_fetch(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "LONGEST_WAIT", 0.1)
+    monkeypatch.setattr(locks, "LONGEST_WAIT", 0.1)  # a fetch waits for half a minute
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -258,16 +271,14 @@ def test_a_tilde_is_a_home_or_a_name(tmp_path, monkeypatch):
     assert [name for name in names(tmp_path) if name[0] != "."] == ["home.csv", "~nobody-of-that-name.csv"]
 
 
-def test_rows_to_read_once_leave_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_rows_to_read_once_leave_nothing(tmp_path, temporary_folder):
     with fetched_rows(ScriptedClient(tuning=SHORT_PARTS), WINDOW) as rows:
         assert names(tmp_path) != []
         assert rows.collect().equals(FRAME)
     assert names(tmp_path) == []
 
 
-def test_temporary_folders_of_killed_processes_are_removed_and_no_others(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_temporary_folders_of_killed_processes_are_removed_and_no_others(tmp_path, temporary_folder):
     code = (
         "import os, signal, sys, tempfile; tempfile.tempdir = sys.argv[1];"
         "from airflow_movielens.client.fetch.workdirs import scratch_folder;"
@@ -342,6 +353,7 @@ def test_the_main_thread_can_be_stopped_while_the_file_is_written(tmp_path, monk
     def stop(*_):
         raise SystemExit("asked to stop")
 
+    # A real file is written too fast for a signal to arrive meanwhile.
     monkeypatch.setattr("airflow_movielens.client.fetch.fetching.write_rows", write)
     before = signal.signal(signal.SIGTERM, stop)
     try:
