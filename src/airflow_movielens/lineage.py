@@ -1,4 +1,4 @@
-"""What tasks read and wrote: datasets of operators as OpenLineage facets, and hook lineage.
+"""Lineage: the datasets that operators read and write, for OpenLineage, and the API as an input of other tasks.
 
 Dag files import this module, so it imports the rest of this package, and OpenLineage, inside functions. Only
 OpenLineage's own provider calls the functions that import OpenLineage.
