@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from airflow_movielens import __version__
+from airflow_movielens.client.http.auth import authentication
 from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target
 from airflow_movielens.client.http.responses import accepted_encodings
 from airflow_movielens.client.http.tls import build_ssl_context
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
 
-    from requests import PreparedRequest, Response, Session
+    from requests import Response, Session
     from requests.adapters import HTTPAdapter
-    from requests.auth import HTTPBasicAuth
 
     from airflow_movielens.client.settings import ClientSettings
 
@@ -43,7 +42,7 @@ def build_session(settings: ClientSettings) -> Session:
     session.headers["Accept"] = "application/json"
     session.headers["Accept-Encoding"] = "identity" if is_loopback(settings.base_url) else accepted_encodings()
     session.headers["User-Agent"] = f"airflow-movielens/{__version__} {default_user_agent()}"
-    session.auth = _authentication(settings)
+    session.auth = authentication(settings)
     trusted = _take_environment(session, settings)
     session.verify = trusted if settings.verify_tls else False
     context = build_ssl_context(settings, trusted) if settings.base_url.startswith("https:") else None
@@ -98,24 +97,3 @@ def _adapter(connections: int, context: ssl.SSLContext | None) -> HTTPAdapter:
                 super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
     return CuttableAdapter(pool_maxsize=connections)
-
-
-def _authentication(settings: ClientSettings) -> HTTPBasicAuth | Callable[[PreparedRequest], PreparedRequest] | None:
-    if settings.token:
-        return _bearer(settings.token)
-    return None if settings.user is None else _basic(settings.user, settings.password or "")
-
-
-def _basic(user: str, password: str) -> HTTPBasicAuth:
-    from requests.auth import HTTPBasicAuth
-
-    # Requests would encode text as Latin-1.
-    return HTTPBasicAuth(cast("str", user.encode()), cast("str", password.encode()))
-
-
-def _bearer(token: str) -> Callable[[PreparedRequest], PreparedRequest]:
-    def authenticate(request: PreparedRequest) -> PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {token}"
-        return request
-
-    return authenticate

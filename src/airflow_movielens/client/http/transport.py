@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import Exchange, FatalError, MovielensError
+from airflow_movielens.client.http.auth import Secrets
 from airflow_movielens.client.http.error_mapping import error_of_status, mapped_errors
 from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target, same_origin
 from airflow_movielens.client.http.rate_limit import RateLimit
 from airflow_movielens.client.http.responses import Response, read_body, read_chunks, read_error_text, shorten
-from airflow_movielens.client.http.secrets import Secrets
 from airflow_movielens.client.http.session import build_session
 from airflow_movielens.client.http.timeouts import Timeouts
 from airflow_movielens.client.settings import DEFAULT_TUNING

@@ -1,13 +1,18 @@
-"""Secrets, which are hidden in messages, logs and URLs."""
+"""Authentication: the credentials of requests, which are hidden in messages, logs and URLs."""
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, unquote, urlsplit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from requests import PreparedRequest
+    from requests.auth import HTTPBasicAuth
+
     from airflow_movielens.client.settings import ClientSettings
 
 _HIDDEN = "***"
@@ -15,6 +20,28 @@ _SHORTEST = 4
 """A shorter password occurs in too many words to be hidden."""
 _SECRET_PARAMETER = re.compile(r"(?i)([?&](?:\w*token|\w*passw(?:or)?d|\w*secret|api_?key|auth\w*|signature)=)[^&#\s]+")
 _CREDENTIALS_IN_URL = re.compile(r"(?i)(\bhttps?://)[^\s/?#@]+@")
+
+
+def authentication(settings: ClientSettings) -> HTTPBasicAuth | Callable[[PreparedRequest], PreparedRequest] | None:
+    """Return what authenticates a request: the token, otherwise user and password, otherwise nothing."""
+    if settings.token:
+        return _bearer(settings.token)
+    return None if settings.user is None else _basic(settings.user, settings.password or "")
+
+
+def _basic(user: str, password: str) -> HTTPBasicAuth:
+    from requests.auth import HTTPBasicAuth
+
+    # Requests would encode text as Latin-1.
+    return HTTPBasicAuth(cast("str", user.encode()), cast("str", password.encode()))
+
+
+def _bearer(token: str) -> Callable[[PreparedRequest], PreparedRequest]:
+    def authenticate(request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return authenticate
 
 
 class Secrets:
