@@ -1,14 +1,53 @@
-"""Requests that fail: which are retried, how often, and after which wait."""
+"""Requests that fail: which are retried, how often, after which wait, and what the last error reports."""
 
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from unit.client_reads import ROWS, read
 from unit.scripted_server import Answer, page_of, serve
 
-from airflow_movielens.client import FatalError, MovielensClient, RetryableError
+from airflow_movielens.client import MovielensClient
+from airflow_movielens.client.errors import (
+    AbortedError,
+    BadResponseError,
+    BadRow,
+    BadRowsError,
+    DataError,
+    Exchange,
+    FatalError,
+    RatingsChangedError,
+    RetryableError,
+)
+from airflow_movielens.client.http.error_mapping import retry_after
+from airflow_movielens.client.http.rate_limit import RateLimit
+from airflow_movielens.client.http.retries import LONGEST_BACK_OFF, Retries, back_off
+
+HERE = "http://localhost/ratings"
+
+
+def busy(status=503, retry_after=None):
+    return RetryableError("the API is busy or broken", Exchange("GET", HERE, status), retry_after)
+
+
+SILENT = RetryableError("the API did not respond in time", Exchange("GET", HERE))
+
+
+class Failing:
+    """Raises one error after the other, then returns ``"done"``."""
+
+    def __init__(self, *errors):
+        self.errors = list(errors)
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
 
 
 def test_a_truncated_body_is_retried():
@@ -94,3 +133,115 @@ def test_a_server_that_never_responds_is_a_timeout(sleeps):
             with pytest.raises(RetryableError, match="did not respond in time"):
                 client.count_ratings()
     assert len(sleeps) == 1
+
+
+def test_failures_are_logged_and_the_call_is_retried(sleeps):
+    call, troubles = Failing(busy(), SILENT), []
+    assert Retries(2, RateLimit(), troubles.append).run(call) == "done"
+    assert [str(trouble.args[0]) for trouble in troubles] == ["the API is busy or broken", SILENT.args[0]]
+    assert len(sleeps) == 2
+
+
+def test_the_last_error_summarises_the_attempts():
+    troubles = []
+    with pytest.raises(RetryableError) as caught:
+        Retries(3, RateLimit(), troubles.append).run(Failing(busy(), busy(), SILENT, busy(500)))
+    assert type(caught.value) is RetryableError
+    assert caught.value.exchange == Exchange("GET", HERE, 500)
+    assert str(caught.value).startswith("gave up after 4 attempts in ")
+    assert "s (503 twice, then the API did not respond in time, then 500), last: the API is busy" in str(caught.value)
+    assert len(troubles) == 3
+
+
+def test_without_retries_the_error_lists_no_attempts():
+    with pytest.raises(RetryableError, match=r"^the API did not respond in time"):
+        Retries(0, RateLimit()).run(Failing(SILENT))
+
+
+@pytest.mark.parametrize(
+    "error", [RatingsChangedError("gone"), FatalError("no"), AbortedError("over"), DataError("bad")]
+)
+def test_errors_that_a_retry_cannot_fix_are_raised_at_once(error, sleeps):
+    call = Failing(error, error)
+    with pytest.raises(type(error)) as caught:
+        Retries(3, RateLimit()).run(call)
+    assert caught.value is error
+    assert (call.calls, sleeps) == (1, [])
+
+
+def test_bad_responses_become_data_errors_that_keep_the_rows():
+    rows = [BadRow(HERE, 1, "rating", "found 7", {})]
+    bad = BadRowsError("row 1", Exchange("GET", HERE, 200), rows)
+    with pytest.raises(DataError, match=r"gave up after 2 attempts .*last: row 1") as caught:
+        Retries(1, RateLimit()).run(Failing(bad, bad))
+    assert caught.value.bad_rows == tuple(rows)
+    with pytest.raises(DataError, match="no JSON") as caught:
+        Retries(0, RateLimit()).run(Failing(BadResponseError("no JSON", bad.exchange)))
+    assert caught.value.bad_rows == ()
+
+
+def test_retry_after_holds_for_the_whole_client(sleeps):
+    rate_limit = RateLimit()
+    assert Retries(3, rate_limit).run(Failing(busy(429, 40.0))) == "done"
+    assert sleeps == []
+    rate_limit.branch().wait()
+    (wait,) = sleeps
+    assert 39.9 <= wait <= 41  # and up to a second of jitter
+
+
+@pytest.mark.parametrize("asked", [0.0, 0.5])
+def test_a_short_retry_after_never_shortens_the_back_off(asked, sleeps):
+    rate_limit, call = RateLimit(), Failing(*[busy(429, asked)] * 3)
+
+    def at_its_turn():
+        rate_limit.wait()
+        return call()
+
+    assert Retries(3, rate_limit).run(at_its_turn) == "done"
+    assert all(floor - 0.1 <= wait <= floor + 1 for floor, wait in zip([1, 2, 4], sleeps, strict=True))
+
+
+def test_the_client_does_not_wait_longer_than_five_minutes(sleeps):
+    call = Failing(busy(429, 3600.0))
+    with pytest.raises(RetryableError, match=r"asks to wait 3,600 s") as caught:
+        Retries(3, RateLimit()).run(call)
+    assert caught.value.retry_after == 3600
+    assert (call.calls, sleeps) == (1, [])
+
+
+def test_back_off_grows_to_a_bound_with_jitter():
+    for attempt, floor in [(1, 1), (2, 2), (3, 4), (7, LONGEST_BACK_OFF), (5000, LONGEST_BACK_OFF)]:
+        waits = {back_off(attempt) for _ in range(20)}
+        assert floor <= min(waits) < max(waits) <= floor + 1
+
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": " 7 "}, 7.0),
+        ({"Retry-After": "0"}, 0.0),
+        ({"Retry-After": "0.5"}, 0.5),
+        ({"Retry-After": "1.25 "}, 1.25),
+        ({"Retry-After": "1e3"}, None),
+        ({"Retry-After": "٣"}, None),
+        ({"Retry-After": "9" * 400}, float("inf")),
+        ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Mon, 99 Foo 2020"}, None),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 +" + "9" * 20}, None),
+        ({}, None),
+        ({"Retry-After": format_datetime(NOW - timedelta(hours=1), usegmt=True)}, 0.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 07:27:30 GMT"}, 30.0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 -0000", "Date": "nonsense"}, 0.0),
+    ],
+)
+def test_retry_after_is_understood_in_both_forms(headers, seconds):
+    assert retry_after(headers) == seconds
+
+
+def test_retry_after_as_a_date_is_counted_from_now_without_the_servers_clock():
+    headers = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)}
+    assert retry_after(headers) == pytest.approx(100, abs=20)
