@@ -101,7 +101,8 @@ class RunningStack:
         return self.airflow.xcom(dag_id, run_id, task_id)
 
 
-@pytest.fixture(scope="session")
+# Not the whole session: a stack that waits takes a quarter of a core.
+@pytest.fixture(scope="package")
 def running_stack(tmp_path_factory):
     """Run `make up` with our Dags and those of the tests, which follow their schedules; end it by Ctrl-C."""
     from demo.airflow_api import AirflowApi
