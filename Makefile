@@ -62,8 +62,8 @@ test: lint test-tools ## install what the tests need, check the code, run all te
 	$(PYTEST) -m "not long" $(ALL_TESTS)
 
 .PHONY: test-fast
-test-fast: .venv/.test-installed ## run the unit tests (a minute)
-	$(PYTEST) -m "not long" tests/unit
+test-fast: .venv/.test-installed ## run the unit tests but the slow ones (a minute)
+	$(PYTEST) -m "not long and not slow" tests/unit
 
 # Tracing coverage takes half as much CPU time again, in every process that a test starts.
 .PHONY: test-long

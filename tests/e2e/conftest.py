@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from e2e.stack_processes import processes_of, user_environment
 
 if TYPE_CHECKING:

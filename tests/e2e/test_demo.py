@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from e2e.stack_processes import processes_of, user_environment
 
 ROOT = Path(__file__).resolve().parents[2]

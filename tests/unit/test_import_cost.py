@@ -11,6 +11,8 @@ import pytest
 
 import airflow_movielens
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(airflow_movielens.__file__).parent
 HEAVY = {
     "aiohttp",

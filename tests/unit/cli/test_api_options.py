@@ -121,6 +121,7 @@ def test_the_port_that_kubernetes_sets_is_explained(monkeypatch):
         _base_url(monkeypatch, MOVIELENS_PORT="tcp://10.0.0.1:5000", MOVIELENS_HOST="api")
 
 
+@pytest.mark.slow
 def test_a_terminal_prompts_for_a_missing_password(environment, api, tmp_path, monkeypatch):
     monkeypatch.delenv("MOVIELENS_PASSWORD")
     path = str(tmp_path / "r.csv")
@@ -132,6 +133,7 @@ def test_a_terminal_prompts_for_a_missing_password(environment, api, tmp_path, m
     assert status == 0, shown
 
 
+@pytest.mark.slow
 def test_a_missing_password_without_a_terminal_is_an_error_with_advice(environment, monkeypatch, tmp_path):
     monkeypatch.delenv("MOVIELENS_PASSWORD")
     command = [*COMMAND, "fetch", *WINDOW, "--output-path", str(tmp_path / "r.csv")]

@@ -10,6 +10,7 @@ from airflow_movielens import __version__
 from airflow_movielens.cli import main
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("argv", [["--help"], ["fetch", "--help"], ["rank", "--help"], ["--version"]])
 def test_help_imports_nothing_heavy(argv):
     loaded = loaded_by(
@@ -50,6 +51,7 @@ def test_unusable_arguments_are_reported_before_any_request(options, words, envi
     assert "hunter2" not in said
 
 
+@pytest.mark.slow
 def test_local_files_need_no_airflow(environment, tmp_path):
     ratings_path, ranking_path = str(tmp_path / "r.parquet"), str(tmp_path / "k.csv")
     loaded = loaded_by(

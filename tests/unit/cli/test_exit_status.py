@@ -54,6 +54,7 @@ def test_debug_prints_a_traceback(environment, tmp_path, capsys):
     assert said.endswith("movielens rank: there is no file nowhere.csv\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_fetch_says_how_to_resume(stop, tmp_path):
     asked, stopped = threading.Event(), threading.Event()
@@ -81,6 +82,7 @@ def test_a_stopped_fetch_says_how_to_resume(stop, tmp_path):
     assert not (tmp_path / "r.csv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("redirections", "status", "said"),
     [(">/dev/full", 1, "No space left on device"), (">&-", 0, ""), ("<&- >&- 2>&-", 0, ""), ("2>/dev/full", 0, "")],

@@ -27,6 +27,7 @@ def test_a_fetch_writes_the_window_and_reports_it_on_stdout(fetched, truth, tmp_
     assert pl.read_ndjson(path).to_dicts() == rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "said"), [([], True), (["--quiet"], False)])
 def test_a_retry_is_reported_unless_quiet(options, said, tmp_path):
     busy = Answer({}, 503, {"Retry-After": "0"})
@@ -83,6 +84,7 @@ def test_bad_rows_are_quarantined_and_counted(tmp_path, capsys):
     assert pl.read_csv(tmp_path / "r.csv").to_dicts() == ROWS[:40] + ROWS[41:]
 
 
+@pytest.mark.slow
 def test_quiet_shows_no_bar_in_a_terminal(environment, tmp_path):
     command = [*COMMAND, "fetch", *WINDOW, "--output-path", str(tmp_path / "r.csv"), "--quiet"]
     status, shown = in_a_terminal(command)
@@ -100,6 +102,7 @@ def test_without_a_terminal_a_line_is_printed_every_few_seconds(capsys):
     ]
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_a_bar(environment, tmp_path):
     status, shown = in_a_terminal([*COMMAND, "fetch", *WINDOW, "--output-path", str(tmp_path / "r.parquet")])
     assert status == 0, shown

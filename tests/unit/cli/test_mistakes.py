@@ -115,6 +115,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", [{}, ODD])
 def test_a_sparse_environment_is_enough(variables):
     command = [sys.executable, "-m", "airflow_movielens", "rank", "--input-path", "in.csv", "--output-path", "é.csv"]

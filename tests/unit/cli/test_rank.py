@@ -35,6 +35,7 @@ def test_an_unusable_option_is_a_usage_error(options, words, capsys):
     assert words in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_a_table(fetched, tmp_path):
     command = [*COMMAND, "rank", "--input-path", str(fetched), "--output-path", str(tmp_path / "k.csv")]
     status, shown = in_a_terminal(command)

@@ -26,6 +26,8 @@ from airflow_movielens.client import (
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
 from airflow_movielens.client.settings import Tuning
 
+pytestmark = pytest.mark.slow
+
 DAYS = ("2000-11-09", "2000-11-20")
 SETTINGS = {"page_size": 250, "read_timeout": 0.8, "total_timeout": 1.0, "connect_timeout": 5.0}
 SECRETS = (PASSWORD, base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode())

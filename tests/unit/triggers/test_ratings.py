@@ -301,6 +301,7 @@ def test_the_connection_is_read_asynchronously(server, monkeypatch):
     assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
 
 
+@pytest.mark.slow
 def test_before_airflow_3_3_2_the_connection_is_read_in_a_thread(server, monkeypatch):
     from airflow.sdk import BaseHook, Connection
 

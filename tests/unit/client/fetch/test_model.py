@@ -15,6 +15,8 @@ from unit.fetch_runs import InProcess, SeveralProcesses
 from unit.fetch_story import Story
 from unit.scenarios import scenarios
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("FETCH_EXAMPLES", "150"))
 as_many = settings(
     deadline=None,

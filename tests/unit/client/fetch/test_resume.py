@@ -18,6 +18,8 @@ from unit.scripted_server import Answer, page_of, ratings, serve
 
 from airflow_movielens.client import FatalError
 
+pytestmark = pytest.mark.slow
+
 ROWS = 1_030
 MANIFEST = ".r.csv.manifest.json"
 

@@ -288,8 +288,8 @@ def test_ratings_are_counted_where_limit_0_is_refused_or_a_total_is_missing(serv
         ({"total": False}, "it does not say how many ratings it holds"),
         ({"total": False, "least_limit": 50}, "it does not say how many ratings it holds"),
         ({"total": False, "rows": []}, "it holds no ratings"),
-        ({"key": "items"}, 'not as a ratings API does: the API\'s response has no list "result"'),
-        (sent(timestamp=float), "not as a ratings API does: bad ratings from the API: row 0, column 'timestamp'"),
+        ({"key": "items"}, 'not like a ratings API: the API\'s response has no list "result"'),
+        (sent(timestamp=float), "not like a ratings API: bad ratings from the API: row 0, column 'timestamp'"),
     ],
 )
 def test_the_test_button_says_whether_there_are_ratings(server, server_is, said):

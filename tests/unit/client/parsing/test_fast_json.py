@@ -152,6 +152,7 @@ BYTES = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(place=st.integers(0, len(ARRAY)), removed=st.integers(0, 3), put=BYTES | st.just(b""), is_json=st.booleans())
 def test_whatever_a_byte_is_changed_to_both_ways_agree(place, removed, put, is_json):
@@ -165,6 +166,7 @@ VALUES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     changes=st.lists(st.tuples(st.integers(0, 39), st.sampled_from([*ROWS[0], "more"]), VALUES), max_size=3),

@@ -209,6 +209,7 @@ def test_columns_without_bytes_cannot_claim_rows():
         pieces(arrow(pl.DataFrame({name: [None] * 60 for name in ROWS[0]}), 100), ARROW)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(data=st.data(), size=st.sampled_from([11, 1 << 20]))
 def test_damage_anywhere_is_an_error_or_other_values_and_never_a_crash(data, size):
