@@ -95,7 +95,7 @@ Serving = Callable[..., AbstractContextManager[Api]]
 
 
 def url_of(process: Process) -> str:
-    """Read what the process prints until it says where it listens."""
+    """Return the URL that the process prints when it listens."""
     assert process.stdout
     for line in process.stdout:
         if found := re.match(r"Listening on (https?://\S+)", line):
@@ -104,7 +104,7 @@ def url_of(process: Process) -> str:
 
 
 def drained(process: Process) -> str:
-    """Return where the process listens, and read its output in the background: a full pipe would stop the server."""
+    """Return the URL, and read further output in the background, because a full pipe would stop the server."""
     url = url_of(process)
     for pipe in (process.stdout, process.stderr):
         threading.Thread(target=drain, args=(pipe,), daemon=True).start()
@@ -130,7 +130,7 @@ def is_alive(pid: int) -> bool:
 
 
 def damaged(whole: bytes, chance: random.Random) -> bytes:
-    """Return the content with a bit flipped, bytes replaced, lost or added, or cut off."""
+    """Return the content with a random fault: a flipped bit, or bytes that are replaced, removed, added or cut off."""
     content, place = bytearray(whole), chance.randrange(max(len(whole), 1))
     kind = chance.randrange(5)
     if kind == 0 and content:

@@ -34,7 +34,7 @@ def add_token(file: UsersFile, user: str, name: str = "t", role: Any = "read", e
 
 
 def ann_and_ben(folder: Path) -> UsersFile:
-    """A file with ann, who may write, and ben, who may read."""
+    """Return a users file with ann, who may write, and ben, who may read."""
     file = UsersFile(folder)
     add(file, *ANN, role="write")
     add(file, *BEN, role="read")
@@ -43,7 +43,7 @@ def ann_and_ben(folder: Path) -> UsersFile:
 
 @dataclass
 class Counted:
-    """The real verification of passwords, counted."""
+    """The real verification of passwords, which counts its calls."""
 
     calls: list[str] = field(default_factory=list)
 
@@ -53,7 +53,7 @@ class Counted:
 
 
 async def whoami(scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
-    """An application that answers with the user it is told."""
+    """Respond with the user in the scope, as an ASGI application."""
     user = scope.get("user")
     body = f"{user.name} {sorted(user.roles)}".encode() if user else b"nobody"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})

@@ -30,7 +30,7 @@ from hostile_testing import Hostile, hostile_app
 
 @pytest.fixture(scope="session", autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing is read from or written to the folders of whoever runs the tests."""
+    """Use folders of the tests instead of those of the user who runs them."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name)))
@@ -39,7 +39,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def launch(own_folders: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
-    """Start `movielens-api` with some arguments and environment; whatever still runs at the end is killed."""
+    """Start `movielens-api` with arguments and environment variables. It is killed at the end at the latest."""
     launched: list[Process] = []
 
     def popen(*arguments: str, **environ: str) -> Process:

@@ -1,4 +1,4 @@
-"""Hostile servers on a few ratings: three days with twenty each, by users 1 to 20, of movies 1 to 20."""
+"""Hostile servers with a few ratings: twenty on each of three days, by users 1 to 20, of movies 1 to 20."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def hostile_app(*names: str, profile: Callable[[ASGIApp], ASGIApp] | None = None
 
 
 def by_offset(api: Api, limit: int = 7, **parameters: str) -> list[Row]:
-    """What somebody gets who pages by offset, and looks at nothing but `total`."""
+    """Return the rows that a client gets if it pages by offset and checks only `total`."""
     found: list[Row] = []
     offset, total = 0, 1
     while offset < total:

@@ -1,4 +1,4 @@
-"""The README and the pages in `docs/api` are correct and complete: snippets run, links work, nothing is left out."""
+"""The README and the pages in `docs/api` are correct and complete: snippets run, links work, nothing is missing."""
 
 from __future__ import annotations
 

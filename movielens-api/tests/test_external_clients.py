@@ -1,6 +1,6 @@
 """Clients that others wrote pull a window exactly while it is written to; ours pulls one that is at rest.
 
-They run in an environment of their own: what they need and what Airflow needs cannot be installed together.
+They run in an environment of their own, because their dependencies conflict with those of Airflow.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a fresh environment that has dlt, openapi-python-client and mypy."""
+    """Return the programs of a new environment with dlt, openapi-python-client and mypy."""
     environment = tmp_path_factory.mktemp("clients") / "venv"
     run(sys.executable, "-m", "venv", "--without-pip", environment)
     run(UV, "pip", "install", "--quiet", "--require-hashes", "--python", environment / "bin/python", "-r", LOCK)
@@ -40,7 +40,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def generated(programs: Path, api: Api, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a package generated from the server's OpenAPI document without a warning."""
+    """Return the folder of a package that was generated from the OpenAPI document without a warning."""
     folder = tmp_path_factory.mktemp("generated")
     document = folder / "openapi.json"
     document.write_text(api.get("/openapi.json").text, encoding="utf-8")
@@ -51,7 +51,7 @@ def generated(programs: Path, api: Api, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def writable(serving: Serving) -> Iterator[Api]:
-    """A server with the sample, and a place for ratings posted to it."""
+    """A server with the sample, to which a test may post."""
     with serving(create_app(load("sample"), Credentials("movielens", "movielens"))) as api:
         yield api
 
@@ -64,7 +64,7 @@ def run(*command: object, **environ: str) -> None:
 
 
 def pull(api: Api, *command: object, **environ: str) -> list[Row]:
-    """Let a client pull the window, and post into it before each page that it asks for, except the first."""
+    """Run a client that pulls the window, and post to the window before each page except the first."""
     assert api.auth
     arguments = [*command, api.url, *api.auth, *WINDOW, PAGE]
     pipe = subprocess.PIPE
@@ -87,7 +87,7 @@ def pull(api: Api, *command: object, **environ: str) -> list[Row]:
 
 
 def rate(api: Api, user: int) -> None:
-    """Post ratings into the beginning, the middle and the end of the window, of a user who has none yet."""
+    """Post ratings of a new user at the start, in the middle and at the end of the window."""
     seconds = [FIRST_SECOND, (FIRST_SECOND + LAST_SECOND) // 2, LAST_SECOND]
     ratings = [{"movieId": 1, "rating": 4.0, "timestamp": second, "userId": user} for second in seconds]
     answer = api.session.post(f"{api.url}/ratings", json=ratings, auth=api.auth, timeout=30)

@@ -1,4 +1,4 @@
-"""The formats of /ratings: chosen by Accept, page by page or a whole window at once."""
+"""The formats of /ratings, selected by Accept: page by page, or a whole window at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Garbage in every place of a request that holds anything: never a 500, always one whole HTTP answer.
+"""Random data in every part of a request: never a 500, always one complete HTTP response.
 
 A larger run, by hand: `FUZZ_EXAMPLES=20000 pytest movielens-api/tests/test_fuzz.py`.
 """
@@ -34,7 +34,7 @@ PLAIN_REFUSAL = b"Invalid HTTP request received."
 
 @dataclass
 class Answer:
-    """An answer as it came over the wire."""
+    """A response as it was received."""
 
     status: int
     headers: dict[str, str]
@@ -42,9 +42,9 @@ class Answer:
 
 
 def exchange(api: Api, request: bytes, *, unfinished: bool = False) -> Answer | None:
-    """Send bytes on a connection of their own; None if the server closed it without a word.
+    """Send bytes on a new connection. Return the response, or None if the server closed it without one.
 
-    What may be unfinished says that nothing follows; else the server would rightly wait for the rest.
+    For an incomplete request, the sending side is closed. Otherwise, the server would wait for the rest.
     """
     parts = urlsplit(api.url)
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20) as connection:
@@ -70,7 +70,7 @@ def request(target: str | bytes, method: str = "GET", headers: list[tuple[str, b
 
 
 def judge(answer: Answer | None) -> Answer | None:
-    """What holds of every answer, whatever was asked."""
+    """Assert what is true of every response."""
     if answer is None:
         return None
     assert answer.status < 500, answer.body
@@ -85,13 +85,13 @@ def judge(answer: Answer | None) -> Answer | None:
 
 @pytest.fixture(scope="module")
 def fuzz(launch: Launch) -> Api:
-    """A server of its own: what it is asked must not change what other tests are told."""
+    """A separate server, so that these requests do not affect other tests."""
     return Api(drained(launch("serve", "--port", "0", "--dataset", "synthetic:2000")))
 
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation of the OpenAPI document, with the parameters by their places."""
+    """An operation of the OpenAPI document, with its parameters by location."""
 
     method: str
     path: str

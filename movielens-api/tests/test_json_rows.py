@@ -1,4 +1,4 @@
-"""Rows written by column are, to the byte, those that polars writes value by value."""
+"""Rows written by column equal those that polars writes value by value, byte for byte."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ every_order = pytest.mark.parametrize("names", [list(DTYPES), list(SCHEMA)], ids
 
 
 def numbers(random: np.random.Generator, most: int, rows: int) -> np.ndarray:
-    """Numbers of as many digits each as the largest has, or fewer, all lengths alike."""
+    """Return random numbers up to the largest. All numbers of digits are equally frequent."""
     logarithms = random.uniform(0, math.log(most), rows)
     return np.clip(np.exp(logarithms).astype("i8") - random.integers(0, 2, rows), 0, most)
 

@@ -1,4 +1,4 @@
-"""Replay: later ratings arrive as a clock passes their timestamps, once, also over restarts."""
+"""Replay: later ratings arrive once, when a clock passes their timestamps, also across restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemathesis asks whatever the OpenAPI document allows and forbids, and finds nothing to complain about."""
+"""Schemathesis sends requests that the OpenAPI document allows or forbids, and finds no errors."""
 
 from __future__ import annotations
 

@@ -147,11 +147,10 @@ def _texts(names: tuple[str, ...]) -> tuple[bytes, list[Array]]:
     """Return the text before the first integer of a row, and the texts after each integer; see ``_Field.texts``."""
     fields = ",".join(f'"{name}":' + ("%.1f" if name == "rating" else "\0") for name in names)
     head, *texts = f"{{{fields}}}".split("\0")
-    return head.encode(), [_by_half_stars(text) if "%" in text else np.array([text.encode()]) for text in texts]
-
-
-def _by_half_stars(text: str) -> Array:
-    return np.array([(text % (number / 2)).encode() for number in range(MOST_HALF_STARS + 1)])
+    stars = [number / 2 for number in range(MOST_HALF_STARS + 1)]
+    return head.encode(), [
+        np.array([(text % number).encode() for number in stars] if "%" in text else [text.encode()]) for text in texts
+    ]
 
 
 def _are_written_by_column(rows: pl.DataFrame) -> bool:

@@ -1,4 +1,4 @@
-"""The users' file: private, whole whatever happens, and read again when it changes."""
+"""The users file: private, never half-written, and read again when it changes."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_damage_while_running_changes_nothing_and_is_logged_once(
     file.path.write_text("{")
     assert [file.current() for _ in range(3)] == [before] * 3
     [record] = caplog.records
-    assert record.getMessage().endswith("the users stay as they were")
+    assert record.getMessage().endswith("the previous users stay valid")
     assert not record.exc_info
     with pytest.raises(DamagedUsersError):
         add(file, "carl", "some password")

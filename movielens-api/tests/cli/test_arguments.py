@@ -91,7 +91,7 @@ def test_an_option_takes_precedence_over_its_variable(
 
 
 class PanicError(BaseException):
-    """As Polars raises it."""
+    """An error like those of polars, which are not exceptions."""
 
 
 @pytest.mark.parametrize("error", [TypeError("no\nsuch thing"), PanicError("no\nsuch thing"), RecursionError("x")])

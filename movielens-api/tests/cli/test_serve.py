@@ -63,7 +63,7 @@ def test_stops_when_asked_while_it_loads(launch: Launch, tmp_path: Path) -> None
 
 
 def stopped(process: Process, stop: signal.Signals) -> tuple[str, str]:
-    """Stop the process with a signal, and return what it wrote meanwhile."""
+    """Stop the process with a signal, and return its further output."""
     process.send_signal(stop)
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 0

@@ -19,7 +19,7 @@ OWN = ["--user", "me", "--password", "mine"]
 
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Refused]:
-    """Run `movielens-api serve` where it must fail, and return what it says."""
+    """Run `movielens-api serve`, which must fail, and return its error message."""
     monkeypatch.delenv("API_USER", raising=False)
     monkeypatch.delenv("API_PASSWORD", raising=False)
     # A patch, because a server that starts by mistake would never end.

@@ -25,7 +25,7 @@ PAGE = (DOCS / "users-and-tokens.md").read_text(encoding="utf-8")
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process, which saves its start, and return what it writes to stdout and stderr."""
+    """Run a command in this process, which is faster than a new one, and return its stdout and stderr."""
 
     def run(*arguments: str, stdin: bytes = b"", status: int = 0) -> tuple[str, str]:
         # A patch, because the command reads the standard input of this process.

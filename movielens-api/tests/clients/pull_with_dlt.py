@@ -1,4 +1,4 @@
-"""Pull a window with dlt's REST source. Prints each row as it comes, and waits for a line before it takes the next."""
+"""Pull a window with dlt's REST source. Print each row when it arrives, and wait for a line before the next."""
 
 from __future__ import annotations
 

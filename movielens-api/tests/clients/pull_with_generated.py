@@ -1,4 +1,4 @@
-"""Pull a window with the client that openapi-python-client makes. Prints each row, and waits for a line after it."""
+"""Pull a window with the client that openapi-python-client generates. Print each row, and wait for a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The second start reads columns instead of parsing, and only if they are what it would have parsed."""
+"""The second start reads columns instead of parsing files, but only if the result is the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datasets downloaded from a server that may do anything. All ratings here are invented."""
+"""Datasets downloaded from a server that may misbehave. All ratings here are invented."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAME = "ml-latest-small"
 
 @dataclass
 class Mirror:
-    """A server with one zip, and what it does wrong."""
+    """A server with one zip, which can misbehave."""
 
     content: bytes = b""
     md5: str = "MD5 ({name}.zip) = {md5}\n"
@@ -193,9 +193,11 @@ def test_no_server(tmp_path: Path, address: str) -> None:
         datasets.load(NAME, Options(tmp_path / "data", downloads=address))
     message = str(caught.value)
     assert message.startswith(f"cannot reach {address}/{NAME}.zip.md5: ")
-    assert message.endswith("ml-latest-small.zip downloaded in any other way will do: give --dataset its path")
+    assert message.endswith("if you download ml-latest-small.zip in another way, pass its path as --dataset")
     assert caught.value.exit_code == 75
-    with pytest.raises(DownloadError, match=f"put it at {tmp_path}/data/downloads/ml-25m.zip, or give --dataset"):
+    with pytest.raises(
+        DownloadError, match=f"put it at {tmp_path}/data/downloads/ml-25m.zip, or pass its path as --dataset"
+    ):
         datasets.load("ml-25m", Options(tmp_path / "data", downloads=address))
 
 
@@ -286,9 +288,7 @@ def test_a_changing_release_is_verified_by_its_record_or_the_published_checksum(
 
 def test_no_room(options: Options, mirror: Mirror) -> None:
     mirror.announced = 10**16
-    with pytest.raises(
-        StartupError, match=r"cannot write .*\(see --data-dir\): 10,000,000,000 MB are to come, .* free"
-    ):
+    with pytest.raises(StartupError, match=r"cannot write .*\(see --data-dir\): 10,000,000,000 MB are needed, .* free"):
         datasets.load("ml-25m", options)
 
 

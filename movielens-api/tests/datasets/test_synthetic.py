@@ -1,4 +1,4 @@
-"""Invented datasets: the same for the same name, and in the ways that count like MovieLens."""
+"""Synthetic datasets: the same for the same name, with distributions like those of MovieLens."""
 
 from __future__ import annotations
 

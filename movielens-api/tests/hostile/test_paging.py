@@ -1,4 +1,4 @@
-"""Hostile servers whose pages are not what was asked for: a naive client gets wrong ratings."""
+"""Hostile servers that send other pages than those requested: a naive client gets wrong ratings."""
 
 from __future__ import annotations
 

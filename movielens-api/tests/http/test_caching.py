@@ -28,7 +28,7 @@ KEPT_BY_304 = ["ETag", "Cache-Control", "Vary", "Snapshot", "Link", "Link-Templa
 
 
 def raw(api: Api, path: str, method: str = "GET", **headers: str) -> tuple[http.client.HTTPResponse, bytes]:
-    """Ask without a library that decodes or drops what came."""
+    """Send a request without a library that would decode or drop parts of the response."""
     connection = http.client.HTTPConnection(urlsplit(api.url).netloc, timeout=30)
     connection.putrequest(method, path, skip_accept_encoding=True)
     for name, value in headers.items():

@@ -1,4 +1,4 @@
-"""Every error has one shape, on every route, and none is an accident."""
+"""Every error is a problem document, on every route."""
 
 from __future__ import annotations
 

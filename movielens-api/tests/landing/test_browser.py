@@ -32,7 +32,7 @@ LOG_IN, ONE_DAY, AS_CSV, PYTHON = range(4)
 
 @dataclass
 class Visit:
-    """A page, and what the browser had to say about it."""
+    """A page, and the messages of the browser about it."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Visit:
         self.page.add_init_script(RECORD_VIOLATIONS)
 
     def assert_clean(self, api: Api) -> None:
-        """Nothing in the console, nothing blocked, nothing from elsewhere."""
+        """Assert that the console is empty, and that nothing was blocked or loaded from another server."""
         assert self.complaints == []
         assert self.page.evaluate("violations") == []
         # Pictures that are part of the page have no host.

@@ -1,4 +1,4 @@
-"""The landing page's HTML and its headers; what a browser makes of them is in test_browser."""
+"""The HTML of the landing page and its headers. test_browser shows them in a browser."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def policy(answer: requests.Response) -> dict[str, str]:
 
 
 class Loads(HTMLParser):
-    """What a page makes a browser load, and what a strict policy would stop."""
+    """The resources that a page loads, and those that a strict policy would block."""
 
     def __init__(self) -> None:
         super().__init__()

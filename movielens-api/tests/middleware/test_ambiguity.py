@@ -25,7 +25,7 @@ Ask = Callable[..., tuple[str, dict[str, str], bytes]]
 
 @pytest.fixture(scope="module")
 def ask(serving: Serving) -> Iterator[Ask]:
-    """Send a request line and headers; return status line, headers and the bytes of the body as they come."""
+    """Send a request line and headers. Return status line, headers and the raw body."""
     with serving(create_app(synthetic.load(ROWS), DEFAULT)) as api:
         address = urlsplit(api.url)
 

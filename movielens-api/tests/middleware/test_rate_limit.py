@@ -50,7 +50,7 @@ def test_the_remaining_requests_count_down(burst: int) -> None:
 
 
 def stopped_clock() -> float:
-    """Return always the same time, so that no request is allowed again during a test."""
+    """Return the same time always, so that no further request is allowed during a test."""
     return 1000.0
 
 
@@ -67,7 +67,7 @@ def test_429_says_when(serving: Serving, small: Catalogue, tmp_path: Path) -> No
         assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"default";q=3;w=1'}
         problem = answers[-1]
         assert problem.headers["content-type"] == "application/problem+json"
-        assert problem.json()["detail"].startswith("More than 3 requests a second.")
+        assert problem.json()["detail"].startswith("More than 3 requests per second.")
         assert problem.headers["retry-after"] == "1"
         assert "retry-after" not in answers[0].headers
         # Tokens count for their user, and users do not count for each other; 404 counts, 401 does not.

@@ -1,4 +1,4 @@
-"""Limits on clients, over raw sockets, because libraries would keep to them."""
+"""Limits on clients, over raw sockets, because libraries observe them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def until_closed(connection: socket.socket) -> bytes:
 
 
 def answer(connection: socket.socket) -> tuple[int, dict[str, str], Any]:
-    """Read one answer, as far as its Content-Length says."""
+    """Read one response, to the end of its Content-Length."""
     file = connection.makefile("rb")
     status = int(file.readline().split()[1])
     headers = dict(line.decode().rstrip("\r\n").lower().split(": ", 1) for line in iter(file.readline, b"\r\n"))

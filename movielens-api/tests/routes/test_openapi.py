@@ -1,4 +1,4 @@
-"""The OpenAPI document is whole, and the server keeps to it."""
+"""The OpenAPI document is complete, and the server conforms to it."""
 
 from __future__ import annotations
 

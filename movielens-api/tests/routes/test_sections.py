@@ -35,7 +35,7 @@ def row(timestamp: int) -> dict[str, Any]:
 
 
 def template(answer: Response) -> str:
-    """What stands before `&offset=…`."""
+    """Return the URL before `&offset=…`."""
     found = TEMPLATE.fullmatch(answer.headers["link-template"])
     assert found, answer.headers["link-template"]
     return urljoin("/ratings", found[1])
@@ -121,7 +121,7 @@ def test_the_tag_is_of_the_rows_whichever_way_they_were_asked_for(api: Api, medi
 
 @pytest.fixture(scope="module")
 def posted(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Api:
-    """Two workers that a test may post to."""
+    """A server with two workers that a test may post to."""
     data = str(tmp_path_factory.mktemp("data"))
     return Api(drained(launch("serve", "--port", "0", "--workers", "2", "--data-dir", data)))
 

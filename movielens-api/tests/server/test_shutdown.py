@@ -16,7 +16,7 @@ ROWS = 400_000
 
 
 def ask(url: str) -> socket.socket:
-    """Ask for more than all buffers between client and server hold, and read a little of it."""
+    """Request more than all buffers between client and server hold, and read a little of it."""
     address = urlsplit(url)
     connection = socket.create_connection((address.hostname, address.port), timeout=30)
     connection.sendall(STREAM)

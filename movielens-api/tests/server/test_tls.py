@@ -85,7 +85,7 @@ class Https:
     certificate: Path
 
     def assert_verified(self) -> None:
-        """A client that trusts the certificate gets ratings, one that does not refuses to connect."""
+        """Assert that only a client that trusts the certificate connects and gets ratings."""
         verify = str(self.certificate)
         answer = requests.get(self.url + "/ratings", auth=ME, verify=verify, timeout=30)
         assert answer.json()["total"] == 3
@@ -97,7 +97,7 @@ class Https:
             distrusting.wrap_socket(plain, server_hostname="127.0.0.1")
 
     def stopped(self) -> str:
-        """Stop the server, and return what it wrote."""
+        """Stop the server, and return its output."""
         self.process.terminate()
         output, errors = self.process.communicate(timeout=30)
         assert self.process.returncode == 0

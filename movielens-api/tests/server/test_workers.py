@@ -1,4 +1,4 @@
-"""Several worker processes at one address: all serve the same ratings, dead ones are replaced, and none outlives the server."""
+"""Several worker processes on one socket: all serve the same ratings, dead ones are replaced, none outlives the server."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_a_killed_worker_is_replaced_and_loses_nothing_that_was_acknowledged(sha
             is_over.set()
     for each in posting:
         each.result()
-    message = f"worker {min(before)} ended with exit status -9; another is started"
+    message = f"worker {min(before)} ended with exit status -9; starting another"
     assert any(message in line for line in shared.errors)
     # So those who answer now have it from the disk.
     os.kill(max(before), signal.SIGKILL)
@@ -225,7 +225,7 @@ Run = Callable[..., None]
 
 @pytest.fixture
 def run(folder: Path, tmp_path: Path) -> Run:
-    """Run two workers from this process, and stop them in order."""
+    """Run two workers from this process until they are stopped."""
     settings = bootstrap.Settings(dataset=str(folder), access_log="/dev/null", data_dir=str(tmp_path))
     catalogue = bootstrap.load(settings)
 
@@ -271,8 +271,8 @@ def test_a_worker_that_cannot_be_started_is_retried(run: Run, tmp_path: Path, ca
         threading.Thread(target=stop_when_told).start()
 
     def stop_when_told() -> None:
-        assert eventually(lambda: "tried again in 1 seconds" in caplog.text)
+        assert eventually(lambda: "retrying in 1 seconds" in caplog.text)
         os.kill(os.getpid(), signal.SIGTERM)
 
     run(break_and_kill, [str(program)])
-    assert "cannot start a worker: No such file or directory; tried again in 1 seconds" in caplog.text
+    assert "cannot start a worker: No such file or directory; retrying in 1 seconds" in caplog.text

@@ -90,7 +90,7 @@ def a_row(chance: random.Random) -> Row:
 
 
 class Model:
-    """What ratings there should be after which version."""
+    """The expected ratings of each version."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.latest = {(t, u, m): r for t, u, m, r in contents(Snapshot(b"", 0, catalogue.ratings))}
@@ -270,7 +270,7 @@ def test_a_version_that_goes_while_it_is_rebuilt_is_gone(
 def open_slowly(
     store: Store, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]
 ) -> list[Callable[[], None]]:
-    """Do something after the store opened a generation for the first time, and return what is left to do."""
+    """Call a function after the store opens a generation for the first time. Return a list that is empty after the call."""
     left, opened = [meanwhile], store._versions._open
 
     def slow(generation: generations.Generation) -> Snapshot:
@@ -285,7 +285,7 @@ def open_slowly(
 
 
 class InterruptedTable(RatingsTable):
-    """A table during whose folding something else happens once."""
+    """A table that calls a function once while it is folded."""
 
     meanwhile: ClassVar[list[Callable[[], None]]] = []
 

@@ -1,4 +1,4 @@
-"""Tables with posted ratings, compared with a dictionary that does the same."""
+"""Tables with posted ratings, compared with a dictionary."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Row = tuple[int, float, int, int]
 
 
 class Model:
-    """Ratings by key, the last one holding."""
+    """Ratings by key, where the last one counts."""
 
     def __init__(self) -> None:
         self.stars: dict[Key, float] = {}
@@ -51,7 +51,7 @@ def frame(batch: Batch) -> pl.DataFrame:
 
 
 def invented(chance: random.Random, number: int, seconds: int) -> Batch:
-    """Ratings within some seconds before and after a New Year: the fewer, the more ties and replacements."""
+    """Return ratings within some seconds around a New Year. Fewer seconds give more ties and replacements."""
     middle = 978_307_200
     return [
         {
@@ -73,7 +73,7 @@ def midnight(day: date) -> int:
 
 
 def compare(table: RatingsTable, rows: list[Row], chance: random.Random) -> None:
-    """Compare everything that a table says with rows in canonical order."""
+    """Compare all results of a table with rows in canonical order."""
     assert len(table) == len(rows)
     assert table.window().rows() == rows
     first = chance.randint(0, len(rows))

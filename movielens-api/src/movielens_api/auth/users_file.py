@@ -175,7 +175,7 @@ class UsersFile:
     def current(self) -> Users:
         """Return the current users: the same object as long as the file does not change.
 
-        If the file becomes damaged, the users stay as they were, and the error is logged once.
+        If the file becomes damaged, the previous users stay valid, and the error is logged once.
         """
         found = _signature(self._file)
         if found != self._signature:
@@ -183,7 +183,7 @@ class UsersFile:
             try:
                 self._users = read(self.path)
             except DamagedUsersError as error:
-                log.error("%s; the users stay as they were", error)
+                log.error("%s; the previous users stay valid", error)
         return self._users
 
     def edit(self, change: Callable[[Users], Users]) -> Users:

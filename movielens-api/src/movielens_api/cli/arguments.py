@@ -71,7 +71,8 @@ def path(text: str) -> str:
     if "\0" in text:
         raise argparse.ArgumentTypeError(f"{text!r} contains a NUL, which no path can have")
     if URL.match(text):
-        raise argparse.ArgumentTypeError(f"{_without_password(text)!r} is a URL: pass a path on this machine")
+        without_password = re.sub(r"//[^/@]*@", "//", text)
+        raise argparse.ArgumentTypeError(f"{without_password!r} is a URL: pass a path on this machine")
     if VARIABLE.match(text):
         raise argparse.ArgumentTypeError(f"{text!r} starts with a variable that no shell has expanded")
     try:
@@ -91,10 +92,6 @@ def folder(text: str) -> Path:
         argparse.ArgumentTypeError: See ``path``.
     """
     return Path(path(text))
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)
 
 
 def add_serve_options(parser: argparse.ArgumentParser) -> None:

@@ -128,7 +128,13 @@ def _add_token(arguments: argparse.Namespace) -> None:
 
 def _list_tokens(arguments: argparse.Namespace) -> None:
     rows = [
-        (name, token.name, token.role, token.created.date().isoformat(), _day(token.expires))
+        (
+            name,
+            token.name,
+            token.role,
+            str(token.created.date()),
+            str(token.expires.date()) if token.expires else "never",
+        )
         for name, user in sorted(_users_file(arguments).current().users.items())
         for token in user.tokens
     ]
@@ -138,10 +144,6 @@ def _list_tokens(arguments: argparse.Namespace) -> None:
 def _revoke_token(arguments: argparse.Namespace) -> None:
     _users_file(arguments).edit(lambda users: users.revoke(arguments.user, arguments.name))
     _say(f"Revoked the token {arguments.name} of {arguments.user}.")
-
-
-def _day(moment: datetime | None) -> str:
-    return moment.date().isoformat() if moment else "never"
 
 
 def _days(text: str) -> int:

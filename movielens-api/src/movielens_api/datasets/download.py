@@ -71,7 +71,7 @@ def fetch_text(url: str, longest: int = 1_000) -> str:
 
 
 def _md5() -> hashlib._Hash:
-    # What GroupLens publishes; it guards against accidents, HTTPS against attackers.
+    # GroupLens publishes MD5. It guards against accidents, HTTPS against attackers.
     return hashlib.md5(usedforsecurity=False)
 
 
@@ -168,7 +168,7 @@ def _reason(error: Exception) -> str:
 def _refuse_without_room(file: BufferedRandom, needed: int) -> None:
     free = shutil.disk_usage(Path(file.name).parent).free
     if needed > free:
-        raise OSError(errno.ENOSPC, f"{needed / MEGABYTE:,.0f} MB are to come, {free / MEGABYTE:,.0f} MB are free")
+        raise OSError(errno.ENOSPC, f"{needed / MEGABYTE:,.0f} MB are needed, {free / MEGABYTE:,.0f} MB are free")
 
 
 @contextmanager

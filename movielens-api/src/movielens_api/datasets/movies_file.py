@@ -20,7 +20,7 @@ SCHEMA: dict[str, type[pl.DataType]] = {"movieId": pl.Int32, "title": pl.String,
 COLUMNS = tuple(SCHEMA)
 LARGEST = 2**31 - 1
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
-# Of a line of u.item: number, title, two dates and an address come before the flags of the genres.
+# In u.item, number, title, two dates and a URL precede the flags of the genres.
 BEFORE_FLAGS = 5
 
 Fields = list[str]
@@ -144,7 +144,7 @@ def _frame(rows: Iterable[tuple[int, str, Fields]], movie: Callable[[Fields], Mo
         try:
             found = movie(fields)
             if found[0] in movies:
-                raise _BadRowError("movieId to be one line per movie")
+                raise _BadRowError("each movieId only once")
         except _BadRowError as error:
             raise _damaged(place, line, str(error), row) from None
         movies[found[0]] = found
@@ -153,7 +153,7 @@ def _frame(rows: Iterable[tuple[int, str, Fields]], movie: Callable[[Fields], Mo
 
 def _movie(movie_id: str, title: str, genres: str) -> Movie:
     found = _number(movie_id), _title(title), genres
-    # After a comma, a space is of a title that lacks its quotes.
+    # A space after the comma belongs to a title without quotes.
     if not genres.strip() or genres[0] == " " or CONTROL.search(genres):
         raise _BadRowError("genres to be genres separated by |, with no space before them")
     return found
@@ -168,7 +168,7 @@ def _number(text: str) -> int:
 
 def _title(text: str) -> str:
     if not text.strip() or CONTROL.search(text):
-        raise _BadRowError("title to be a title in one line")
+        raise _BadRowError("title to be text in one line")
     return text
 
 

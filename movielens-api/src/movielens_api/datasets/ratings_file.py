@@ -183,7 +183,9 @@ def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | Non
         return None
     # A quote that swallows line ends shows in the number of rows.
     quote = '"' if b'"' in content else None
-    schema = {_unique(place, name): PARSED.get(name, pl.String) for place, name in enumerate(columns)}
+    # Names of other columns need not be unique.
+    names = [name if name in SCHEMA else f"column {place}" for place, name in enumerate(columns)]
+    schema = {name: PARSED.get(name, pl.String) for name in names}
     try:
         rows = pl.read_csv(content, has_header=False, schema=schema, separator=separator, quote_char=quote)
     except pl.exceptions.PolarsError:
@@ -210,10 +212,6 @@ def _holds_rows(line: bytes, rows: Form) -> bool:
     parts = line.removesuffix(b"\r").split(b"\r")
     separator = rows.separator.encode()
     return len(parts) > 1 and all(part.count(separator) == len(rows.columns) - 1 for part in parts)
-
-
-def _unique(place: int, name: str) -> str:
-    return name if name in SCHEMA else f"column {place}"
 
 
 def _as_ratings(rows: pl.DataFrame) -> pl.DataFrame:

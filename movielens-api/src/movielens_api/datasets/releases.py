@@ -87,7 +87,7 @@ def remember(path: Path, md5: str) -> None:
 
 def _md5_of(path: Path) -> str:
     with path.open("rb") as file:
-        # What GroupLens publishes; it guards against accidents, HTTPS against attackers.
+        # GroupLens publishes MD5. It guards against accidents, HTTPS against attackers.
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
@@ -138,7 +138,7 @@ def _download(name: str, target: Path, options: Options) -> None:
     url = f"{_checked(options.downloads)}/{name}.zip"
     # Without a known checksum, a file that is put there could not be verified.
     place = f"put it at {target}, or " if MD5[name] else ""
-    by_hand = f"; {name}.zip downloaded in any other way will do: {place}give --dataset its path"
+    by_hand = f"; if you download {name}.zip in another way, {place}pass its path as --dataset"
     try:
         md5 = MD5[name] or _published(url)
         download(url, target, md5, options.report)

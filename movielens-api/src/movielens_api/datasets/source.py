@@ -99,7 +99,7 @@ def _files_in(folder: Path) -> list[str]:
     try:
         return sorted(path.name for path in folder.iterdir() if path.is_file())
     except OSError:
-        # A folder of somebody else beside the files.
+        # A folder beside the files that belongs to another user.
         return []
 
 
@@ -174,7 +174,7 @@ def _with_slashes(member: zipfile.ZipInfo) -> str:
 def _unpacking(place: str) -> Iterator[None]:
     try:
         yield
-    # Only zipfile works in here. What it raises of a damaged zip depends on the place of the damage, on the method of
+    # Only zipfile runs in here. The class of its errors depends on the place of the damage, on the method of
     # compression and on the version of Python. bz2 raises an OSError without a number.
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
@@ -184,11 +184,11 @@ def _unpacking(place: str) -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
-        return "it asks for more memory than there is"
+        return "it needs more memory than is available"
     text = " ".join(str(error).split())
     if isinstance(error, RuntimeError):
-        # It wants a password, or Python knows no such method of compression.
-        return f"{text} (unpack it with another program, and give --dataset the folder)"
+        # It needs a password, or Python lacks this method of compression.
+        return f"{text} (unpack it with another program, and pass the folder as --dataset)"
     return text or "it ends too early"
 
 

@@ -157,7 +157,7 @@ def of_csv(lines: list[str], place: str, needed: tuple[str, ...]) -> Form:
     header = "".join(lines[1:2] if declared else lines[:1])[:LONGEST_HEADER]
     line = 2 if declared else 1
     for separator in (declared[1],) if declared else SEPARATORS:
-        columns = tuple(_name(field) for field in fields(header, separator))
+        columns = tuple(NAMES.get(re.sub(r"[\s_]", "", field).casefold(), field) for field in fields(header, separator))
         if all(columns.count(name) == 1 for name in needed):
             return Form(columns, separator, line + 1)
     quote = header[:LONGEST_QUOTE]
@@ -175,7 +175,3 @@ def fields(row: str, separator: str) -> list[str]:
         return next(csv.reader([row], delimiter=separator, strict=True), [])
     except csv.Error:
         return [row]
-
-
-def _name(field: str) -> str:
-    return NAMES.get(re.sub(r"[\s_]", "", field).casefold(), field)

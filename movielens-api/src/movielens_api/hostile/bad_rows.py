@@ -74,7 +74,7 @@ class BadRows(Profile):
         return [row | self.spoilt(row) if row["movieId"] % BAD == 0 else row for row in found]
 
     def spoilt(self, _row: dict[str, Any]) -> dict[str, Any]:
-        """Return what is wrong in a bad row."""
+        """Return the wrong values of a row."""
         return {}
 
 
@@ -82,7 +82,7 @@ class DuplicateRows(BadRows):
     """The third row of a response is a copy of the second."""
 
     def spoil(self, found: Rows) -> Rows:
-        """Double one at the cost of another: the number of rows is right."""
+        """Repeat a row in place of another, so that the number of rows is right."""
         return [*found[:2], *found[1:2], *found[3:]] if len(found) > 2 else found  # noqa: PLR2004 - the third
 
 

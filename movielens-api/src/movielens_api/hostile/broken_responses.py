@@ -29,7 +29,7 @@ DRIP_SECONDS = 0.1
 DRIPS = 600
 # Written data should arrive before the reset.
 SECONDS_BEFORE_RESET = 0.2
-# On, with no time for unsent data.
+# Linger is on, with no time for unsent data.
 NO_LINGERING = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
@@ -102,7 +102,7 @@ class Wire(EveryOther):
     """A layer that misbehaves only if it responds to the client itself."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Misbehave, or pass on."""
+        """Misbehave, or pass the request on."""
         await (super().read if TRANSPORT in scope else self.app)(scope, receive, send)
 
 
@@ -128,7 +128,7 @@ class SlowBody(Wire):
         self._drips = drips
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send headers, drops, and the rest."""
+        """Send the headers, single bytes, and the rest."""
         response = await self.ask(scope)
         response.headers["Content-Length"] = str(len(response.body))
         await send({"type": "http.response.start", "status": response.status, "headers": response.headers.raw})
@@ -147,7 +147,7 @@ class SlowHeaders(Wire):
         self._seconds = seconds
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Write drops, then the body, beside the connection's own writing."""
+        """Write single bytes, then the body, directly to the transport."""
         transport, response = _transport(scope), await self.ask(scope)
         head = _head(response)
         for place in range(len(head)):
@@ -162,7 +162,7 @@ class CutShort(Wire):
     """The first of every two responses for a page ends after half of its Content-Length."""
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Write a half, and close."""
+        """Write half of the body, and close the connection."""
         transport, response = _transport(scope), await self.ask(scope)
         _write(transport, _head(response) + response.body[: len(response.body) // 2])
         await _close(transport, receive)
@@ -172,7 +172,7 @@ class Reset(Wire):
     """The connection is reset in the middle of the first of every two responses for a page."""
 
     async def misbehave(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Write a half, and reset."""
+        """Write half of the body, and reset the connection."""
         transport, response = _transport(scope), await self.ask(scope)
         _write(transport, _head(response) + response.body[: len(response.body) // 2])
         if await wait_for_disconnect(receive, SECONDS_BEFORE_RESET):

@@ -30,7 +30,7 @@ class Basic(Profile):
     """Only GET /ratings with dates, offset and limit exists, in JSON: no snapshots, no links, no other format."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer for what there is not."""
+        """Respond with 404 or 405 to all other requests."""
         app: ASGIApp = super().__call__
         if scope["type"] == "http" and not is_public(scope["path"]):
             if scope["path"] != "/ratings":
@@ -40,7 +40,7 @@ class Basic(Profile):
         await app(scope, receive, send)
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer in JSON, with no header that it does not need."""
+        """Respond in JSON, with the necessary headers only."""
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept"]
         response = await self.ask({**scope, "headers": headers})
         for name in response.headers:
@@ -57,7 +57,7 @@ class ClampedLimit(Profile):
         self._most = most
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask for less."""
+        """Reduce the limit."""
         asked = query(scope)
         if asked.get("limit", "").isdecimal() and int(asked["limit"]) > self._most:
             scope = with_query(scope, {**asked, "limit": str(self._most)})
@@ -68,7 +68,7 @@ class RowsOutOfWindow(Profile):
     """The end_date is treated as inclusive, so pages and total contain one day too many."""
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask for a day more."""
+        """Add a day to the window."""
         asked = query(scope)
         try:
             later = str(date.fromisoformat(asked.get("end_date", "")) + timedelta(days=1))
@@ -81,7 +81,7 @@ class MissingTotal(Profile):
     """No response contains the number of rows, neither in total nor in X-Total-Count."""
 
     def change(self, response: BufferedResponse) -> None:
-        """Take it out."""
+        """Remove the total."""
         _say(response, None)
 
 
@@ -89,7 +89,7 @@ class TotalTooLarge(Profile):
     """The total is twice the true one."""
 
     def change(self, response: BufferedResponse) -> None:
-        """Exaggerate."""
+        """Double the total."""
         _say(response, 2 * int(response.headers["X-Total-Count"]))
 
 
@@ -97,7 +97,7 @@ class TotalTooSmall(Profile):
     """The total is half the true one."""
 
     def change(self, response: BufferedResponse) -> None:
-        """Understate."""
+        """Halve the total."""
         _say(response, int(response.headers["X-Total-Count"]) // 2)
 
 
@@ -110,7 +110,7 @@ class RepeatedPage(Profile):
         self._first: bad_rows.Rows = []
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Remember the first page, and put it in the place of the second."""
+        """Keep the rows of the first page, and send them as the second."""
         page = self._pulls.take(scope)
         response = await self.ask(scope)
         if page == 0 and response.status == 200:  # noqa: PLR2004 - OK
@@ -128,7 +128,7 @@ class EmptyPage(Profile):
         self._pulls = Pulls()
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Take out the rows of the second page."""
+        """Remove the rows of the second page."""
         page = self._pulls.take(scope)
         response = await self.ask(scope)
         if page == 1 and response.status == 200:  # noqa: PLR2004 - OK
@@ -167,11 +167,11 @@ class Changing(Profile):
 
     @staticmethod
     def altered(ratings: pl.DataFrame) -> pl.DataFrame:
-        """Return what becomes of ratings, which are in order."""
+        """Return the changed ratings. The given ones are in order."""
         return ratings
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on to the one or the other."""
+        """Pass the request to one of the applications."""
         is_later = bool(self._pulls.take(scope)) and "cursor" not in query(scope)
         await (self._changed if is_later else self.app)(scope, receive, send)
 
@@ -190,7 +190,7 @@ class Deletes(Changing):
 
     @staticmethod
     def altered(ratings: pl.DataFrame) -> pl.DataFrame:
-        """Keep what has a rating before it on its day."""
+        """Keep ratings that are not the first of their day."""
         return ratings.filter(DAY.shift(1) == DAY)
 
 
@@ -199,7 +199,7 @@ class InsertsAndDeletes(Changing):
 
     @staticmethod
     def altered(ratings: pl.DataFrame) -> pl.DataFrame:
-        """Do both, so that totals stay."""
+        """Do both, so that totals stay the same."""
         return pl.concat([Deletes.altered(ratings), _additions(ratings, second=SECONDS_PER_DAY - 1)])
 
 

@@ -48,7 +48,7 @@ class TooManyRequests(EveryOther):
         await refusal(scope, receive, send)
 
     def retry_after(self) -> dict[str, str]:
-        """Say when to come again."""
+        """Return the Retry-After header, if any."""
         return {}
 
 
@@ -56,7 +56,7 @@ class TooManyRequestsSeconds(TooManyRequests):
     """The first of every two requests for a page returns 429, with Retry-After in seconds: 1."""
 
     def retry_after(self) -> dict[str, str]:
-        """Say it in seconds."""
+        """Return it in seconds."""
         return {"Retry-After": str(SECONDS)}
 
 
@@ -64,7 +64,7 @@ class TooManyRequestsDate(TooManyRequests):
     """The first of every two requests for a page returns 429, with Retry-After as a date, 1 to 2 seconds from now."""
 
     def retry_after(self) -> dict[str, str]:
-        """Say it as a date."""
+        """Return it as a date."""
         return {"Retry-After": formatdate(time.time() + SECONDS_TO_DATE, usegmt=True)}
 
 
@@ -84,7 +84,7 @@ class Revoked(Refusals):
     """After the first page, user, password and token are rejected with 401."""
 
     def refusal(self, scope: Scope) -> Response | None:
-        """Know nobody any more."""
+        """Refuse all credentials after the first page."""
         if is_first_page(scope):
             return None
         return problems.respond(scope["path"], 401, "Who are you?", headers={"WWW-Authenticate": CHALLENGES})
@@ -94,7 +94,7 @@ class TokensOnly(Refusals):
     """Requests without a bearer token return 403."""
 
     def refusal(self, scope: Scope) -> Response | None:
-        """Take no password."""
+        """Refuse passwords."""
         if header(scope, "authorization").lower().startswith("bearer "):
             return None
         return problems.respond(scope["path"], 403, "Come with a token.")

@@ -29,7 +29,7 @@ QUOTES_PER_ROW = 8
 HALF_STARS = "Input should be a multiple of 0.5"
 MOST_BYTES = 2 << 20
 ACCEPT_POST = {"Accept-Post": ", ".join(MEDIA_TYPES)}
-TOO_LARGE = f"A post has up to {MOST_ROWS:,} ratings and {MOST_BYTES:,} bytes. Send them in several."
+TOO_LARGE = f"A post may have at most {MOST_ROWS:,} ratings and {MOST_BYTES:,} bytes. Split it into several."
 
 
 class NewRating(BaseModel):
@@ -134,13 +134,10 @@ def _wrong(rows: list[Any]) -> Iterator[RowError]:
         if not isinstance(row, _Pairs):
             yield RowError(row=number, message="Input should be an object")
             continue
-        names = [name for name, _ in row]
-        yield from (RowError(row=number, column=name, message="Given twice") for name in _repeated(names))
+        times = Counter(name for name, _ in row)
+        repeated = sorted(name for name in times if times[name] > 1)
+        yield from (RowError(row=number, column=name, message="Given twice") for name in repeated)
         yield from (RowError(row=number, column=name, message=said) for name, said in _wrong_values(dict(row)))
-
-
-def _repeated(names: list[str]) -> list[str]:
-    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def _wrong_values(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -164,7 +161,11 @@ def body_media_type(request: Request) -> str:
     """
     coding = request.headers.get("content-encoding", "").strip().lower() or "identity"
     if coding != "identity":
-        raise HTTPException(415, f"Send ratings as they are, not as {coding}.", headers={"Accept-Encoding": "identity"})
+        raise HTTPException(
+            415,
+            f"Send ratings uncompressed, without Content-Encoding: {coding}.",
+            headers={"Accept-Encoding": "identity"},
+        )
     name, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
     if name not in MEDIA_TYPES or any(each.replace('"', "") not in {"", "charset=utf-8"} for each in parameters):
         raise HTTPException(415, f"Send ratings as {' or '.join(MEDIA_TYPES)}, in UTF-8.", headers=ACCEPT_POST)

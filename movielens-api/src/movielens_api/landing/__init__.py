@@ -123,11 +123,15 @@ def render(catalogue: Catalogue, snapshot: Snapshot, address: str) -> bytes:
         address: The URL under which the visitor reached the server.
     """
     days = snapshot.ratings.days()
+    years = shown(ratings_per_year(snapshot.ratings))
     page = PAGE.substitute(
         style=STYLE,
         script=SCRIPT,
-        facts="\n".join(_fact(name, value) for name, value in _facts(catalogue, snapshot).items()),
-        chart=_chart(shown(ratings_per_year(snapshot.ratings))),
+        facts="\n".join(
+            f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+            for name, value in _facts(catalogue, snapshot).items()
+        ),
+        chart=CHART.substitute(drawing=chart.svg(years), rows=chart.table(years)) if years else NOTHING,
         calls="\n".join(
             CALL.substitute(number=number, title=escape(title), call=escape(call))
             for number, (title, call) in enumerate(calls(address, days[1] if days else None))
@@ -150,11 +154,3 @@ def _facts(catalogue: Catalogue, snapshot: Snapshot) -> dict[str, str]:
         "Snapshot": snapshot.name,
         "Version": __version__,
     }
-
-
-def _fact(name: str, value: str) -> str:
-    return f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-
-
-def _chart(counts: dict[int, int]) -> str:
-    return CHART.substitute(drawing=chart.svg(counts), rows=chart.table(counts)) if counts else NOTHING

@@ -1,4 +1,4 @@
-"""Refusal of ambiguous requests, which say something twice or are framed badly."""
+"""Refusal of ambiguous requests: repeated headers or parameters, and invalid framing."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TARGET = "movielens_api.target"
 ABSOLUTE = re.compile(rb"https?://([^/?#]*)[^#]*", re.IGNORECASE)
 # uri-host [ ":" port ] of RFC 9110, 7.2, where an http URI has no empty host (4.2.1); an IPv6 address may have a zone.
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+(%[\w.~-]+)?\]|([\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(:[0-9]*)?")
-BAD_FRAMING = "Transfer-Encoding: not known in this version of HTTP. Send Content-Length, or HTTP/1.1."
-BAD_CODING = "Transfer-Encoding: only chunked is understood."
+BAD_FRAMING = "Transfer-Encoding: not defined in this version of HTTP. Send Content-Length, or use HTTP/1.1."
+BAD_CODING = "Transfer-Encoding: only chunked is supported."
 BAD_TARGET = "The target of a request is a path or begins with http:// or https://, and has no fragment (#)."
-BAD_HOST = "Host: missing, empty or not the name of a computer. Send the one of the address, such as localhost:5000."
+BAD_HOST = "Host: missing, empty or not a host name. Send the host of the URL, such as localhost:5000."
 
 
 class AmbiguityMiddleware:
@@ -73,7 +73,7 @@ def _bad_address(scope: Scope) -> Response | None:
     if not absolute and (not target.startswith((b"/", b"*")) or b"#" in target):
         return problems.respond(scope["path"], 400, BAD_TARGET)
     if absolute:
-        # It takes precedence over Host (RFC 9112, 3.2.2).
+        # The target takes precedence over Host (RFC 9112, 3.2.2).
         scope["headers"] = [(name, absolute[1] if name == b"host" else value) for name, value in scope["headers"]]
     hosts = [value for name, value in scope["headers"] if name == b"host"]
     if (not hosts and scope["http_version"] == "1.1") or not all(HOST.fullmatch(host.strip(b" \t")) for host in hosts):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 PUBLIC_FOLDER = "/static/"
-WANTED = "Send a user and password of this server with HTTP Basic authentication, or a token of it as Bearer."
+WANTED = "Authentication required: send a user and password (HTTP Basic) or a token (Bearer)."
 LIMITED = "Too many logins failed or are in progress. Wait as long as the Retry-After header says."
 SCHEMES = {
     "basic": {"type": "http", "scheme": "basic", "description": "A user and password of this server."},
@@ -105,6 +105,8 @@ def require(role: Role) -> Callable[[Request], Coroutine[None, None, None]]:
     async def check(request: Request) -> None:
         user: Identity = request.scope["user"]
         if role not in user.roles:
-            raise HTTPException(403, f"This needs the role {role}, which {user.name} or the token sent does not have.")
+            raise HTTPException(
+                403, f"This request needs the role {role}. {user.name}, or the token that was sent, does not have it."
+            )
 
     return check

@@ -62,7 +62,7 @@ class ObservabilityMiddleware:
             await self._respond_500(response, scope, receive)
         except asyncio.CancelledError:
             # The server is shutting down and no longer waits. No caller needs the exception.
-            log.warning("request %s was broken off: the server ends", scope[problems.REQUEST])
+            log.warning("request %s was cancelled: the server is shutting down", scope[problems.REQUEST])
         finally:
             self._metrics.ended()
             self._record(scope, response, time.perf_counter() - started)

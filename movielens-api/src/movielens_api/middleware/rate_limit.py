@@ -108,7 +108,7 @@ class RateLimitMiddleware:
         self.rate = Rate(WINDOW / requests, requests)
         self.slots = slots
         self.policy = (b"ratelimit-policy", b'"default";q=%d;w=%d' % (requests, WINDOW))
-        self.refusal = f"More than {requests} requests a second. Wait as long as the header Retry-After says."
+        self.refusal = f"More than {requests} requests per second. Wait as long as the Retry-After header says."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or respond with 429."""

@@ -80,7 +80,7 @@ class RequestLimitsMiddleware:
         return count
 
     def _detail(self) -> str:
-        return f"A body has at most {self._most:,} bytes. Send it in several requests."
+        return f"A body may have at most {self._most:,} bytes. Split it into several requests."
 
 
 def _declared(scope: Scope) -> int:

@@ -21,7 +21,7 @@ from movielens_api.store.writer import NotWrittenError, OverloadedError
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 RETRY = {"Retry-After": "1"}
-REUSED = "This Idempotency-Key was used for other content. Use a new key for what is new."
+REUSED = "This Idempotency-Key was used with other content. Use a new key for new content."
 BAD_KEY = "Idempotency-Key: Input should be 1 to 255 visible ASCII characters"
 HEADERS = {
     "Snapshot": "Names a state of the ratings that contains those posted.",

@@ -91,14 +91,16 @@ async def _begin(query: RatingsQuery, store: Store, *, whole: bool) -> tuple[Sna
 async def _follow(token: str, query: RatingsQuery, store: Store, *, whole: bool) -> tuple[Snapshot, Cursor]:
     given = query.model_fields_set - {"cursor"}
     if not given <= SECTION:
-        raise problems.parameter_error("cursor", "Input should come with offset and limit at most: it holds the window")
+        raise problems.parameter_error(
+            "cursor", "Input should be sent alone or with offset and limit, because it contains the window"
+        )
     try:
         page = cursors.read(token, store.origin)
         return await store.find(page.version), _section(page, query, given, whole=whole) if given else page
     except SnapshotGoneError:
         raise HTTPException(410, GONE) from None
     except BadCursorError:
-        message = "Input should be copied from a header Link or Link-Template of this server"
+        message = "Input should be copied from a Link or Link-Template header of this server"
         raise problems.parameter_error("cursor", message) from None
 
 

@@ -131,7 +131,7 @@ class Connection(HttpToolsProtocol):
         if self._head_bytes > self._limits.head_bytes:
             self._refuse_head()
         else:
-            self._refuse(400, f"This is no HTTP request: {msg}")
+            self._refuse(400, f"This is not an HTTP request: {msg}")
 
     def on_response_complete(self) -> None:
         """Continue with the next request, and watch whether the client reads this response."""
@@ -184,7 +184,7 @@ class Connection(HttpToolsProtocol):
     # Refusals below the application
     def _refuse_head(self) -> None:
         most = self._limits.head_bytes
-        self._refuse(431, f"Request line and headers together have at most {most:,} bytes.")
+        self._refuse(431, f"Request line and headers may have at most {most:,} bytes together.")
 
     def _refuse(self, status: int, detail: str) -> None:
         log.warning("refused a request of %s with %d: %s", self.client, status, detail)

@@ -130,12 +130,12 @@ class Workers:
             status = await self._end(worker)
             if self._stopping.is_set():
                 return
-            log.error("worker %d ended with exit status %d; another is started", worker.pid, status)
+            log.error("worker %d ended with exit status %d; starting another", worker.pid, status)
             try:
                 worker = await self._start()
                 wait = 1.0
             except StartupError as error:
-                log.error("%s; tried again in %d seconds", error, wait)
+                log.error("%s; retrying in %d seconds", error, wait)
                 await self._pause(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
 

@@ -45,18 +45,15 @@ class Compactor:
 
     def compact_if_due(self) -> None:
         """Start a compaction in another thread if one is due."""
-        if (self._is_behind() or self._is_long()) and time.monotonic() >= self._not_before:
-            self._start()
+        is_due = (self._is_behind() or self._is_long()) and time.monotonic() >= self._not_before
+        if is_due and self._running.acquire(blocking=False):
+            self._thread = Thread(target=self._run, name="compaction", daemon=True)
+            self._thread.start()
 
     def close(self) -> None:
         """Wait for a compaction in progress."""
         if self._thread:
             self._thread.join()
-
-    def _start(self) -> None:
-        if self._running.acquire(blocking=False):
-            self._thread = Thread(target=self._run, name="compaction", daemon=True)
-            self._thread.start()
 
     def _run(self) -> None:
         try:
@@ -67,7 +64,7 @@ class Compactor:
         except (OSError, sqlite3.Error, DamagedBaseError):
             # Nothing is lost, because the log has everything. Each attempt writes a whole base, so retry after a while.
             self._not_before = time.monotonic() + SECONDS_AFTER_FAILURE
-            log.exception("compaction failed; tried again in %d seconds at the earliest", SECONDS_AFTER_FAILURE)
+            log.exception("compaction failed; it will not be retried for %d seconds", SECONDS_AFTER_FAILURE)
         finally:
             self._running.release()
 
@@ -82,15 +79,14 @@ class Compactor:
         lock = FileLock(self._files.compacting)
         try:
             # Another process may be compacting, or have finished.
-            if lock.acquire(blocking=False) and not self._is_behind_after_refresh():
+            if not lock.acquire(blocking=False):
+                return
+            self._versions.refresh()
+            if not self._is_behind():
                 write_generation(self._files, self._versions.latest, self._versions.generation.number + 1)
                 self._versions.refresh()
         finally:
             lock.close()
-
-    def _is_behind_after_refresh(self) -> bool:
-        self._versions.refresh()
-        return self._is_behind()
 
 
 def write_generation(files: Files, snapshot: Snapshot, number: int) -> None:

@@ -127,7 +127,8 @@ class Writer:
             with self._writing_lock:
                 outcomes = self._commit(posts, versions)
         except Exception as error:  # noqa: BLE001 - no caller may wait forever
-            outcomes = [_failure(error)] * len(posts)
+            failure = NotWrittenError(str(error)) if isinstance(error, (sqlite3.Error, OSError)) else error
+            outcomes = [failure] * len(posts)
         else:
             if posts:
                 self._try_to_publish()
@@ -169,10 +170,6 @@ class Writer:
         if post.key:
             idempotency.save_result(self._connection, post.key, accepted, now)
         return accepted
-
-
-def _failure(error: Exception) -> Exception:
-    return NotWrittenError(str(error)) if isinstance(error, (sqlite3.Error, OSError)) else error
 
 
 def _set_result(post: Post, outcome: PostResult | Exception) -> None:

@@ -83,12 +83,11 @@ class RatingsTable:
         Call it after the table is published: the time it takes depends on how many ratings were posted.
         """
         top = self._layer
-        while isinstance(top, Overlay) and isinstance(top.below, Overlay) and self._is_large(top, top.below):
+        while isinstance(top, Overlay) and isinstance(top.below, Overlay):
+            if len(top.changes) * self.growth <= len(top.below.changes):
+                break
             top = join(top, top.below)
         return self if top is self._layer else self.of(top)
-
-    def _is_large(self, top: Overlay, below: Overlay) -> bool:
-        return len(top.changes) * self.growth > len(below.changes)
 
     def window(self, start: date | None = None, end: date | None = None) -> pl.DataFrame:
         """Return the ratings of whole UTC days.

@@ -115,7 +115,7 @@ def ask(url: str, path: str) -> socket.socket:
 
 
 def received(url: str, path: str) -> list[bytes]:
-    """What arrives piece by piece, until the server closes."""
+    """Return the received pieces until the server closes the connection."""
     with ask(url, path) as connection:
         return list(iter(lambda: connection.recv(100_000), b""))
 
