@@ -95,7 +95,7 @@ class BinaryCache:
 
     def _forget(self) -> None:
         for kept in self._parent.glob(f"{self._name}-{'[0-9a-f]' * LENGTH_OF_KEY}"):
-            # Renamed first: whoever reads it meanwhile finds all of it or nothing.
+            # Renamed first, so that a reader finds all of it or nothing.
             gone = self._parent / f".{kept.name}.{os.getpid()}"
             with suppress(OSError):
                 kept.rename(gone)

@@ -90,7 +90,7 @@ def find(source: Source) -> Files:
 
 def _names(source: Source) -> list[str]:
     top = _meant(source.names(nested=False))
-    # What else is in a folder was not packed together with the files at its top.
+    # Other files in subfolders do not belong to the files at the top.
     if source.kind == "folder" and any(_called(top, layout.ratings) for layout in LAYOUTS):
         return top
     return top + _meant(source.names(nested=True))
@@ -139,7 +139,7 @@ def load(source: Source, files: Files, name: str, max_damaged: float) -> tuple[C
         StartupError: A file cannot be read.
         DamagedDatasetError: A file has the wrong format. The message names file, line and what was expected.
     """
-    # The small file first: what is wrong with it shows at once.
+    # The small file first, so that its errors are reported at once.
     movies = _movies(source, files).with_columns(**_title_and_year())
     written = _ratings_form(source, files)
     place = source.place(files.ratings)

@@ -37,9 +37,9 @@ RULES = (
     ),
     Rule("timestamp", "Unix seconds from 1970 to 9999", pl.col("timestamp").is_between(0, YEAR_10000, closed="left")),
 )
-# As double precision knows them, so that 3.50000001 is no 3.5.
+# In double precision, so that 3.50000001 is not 3.5.
 PARSED: dict[str, type[pl.DataType]] = {**SCHEMA, "rating": pl.Float64}
-# Kaggle's ml-20m has such timestamps; GroupLens' times are in UTC, and so are these.
+# As in Kaggle's ml-20m. Like GroupLens' timestamps, they are in UTC.
 DATE_AND_TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-5][0-9](Z|\\+00:00)?"
 
 DATED = "expected timestamp to be written YYYY-MM-DD hh:mm:ss, as in the rows before"
@@ -110,7 +110,7 @@ def read(
         DamagedDatasetError: The text is not in its encoding, a line hides other rows, or the file is empty.
     """
     if not written.is_plain:
-        # Such files are rare, so these are read as a whole.
+        # Such files are rare, so they are read as a whole.
         file = io.BytesIO(text_format.decode(file.read(), place).encode())
     first_line = written.rows.first_line
     for _ in range(first_line - 1):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-# What GroupLens publishes beside the files that never change; ml-latest-small changes, so its checksum is fetched.
+# The checksums that GroupLens publishes. ml-latest-small changes, so its checksum is fetched.
 MD5: dict[str, str | None] = {
     "ml-latest-small": None,
     "ml-25m": "6b51fb2759a8657d3bfcbfc42b592ada",
@@ -59,7 +59,7 @@ def verify(path: Path, md5: str | None, published: Callable[[], str]) -> None:
     """
     record = _record(path)
     try:
-        # Before the file is read: what is written to it meanwhile has another time.
+        # Before the file is read, so that a change during the reading is noticed.
         state = _state(path)
         if record.md5 and record.state == state and md5 in {None, record.md5}:
             return
@@ -110,7 +110,7 @@ def _beside(path: Path) -> Path:
 
 def _state(path: Path) -> list[int]:
     found = path.stat()
-    # With the time when the inode changed: programs set that of the content as they like, but not this one.
+    # Including the time when the inode changed, which programs cannot set, unlike that of the content.
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
@@ -157,7 +157,7 @@ def _published_of(target: Path, options: Options) -> str:
 
 
 def _published(url: str) -> str:
-    # GroupLens writes it after the name of the file or before it.
+    # GroupLens writes the checksum after the name of the file or before it.
     text = fetch_text(f"{url}.md5")
     found = re.search(r"\b[0-9a-f]{32}\b", text, re.IGNORECASE)
     if not found:

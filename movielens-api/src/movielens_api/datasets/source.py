@@ -207,5 +207,5 @@ def _state(path: Path) -> list[int] | None:
         found = path.stat()
     except OSError:
         return None
-    # With the time when the inode changed: programs set that of the content as they like, but not this one.
+    # Including the time when the inode changed, which programs cannot set, unlike that of the content.
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]

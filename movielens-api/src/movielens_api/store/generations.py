@@ -56,7 +56,7 @@ def add(connection: sqlite3.Connection, generation: Generation) -> None:
 
 
 def retire(connection: sqlite3.Connection, needed: int | None) -> None:
-    """Delete the generations that nobody needs, and the part of the log that they contain.
+    """Delete the generations that are no longer needed, and the part of the log that they contain.
 
     Args:
         connection: A connection in a write transaction.

@@ -1,4 +1,4 @@
-"""Opening of a store's database: it is created if necessary, checked, and asked how the last server stopped."""
+"""Opening of a store's database: creates it if necessary, checks it, and reads how the last server stopped."""
 
 from __future__ import annotations
 
