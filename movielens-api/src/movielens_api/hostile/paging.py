@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 FEW = 50
 KEPT = frozenset({"content-type", "content-length", "www-authenticate", "allow", "retry-after"})
 DAY = pl.col("timestamp") // SECONDS_PER_DAY
-MOVIE = 1
-RATING = 3.0
+# Of the ratings that are inserted.
+MOVIE, RATING = 1, 3.0
 
 
 class Basic(Profile):

@@ -19,6 +19,8 @@ UNWANTED = frozenset({b"accept-encoding", b"if-none-match"})
 TRANSPORT = "movielens_api.transport"
 # Changes sorted ratings.
 Change = Callable[[pl.DataFrame], pl.DataFrame]
+# Builds an application that serves the changed ratings.
+Variant = Callable[[Change], ASGIApp]
 Address = tuple[tuple[str, str], ...]
 
 
@@ -41,10 +43,6 @@ class BufferedResponse:
         self.headers["Content-Length"] = str(len(self.body))
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers.raw})
         await send({"type": "http.response.body", "body": self.body})
-
-
-# Builds an application that serves the changed ratings.
-Variant = Callable[[Change], ASGIApp]
 
 
 class Profile:

@@ -56,6 +56,7 @@ while url:
         print(rating)
     link = response.links.get("next")
     url = link and urljoin(response.url, link["url"])"""
+
 FOLDER = files(__name__)
 STYLE = (FOLDER / "page.css").read_text(encoding="utf-8")
 SCRIPT = (FOLDER / "page.js").read_text(encoding="utf-8")
