@@ -240,7 +240,7 @@ def test_any_bytes_percent_encoded(fuzz: Api, name: str, path: bytes) -> None:
 
 @fuzzed
 @given(raw=some.binary(max_size=400))
-def test_bytes_that_are_no_http(fuzz: Api, raw: bytes) -> None:
+def test_bytes_that_are_not_http(fuzz: Api, raw: bytes) -> None:
     judge(exchange(fuzz, raw, unfinished=True))
 
 

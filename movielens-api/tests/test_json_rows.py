@@ -96,7 +96,7 @@ def test_lines_are_those_of_polars(rows: int) -> None:
     {"rating": 4.1}, {"rating": 5.5}, {"rating": -0.5}, {"rating": math.inf}, {"rating": math.nan}, {"rating": None},
     {"userId": None}, {"userId": -1}, {"movieId": -(2**31)}, {"timestamp": -1}, {"timestamp": None},
     {"timestamp": 2**63 - 1}], ids=str)  # fmt: skip
-def test_values_that_are_no_ratings_are_written_as_they_are(damage: dict[str, object]) -> None:
+def test_values_that_are_not_ratings_are_written_unchanged(damage: dict[str, object]) -> None:
     row = {"userId": 1, "movieId": 2, "rating": 3.0, "timestamp": 4}
     frame = pl.DataFrame([row] * FEWEST_ROWS + [row | damage], schema=SCHEMA).select(list(DTYPES))
     assert json_array(frame) == by_polars(frame)

@@ -66,7 +66,7 @@ def test_once_even_if_many_ask_at_the_same_time(serving: Serving, logins: Logins
     assert len(counted.calls) == 1
 
 
-def test_throttle_are_not_remembered_and_then_not_hashed(serving: Serving, logins: Logins, counted: Counted) -> None:
+def test_failures_are_not_remembered_and_then_not_hashed(serving: Serving, logins: Logins, counted: Counted) -> None:
     with serving(guarded(logins)) as server:
         statuses = [ask(server.url, ("ann", "wrong")).status_code for _ in range(6)]
         limited = ask(server.url, ANN)
@@ -147,7 +147,7 @@ def test_remembered_logins_are_bounded(file: UsersFile) -> None:
     assert b"9" not in logins._remembered
 
 
-def test_throttle_are_forgiven_after_a_while(serving: Serving, file: UsersFile) -> None:
+def test_failures_are_forgiven_after_a_while(serving: Serving, file: UsersFile) -> None:
     logins = Logins(None, file, LoginThrottle(Rate(interval=0.2, burst=1)))
     with serving(guarded(logins)) as server:
         assert ask(server.url, ("ann", "wrong")).status_code == 401
@@ -200,7 +200,7 @@ def test_a_user_removed_during_the_hash_is_refused(serving: Serving, file: Users
         assert ask(server.url, ANN).status_code == 401
 
 
-def test_tokens_end(serving: Serving, logins: Logins, file: UsersFile) -> None:
+def test_tokens_expire(serving: Serving, logins: Logins, file: UsersFile) -> None:
     now = datetime.now(UTC)
     over = add_token(file, "ann", "over", expires=now - timedelta(seconds=1))
     valid = add_token(file, "ann", "valid", expires=now + timedelta(days=1))

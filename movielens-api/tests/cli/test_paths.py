@@ -74,7 +74,7 @@ def test_commands_and_server_use_the_same_users_file(
     assert "the path is empty" in capsys.readouterr().err
 
 
-def test_no_home_directory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_home_directory_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "")
     for ask in data_directory, cache_directory:
         with pytest.raises(StartupError, match=r"no home directory .*: set HOME or pass --data-dir"):

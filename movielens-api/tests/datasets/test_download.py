@@ -124,14 +124,14 @@ def test_downloaded_once_and_checked(options: Options, mirror: Mirror, said: lis
     assert said.count(releases.LICENCE) == 1
 
 
-def test_a_cut_connection_is_continued(options: Options, mirror: Mirror, said: list[str]) -> None:
+def test_a_download_is_resumed_after_a_cut_connection(options: Options, mirror: Mirror, said: list[str]) -> None:
     mirror.cut_after = [1000, 500]
     assert len(datasets.load(NAME, options).ratings) == 3
     assert [asked for path, asked in mirror.asked if path.endswith(".zip")] == [None, "bytes=1000-", "bytes=1500-"]
     assert any("resuming" in line for line in said)
 
 
-def test_the_next_start_continues(options: Options, mirror: Mirror) -> None:
+def test_the_next_start_resumes_the_download(options: Options, mirror: Mirror) -> None:
     mirror.cut_after = [1000, 0]
     with pytest.raises(DownloadError, match=r"broke after 1,000 bytes, which are kept: try again"):
         datasets.load(NAME, options)
@@ -286,7 +286,7 @@ def test_a_changing_release_is_verified_by_its_record_or_the_published_checksum(
         datasets.load(NAME, options)
 
 
-def test_no_room(options: Options, mirror: Mirror) -> None:
+def test_a_disk_without_room(options: Options, mirror: Mirror) -> None:
     mirror.announced = 10**16
     with pytest.raises(StartupError, match=r"cannot write .*\(see --data-dir\): 10,000,000,000 MB are needed, .* free"):
         datasets.load("ml-25m", options)

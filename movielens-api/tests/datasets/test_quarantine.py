@@ -145,7 +145,7 @@ def test_a_corrected_file_leaves_no_quarantine(folder: Path, options: Options, s
     assert not list((options.data_dir / "quarantine").iterdir())
 
 
-def test_no_damage_sets_nothing_aside(folder: Path, options: Options, said: list[str]) -> None:
+def test_without_damage_nothing_is_quarantined(folder: Path, options: Options, said: list[str]) -> None:
     datasets.load(str(folder), options)
     assert not said
     assert not (options.data_dir / "quarantine").exists()

@@ -51,7 +51,7 @@ def test_the_same_in_another_process() -> None:
     assert printed == f"{ratings(mine).write_csv()} {mine.movies.write_csv()}\n"
 
 
-def test_the_same_as_ever() -> None:
+def test_the_same_ratings_as_in_earlier_versions() -> None:
     # Whoever changes these changes everybody's datasets, and must raise synthetic.VERSION.
     assert ratings(datasets.load("synthetic:1000:1")).head(2).rows() == [
         (293, 5.0, 789960407, 5),

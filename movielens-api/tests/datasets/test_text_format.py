@@ -107,7 +107,7 @@ LAYOUTS: dict[str, dict[str, str | bytes]] = {
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_releases_as_they_come(place: Path, options: Options, name: str) -> None:
+def test_releases_in_their_own_formats(place: Path, options: Options, name: str) -> None:
     files = LAYOUTS[name]
     assert_loads(write(place, files), options)
     assert_loads(pack(place / "ml.ZIP", files), options)
@@ -383,7 +383,7 @@ def test_a_dataset_at_the_top_of_a_folder_is_the_one_that_is_meant(place: Path, 
 
 
 @pytest.mark.parametrize("name", ["ratings.csv", "ml.tar.gz", "ml.csv.gz"])
-def test_a_single_file_is_no_dataset(place: Path, options: Options, name: str) -> None:
+def test_a_single_file_is_not_a_dataset(place: Path, options: Options, name: str) -> None:
     write(place, {name: RATINGS})
     with pytest.raises(StartupError, match="is a single file: pass the folder"):
         datasets.load(str(place / name), options)

@@ -74,7 +74,7 @@ def test_two_datasets_in_one_zip(folder: Path, target: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.long)])
-def test_any_damage_to_a_zip_is_an_error_or_none_at_all(folder: Path, target: Path, step: int) -> None:
+def test_any_damage_to_a_zip_is_an_error_or_harmless(folder: Path, target: Path, step: int) -> None:
     pack(folder, target, "ml/")
     whole = target.read_bytes()
     expected = datasets.load(str(target)).ratings.window()

@@ -116,7 +116,7 @@ def test_422_for_reversed_days(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", PROTECTED)
-def test_422_for_a_parameter_nobody_knows(api: Api, path: str) -> None:
+def test_422_for_an_unknown_parameter(api: Api, path: str) -> None:
     assert_wrong(api.get(path, strat_date="2015-01-01"), "strat_date")
 
 
@@ -153,7 +153,7 @@ def test_422_for_a_cursor_changed_after_the_snapshot(api: Api) -> None:
         assert_wrong(api.get("/ratings", cursor=genuine[:place] + other + genuine[place + 1 :]), "cursor")
 
 
-def test_422_for_a_genuine_cursor_spelt_otherwise(api: Api) -> None:
+def test_422_for_another_spelling_of_a_valid_cursor(api: Api) -> None:
     genuine = cursor(api)
     for other in (genuine + "=", genuine + "\n", genuine[:-1], genuine[:5] + "!" + genuine[5:]):
         assert_wrong(api.get("/ratings", cursor=other), "cursor")

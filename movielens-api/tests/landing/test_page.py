@@ -86,7 +86,7 @@ def test_the_page_is_of_the_current_ratings(serving: Serving) -> None:
     assert facts(after.text)["Users"] == "2"
 
 
-def test_304_while_it_would_be_the_same(api: Api) -> None:
+def test_304_while_the_page_is_unchanged(api: Api) -> None:
     answer = public(api)
     again = public(api, if_none_match=answer.headers["etag"])
     assert (again.status_code, again.content) == (304, b"")
@@ -109,7 +109,7 @@ def test_without_ratings_it_says_so(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("year", [1970, 9999])
-def test_the_first_and_the_last_year_there_are(serving: Serving, year: int) -> None:
+def test_the_first_and_the_last_possible_year(serving: Serving, year: int) -> None:
     last = datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)
     with serving(create_app(Catalogue("edge", rated(last), MOVIES), DEFAULT)) as api:
         page = public(api)
@@ -172,7 +172,7 @@ class Loads(HTMLParser):
                 self.inline.append(name)
 
 
-def test_the_page_holds_all_it_needs_and_the_policy_is_strict(api: Api) -> None:
+def test_the_page_contains_all_it_needs_and_the_policy_is_strict(api: Api) -> None:
     answer = public(api)
     found = Loads()
     found.feed(answer.text)
@@ -184,7 +184,7 @@ def test_the_page_holds_all_it_needs_and_the_policy_is_strict(api: Api) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_dataset_keeps_to_itself_where_it_lies(launch: Launch, folder: Path) -> None:
+def test_the_page_does_not_show_the_path_of_a_dataset(launch: Launch, folder: Path) -> None:
     nested = folder / "<b>ml & co"
     nested.mkdir()
     for name in ("ratings.csv", "movies.csv"):
@@ -205,7 +205,7 @@ def test_any_name_of_a_dataset_is_text(serving: Serving, small: Catalogue, name:
 
 
 @pytest.mark.parametrize("host", ["ratings.example", "10.0.0.7:8080", "[::1]:5000"])
-def test_calls_ask_where_the_visitor_did(api: Api, host: str) -> None:
+def test_calls_use_the_address_of_the_visitor(api: Api, host: str) -> None:
     page = public(api, host=host).text
     assert page.count(f"http://{host}/ratings?start_date=") == len(calls("", None)) - 1
 
@@ -228,7 +228,7 @@ def test_no_call_holds_a_password_or_a_user(api: Api) -> None:
     assert "-u movielens" not in page
 
 
-def test_errors_of_the_static_files_have_the_one_shape(api: Api) -> None:
+def test_errors_of_the_static_files_are_problem_documents(api: Api) -> None:
     for name in ("nothing.js", "..%2fcore.py", "redoc.standalone.js", "%00", "a/b"):
         assert_problem(Api(api.url, auth=None).get(f"/static/{name}"), 404)
     assert_problem(Api(api.url, auth=None).ask("/static/swagger-ui.css", "POST"), 405)

@@ -97,7 +97,7 @@ def test_a_header_that_is_given_twice_is_named(ask: Ask, method: str, headers: l
 @pytest.mark.parametrize(
     "host", ["x", "x ", "x\t", "x:", "x_y.z:80", "127.0.0.1:5000", "[::1]:80", "[fe80::1%25eth0]", "a%20b"]
 )
-def test_hosts_as_there_may_be(ask: Ask, host: str) -> None:
+def test_valid_hosts(ask: Ask, host: str) -> None:
     assert " 200 " in ask("GET /healthz HTTP/1.1", f"Host: {host}", "Connection: close")[0]
 
 

@@ -54,7 +54,7 @@ def stopped_clock() -> float:
     return 1000.0
 
 
-def test_429_says_when(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
+def test_429_has_retry_after(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
     file = ann_and_ben(tmp_path)
     token = add_token(file, "ann")
     app = create_app(small, DEFAULT, users_file=file, rate_limit=3, slots=Slots(clock=stopped_clock))

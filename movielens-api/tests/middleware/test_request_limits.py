@@ -130,7 +130,7 @@ def test_408_for_a_head_that_never_ends(connect: Connect, sent: bytes) -> None:
     assert_refused(connection, 408)
 
 
-def test_a_drop_now_and_then_gains_no_time(connect: Connect) -> None:
+def test_single_bytes_do_not_extend_the_time(connect: Connect) -> None:
     connection = connect()
     connection.sendall(HEAD)
     connection.settimeout(0.05)
@@ -202,14 +202,14 @@ def test_413_for_a_chunked_body(serving: Serving, small: Catalogue) -> None:
         assert answer(connection)[2] == 0
 
 
-def test_408_for_a_body_that_somebody_waits_for(serving: Serving, small: Catalogue) -> None:
+def test_408_for_a_body_that_a_route_waits_for(serving: Serving, small: Catalogue) -> None:
     with serving(reading_bodies(small), QUICK) as server, connecting(server) as connect:
         connection = connect()
         connection.sendall(BODIES + b"Content-Length: 500\r\n\r\n{")
         assert_refused(connection, 408)
 
 
-def test_fields_after_a_body_are_no_headers(serving: Serving, small: Catalogue) -> None:
+def test_trailers_are_not_headers(serving: Serving, small: Catalogue) -> None:
     with serving(reading_bodies(small), QUICK) as server, connecting(server) as connect:
         connection = connect()
         sent = BODIES + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: y\r\n\r\n"
@@ -217,7 +217,7 @@ def test_fields_after_a_body_are_no_headers(serving: Serving, small: Catalogue) 
         assert answer(connection)[0] == 200
 
 
-def test_503_on_a_connection_too_many(connect: Connect) -> None:
+def test_503_for_too_many_connections(connect: Connect) -> None:
     held = [connect() for _ in range(3)]
     for one in held:
         one.sendall(HEAD + b"\r\n")

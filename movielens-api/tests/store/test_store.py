@@ -348,7 +348,7 @@ def overlays(snapshot: Snapshot) -> int:
     return found
 
 
-def test_a_version_that_never_was_is_gone(small: Catalogue, tmp_path: Path) -> None:
+def test_a_version_that_never_existed_is_gone(small: Catalogue, tmp_path: Path) -> None:
     with Store(tmp_path, small) as store, pytest.raises(SnapshotGoneError):
         find(store, 1)
 
