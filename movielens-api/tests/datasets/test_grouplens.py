@@ -99,7 +99,7 @@ def test_a_file_that_is_not_a_ratings_file_is_refused(folder: Path, text: str) -
     ("row", "column"),
     [
         ("x,A (1999),Drama", "movieId"),
-        ("8,Again (1999),Drama", "movieId"),
+        ("8,Again (1999),Drama", "each movieId"),
         ("9", "3 fields"),
         ("9,A (1999)", "3 fields"),
     ],
