@@ -15,7 +15,7 @@ import pytest
 import requests
 from hostile_testing import ROWS, Hostile
 
-from movielens_api.hostile import broken_responses
+from movielens_api.hostile import PROFILES, broken_responses
 
 PATH = "/ratings?limit=20"
 PAGE = {"result": ROWS[:20], "offset": 0, "limit": 20, "total": 60}
@@ -60,7 +60,7 @@ def test_huge_header(hostile: Hostile) -> None:
 
 def test_gzip_bomb(hostile: Hostile) -> None:
     assert broken_responses.BOMBS * broken_responses.BOMB_BYTES == 1 << 32
-    server = hostile(profile=partial(broken_responses.GzipBomb, part_bytes=1 << 16))
+    server = hostile(profile=partial(PROFILES["gzip-bomb"], part_bytes=1 << 16))
     for _ in range(2):
         answer = requests.get(server.url + PATH, auth=server.auth, timeout=30, stream=True)
         assert answer.headers["content-type"] == "application/json"
@@ -81,11 +81,11 @@ def test_no_response(hostile: Hostile) -> None:
 
 def test_a_late_response(hostile: Hostile) -> None:
     assert broken_responses.LONG_SECONDS == 60
-    assert hostile(profile=partial(broken_responses.NoAnswer, seconds=0.1)).ask(PATH).json() == PAGE
+    assert hostile(profile=partial(PROFILES["no-answer"], seconds=0.1)).ask(PATH).json() == PAGE
 
 
 def test_slow_body(hostile: Hostile) -> None:
-    server = hostile(profile=partial(broken_responses.SlowBody, seconds=0.01, drips=50))
+    server = hostile(profile=partial(PROFILES["slow-body"], seconds=0.01, drips=50))
     for _ in range(2):
         slow = requests.get(server.url + PATH, auth=server.auth, timeout=10, stream=True)
         pieces = list(iter(lambda slow=slow: slow.raw.read1(100_000), b""))
@@ -95,7 +95,7 @@ def test_slow_body(hostile: Hostile) -> None:
 
 
 def test_slow_headers(hostile: Hostile) -> None:
-    server = hostile(profile=partial(broken_responses.SlowHeaders, seconds=0.001))
+    server = hostile(profile=partial(PROFILES["slow-headers"], seconds=0.001))
     for _ in range(2):
         pieces = received(server.url, PATH)
         assert len(pieces) > 10
