@@ -67,4 +67,4 @@ def test_a_parse_counts_only_if_it_imports_the_operators_and_defines_dags(writte
     assert plain > 0
     assert "broken.py cannot be parsed" in broken
     assert "airflow_movielens.operators" in early
-    assert "is here already" in early
+    assert "this process has already done so" in early

@@ -78,6 +78,8 @@ def test_uv_chooses_the_airflow_of_the_lock(
     assert chosen(found) == of_the_lock
 
 
+# One such provider is added by a test above.
+@pytest.mark.long
 def test_other_providers_of_airflow_can_be_added_to_the_lock(
     resolve: Callable[..., str], wheels: Wheels, constraints: Path, of_the_lock: dict[str, str]
 ) -> None:
@@ -130,6 +132,8 @@ def test_a_dag_runs_where_uv_installed_both(uv_user: Shell, api: Api, run_dag: R
         run_dag(uv_user, its_own)
 
 
+# pip reads the same metadata as uv.
+@pytest.mark.long
 def test_pip_chooses_what_uv_chooses(
     uv_user: Shell, with_uv: dict[str, str], until_the_lock: Path, wheels: Wheels
 ) -> None:
