@@ -38,7 +38,7 @@ $(UV): requirements/uv.lock | $(BIN)/python
 	@$(UV) pip install --quiet --python .venv-airflow-$*/bin/python --no-deps --no-build-isolation -e . -e ./movielens-api
 	@touch $@
 
-lint: .venv/.test-installed ## check style, types and import boundaries
+lint: .venv/.test-installed ## check style, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src movielens-api/src demo benchmarks
@@ -58,18 +58,18 @@ test-tools:
 ALL_TESTS := tests/e2e tests/packaging tests/integration tests/docs movielens-api/tests tests/unit
 WORKERS ?= 2
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
-test: lint test-tools ## install what the tests need, check the code, run all tests but the longest (WORKERS=2 processes)
+test: lint test-tools ## install what the tests need, check the code, run all tests except the longest (WORKERS=2 processes)
 	$(PYTEST) -m "not long" $(ALL_TESTS)
 
 .PHONY: test-fast
-test-fast: .venv/.test-installed ## run the unit tests but the slow ones (a minute)
+test-fast: .venv/.test-installed ## run the unit tests except the slow ones (a minute)
 	$(PYTEST) -m "not long and not slow" tests/unit
 
 # Tracing coverage takes half as much CPU time again, in every process that a test starts.
 .PHONY: test-long
 test-long: export FUZZ_EXAMPLES ?= 500
 test-long: export FETCH_EXAMPLES ?= 1000
-test-long: lint test-tools ## what test does, with the longest tests, and print the coverage
+test-long: lint test-tools ## run all tests, also the longest, and print the coverage
 	$(PYTEST) $(ALL_TESTS) --cov
 
 # The newest Airflow is the one in .venv. All are run, whichever fails.
@@ -81,7 +81,7 @@ test-airflow-versions: $(OLDER_AIRFLOWS:%=.venv-airflow-%/.installed) .venv/.tes
 	done; exit $$failed
 
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
-lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
+lock: | $(UV) ## resolve all dependencies again and write requirements/*.lock
 	echo uv | $(COMPILE) - -o requirements/uv.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --group demo --group test -o requirements/test.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo -c requirements/test.lock -o requirements/demo.lock --upgrade
@@ -94,7 +94,7 @@ lock: | $(UV) ## resolve every dependency anew and write requirements/*.lock
 ROWS ?= 25_000_000
 ROUNDS ?= 5
 KILLS ?= 50
-bench-api: .venv/.bench-installed ## measure the ratings API beside others (20 minutes; a trial: ROWS=100_000 ROUNDS=1 KILLS=2)
+bench-api: .venv/.bench-installed ## compare the ratings API with other servers (20 minutes; short run: ROWS=100_000 ROUNDS=1 KILLS=2)
 	$(BIN)/python -m benchmarks.api --rows $(ROWS) --rounds $(ROUNDS) --kills $(KILLS)
 
 # dlt cannot be installed together with Airflow.
@@ -106,15 +106,15 @@ bench-api: .venv/.bench-installed ## measure the ratings API beside others (20 m
 
 .PHONY: bench-client
 bench-client: ROWS = 5_000_000
-bench-client: .venv/.bench-installed .venv-clients/.installed ## measure the client beside others (10 minutes; a trial: ROWS=200_000 ROUNDS=1)
+bench-client: .venv/.bench-installed .venv-clients/.installed ## compare the client with others (10 minutes; short run: ROWS=200_000 ROUNDS=1)
 	$(BIN)/python -m benchmarks.client --rows $(ROWS) --rounds $(ROUNDS)
 
 .PHONY: bench-parse
-bench-parse: .venv/.test-installed ## measure how our operators parse beside plain ones (5 minutes; a trial: ROUNDS=1)
+bench-parse: .venv/.test-installed ## compare the parsing of Dag files with plain operators (5 minutes; short run: ROUNDS=1)
 	$(BIN)/python -m benchmarks.parse --rounds $(ROUNDS)
 
 .PHONY: demo up clean distclean
-demo: .venv/.demo-installed ## fetch and rank a fortnight of real ratings on a real Airflow, then stop everything
+demo: .venv/.demo-installed ## fetch and rank two weeks of real ratings with a real Airflow, then stop everything
 	@$(BIN)/python -m demo run
 
 up: .venv/.demo-installed ## keep movielens-api and Airflow running until Ctrl-C

@@ -12,7 +12,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
 
-DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - where a reader finds it
+DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - easy to find
 RATINGS = f"{DATA_DIR}/03_operator/ratings/{{{{ data_interval_start | ds }}}}.json"
 RANKING = f"{DATA_DIR}/03_operator/rankings/{{{{ data_interval_start | ds }}}}.csv"
 

@@ -14,7 +14,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
 from airflow_movielens.sensors import MovielensRatingsSensor
 
-DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - where a reader finds it
+DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - easy to find
 TIMEOUT = float(os.environ.get("MOVIELENS_SENSOR_TIMEOUT", "3600"))
 START, END = "{{ data_interval_start | ds }}", "{{ data_interval_end | ds }}"
 RATINGS = f"{DATA_DIR}/04_sensor/ratings/{START}.json"

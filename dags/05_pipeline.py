@@ -12,7 +12,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
 
-DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - where a reader finds it
+DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - easy to find
 RATINGS = f"{DATA_DIR}/05_pipeline/ratings"
 RANKINGS = f"{DATA_DIR}/05_pipeline/rankings"
 
@@ -34,8 +34,8 @@ with DAG(
 @task
 def daily_files(first_day: str, day_after_last: str) -> list[str]:
     """List the daily files of a period."""
-    first, beyond = date.fromisoformat(first_day), date.fromisoformat(day_after_last)
-    days = (first + timedelta(days=n) for n in range((beyond - first).days))
+    first, end = date.fromisoformat(first_day), date.fromisoformat(day_after_last)
+    days = (first + timedelta(days=n) for n in range((end - first).days))
     return [f"{RATINGS}/{day}.parquet" for day in days]
 
 

@@ -25,7 +25,7 @@ from airflow_movielens.triggers import MovielensNewRatingsTrigger
 
 log = logging.getLogger(__name__)
 
-DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - where a reader finds it
+DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - easy to find
 RATINGS = f"{DATA_DIR}/06_partitioned/ratings"
 RANKINGS = f"{DATA_DIR}/06_partitioned/rankings"
 TRAILING = f"{DATA_DIR}/06_partitioned/trailing"
@@ -65,7 +65,7 @@ def windows_with(days: list[str]) -> list[date]:
 
 
 def must_wait(ti, dag_run) -> bool:
-    """Return whether days are being fetched, but no longer than an hour, in case a fetch hangs."""
+    """Return whether days are being fetched; false after an hour, in case a fetch hangs."""
     fetching = sum(ti.get_dr_count(dag_id, states=["running"]) for dag_id in ("06_ratings", "06_late"))
     log.info("%d runs are fetching", fetching)
     return fetching > 0 and datetime.now(UTC) - dag_run.run_after < PATIENCE
@@ -96,7 +96,7 @@ def report_days(*, ti, dag_run, triggering_asset_events, outlet_events):
 
 @task.sensor(**WAITING, outlets=[due_windows])
 def report_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, outlet_events):
-    """Collect the fetched days; the last waiting run reports the windows of all of them, each once."""
+    """Collect the fetched days. The last of the queued runs reports the windows of all of them, each once."""
     from airflow.sdk import PokeReturnValue
     from airflow.sdk.exceptions import AirflowSkipException
 
@@ -113,7 +113,7 @@ def report_windows(*, ti, dag_run, triggering_asset_events, asset_state_store, o
 
 @task(inlets=[due_windows])
 def forget_days(reported, *, asset_state_store):
-    """Forget the reported days, only now: a task that is killed at its end reports its windows again, not never."""
+    """Forget the reported days. In a task of its own: a report that is killed at its end is repeated, not lost."""
     asset_state_store.set("days", sorted(set(asset_state_store.get("days")).difference(reported)))
 
 
@@ -149,7 +149,7 @@ def define_dags():
             outlets=[ranking_daily],
         )
 
-    # All days have the same key here, and one run at a time reports the windows for the runs that wait after it.
+    # All days have the same key here, so that one run can report the windows for all runs queued before it.
     together = PartitionedAssetTimetable(assets=ratings_daily, default_partition_mapper=FixedKeyMapper("windows"))
     with DAG("06_windows", schedule=together, max_active_runs=1, **common):
         forget_days(report_windows())

@@ -49,7 +49,7 @@ class Row:
     def run(self) -> str:
         """The run in words."""
         words = [f"{self.kind} {self.moment}".rstrip()]
-        words += [f"made {self.made}"] if self.made else []
+        words += [f"created {self.made}"] if self.made else []
         words += [f"key `{self.key}`"] if self.key else []
         return ", ".join(words)
 
