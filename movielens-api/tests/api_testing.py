@@ -42,12 +42,12 @@ class Api:
 
     def pages(self, path: str, **headers: str) -> Iterator[requests.Response]:
         """Follow the links from page to page."""
-        answer = self.ask(path, **headers)
-        yield answer
-        while "next" in answer.links:
-            address = urljoin(answer.url, answer.links["next"]["url"])
-            answer = self.ask(address.removeprefix(self.url), **headers)
-            yield answer
+        response = self.ask(path, **headers)
+        yield response
+        while "next" in response.links:
+            address = urljoin(response.url, response.links["next"]["url"])
+            response = self.ask(address.removeprefix(self.url), **headers)
+            yield response
 
     def post(self, rows: list[dict[str, Any]], **headers: str) -> requests.Response:
         """Post ratings; `idempotency_key` is Idempotency-Key, and so on."""
@@ -55,15 +55,15 @@ class Api:
         return self.session.post(self.url + "/ratings", json=rows, headers=named, auth=self.auth, timeout=30)
 
     def json(self, path: str, /, **params: object) -> Any:
-        answer = self.get(path, **params)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = self.get(path, **params)
+        assert response.status_code == 200, response.text
+        return response.json()
 
 
-def assert_problem(answer: requests.Response, status: int) -> dict[str, object]:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem: dict[str, object] = answer.json()
+def assert_problem(response: requests.Response, status: int) -> dict[str, object]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, object] = response.json()
     assert {"type", "title", "status", "detail", "instance"} <= set(problem) <= {*problem, "errors"}
     assert problem["status"] == status
     assert problem["type"] == "about:blank"

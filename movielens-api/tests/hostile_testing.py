@@ -51,4 +51,4 @@ def by_offset(api: Api, limit: int = 7, **parameters: str) -> list[Row]:
 
 
 def by_cursor(api: Api, limit: int = 7) -> list[Row]:
-    return [row for answer in api.pages(f"/ratings?limit={limit}") for row in answer.json()["result"]]
+    return [row for response in api.pages(f"/ratings?limit={limit}") for row in response.json()["result"]]

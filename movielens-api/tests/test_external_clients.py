@@ -1,4 +1,4 @@
-"""Clients that others wrote pull a window exactly while it is written to; ours pulls one that is at rest.
+"""Clients of others pull a window exactly while ratings are posted into it; ours pulls one that does not change.
 
 They run in an environment of their own, because their dependencies conflict with those of Airflow.
 """
@@ -79,7 +79,7 @@ def pull(api: Api, *command: object, **environ: str) -> list[Row]:
             rows.append(json.loads(line))
             if len(rows) % PAGE == 0:
                 rate(api, user=1_000_000 + len(rows))
-            # The client asks for the next row, and with it for the next page, only now.
+            # Only now does the client request the next row, and thus the next page.
             client.stdin.write("\n")
             client.stdin.flush()
         assert client.wait() == 0, client.stderr.read()
@@ -90,8 +90,8 @@ def rate(api: Api, user: int) -> None:
     """Post ratings of a new user at the start, in the middle and at the end of the window."""
     seconds = [FIRST_SECOND, (FIRST_SECOND + LAST_SECOND) // 2, LAST_SECOND]
     ratings = [{"movieId": 1, "rating": 4.0, "timestamp": second, "userId": user} for second in seconds]
-    answer = api.session.post(f"{api.url}/ratings", json=ratings, auth=api.auth, timeout=30)
-    assert answer.status_code == 201, answer.text
+    response = api.session.post(f"{api.url}/ratings", json=ratings, auth=api.auth, timeout=30)
+    assert response.status_code == 201, response.text
 
 
 def current(api: Api) -> list[Row]:

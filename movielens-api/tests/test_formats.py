@@ -20,28 +20,28 @@ every_format = pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("query", ["limit=7&offset=3", "start_date=2015-01-01&end_date=2015-01-02", "limit=0",
                                    "start_date=2015-01-01&end_date=2015-01-01", "limit=10000", ""])  # fmt: skip
 def test_rows_are_those_of_json_without_an_envelope(api: Api, model: Model, name: str, query: str) -> None:
-    answer = api.ask(f"/ratings?{query}", accept=name)
-    assert answer.headers["content-type"] == name
+    response = api.ask(f"/ratings?{query}", accept=name)
+    assert response.headers["content-type"] == name
     expected = api.ask(f"/ratings?{query}")
-    rows = READERS[name](answer.content)
+    rows = READERS[name](response.content)
     assert rows == (expected.json()["result"] if query else model.rows)
     assert all(list(row) == COLUMNS for row in rows)
-    assert answer.headers["x-total-count"] == str(expected.json()["total"])
+    assert response.headers["x-total-count"] == str(expected.json()["total"])
 
 
 @every_format
 def test_without_limit_the_whole_window_comes_at_once(api: Api, model: Model, name: str) -> None:
-    answer = api.ask("/ratings?offset=2", accept=name)
-    assert READERS[name](answer.content) == model.rows[2:]
-    assert "link" not in answer.headers
+    response = api.ask("/ratings?offset=2", accept=name)
+    assert READERS[name](response.content) == model.rows[2:]
+    assert "link" not in response.headers
     assert len(model.rows) > ROWS_PER_CHUNK, "the sample needs more than one chunk to prove anything"
 
 
 @every_format
 def test_with_a_limit_links_keep_the_format(api: Api, model: Model, name: str) -> None:
-    answers = list(api.pages("/ratings?start_date=2016-01-01&end_date=2016-03-01&limit=100", accept=name))
-    assert len(answers) > 2
-    rows = [row for answer in answers for row in READERS[name](answer.content)]
+    responses = list(api.pages("/ratings?start_date=2016-01-01&end_date=2016-03-01&limit=100", accept=name))
+    assert len(responses) > 2
+    rows = [row for response in responses for row in READERS[name](response.content)]
     assert rows == model.window("2016-01-01", "2016-03-01")
 
 

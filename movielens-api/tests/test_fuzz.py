@@ -33,7 +33,7 @@ PLAIN_REFUSAL = b"Invalid HTTP request received."
 
 
 @dataclass
-class Answer:
+class Response:
     """A response as it was received."""
 
     status: int
@@ -41,7 +41,7 @@ class Answer:
     body: bytes
 
 
-def exchange(api: Api, request: bytes, *, unfinished: bool = False) -> Answer | None:
+def exchange(api: Api, request: bytes, *, unfinished: bool = False) -> Response | None:
     """Send bytes on a new connection. Return the response, or None if the server closed it without one.
 
     For an incomplete request, the sending side is closed. Otherwise, the server would wait for the rest.
@@ -52,12 +52,12 @@ def exchange(api: Api, request: bytes, *, unfinished: bool = False) -> Answer | 
             connection.sendall(request)
             if unfinished:
                 connection.shutdown(socket.SHUT_WR)
-            answer = HTTPResponse(connection, method=request.partition(b" ")[0].decode("latin-1"))
-            answer.begin()
+            response = HTTPResponse(connection, method=request.partition(b" ")[0].decode("latin-1"))
+            response.begin()
         except ConnectionError:
             return None
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        return Answer(answer.status, headers, answer.read())
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Response(response.status, headers, response.read())
 
 
 def request(target: str | bytes, method: str = "GET", headers: list[tuple[str, bytes]] | None = None) -> bytes:
@@ -69,18 +69,18 @@ def request(target: str | bytes, method: str = "GET", headers: list[tuple[str, b
     return b"\r\n".join([*lines, *(name.encode() + b": " + value for name, value in sent), b"", b""])
 
 
-def judge(answer: Answer | None) -> Answer | None:
+def judge(response: Response | None) -> Response | None:
     """Assert what is true of every response."""
-    if answer is None:
+    if response is None:
         return None
-    assert answer.status < 500, answer.body
-    assert b"Traceback" not in answer.body
-    if answer.status >= 400 and answer.body and answer.body != PLAIN_REFUSAL:
-        assert answer.headers["content-type"] == "application/problem+json", answer
-        problem = json.loads(answer.body)
-        assert problem["status"] == answer.status
+    assert response.status < 500, response.body
+    assert b"Traceback" not in response.body
+    if response.status >= 400 and response.body and response.body != PLAIN_REFUSAL:
+        assert response.headers["content-type"] == "application/problem+json", response
+        problem = json.loads(response.body)
+        assert problem["status"] == response.status
         assert {"type", "title", "status", "detail", "instance"} <= set(problem)
-    return answer
+    return response
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ garbage = some.lists(
 anything = values | garbage
 
 
-def ask(fuzz: Api, target: str | bytes, method: str = "GET", **headers: bytes) -> Answer | None:
+def ask(fuzz: Api, target: str | bytes, method: str = "GET", **headers: bytes) -> Response | None:
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
     return judge(exchange(fuzz, request(target, method, named)))
 
@@ -218,9 +218,9 @@ def test_every_header(fuzz: Api, target: str, sent: list[tuple[str, bytes]]) -> 
 @given(target=some.sampled_from(["/ratings", "/movies", "/users"]), junk=some.binary(max_size=60) | header_words)
 def test_credentials(fuzz: Api, target: str, junk: bytes) -> None:
     for value in (b"Basic " + b64encode(junk), b"Basic " + b"".join(junk.split()), b"Bearer " + b64encode(junk)):
-        answer = judge(exchange(fuzz, request(target, headers=[("Authorization", value)])))
-        assert answer
-        assert answer.status in {400, 401, 429, 431}
+        response = judge(exchange(fuzz, request(target, headers=[("Authorization", value)])))
+        assert response
+        assert response.status in {400, 401, 429, 431}
 
 
 @fuzzed
@@ -272,9 +272,9 @@ def test_a_cursor_with_every_bit_flipped(fuzz: Api) -> None:
     for place in range(len(genuine)):
         for bit in range(8):
             forged = genuine[:place] + chr(ord(genuine[place]) ^ 1 << bit) + genuine[place + 1 :]
-            answer = session.get(f"{fuzz.url}/ratings?cursor={quote(forged, safe='')}", auth=fuzz.auth, timeout=20)
-            assert answer.status_code in {410, 422}, (place, bit, answer.text)
-            assert answer.headers["content-type"] == "application/problem+json"
+            response = session.get(f"{fuzz.url}/ratings?cursor={quote(forged, safe='')}", auth=fuzz.auth, timeout=20)
+            assert response.status_code in {410, 422}, (place, bit, response.text)
+            assert response.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("length", [1_000, 60_000, 70_000, 1_000_000])

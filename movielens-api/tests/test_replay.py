@@ -32,9 +32,9 @@ def replaying(launch: Launch, tmp_path: Path) -> Callable[..., Process]:
 
 
 def rows(api: Api, start: str | None = None) -> list[dict[str, Any]]:
-    answer = api.ask("/ratings" + (f"?start_date={start}" if start else ""), accept="application/x-ndjson")
-    assert answer.status_code == 200
-    return [json.loads(line) for line in answer.text.splitlines()]
+    response = api.ask("/ratings" + (f"?start_date={start}" if start else ""), accept="application/x-ndjson")
+    assert response.status_code == 200
+    return [json.loads(line) for line in response.text.splitlines()]
 
 
 def until_over(api: Api, number: int) -> None:

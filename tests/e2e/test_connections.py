@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from playwright.sync_api import expect, sync_playwright
-from unit.scripted_server import Answer, page_of, ratings, serve
+from unit.scripted_server import Response, page_of, ratings, serve
 
 PASSWORD, TOKEN = "hunter2-password", "hunter2-token"
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
@@ -32,9 +32,9 @@ def airflow(running_stack, admin_token):
     session.headers["Authorization"] = f"Bearer {admin_token}"
 
     def call(method, path, **arguments):
-        answer = session.request(method, f"{address}/api/v2/connections{path}", timeout=60, **arguments)
-        assert answer.ok, answer.text
-        return answer.json()
+        response = session.request(method, f"{address}/api/v2/connections{path}", timeout=60, **arguments)
+        assert response.ok, response.text
+        return response.json()
 
     return call
 
@@ -43,11 +43,11 @@ def airflow(running_stack, admin_token):
 def ratings_api():
     """An API that requires the token; it records its requests."""
 
-    def answer(_path, query, number):
+    def response(_path, query, number):
         sent = server.requests[number][2].get("Authorization")
-        return page_of(ratings(7), query) if sent == f"Bearer {TOKEN}" else Answer({}, 401)
+        return page_of(ratings(7), query) if sent == f"Bearer {TOKEN}" else Response({}, 401)
 
-    with serve(answer) as server:
+    with serve(response) as server:
         yield server
 
 
@@ -60,10 +60,10 @@ def body(conn_id, address, **changes):
 def test_a_saved_connection_masks_its_secrets_and_keeps_them(airflow, ratings_api):
     extra = {"page_size": 500, "verify_tls": False, "api_token": TOKEN}
     parts = body("saved", ratings_api.base_url, login="me", password=PASSWORD, extra=json.dumps(extra))
-    answers = [airflow("POST", "", json=parts), airflow("GET", "/saved"), airflow("GET", "")]
-    assert PASSWORD not in str(answers)
-    assert TOKEN not in str(answers)
-    shown = {name: answers[1][name] for name in parts}
+    responses = [airflow("POST", "", json=parts), airflow("GET", "/saved"), airflow("GET", "")]
+    assert PASSWORD not in str(responses)
+    assert TOKEN not in str(responses)
+    shown = {name: responses[1][name] for name in parts}
     assert shown["password"] == "***"
     assert json.loads(shown["extra"]) == extra | {"api_token": "***"}
 

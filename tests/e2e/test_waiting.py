@@ -30,8 +30,8 @@ def post_rating(stack, day):
     moment = int(datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp())
     # From a new user, so that it replaces no other rating.
     rating = {"movieId": 1, "rating": 4.0, "timestamp": moment, "userId": uuid.uuid4().int % 10**9 + 1000}
-    answer = requests.post(f"{stack.api_address}/ratings", json=[rating], auth=stack.api_login, timeout=30)
-    assert answer.status_code == 201, answer.text
+    response = requests.post(f"{stack.api_address}/ratings", json=[rating], auth=stack.api_login, timeout=30)
+    assert response.status_code == 201, response.text
 
 
 def kill_triggerer(stack):

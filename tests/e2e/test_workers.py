@@ -1,4 +1,4 @@
-"""Fetches on the real scheduler whose workers die, are stopped, or are asked to retry later."""
+"""Fetches on the real scheduler whose workers die, are stopped, or must retry later."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from packaging.version import Version
-from unit.scripted_server import Answer, page_of, ratings, serve
+from unit.scripted_server import Response, page_of, ratings, serve
 
 from airflow_movielens.task_state import TaskStateCheckpoints, checkpoints_of
 
@@ -25,7 +25,7 @@ def test_a_retry_resumes_from_the_checkpoint(  # noqa: PLR0917
 
     def script(_, query, number):
         if 12 <= number < 16:  # a first try and its three retries
-            return Answer({}, 503, {"Retry-After": "0"})
+            return Response({}, 503, {"Retry-After": "0"})
         if number == 16:
             in_folder.extend(file.suffix for file in folder.glob(".partial-*/*"))
         return page_of(ROWS, query)
@@ -48,7 +48,7 @@ def test_a_retry_resumes_from_the_checkpoint(  # noqa: PLR0917
     assert sorted(file.name for file in folder.iterdir()) == [".r.csv.manifest.json", "r.csv"]
 
 
-def test_before_airflow_3_3_there_is_none_and_the_log_says_so(caplog):
+def test_before_airflow_3_3_no_checkpoint_is_stored_in_airflow_and_the_log_says_so(caplog):
     caplog.set_level("INFO")
     assert checkpoints_of({}) is None
     assert caplog.text.count("Airflow keeps no state of this task") == 1

@@ -113,7 +113,7 @@ def test_the_bare_server_serves_days_pages_and_sections(rounds):
     section = template.strip('"').removesuffix("{&offset,limit}")
     rest = requests.get(f"{address}{section}&offset=30", headers={"Accept": ARROW})
     assert "Link-Template" not in rest.headers
-    whole = pl.concat(pl.read_ipc_stream(answer.content) for answer in (first, rest))
+    whole = pl.concat(pl.read_ipc_stream(response.content) for response in (first, rest))
     assert_frame_equal(whole, rounds.dataset.ratings)
     page = requests.get(f"{address}{section}&offset={ROWS - 2}&limit=5").json()
     assert page["result"] == whole[-2:].to_dicts()

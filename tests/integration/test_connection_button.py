@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 from unit.raw_server import Authority, listen, ok, says, server_context
-from unit.scripted_server import Answer, serve
+from unit.scripted_server import Response, serve
 
 from airflow_movielens.hooks import MovielensHook
 
@@ -80,12 +80,12 @@ def test_the_button_recognises_a_port_without_http(connection, words):
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [Answer(b"<html>It works!</html>"), Answer({"hello": "world"}), Answer([1]), Answer({"total": "many"})],
+    "response",
+    [Response(b"<html>It works!</html>"), Response({"hello": "world"}), Response([1]), Response({"total": "many"})],
     ids=["page", "other JSON", "list", "other total"],
 )
-def test_the_button_recognises_another_web_server(connection, answer):
-    with serve(lambda *_: answer) as server:
+def test_the_button_recognises_another_web_server(connection, response):
+    with serve(lambda *_: response) as server:
         connection(host=server.base_url)
         ok, said = pressed()
         assert len(server.requests) <= 2
@@ -98,7 +98,7 @@ def test_the_button_accepts_a_server_without_totals(connection, there):
     def page(_path, query, _number):
         start, size = int(query["offset"]), int(query["limit"])
         rows = [{**RATING, "timestamp": number} for number in range(there)]
-        return Answer({"result": rows[start : start + size]})
+        return Response({"result": rows[start : start + size]})
 
     with serve(page) as server:
         connection(host=server.base_url)

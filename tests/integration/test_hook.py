@@ -9,7 +9,7 @@ import airflow
 import jsonschema
 import polars as pl
 import pytest
-from unit.scripted_server import Answer, serve
+from unit.scripted_server import Response, serve
 
 from airflow_movielens.client import RetryableError
 from airflow_movielens.hooks import MovielensHook
@@ -38,8 +38,8 @@ def test_nothing_is_requested_before_the_first_rating_is_read(connection):
         next(ratings)
 
 
-def test_retry_is_how_often_a_request_is_retried(connection):
-    with serve(lambda *_: Answer({}, 503, {"Retry-After": "0"})) as server:
+def test_the_argument_retry_sets_how_often_a_request_is_retried(connection):
+    with serve(lambda *_: Response({}, 503, {"Retry-After": "0"})) as server:
         connection(host=server.base_url)
         with MovielensHook("movielens", retry=2) as hook, pytest.raises(RetryableError):
             next(hook.get_ratings())

@@ -13,7 +13,7 @@ from airflow.exceptions import AirflowFailException
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
-from unit.scripted_server import Answer, page_of, ratings, serve
+from unit.scripted_server import Response, page_of, ratings, serve
 
 from airflow_movielens.client import RetryableError
 from airflow_movielens.operators import (
@@ -152,7 +152,7 @@ def test_an_unknown_method_is_refused_before_fetching():
 @pytest.mark.parametrize("status", [404, 405])
 def test_an_api_that_serves_only_ratings_is_enough(connection, caplog, status):
     def script(path, query, _):
-        return page_of(ratings(40), query) if path == "/ratings" else Answer({"detail": "not served"}, status)
+        return page_of(ratings(40), query) if path == "/ratings" else Response({"detail": "not served"}, status)
 
     with serve(script) as server:
         connection(host=server.base_url)
@@ -172,7 +172,7 @@ def test_the_batch_size_is_the_limit_of_a_request(connection, tmp_path):
 
 
 def test_a_transient_fault_is_left_to_airflows_retries(connection, tmp_path):
-    with serve(lambda *_: Answer({}, 503, {"Retry-After": "0"})) as server:
+    with serve(lambda *_: Response({}, 503, {"Retry-After": "0"})) as server:
         connection(host=server.base_url)
         with pytest.raises(RetryableError):
             fetch(tmp_path / "r.csv")

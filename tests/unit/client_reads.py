@@ -1,4 +1,4 @@
-"""Reads and fetches of a scripted server, whole."""
+"""Complete reads and fetches of a scripted server."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from unit.scripted_server import Answer, ScriptedServer, serve
+from unit.scripted_server import Response, ScriptedServer, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,15 +26,15 @@ class CountingServer:
     def counted(self, start: str | None = None) -> int:
         return len([query for _, query, _ in self.http.requests if query.get("start_date") == start])
 
-    def answer(self, query: dict[str, str]) -> Answer:
+    def respond(self, query: dict[str, str]) -> Response:
         first, beyond = query.get("start_date", ""), query.get("end_date", "9999")
         total = len([day for day in self.days if first <= day < beyond])
         envelope = {"result": [], "offset": 0, "limit": 0, "total": total}
-        return Answer(envelope if self.status == 200 else {"detail": "not now"}, self.status)
+        return Response(envelope if self.status == 200 else {"detail": "not now"}, self.status)
 
 
 @contextmanager
 def serve_counts() -> Iterator[CountingServer]:
-    with serve(lambda _path, query, _number: server.answer(query)) as http:
+    with serve(lambda _path, query, _number: server.respond(query)) as http:
         server = CountingServer(http)
         yield server

@@ -35,7 +35,7 @@ def envelope(array: bytes, total: int = 7) -> bytes:
     return b'{"result":%b,"offset":0,"limit":1000,"total":%d}' % (array, total)
 
 
-def answer(body: bytes, media_type: str = JSON, **headers: str) -> Response:
+def response(body: bytes, media_type: str = JSON, **headers: str) -> Response:
     return Response(body, media_type, {name.replace("_", "-"): value for name, value in headers.items()}, EXCHANGE, URL)
 
 

@@ -124,7 +124,7 @@ class Dialect:
 
 @dataclass
 class Model:
-    """A server, as an `Answer` for `model_server.serve`.
+    """A server, as a `Respond` for `model_server.serve`.
 
     Attributes:
         dialect: Its pagination and format.

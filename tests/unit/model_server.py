@@ -35,7 +35,7 @@ class Reply:
     reset: bool = False
 
 
-Answer = Callable[[Query, int], Reply]
+Respond = Callable[[Query, int], Reply]
 """(query, number of the request from 0) -> reply"""
 
 
@@ -43,12 +43,12 @@ class ModelServer:
     """Responds to GET requests on a free loopback port, with a thread for each connection.
 
     Args:
-        answer: Makes each response; it is called for one request at a time.
+        respond: Makes each response; it is called for one request at a time.
         most_requests: The number of requests after which each further one is refused with status 400.
     """
 
-    def __init__(self, answer: Answer, most_requests: int) -> None:
-        self._answer = answer
+    def __init__(self, respond: Respond, most_requests: int) -> None:
+        self._respond = respond
         self._most_requests = most_requests
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -57,7 +57,7 @@ class ModelServer:
         self.base_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.requests: list[Query] = []
         self.failure: BaseException | None = None
-        """The first error in ``answer``, which `stop` raises."""
+        """The first error in ``respond``, which `stop` raises."""
 
     def start(self) -> None:
         self._threads[0].start()
@@ -112,16 +112,16 @@ class ModelServer:
             if number >= self._most_requests:
                 return Reply(b"too many requests", 400)
             try:
-                return self._answer(query, number)
+                return self._respond(query, number)
             except BaseException as error:  # noqa: BLE001 - raised by `stop`
                 self.failure = self.failure or error
                 return Reply(repr(error).encode(), 400)
 
 
 @contextmanager
-def serve(answer: Answer, most_requests: int = 1000) -> Iterator[ModelServer]:
-    """Run a server whose responses ``answer`` makes."""
-    server = ModelServer(answer, most_requests)
+def serve(respond: Respond, most_requests: int = 1000) -> Iterator[ModelServer]:
+    """Run a server whose responses ``respond`` makes."""
+    server = ModelServer(respond, most_requests)
     server.start()
     try:
         yield server

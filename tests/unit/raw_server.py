@@ -59,12 +59,12 @@ def listen(speak: Speak, context: ssl.SSLContext | None = None) -> Iterator[int]
         assert not thread.is_alive(), "the client has not closed a connection"
 
 
-def says(answer: bytes) -> Speak:
+def says(response: bytes) -> Speak:
     """Send a response to the request, then close the connection."""
 
     def speak(connection: socket.socket) -> None:
         if request_head(connection):
-            connection.sendall(answer)
+            connection.sendall(response)
 
     return speak
 
@@ -103,14 +103,14 @@ def drips(before: bytes, drop: bytes) -> Speak:
 
 
 @contextmanager
-def proxy(seen: list[bytes], answer: bytes = b"") -> Iterator[int]:
-    """Run a proxy that records the heads and forwards everything, or sends ``answer`` and closes the connection."""
+def proxy(seen: list[bytes], response: bytes = b"") -> Iterator[int]:
+    """Run a proxy that records the heads and forwards everything, or sends ``response`` and closes the connection."""
 
     def speak(connection: socket.socket) -> None:
         head = request_head(connection)
         seen.append(head)
-        if answer:
-            connection.sendall(answer)
+        if response:
+            connection.sendall(response)
             return
         method, target = head.split(b" ")[:2]
         host, _, port = target.removeprefix(b"http://").partition(b"/")[0].decode().partition(":")

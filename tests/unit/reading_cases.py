@@ -69,7 +69,7 @@ TEXTS = [
     Text("one object", "json", NDJSON.split("\n")[0].encode(), "expected one array of objects"),
     Text("an object a line", "json", NDJSON.encode(), r"belongs into a file that ends in .ndjson"),
     Text("an array", "ndjson", JSON.encode(), r"line 1 is a JSON array: it belongs into a file that ends in .json"),
-    Text("an answer of the API", "json", b'{"result":' + JSON.encode() + b',"total":9}', "one page of an API's response"),
+    Text("a response of the API", "json", b'{"result":' + JSON.encode() + b',"total":9}', "one page of an API's response"),
     Text("a cut array", "json", JSON.encode()[:-30], "row 2 is cut or not JSON"),
     Text("a comma too many", "json", JSON.encode()[:-1] + b",]", "row 3 is cut or not JSON"),
     Text("text after the array", "json", JSON.encode() + b"x", "expected the end of the array"),

@@ -16,7 +16,7 @@ MOST_REQUESTS = 1000
 
 
 @dataclass
-class Answer:
+class Response:
     """One HTTP response; a body that is not bytes is sent as JSON. A close-delimited one is of HTTP/1.0."""
 
     body: Any
@@ -29,7 +29,7 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
-Script = Callable[[str, dict[str, str], int], Answer]
+Script = Callable[[str, dict[str, str], int], Response]
 """(path, query parameters, number of the request from 0) -> response"""
 
 
@@ -54,18 +54,18 @@ def serve(script: Script) -> Iterator[ScriptedServer]:
                 number = len(server.requests)
                 server.requests.append((path, dict(parse_qsl(query)), dict(self.headers)))
             # An endless loop of requests must fail its test, not hang it.
-            answer = script(path, dict(parse_qsl(query)), number) if number < MOST_REQUESTS else Answer({}, 400)
-            body = answer.encoded()
-            self.protocol_version = "HTTP/1.0" if answer.is_close_delimited else "HTTP/1.1"
-            self.send_response(answer.status)
-            for name, value in {"Content-Type": "application/json", **answer.headers}.items():
+            response = script(path, dict(parse_qsl(query)), number) if number < MOST_REQUESTS else Response({}, 400)
+            body = response.encoded()
+            self.protocol_version = "HTTP/1.0" if response.is_close_delimited else "HTTP/1.1"
+            self.send_response(response.status)
+            for name, value in {"Content-Type": "application/json", **response.headers}.items():
                 self.send_header(name, value)
-            if not answer.is_close_delimited:
+            if not response.is_close_delimited:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body[: answer.cut_after])
+            self.wfile.write(body[: response.cut_after])
             self.wfile.flush()
-            self.close_connection = answer.cut_after is not None or answer.is_close_delimited
+            self.close_connection = response.cut_after is not None or response.is_close_delimited
 
         def log_message(self, *args: object) -> None:
             """Log nothing."""
@@ -106,9 +106,9 @@ def midnight(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
 
 
-def page_of(rows: list[dict[str, Any]], query: dict[str, str], **changes: Any) -> Answer:
+def page_of(rows: list[dict[str, Any]], query: dict[str, str], **changes: Any) -> Response:
     """Return the page of a correct server, with ``changes`` to its envelope (None removes a key)."""
     rows = [row for row in rows if _lies_in(row, query)]
     offset, limit = int(query.get("offset", 0)), int(query.get("limit", 100))
     envelope = {"result": rows[offset : offset + limit], "offset": offset, "limit": limit, "total": len(rows)} | changes
-    return Answer({name: value for name, value in envelope.items() if value is not None})
+    return Response({name: value for name, value in envelope.items() if value is not None})

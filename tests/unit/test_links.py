@@ -1,4 +1,4 @@
-"""Where the link of a task leads."""
+"""The link of a task in Airflow's UI, and where it leads."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def link_to(monkeypatch):
         ("gs://conn@b/a/r ?.csv", "https://console.cloud.google.com/storage/browser/_details/b/a/r%20%3F.csv"),
     ],
 )
-def test_to_the_console_of_the_cloud(link_to, path, link):
+def test_the_link_leads_to_the_console_of_the_cloud(link_to, path, link):
     assert link_to({"path": path}) == link
 
 
 @pytest.mark.parametrize("path", ["/data/r.csv", "file:///data/r.csv", "relative.csv", "memory://b/r.csv"])
-def test_to_what_the_task_returned(link_to, monkeypatch, path):
+def test_the_link_leads_to_the_path_that_the_task_returned(link_to, monkeypatch, path):
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com/prefix/")
     page = "https://airflow.example.com/prefix/dags/d/runs/manual__2000-11-20T00%3A00%3A00%2B00%3A00/tasks/group.t"
     assert link_to({"path": path}) == f"{page}/xcom"
@@ -46,5 +46,5 @@ def test_to_what_the_task_returned(link_to, monkeypatch, path):
 
 
 @pytest.mark.parametrize("returned", [None, "text"])
-def test_nowhere_without_a_manifest(link_to, returned):
+def test_there_is_no_link_without_a_manifest(link_to, returned):
     assert link_to(returned) == ""

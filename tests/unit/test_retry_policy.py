@@ -80,7 +80,7 @@ def test_the_serialized_dag_says_only_that_there_is_a_policy(by_default_args, is
     assert found.has_retry_policy
 
 
-def test_before_airflow_3_3_there_is_none_and_the_log_says_so(monkeypatch, caplog):
+def test_before_airflow_3_3_there_is_no_policy_and_the_log_says_so(monkeypatch, caplog):
     # The installed Airflow may be a later one.
     monkeypatch.setitem(sys.modules, "airflow.sdk", ModuleType("airflow.sdk"))
     module = runpy.run_path(retry_policy.__file__)

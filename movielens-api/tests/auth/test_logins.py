@@ -59,10 +59,10 @@ def test_a_password_is_hashed_once(serving: Serving, logins: Logins, counted: Co
     assert len(counted.calls) == 1
 
 
-def test_once_even_if_many_ask_at_the_same_time(serving: Serving, logins: Logins, counted: Counted) -> None:
+def test_concurrent_requests_hash_a_password_once(serving: Serving, logins: Logins, counted: Counted) -> None:
     with serving(guarded(logins)) as server, ThreadPoolExecutor(2 * WAITING) as pool:
-        answers = list(pool.map(lambda _: ask(server.url, ANN).status_code, range(2 * WAITING)))
-    assert answers == [200] * len(answers)
+        responses = list(pool.map(lambda _: ask(server.url, ANN).status_code, range(2 * WAITING)))
+    assert responses == [200] * len(responses)
     assert len(counted.calls) == 1
 
 
@@ -80,16 +80,16 @@ def test_failures_are_not_remembered_and_then_not_hashed(serving: Serving, login
 def test_guesses_at_the_same_time_are_limited_too(serving: Serving, logins: Logins, counted: Counted) -> None:
     with serving(guarded(logins)) as server, ThreadPoolExecutor(WAITING // 2) as pool:
         wrong = [(f"user{number}", "wrong") for number in range(WAITING // 2)]
-        answers = list(pool.map(lambda auth: ask(server.url, auth).status_code, wrong))
-    assert sorted(answers) == [401] * 3 + [429] * (WAITING // 2 - 3)
+        responses = list(pool.map(lambda auth: ask(server.url, auth).status_code, wrong))
+    assert sorted(responses) == [401] * 3 + [429] * (WAITING // 2 - 3)
     assert len(counted.calls) == 3
 
 
 def test_an_unknown_user_is_hashed_like_a_known_one(serving: Serving, logins: Logins, counted: Counted) -> None:
     with serving(guarded(logins)) as server:
-        answers = [ask(server.url, (user, "wrong")) for user in ("ann", "nobody", "env")]
+        responses = [ask(server.url, (user, "wrong")) for user in ("ann", "nobody", "env")]
     assert len(counted.calls) == 3
-    assert len({answer.text for answer in answers}) == 1
+    assert len({response.text for response in responses}) == 1
     fields = [stored.split("$")[1:3] for stored in (*counted.calls[1:], hash_password("as the commands do"))]
     assert fields == [fields[0]] * 3
 
@@ -131,7 +131,7 @@ def test_an_ipv6_network_is_one_address(one: str, other: str, *, same: bool) -> 
     assert (limit.wait(b"ann", other) > 0) is same
 
 
-def test_guessing_fills_no_memory() -> None:
+def test_guessing_does_not_fill_the_memory() -> None:
     limit = LoginThrottle(THREE, longest=100)
     for number in range(1000):
         limit.record_failure(b"%d" % number * 1000, f"10.0.{number // 256}.{number % 256}")
@@ -151,9 +151,9 @@ def test_failures_are_forgiven_after_a_while(serving: Serving, file: UsersFile) 
     logins = Logins(None, file, LoginThrottle(Rate(interval=0.2, burst=1)))
     with serving(guarded(logins)) as server:
         assert ask(server.url, ("ann", "wrong")).status_code == 401
-        while (answer := ask(server.url, ANN)).status_code == 429:
-            assert int(answer.headers["retry-after"]) == 1
-        assert answer.status_code == 200
+        while (response := ask(server.url, ANN)).status_code == 429:
+            assert int(response.headers["retry-after"]) == 1
+        assert response.status_code == 200
 
 
 def test_only_so_many_wait_for_their_hash(serving: Serving, file: UsersFile) -> None:
@@ -170,8 +170,8 @@ def test_only_so_many_wait_for_their_hash(serving: Serving, file: UsersFile) -> 
         healthy = ask(server.url, path="/healthz").status_code
         go_on.set()
         assert healthy == 200
-        assert [answer.result().status_code for answer in done] == [429]
-        assert sorted(answer.result().status_code for answer in waiting) == [401] * WAITING + [429]
+        assert [response.result().status_code for response in done] == [429]
+        assert sorted(response.result().status_code for response in waiting) == [401] * WAITING + [429]
 
 
 def test_changes_apply_at_once(serving: Serving, logins: Logins, file: UsersFile) -> None:

@@ -18,7 +18,7 @@ from movielens_api.cli import main
 from movielens_api.errors import DamagedUsersError, UserError
 
 
-def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
     (tmp_path / "users.json").write_text("{}")
     (tmp_path / "users.json").chmod(0o644)
     file = ann_and_ben(tmp_path)
@@ -26,7 +26,7 @@ def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"users.json", "users.lock"}
 
 
-def test_it_holds_no_secret(tmp_path: Path) -> None:
+def test_the_file_holds_no_secret(tmp_path: Path) -> None:
     file = ann_and_ben(tmp_path)
     secret = add_token(file, "ann")
     text = file.path.read_text()
@@ -35,7 +35,7 @@ def test_it_holds_no_secret(tmp_path: Path) -> None:
     assert read(file.path) == file.current()
 
 
-def test_the_same_users_until_it_changes(tmp_path: Path) -> None:
+def test_the_users_are_read_again_only_after_the_file_changes(tmp_path: Path) -> None:
     file = ann_and_ben(tmp_path)
     before = file.current()
     assert file.current() is before
@@ -128,7 +128,7 @@ def test_edits_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     assert set(read(tmp_path / "users.json").users) == added
 
 
-def test_a_kill_leaves_the_old_or_the_new(tmp_path: Path) -> None:
+def test_a_kill_leaves_the_old_or_the_new_file(tmp_path: Path) -> None:
     added: set[str] = set()
     for attempt in "abc":
         process = adding(tmp_path, attempt, 100_000)
@@ -139,7 +139,7 @@ def test_a_kill_leaves_the_old_or_the_new(tmp_path: Path) -> None:
         process.wait()
         users = read(tmp_path / "users.json").users
         assert added <= set(users)
-        assert len(users) <= len(added) + len("abc")  # what was written and not yet told
+        assert len(users) <= len(added) + len("abc")  # what was written and not yet reported
     add(UsersFile(tmp_path), "last", "some password")
     assert {path.name for path in tmp_path.iterdir()} == {"users.json", "users.lock"}
 

@@ -48,11 +48,11 @@ def test_streams_that_are_closed_or_full(
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "Exception ignored" not in ended.stderr
-    # A password that nobody was told is not stored.
+    # A password that was never shown is not stored.
     assert not (tmp_path / "users.json").exists()
 
 
-def test_stops_when_asked_while_it_loads(launch: Launch, tmp_path: Path) -> None:
+def test_the_server_can_be_stopped_while_it_loads(launch: Launch, tmp_path: Path) -> None:
     process = launch("serve", "--dataset", "synthetic:3000000", "--data-dir", str(tmp_path), "--port", "0")
     assert process.stderr
     assert "loading synthetic:3000000" in process.stderr.readline()

@@ -14,15 +14,15 @@ from generated.models import PageRating
 
 url, user, password, start, end, limit = sys.argv[1:]
 client = AuthenticatedClient(url, token=b64encode(f"{user}:{password}".encode()).decode(), prefix="Basic")
-answer = list_ratings.sync_detailed(
+response = list_ratings.sync_detailed(
     client=client, start_date=date.fromisoformat(start), end_date=date.fromisoformat(end), limit=int(limit)
 )
 while True:
-    assert isinstance(answer.parsed, PageRating), answer.parsed
-    for rating in answer.parsed.result:
+    assert isinstance(response.parsed, PageRating), response.parsed
+    for rating in response.parsed.result:
         print(json.dumps(rating.to_dict()), flush=True)
         sys.stdin.readline()
-    following = re.search(r'cursor=([^&>]+)[^,]*; rel="next"', answer.headers.get("link", ""))
+    following = re.search(r'cursor=([^&>]+)[^,]*; rel="next"', response.headers.get("link", ""))
     if not following:
         break
-    answer = list_ratings.sync_detailed(client=client, cursor=following[1])
+    response = list_ratings.sync_detailed(client=client, cursor=following[1])

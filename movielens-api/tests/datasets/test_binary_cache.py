@@ -47,7 +47,7 @@ def rows(folder: Path, options: Options) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "synthetic"])
-def test_the_second_start_gives_the_same_unparsed(folder: Path, options: Options, kind: str) -> None:
+def test_the_second_start_loads_the_same_without_parsing(folder: Path, options: Options, kind: str) -> None:
     if kind == "zip":
         shutil.make_archive(str(folder / "ml"), "zip", folder)
     dataset = {"folder": str(folder), "zip": str(folder / "ml.zip"), "synthetic": "synthetic:500:3"}[kind]
@@ -134,7 +134,7 @@ def test_damage_is_reported_and_refused_by_the_second_start_too(
         datasets.load(str(folder), dataclasses.replace(options, max_damaged=0.1))
 
 
-def test_no_room_for_the_cache_stops_nothing(folder: Path, options: Options, said: list[str]) -> None:
+def test_the_dataset_loads_without_room_for_the_cache(folder: Path, options: Options, said: list[str]) -> None:
     options.data_dir.mkdir()
     (options.data_dir / "cache").write_text("in the way")
     assert len(rows(folder, options)) == 3

@@ -70,7 +70,7 @@ def test_rated_again_later_is_a_rating_of_its_own(folder: Path) -> None:
     assert len(datasets.load(str(folder)).ratings) == 2
 
 
-def test_an_unclosed_quote_swallows_no_movies(folder: Path) -> None:
+def test_an_unclosed_quote_does_not_swallow_movies(folder: Path) -> None:
     (folder / "movies.csv").write_text('movieId,title,genres\n7,"Plain (1995),Drama\n8,Other (1995),Drama\n')
     with pytest.raises(DamagedDatasetError, match=r"movies\.csv, line 2: expected CSV, found '7,.Plain"):
         datasets.load(str(folder))

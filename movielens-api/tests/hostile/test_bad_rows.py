@@ -26,10 +26,10 @@ READ: dict[str, Callable[[bytes], list[Row]]] = {
 }
 
 
-def rows(answer: Response) -> list[Row]:
-    assert answer.status_code == 200
-    assert "etag" not in answer.headers
-    return READ[answer.headers["content-type"]](answer.content)
+def rows(response: Response) -> list[Row]:
+    assert response.status_code == 200
+    assert "etag" not in response.headers
+    return READ[response.headers["content-type"]](response.content)
 
 
 def spoilt(**wrong: Any) -> list[Row]:
@@ -71,8 +71,8 @@ def test_text_numbers(hostile: Hostile) -> None:
 
 
 def test_other_columns_keep_their_type(hostile: Hostile) -> None:
-    answer = hostile("null-values").ask("/ratings?limit=60", accept=ARROW)
-    assert pl.read_ipc_stream(BytesIO(answer.content)).schema == SCHEMA
+    response = hostile("null-values").ask("/ratings?limit=60", accept=ARROW)
+    assert pl.read_ipc_stream(BytesIO(response.content)).schema == SCHEMA
 
 
 def test_the_same_rows_are_wrong_on_every_page(hostile: Hostile) -> None:

@@ -46,9 +46,9 @@ def test_html_page(hostile: Hostile) -> None:
 def test_wrong_content_type(hostile: Hostile, accept: str) -> None:
     server = hostile("wrong-content-type")
     for _ in range(2):
-        answer = server.ask(PATH, accept=accept)
-        assert answer.headers["content-type"].startswith("text/plain")
-        assert answer.text.startswith("userId," if accept == "text/csv" else "{")
+        response = server.ask(PATH, accept=accept)
+        assert response.headers["content-type"].startswith("text/plain")
+        assert response.text.startswith("userId," if accept == "text/csv" else "{")
 
 
 def test_huge_header(hostile: Hostile) -> None:
@@ -62,10 +62,10 @@ def test_gzip_bomb(hostile: Hostile) -> None:
     assert broken_responses.BOMBS * broken_responses.BOMB_BYTES == 1 << 32
     server = hostile(profile=partial(PROFILES["gzip-bomb"], part_bytes=1 << 16))
     for _ in range(2):
-        answer = requests.get(server.url + PATH, auth=server.auth, timeout=30, stream=True)
-        assert answer.headers["content-type"] == "application/json"
-        assert answer.headers["content-encoding"] == "gzip"
-        sent = answer.raw.read(decode_content=False)
+        response = requests.get(server.url + PATH, auth=server.auth, timeout=30, stream=True)
+        assert response.headers["content-type"] == "application/json"
+        assert response.headers["content-encoding"] == "gzip"
+        sent = response.raw.read(decode_content=False)
         assert len(sent) < 50_000
         assert gzip.decompress(sent) == b" " * (broken_responses.BOMBS << 16)
     assert zlib.decompressobj(31).decompress(sent) == b" " * (1 << 16)
@@ -132,13 +132,13 @@ def test_the_connection_breaks_in_the_middle(hostile: Hostile, name: str, says: 
 
 def test_half_of_it_arrives_before_a_reset(hostile: Hostile) -> None:
     server = hostile("reset")
-    answer = requests.get(server.url + PATH, auth=server.auth, timeout=10, stream=True)
-    assert answer.raw.read1(100).startswith(b'{"result":[{')
-    assert int(answer.headers["content-length"]) == len(server.ask(PATH).content)
+    response = requests.get(server.url + PATH, auth=server.auth, timeout=10, stream=True)
+    assert response.raw.read1(100).startswith(b'{"result":[{')
+    assert int(response.headers["content-length"]) == len(server.ask(PATH).content)
 
 
 @pytest.mark.parametrize("name", ["cut-short", "reset", "slow-headers", "slow-body", "no-answer"])
-def test_a_client_that_goes_is_no_failure_of_the_server(
+def test_a_client_that_disconnects_is_not_a_failure_of_the_server(
     hostile: Hostile, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     server = hostile(name)

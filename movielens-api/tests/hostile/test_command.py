@@ -22,9 +22,9 @@ def test_a_hostile_server_says_so(launch: Launch, folder: Path) -> None:
     assert warning.startswith("Hostile mode (clamped-limit, basic): for tests of clients only.")
     server = Api(drained(process))
     assert server.url.startswith("http://127.0.0.1:")
-    answer = server.get("/ratings", limit=1000)
-    assert answer.json()["limit"] == 50
-    assert "link" not in answer.headers
+    response = server.get("/ratings", limit=1000)
+    assert response.json()["limit"] == 50
+    assert "link" not in response.headers
 
 
 def test_profiles_change_the_connection_and_the_data(launch: Launch) -> None:
@@ -35,7 +35,7 @@ def test_profiles_change_the_connection_and_the_data(launch: Launch) -> None:
         with pytest.raises(requests.RequestException, match="reset by peer"):
             server.ask(path)
         totals.append(server.ask(path).json()["total"])
-    # Who asks again after a reset is in the same pull.
+    # A client that retries after a reset is in the same pull.
     assert totals[0] < totals[1]
 
 
@@ -74,11 +74,11 @@ def test_the_documentation_lists_every_profile() -> None:
     assert re.findall(r"\| `(.*?)` \| (.*?) \|\n", table[1]) == list(profiles().items())
 
 
-def test_a_sentence_is_one() -> None:
+def test_each_description_is_one_sentence() -> None:
     for name, sentence in profiles().items():
         assert re.fullmatch(r"[A-Z][^\n]*\.", sentence), name
 
 
-def test_each_is_tested() -> None:
+def test_every_profile_is_tested() -> None:
     tests = "".join(path.read_text() for path in HERE.parent.glob("test_*.py") if path != HERE)
     assert [name for name in profiles() if f'"{name}"' not in tests] == []

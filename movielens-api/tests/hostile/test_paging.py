@@ -16,9 +16,9 @@ NDJSON = next(iter(FORMATS))
 
 def test_basic_knows_only_the_first_paragraph(hostile: Hostile) -> None:
     server = hostile("basic")
-    answer = server.ask("/ratings?limit=2", accept=NDJSON, accept_encoding="gzip", if_none_match="*")
-    assert answer.json() == {"result": ROWS[:2], "offset": 0, "limit": 2, "total": 60}
-    assert {name.lower() for name in answer.headers} == {"date", "content-type", "content-length"}
+    response = server.ask("/ratings?limit=2", accept=NDJSON, accept_encoding="gzip", if_none_match="*")
+    assert response.json() == {"result": ROWS[:2], "offset": 0, "limit": 2, "total": 60}
+    assert {name.lower() for name in response.headers} == {"date", "content-type", "content-length"}
     assert by_offset(server) == ROWS
     assert server.get("/ratings", limit=-1).status_code == 422
     assert server.get("/movies").status_code == 404
@@ -31,8 +31,8 @@ def test_basic_knows_only_the_first_paragraph(hostile: Hostile) -> None:
 def test_clamped_limit(hostile: Hostile) -> None:
     assert paging.FEW == 50
     server = hostile("clamped-limit")
-    answer = server.get("/ratings", limit=1000)
-    assert answer.json() == {"result": ROWS[:50], "offset": 0, "limit": 50, "total": 60}
+    response = server.get("/ratings", limit=1000)
+    assert response.json() == {"result": ROWS[:50], "offset": 0, "limit": 50, "total": 60}
     assert server.json("/ratings", limit=50, offset=5)["result"] == ROWS[5:55]
     assert server.get("/ratings", limit=-1).status_code == 422
     clamped = hostile(profile=partial(paging.ClampedLimit, most=3))
@@ -51,11 +51,11 @@ def test_rows_out_of_window(hostile: Hostile) -> None:
 @pytest.mark.parametrize(("name", "said"), [("missing-total", None), ("total-too-large", 120), ("total-too-small", 30)])
 def test_totals(hostile: Hostile, name: str, said: int | None) -> None:
     server = hostile(name)
-    answer = server.get("/ratings", limit=4)
-    assert answer.json() == {"result": ROWS[:4], "offset": 0, "limit": 4} | ({"total": said} if said else {})
+    response = server.get("/ratings", limit=4)
+    assert response.json() == {"result": ROWS[:4], "offset": 0, "limit": 4} | ({"total": said} if said else {})
     lines = server.ask("/ratings", accept=NDJSON)
     assert len(lines.text.splitlines()) == 60
-    for each in (answer, lines):
+    for each in (response, lines):
         assert each.headers.get("x-total-count") == (str(said) if said else None)
     assert by_cursor(server) == ROWS
 
@@ -94,6 +94,6 @@ def test_ratings_change_in_every_other_pull(hostile: Hostile, name: str, second:
 
 def test_profiles_combine_in_any_order(hostile: Hostile) -> None:
     for names in (["basic", "clamped-limit", "missing-total"], ["missing-total", "clamped-limit", "basic"]):
-        answer = hostile(*names).ask("/ratings?limit=60", accept=NDJSON)
-        assert answer.json() == {"result": ROWS[:50], "offset": 0, "limit": 50}
-        assert "link" not in answer.headers
+        response = hostile(*names).ask("/ratings?limit=60", accept=NDJSON)
+        assert response.json() == {"result": ROWS[:50], "offset": 0, "limit": 50}
+        assert "link" not in response.headers

@@ -22,7 +22,7 @@ def test_429_for_the_first_of_two(hostile: Hostile, name: str) -> None:
         assert server.ask(path).status_code == 200
 
 
-def test_429_says_when_to_come_again(hostile: Hostile) -> None:
+def test_429_says_when_to_retry(hostile: Hostile) -> None:
     assert "retry-after" not in hostile("429").ask("/ratings").headers
     assert hostile("429-seconds").ask("/ratings").headers["retry-after"] == "1"
     before = time.time()
@@ -49,9 +49,9 @@ def test_credentials_revoked_after_the_first_page(hostile: Hostile) -> None:
         first = server.get("/ratings", limit=2)
         assert first.json()["result"] == ROWS[:2]
         for path in (JSON_PAGES[1], "/ratings" + first.links["next"]["url"]):
-            answer = server.ask(path)
-            assert answer.status_code == 401
-            assert answer.headers["www-authenticate"].startswith("Basic")
+            response = server.ask(path)
+            assert response.status_code == 401
+            assert response.headers["www-authenticate"].startswith("Basic")
 
 
 def test_403_without_token(hostile: Hostile) -> None:

@@ -35,10 +35,10 @@ def raw(api: Api, path: str, method: str = "GET", **headers: str) -> tuple[http.
         connection.putheader(name.replace("_", "-"), value)
     connection.putheader("Authorization", "Basic " + b64encode(b"movielens:movielens").decode())
     connection.endheaders()
-    answer = connection.getresponse()
-    body = answer.read()
+    response = connection.getresponse()
+    body = response.read()
     connection.close()
-    return answer, body
+    return response, body
 
 
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)
@@ -91,28 +91,30 @@ def test_errors_come_before_304(api: Api) -> None:
 
 
 def test_responses_are_private_and_revalidated(api: Api) -> None:
-    answer = api.ask("/ratings")
-    assert answer.headers["cache-control"] == "private, no-cache"
-    assert answer.headers["vary"] == "Accept, Accept-Encoding"
+    response = api.ask("/ratings")
+    assert response.headers["cache-control"] == "private, no-cache"
+    assert response.headers["vary"] == "Accept, Accept-Encoding"
 
 
 @pytest.mark.parametrize("media_type", ["application/json", NDJSON, CSV, ARROW])
 @pytest.mark.parametrize("query", ["limit=20", "limit=100", "limit=10000", "", "offset=90000"])
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_compressed_is_the_same_in_fewer_bytes(api: Api, media_type: str, query: str, encoding: str) -> None:
+def test_a_compressed_response_has_the_same_content_in_fewer_bytes(
+    api: Api, media_type: str, query: str, encoding: str
+) -> None:
     plain, expected = raw(api, f"/ratings?{query}", Accept=media_type)
     assert "Content-Encoding" not in plain.headers
-    answer, body = raw(api, f"/ratings?{query}", Accept=media_type, Accept_Encoding=encoding)
-    assert answer.headers["Content-Encoding"] == encoding
+    response, body = raw(api, f"/ratings?{query}", Accept=media_type, Accept_Encoding=encoding)
+    assert response.headers["Content-Encoding"] == encoding
     assert DECODE[encoding](body) == expected
     assert len(body) < len(expected)
 
 
 @pytest.mark.parametrize(("media_type", "query"), [("application/json", "limit=19"), (CSV, "limit=0"), (PARQUET, "")])
 def test_incompressible_content_is_sent_uncompressed(api: Api, media_type: str, query: str) -> None:
-    answer, _ = raw(api, f"/ratings?{query}", Accept=media_type, Accept_Encoding="gzip, zstd")
-    assert answer.status == 200
-    assert "Content-Encoding" not in answer.headers
+    response, _ = raw(api, f"/ratings?{query}", Accept=media_type, Accept_Encoding="gzip, zstd")
+    assert response.status == 200
+    assert "Content-Encoding" not in response.headers
 
 
 @pytest.mark.parametrize("media_type", MEDIA_TYPES)
@@ -123,7 +125,7 @@ def test_head_is_get_without_a_body(api: Api, media_type: str, query: str, encod
     get, _ = raw(api, f"/ratings?{query}", **wanted)
     head, body = raw(api, f"/ratings?{query}", "HEAD", **wanted)
     assert (head.status, body) == (200, b"")
-    # How a body would be framed, and when, is not part of the answer.
+    # How a body would be framed, and when, is not part of the response.
     changing = {"date", "transfer-encoding"}
     kept, expected = ({n: v for n, v in one.headers.items() if n.lower() not in changing} for one in (head, get))
     assert kept == expected

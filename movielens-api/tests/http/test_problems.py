@@ -31,9 +31,9 @@ def test_public_routes_ignore_parameters(api: Api, path: str) -> None:
 
 @pytest.mark.parametrize("path", PROTECTED)
 def test_401(api: Api, path: str) -> None:
-    answer = Api(api.url, auth=None).get(path)
-    assert_problem(answer, 401)
-    assert answer.headers["www-authenticate"].startswith("Basic ")
+    response = Api(api.url, auth=None).get(path)
+    assert_problem(response, 401)
+    assert response.headers["www-authenticate"].startswith("Basic ")
 
 
 @pytest.mark.parametrize("path", PROTECTED)
@@ -54,17 +54,17 @@ NOT_ALLOWED = [(path, method) for path in ROUTES for method in METHODS if (path,
 @pytest.mark.parametrize(("path", "method"), NOT_ALLOWED)
 def test_405(api: Api, path: str, method: str) -> None:
     allowed = {"GET", "HEAD", "POST"} if path == "/ratings" else {"GET", "HEAD"}
-    answer = requests.request(method, api.url + path, auth=("movielens", "movielens"), timeout=10)
-    assert_problem(answer, 405)
-    assert set(answer.headers["allow"].split(", ")) == allowed
+    response = requests.request(method, api.url + path, auth=("movielens", "movielens"), timeout=10)
+    assert_problem(response, 405)
+    assert set(response.headers["allow"].split(", ")) == allowed
 
 
-def assert_wrong(answer: requests.Response, *parameters: str) -> None:
-    errors = assert_problem(answer, 422)["errors"]
+def assert_wrong(response: requests.Response, *parameters: str) -> None:
+    errors = assert_problem(response, 422)["errors"]
     assert isinstance(errors, list)
     assert [error["parameter"] for error in errors] == list(parameters)
     assert all(set(error) == {"parameter", "message"} and error["message"] for error in errors)
-    assert all(parameter in answer.json()["detail"] for parameter in parameters)
+    assert all(parameter in response.json()["detail"] for parameter in parameters)
 
 
 NOT_COUNTS = [
@@ -126,11 +126,11 @@ def test_only_ratings_have_days(api: Api, name: str) -> None:
 
 
 def test_406_names_the_available_types(api: Api) -> None:
-    answer = api.ask("/ratings", accept="text/html, image/*;q=0.5, application/json;q=0")
-    detail = str(assert_problem(answer, 406)["detail"])
+    response = api.ask("/ratings", accept="text/html, image/*;q=0.5, application/json;q=0")
+    detail = str(assert_problem(response, 406)["detail"])
     for name in ("application/json", "x-ndjson", "text/csv", "arrow.stream", "parquet"):
         assert name in detail
-    assert answer.headers["vary"] == "Accept, Accept-Encoding"
+    assert response.headers["vary"] == "Accept, Accept-Encoding"
 
 
 def cursor(api: Api) -> str:
@@ -202,8 +202,8 @@ def test_500_reveals_nothing_about_the_server(serving: Serving, small: Catalogue
     store = BrokenStore.temporary(small)
     del small.movies  # so that reading them raises an error, too
     with store, serving(create_app(small, DEFAULT, store=store)) as server:
-        answer = server.get(path)
-    assert_problem(answer, 500)
-    assert "secret" not in answer.text
-    assert "attribute" not in answer.text
-    assert "Traceback" not in answer.text
+        response = server.get(path)
+    assert_problem(response, 500)
+    assert "secret" not in response.text
+    assert "attribute" not in response.text
+    assert "Traceback" not in response.text

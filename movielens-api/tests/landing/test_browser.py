@@ -127,7 +127,7 @@ def test_the_grid_lines_are_at_their_counts(open_page: Open, model: Model) -> No
     assert float(column.get_attribute("height") or "") == pytest.approx(most * per_rating, abs=0.05)
 
 
-def test_the_table_says_the_same(open_page: Open, model: Model) -> None:
+def test_the_table_shows_the_same_numbers(open_page: Open, model: Model) -> None:
     page = open_page().page
     assert not page.locator("table").is_visible()
     page.get_by_text("The numbers").click()
@@ -179,7 +179,7 @@ def test_the_call_for_a_year_writes_a_file(open_page: Open, model: Model, tmp_pa
     assert len(lines) - 1 == len(model.window(day(model.rows[-1])[:4], None))
 
 
-def test_the_python_gets_every_rating_of_the_day(open_page: Open, model: Model) -> None:
+def test_the_python_snippet_gets_every_rating_of_the_day(open_page: Open, model: Model) -> None:
     said = in_shell([sys.executable, "-"], copied(open_page().page, PYTHON), **LOGGED_IN)
     expected = model.window(day(model.rows[-1]), None)
     assert said.splitlines() == [str({**row, "rating": float(row["rating"])}) for row in expected]

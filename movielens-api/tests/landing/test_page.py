@@ -50,10 +50,10 @@ def public(api: Api, method: str = "GET", **headers: str) -> requests.Response:
 
 
 def test_everyone_sees_the_loaded_dataset(api: Api, model: Model) -> None:
-    answer = public(api)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert facts(answer.text) == {
+    response = public(api)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert facts(response.text) == {
         "Ratings": "100,004",
         "Movies": "9,066",
         "Users": "671",
@@ -87,17 +87,17 @@ def test_the_page_is_of_the_current_ratings(serving: Serving) -> None:
 
 
 def test_304_while_the_page_is_unchanged(api: Api) -> None:
-    answer = public(api)
-    again = public(api, if_none_match=answer.headers["etag"])
+    response = public(api)
+    again = public(api, if_none_match=response.headers["etag"])
     assert (again.status_code, again.content) == (304, b"")
-    assert answer.headers["cache-control"] == "private, no-cache"
-    assert public(api, host="other.example").headers["etag"] != answer.headers["etag"]
+    assert response.headers["cache-control"] == "private, no-cache"
+    assert public(api, host="other.example").headers["etag"] != response.headers["etag"]
 
 
 def test_head_has_the_headers(api: Api) -> None:
-    answer, head = public(api), public(api, "HEAD")
+    response, head = public(api), public(api, "HEAD")
     assert (head.status_code, head.content) == (200, b"")
-    assert {**head.headers, "date": ""} == {**answer.headers, "date": ""}
+    assert {**head.headers, "date": ""} == {**response.headers, "date": ""}
 
 
 def test_without_ratings_it_says_so(serving: Serving) -> None:
@@ -151,8 +151,8 @@ def test_counts_of_grid_lines_are_short(count: int, written: str) -> None:
     assert chart.short(count) == written
 
 
-def policy(answer: requests.Response) -> dict[str, str]:
-    kinds = (part.strip().partition(" ") for part in answer.headers["content-security-policy"].split(";"))
+def policy(response: requests.Response) -> dict[str, str]:
+    kinds = (part.strip().partition(" ") for part in response.headers["content-security-policy"].split(";"))
     return {kind: sources for kind, _, sources in kinds}
 
 
@@ -173,15 +173,15 @@ class Loads(HTMLParser):
 
 
 def test_the_page_contains_all_it_needs_and_the_policy_is_strict(api: Api) -> None:
-    answer = public(api)
+    response = public(api)
     found = Loads()
-    found.feed(answer.text)
+    found.feed(response.text)
     assert [each for each in found.loaded if not each.startswith("data:")] == []
     assert found.inline == []
-    said = policy(answer)
+    said = policy(response)
     assert said["default-src"] == "'none'"
-    assert "unsafe" not in answer.headers["content-security-policy"]
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "unsafe" not in response.headers["content-security-policy"]
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 def test_the_page_does_not_show_the_path_of_a_dataset(launch: Launch, folder: Path) -> None:
@@ -236,18 +236,18 @@ def test_errors_of_the_static_files_are_problem_documents(api: Api) -> None:
 
 def test_static_files_are_cached_and_checked(api: Api) -> None:
     anyone: Any = Api(api.url, auth=None)
-    answer = anyone.get("/static/swagger-ui-bundle.js")
-    assert answer.headers["content-type"].startswith("text/javascript")
-    assert "PACKAGE_VERSION" in answer.text
-    again = anyone.ask("/static/swagger-ui-bundle.js", if_none_match=answer.headers["etag"])
+    response = anyone.get("/static/swagger-ui-bundle.js")
+    assert response.headers["content-type"].startswith("text/javascript")
+    assert "PACKAGE_VERSION" in response.text
+    again = anyone.ask("/static/swagger-ui-bundle.js", if_none_match=response.headers["etag"])
     assert (again.status_code, again.content) == (304, b"")
 
 
-def test_the_documentation_comes_from_here_alone(api: Api) -> None:
-    answer = Api(api.url, auth=None).get("/docs")
+def test_the_documentation_loads_nothing_from_other_sites(api: Api) -> None:
+    response = Api(api.url, auth=None).get("/docs")
     found = Loads()
-    found.feed(answer.text)
+    found.feed(response.text)
     assert sorted(found.loaded) == ["static/favicon.png", "static/swagger-ui-bundle.js", "static/swagger-ui.css"]
-    assert "http" not in answer.text
-    assert policy(answer)["default-src"] == "'none'"
-    assert "unsafe" not in policy(answer)["script-src"]
+    assert "http" not in response.text
+    assert policy(response)["default-src"] == "'none'"
+    assert "unsafe" not in policy(response)["script-src"]

@@ -165,9 +165,9 @@ def test_only_http_1_1_gets_100_continue(ask: Ask, version: str, status: int) ->
 def test_half_a_surrogate_pair_is_quoted(ask: Ask) -> None:
     body = r'[{"\ud800": 1}]'
     headers = ("Content-Type: application/json", f"Content-Length: {len(body)}")
-    status, _, answered = ask("POST /ratings HTTP/1.1", *HTTP11, *headers, body=body)
+    status, _, content = ask("POST /ratings HTTP/1.1", *HTTP11, *headers, body=body)
     assert " 422 " in status
-    assert json.loads(answered)["status"] == 422
+    assert json.loads(content)["status"] == 422
 
 
 @pytest.mark.parametrize("version", ["1.0", "2.0", "0.9"])

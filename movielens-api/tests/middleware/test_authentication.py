@@ -45,10 +45,12 @@ from movielens_api.table.catalogue import Catalogue
 def test_bad_credentials_are_401(serving: Serving, small: Catalogue, header: str) -> None:
     # A server of its own, since failures add up.
     with serving(create_app(small, DEFAULT)) as server:
-        answer = requests.get(server.url + "/ratings", headers={"Authorization": header.encode("latin-1")}, timeout=10)
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == CHALLENGES
-    assert answer.json()["detail"] == WANTED
+        response = requests.get(
+            server.url + "/ratings", headers={"Authorization": header.encode("latin-1")}, timeout=10
+        )
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == CHALLENGES
+    assert response.json()["detail"] == WANTED
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC"])
@@ -58,7 +60,7 @@ def test_the_name_of_the_scheme_has_no_case(api: Api, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs"])
-def test_open_to_everyone(api: Api, path: str) -> None:
+def test_public_routes_need_no_password(api: Api, path: str) -> None:
     assert Api(api.url, auth=None).get(path).status_code == 200
 
 
@@ -89,7 +91,7 @@ def test_the_password_is_not_shown() -> None:
     assert "secret" not in repr(Credentials("u", "secret"))
 
 
-def test_only_the_first_colon_parts() -> None:
+def test_only_the_first_colon_separates_user_and_password() -> None:
     assert parse_basic(basic("u:a:b").encode()) == (b"u", b"a:b")
 
 
@@ -109,12 +111,12 @@ def test_the_role_read_may_not_write(serving: Serving, small: Catalogue, tmp_pat
     with serving(app) as server:
         assert requests.get(server.url + "/probe", auth=BEN, timeout=10).json() == "read"
         assert requests.post(server.url + "/probe", auth=ANN, timeout=10).json() == "written"
-        answer = requests.post(server.url + "/probe", auth=BEN, timeout=10)
+        response = requests.post(server.url + "/probe", auth=BEN, timeout=10)
         assert requests.post(server.url + "/probe", timeout=10).status_code == 401
         responses = server.json("/openapi.json")["paths"]["/probe"]["post"]["responses"]
-    assert answer.status_code == 403
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "needs the role write" in answer.json()["detail"]
+    assert response.status_code == 403
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "needs the role write" in response.json()["detail"]
     assert {"401", "403", "429"} <= set(responses)
 
 

@@ -29,9 +29,9 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def metrics(server: Api) -> Samples:
-    answer = server.get("/metrics")
-    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    families = text_string_to_metric_families(answer.text)
+    response = server.get("/metrics")
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    families = text_string_to_metric_families(response.text)
     return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
 
 
@@ -72,7 +72,7 @@ def test_requests_are_counted_by_route(serving: Serving, small: Catalogue) -> No
     assert value(found, "rows_total", method="HEAD", route="/ratings") == 0
     assert value(found, "sent_bytes_total", method="HEAD", route="/ratings") == 0
     assert sent < value(found, "sent_bytes_total", method="GET", route="/ratings") < 2 * sent
-    assert value(found, "requests_in_flight") == 1  # the one that asks
+    assert value(found, "requests_in_flight") == 1  # the request itself
 
 
 def test_the_state_of_the_server(serving: Serving, small: Catalogue) -> None:
@@ -104,7 +104,7 @@ def test_nothing_that_clients_make_up_becomes_a_label(serving: Serving, small: C
 
 def test_an_entry_names_user_request_and_result(serving: Serving, small: Catalogue, logged: Path) -> None:
     with serving(create_app(small, DEFAULT, access_log=AccessLog(str(logged)))) as server:
-        answer = server.ask("/ratings?limit=2", user_agent="me/1")
+        response = server.ask("/ratings?limit=2", user_agent="me/1")
         server.ask("/n%C3%B6")
         [first, second] = entries(logged, 2)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", first.pop("time"))
@@ -117,7 +117,7 @@ def test_an_entry_names_user_request_and_result(serving: Serving, small: Catalog
         "path": "/ratings",
         "query": "limit=2",
         "status": 200,
-        "bytes": len(answer.content),
+        "bytes": len(response.content),
         "agent": "me/1",
     }
     assert (second["path"], second["status"]) == ("/nö", 404)
@@ -181,18 +181,18 @@ def test_a_failure_has_a_number_in_the_response_and_a_traceback_in_the_log(
     app = create_app(small, DEFAULT, access_log=AccessLog(str(logged)))
     del small.movies  # so that reading them raises an error
     with serving(app) as server:
-        answer = server.get("/movies")
+        response = server.get("/movies")
         [entry] = entries(logged, 1)
         assert value(metrics(server), "requests_total", method="GET", route="/movies", status="500") == 1
-    assert (answer.status_code, entry["status"]) == (500, 500)
-    assert entry["request"] in answer.json()["detail"]
+    assert (response.status_code, entry["status"]) == (500, 500)
+    assert entry["request"] in response.json()["detail"]
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert entry["request"] in record.getMessage()
     assert record.exc_info
-    assert "attribute" not in answer.text
+    assert "attribute" not in response.text
 
 
-def test_a_client_that_leaves_while_it_posts_is_no_fault_of_the_server(
+def test_a_client_that_disconnects_while_it_posts_is_not_a_failure_of_the_server(
     serving: Serving, small: Catalogue, logged: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with serving(create_app(small, DEFAULT, access_log=AccessLog(str(logged)))) as server:
@@ -215,8 +215,8 @@ def test_readyz_gives_the_reason(serving: Serving, small: Catalogue) -> None:
     with serving(create_app(small, DEFAULT, store=store)) as server:
         assert server.json("/readyz") == {"status": "ok"}
         store.close()
-        answer = server.get("/readyz")
-        assert answer.status_code == 503
-        assert answer.json()["detail"].startswith("The posted ratings cannot be read: ")
-        assert answer.headers["retry-after"] == "1"
+        response = server.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["detail"].startswith("The posted ratings cannot be read: ")
+        assert response.headers["retry-after"] == "1"
         assert server.get("/healthz").status_code == 200

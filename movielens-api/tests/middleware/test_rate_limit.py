@@ -59,17 +59,17 @@ def test_429_has_retry_after(serving: Serving, small: Catalogue, tmp_path: Path)
     token = add_token(file, "ann")
     app = create_app(small, DEFAULT, users_file=file, rate_limit=3, slots=Slots(clock=stopped_clock))
     with serving(app) as server:
-        answers = [ask(server.url, ANN) for _ in range(5)]
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
-        assert [answer.headers["ratelimit"] for answer in answers] == [
+        responses = [ask(server.url, ANN) for _ in range(5)]
+        assert [response.status_code for response in responses] == [200, 200, 200, 429, 429]
+        assert [response.headers["ratelimit"] for response in responses] == [
             f'"default";r={left};t=1' for left in (2, 1, 0, 0, 0)
         ]
-        assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"default";q=3;w=1'}
-        problem = answers[-1]
+        assert {response.headers["ratelimit-policy"] for response in responses} == {'"default";q=3;w=1'}
+        problem = responses[-1]
         assert problem.headers["content-type"] == "application/problem+json"
         assert problem.json()["detail"].startswith("More than 3 requests per second.")
         assert problem.headers["retry-after"] == "1"
-        assert "retry-after" not in answers[0].headers
+        assert "retry-after" not in responses[0].headers
         # Tokens count for their user, and users do not count for each other; 404 counts, 401 does not.
         assert ask(server.url, **bearer(token)).status_code == 429
         assert ask(server.url, BEN, "/nothing").headers["ratelimit"].startswith('"default";r=2')
@@ -84,7 +84,7 @@ def test_the_header_fields_are_structured_as_the_draft_says(serving: Serving, sm
     assert headers["ratelimit"] == '"default";r=6;t=1'
 
 
-def test_no_limit_no_header(serving: Serving, small: Catalogue) -> None:
+def test_without_a_limit_there_is_no_header(serving: Serving, small: Catalogue) -> None:
     with serving(create_app(small, DEFAULT)) as server:
         assert not [name for name in server.get("/users").headers if name.lower().startswith("ratelimit")]
 
@@ -94,10 +94,10 @@ def test_allowed_again_after_retry_after(launch: Launch, folder: Path) -> None:
     url = url_of(process)
     with requests.Session() as session:
         session.auth = ("movielens", "movielens")
-        answers = []
-        while not answers or answers[-1].status_code == 200:
-            answers.append(session.get(url + "/users", timeout=10))
-        time.sleep(int(answers[-1].headers["retry-after"]))
+        responses = []
+        while not responses or responses[-1].status_code == 200:
+            responses.append(session.get(url + "/users", timeout=10))
+        time.sleep(int(responses[-1].headers["retry-after"]))
         assert session.get(url + "/users", timeout=10).status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""Limits on clients, over raw sockets, because libraries observe them."""
+"""Limits on clients, over raw sockets, because HTTP libraries keep these limits themselves."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def until_closed(connection: socket.socket) -> bytes:
     return received
 
 
-def answer(connection: socket.socket) -> tuple[int, dict[str, str], Any]:
+def response(connection: socket.socket) -> tuple[int, dict[str, str], Any]:
     """Read one response, to the end of its Content-Length."""
     file = connection.makefile("rb")
     status = int(file.readline().split()[1])
@@ -95,7 +95,7 @@ def test_431(patient: Connect, sent: bytes) -> None:
     connection = patient()
     connection.sendall(sent)
     received = until_closed(connection)
-    # The posts have their answer before the rest arrives, so that the rest only ends the connection.
+    # The posts get their response before the rest arrives, so that the rest only ends the connection.
     status = 404 if sent.startswith(POST) else 431
     assert received.startswith(b"HTTP/1.1 %d " % status)
     assert json.loads(received.partition(b"\r\n\r\n")[2])["status"] == status
@@ -105,7 +105,7 @@ def test_a_head_just_below_the_limit_is_fine(patient: Connect) -> None:
     connection = patient()
     for _ in range(3):
         connection.sendall(HEAD + b"X: " + b"x" * 16_000 + b"\r\n\r\n")
-        assert answer(connection)[0] == 200
+        assert response(connection)[0] == 200
 
 
 def test_many_requests_at_once_are_many_heads(patient: Connect) -> None:
@@ -159,24 +159,24 @@ def test_an_idle_connection_is_closed(connect: Connect) -> None:
 def test_a_body_that_never_ends(connect: Connect, framing: bytes) -> None:
     connection = connect()
     connection.sendall(POST + framing)
-    # Here nothing waits for bodies, so the answer is there before the connection is cut.
+    # Here nothing waits for bodies, so the response arrives before the connection is cut.
     assert until_closed(connection).startswith(b"HTTP/1.1 40")
 
 
 def test_413_for_a_declared_body(connect: Connect) -> None:
     connection = connect()
     connection.sendall(POST + b"Content-Length: 1001\r\n\r\n" + b"x" * 1001)
-    status, headers, problem = answer(connection)
+    status, headers, problem = response(connection)
     assert (status, problem["status"]) == (413, 413)
     assert headers["content-type"] == "application/problem+json"
     connection.sendall(HEAD + b"\r\n")
-    assert answer(connection)[0] == 200
+    assert response(connection)[0] == 200
 
 
 def test_413_before_the_body_is_sent(connect: Connect) -> None:
     connection = connect()
     connection.sendall(POST + b"Content-Length: 1001\r\nExpect: 100-continue\r\n\r\n")
-    assert answer(connection)[0] == 413
+    assert response(connection)[0] == 413
 
 
 def reading_bodies(catalogue: Catalogue) -> Any:
@@ -197,9 +197,9 @@ def test_413_for_a_chunked_body(serving: Serving, small: Catalogue) -> None:
         connection = connect()
         connection.sendall(BODIES + b"Transfer-Encoding: chunked\r\n\r\n" + b"1f4\r\n" + b" " * 500 + b"\r\n")
         connection.sendall(b"1f5\r\n" + b" " * 501 + b"\r\n0\r\n\r\n")
-        assert answer(connection)[0] == 413
+        assert response(connection)[0] == 413
         connection.sendall(BODIES + b"Content-Length: 1000\r\n\r\n" + b" " * 998 + b"{}")
-        assert answer(connection)[2] == 0
+        assert response(connection)[2] == 0
 
 
 def test_408_for_a_body_that_a_route_waits_for(serving: Serving, small: Catalogue) -> None:
@@ -214,17 +214,17 @@ def test_trailers_are_not_headers(serving: Serving, small: Catalogue) -> None:
         connection = connect()
         sent = BODIES + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: y\r\n\r\n"
         connection.sendall(sent)
-        assert answer(connection)[0] == 200
+        assert response(connection)[0] == 200
 
 
 def test_503_for_too_many_connections(connect: Connect) -> None:
     held = [connect() for _ in range(3)]
     for one in held:
         one.sendall(HEAD + b"\r\n")
-        assert answer(one)[0] == 200
+        assert response(one)[0] == 200
     connection = connect()
     connection.sendall(HEAD + b"\r\n")
-    status, headers, problem = answer(connection)
+    status, headers, problem = response(connection)
     assert (status, problem["status"]) == (503, 503)
     assert headers["retry-after"] == "1"
     assert connection.recv(1) == b""
@@ -232,7 +232,7 @@ def test_503_for_too_many_connections(connect: Connect) -> None:
     for _ in range(100):
         connection = connect()
         connection.sendall(HEAD + b"\r\n")
-        if answer(connection)[0] == 200:
+        if response(connection)[0] == 200:
             return
         time.sleep(0.05)
     raise AssertionError("never let in again")
@@ -246,11 +246,11 @@ def test_a_client_that_stops_reading_is_cut_off(serving: Serving) -> None:
         connection.sendall(sent)
         assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
         for _ in range(200):
-            [under_way] = re.findall(r"requests_in_flight (\d)", server.get("/metrics").text)
-            if under_way == "1":
+            [in_flight] = re.findall(r"requests_in_flight (\d)", server.get("/metrics").text)
+            if in_flight == "1":
                 break
             time.sleep(0.05)
-        assert under_way == "1"  # the one that asks
+        assert in_flight == "1"  # the request itself
         assert not until_closed_or_reset(connection).endswith(b"\r\n0\r\n\r\n")
 
 

@@ -42,10 +42,10 @@ def test_missing_values_are_null(api: Api) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 163_950, 2**31 - 1])
-def test_no_such_movie(api: Api, number: int) -> None:
-    answer = api.get(f"/movies/{number}")
-    assert answer.status_code == 404
-    assert answer.json()["detail"] == f"There is no movie {number}."
+def test_an_unknown_movie_is_404(api: Api, number: int) -> None:
+    response = api.get(f"/movies/{number}")
+    assert response.status_code == 404
+    assert response.json()["detail"] == f"There is no movie {number}."
 
 
 def test_users_are_the_authors_of_ratings(api: Api, model: Model) -> None:

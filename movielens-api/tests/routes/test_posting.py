@@ -40,10 +40,10 @@ def send(server: Api, body: str | bytes, media_type: str | None = "application/j
     )
 
 
-def refused(answer: requests.Response, status: int) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem: dict[str, Any] = answer.json()
+def refused(response: requests.Response, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
     return problem
 
 
@@ -61,9 +61,9 @@ def test_a_post_is_visible_to_the_next_read(server: Api, media_type: str) -> Non
     before = ratings(server)
     rows = numbered(20, 6)
     as_lines = "\n".join(json.dumps(row) for row in rows) + "\n"
-    answer = send(server, as_lines if "ndjson" in media_type else json.dumps(rows), media_type)
-    assert (answer.status_code, answer.json()) == (201, {"accepted": 2})
-    assert answer.headers["snapshot"] == server.ask("/ratings").headers["snapshot"]
+    response = send(server, as_lines if "ndjson" in media_type else json.dumps(rows), media_type)
+    assert (response.status_code, response.json()) == (201, {"accepted": 2})
+    assert response.headers["snapshot"] == server.ask("/ratings").headers["snapshot"]
     assert ratings(server) == sorted([*before, *rows], key=lambda row: (row["timestamp"], row["userId"]))
     assert server.json("/users")["result"] == [{"userId": 1, "num_ratings": 4}, {"userId": 2, "num_ratings": 1}]
 
@@ -78,8 +78,8 @@ def test_the_same_user_movie_and_second_is_replaced(server: Api) -> None:
 @pytest.mark.parametrize("media_type", ["application/json", "application/x-ndjson"])
 def test_nothing_posted_is_nothing_added(server: Api, media_type: str) -> None:
     before = server.ask("/ratings").headers["snapshot"]
-    answer = send(server, "[]" if media_type == "application/json" else "", media_type)
-    assert (answer.status_code, answer.json()) == (201, {"accepted": 0})
+    response = send(server, "[]" if media_type == "application/json" else "", media_type)
+    assert (response.status_code, response.json()) == (201, {"accepted": 0})
     assert server.ask("/ratings").headers["snapshot"] == before
 
 
@@ -170,9 +170,9 @@ def test_an_invalid_line_of_json_is_400(server: Api, body: str) -> None:
 
 @pytest.mark.parametrize("media_type", ["text/csv", "text/plain", "application/json; charset=latin-1", None])
 def test_other_media_types_are_415(server: Api, media_type: str | None) -> None:
-    answer = send(server, f"[{TEXT}]", media_type)
-    refused(answer, 415)
-    assert answer.headers["accept-post"] == "application/json, application/x-ndjson"
+    response = send(server, f"[{TEXT}]", media_type)
+    refused(response, 415)
+    assert response.headers["accept-post"] == "application/json, application/x-ndjson"
 
 
 def test_compressed_is_415(server: Api) -> None:
@@ -209,7 +209,7 @@ def test_a_key_makes_a_repeated_post_one(server: Api) -> None:
     assert ratings(server)[-1]["rating"] == 1.0, "the repeated post did nothing"
 
 
-def test_a_key_is_for_one_content(server: Api) -> None:
+def test_a_key_is_refused_for_other_content(server: Api) -> None:
     server.post(numbered(20), idempotency_key="one")
     assert "Idempotency-Key" in refused(server.post(numbered(21), idempotency_key="one"), 422)["detail"]
     assert len(ratings(server)) == 4
@@ -229,11 +229,11 @@ def test_a_key_is_visible_characters(server: Api, key: str) -> None:
 
 def test_posts_at_once_with_one_key_are_one(server: Api) -> None:
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: Api(server.url).post(numbered(20, 21), idempotency_key="one"), range(32)))
-    assert {(answer.status_code, answer.text, answer.headers["snapshot"]) for answer in answers} == {
-        (201, '{"accepted":2}', answers[0].headers["snapshot"])
+        responses = list(pool.map(lambda _: Api(server.url).post(numbered(20, 21), idempotency_key="one"), range(32)))
+    assert {(response.status_code, response.text, response.headers["snapshot"]) for response in responses} == {
+        (201, '{"accepted":2}', responses[0].headers["snapshot"])
     }
-    assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 1
+    assert sum("idempotency-replayed" not in response.headers for response in responses) == 1
     assert len(ratings(server)) == 5
 
 
@@ -284,8 +284,8 @@ def test_more_than_can_wait_is_503(serving: Serving, small: Catalogue, tmp_path:
             while store._writer._posts:
                 time.sleep(0.01)
             waiting = store.add([(1, 7, 4.0, 21)] * MOST_ROWS_WAITING)
-            answer = server.post(numbered(22))
-            refused(answer, 503)
-            assert int(answer.headers["retry-after"]) > 0
+            response = server.post(numbered(22))
+            refused(response, 503)
+            assert int(response.headers["retry-after"]) > 0
         assert (first.result().rows, waiting.result().rows) == (1, MOST_ROWS_WAITING)
         assert server.post(numbered(22)).status_code == 201

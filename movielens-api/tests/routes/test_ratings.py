@@ -42,8 +42,8 @@ def query(start: str | None, end: str | None, **others: int) -> dict[str, Any]:
 def test_a_page_is_that_slice_of_the_window(api: Api, model: Model, days: Days, part: tuple[int, int]) -> None:
     (start, end), (offset, limit) = days, part
     window = model.window(start, end)
-    answer = api.json("/ratings", **query(start, end, offset=offset, limit=limit))
-    assert answer == {
+    response = api.json("/ratings", **query(start, end, offset=offset, limit=limit))
+    assert response == {
         "result": window[offset : offset + limit],
         "offset": offset,
         "limit": limit,
@@ -52,8 +52,8 @@ def test_a_page_is_that_slice_of_the_window(api: Api, model: Model, days: Days, 
 
 
 def test_defaults_are_the_first_hundred_of_everything(api: Api, model: Model) -> None:
-    answer = api.json("/ratings")
-    assert answer == {"result": model.rows[:100], "offset": 0, "limit": 100, "total": 100_004}
+    response = api.json("/ratings")
+    assert response == {"result": model.rows[:100], "offset": 0, "limit": 100, "total": 100_004}
 
 
 @pytest.mark.parametrize(("days", "limit"), [(("2000-11-01", "2000-12-01"), 97), ((None, None), 10_000)])
@@ -69,8 +69,8 @@ def test_pages_together_are_the_window_with_no_row_lost_or_doubled(
 
 def test_consecutive_days_share_and_lose_nothing(api: Api, model: Model) -> None:
     days = [f"2016-08-{number:02}" for number in range(1, 32)]
-    answers = [api.json("/ratings", start_date=a, end_date=b, limit=10_000) for a, b in pairwise(days)]
-    assert [row for answer in answers for row in answer["result"]] == model.window(days[0], days[-1])
+    responses = [api.json("/ratings", start_date=a, end_date=b, limit=10_000) for a, b in pairwise(days)]
+    assert [row for response in responses for row in response["result"]] == model.window(days[0], days[-1])
 
 
 def test_some_window_above_is_an_empty_day_between_full_ones(model: Model) -> None:

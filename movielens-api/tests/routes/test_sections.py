@@ -34,38 +34,38 @@ def row(timestamp: int) -> dict[str, Any]:
     return {"userId": 1, "movieId": 7, "rating": 4.0, "timestamp": timestamp}
 
 
-def template(answer: Response) -> str:
+def template(response: Response) -> str:
     """Return the URL before `&offset=…`."""
-    found = TEMPLATE.fullmatch(answer.headers["link-template"])
-    assert found, answer.headers["link-template"]
+    found = TEMPLATE.fullmatch(response.headers["link-template"])
+    assert found, response.headers["link-template"]
     return urljoin("/ratings", found[1])
 
 
-def rows(answer: Response) -> Rows:
-    assert answer.status_code == 200, answer.text
-    found: Rows = answer.json()["result"]
+def rows(response: Response) -> Rows:
+    assert response.status_code == 200, response.text
+    found: Rows = response.json()["result"]
     return found
 
 
-def records(answer: Response, media_type: str) -> Rows:
-    assert answer.status_code == 200, answer.text
-    return READ[media_type](BytesIO(answer.content)).to_dicts()  # type: ignore[operator]
+def records(response: Response, media_type: str) -> Rows:
+    assert response.status_code == 200, response.text
+    return READ[media_type](BytesIO(response.content)).to_dicts()  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("query", ["", "limit=7&offset=3", "start_date=2015-01-01&end_date=2015-02-01&limit=1"])
 def test_link_and_template_have_the_same_cursor(api: Api, query: str) -> None:
-    answer = api.ask(f"/ratings?{query}")
-    assert template(answer).removeprefix("/ratings") == answer.links["next"]["url"]
-    assert len(answer.links) == 1
+    response = api.ask(f"/ratings?{query}")
+    assert template(response).removeprefix("/ratings") == response.links["next"]["url"]
+    assert len(response.links) == 1
 
 
 @pytest.mark.parametrize(
     "query", ["limit=0", "offset=100004", "offset=99904", "start_date=2015-01-01&end_date=2015-01-01"]
 )
 def test_no_template_where_nothing_follows(api: Api, query: str) -> None:
-    answer = api.ask(f"/ratings?{query}")
-    assert answer.status_code == 200
-    assert "link-template" not in answer.headers
+    response = api.ask(f"/ratings?{query}")
+    assert response.status_code == 200
+    assert "link-template" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_a_section_is_these_rows_of_the_window(api: Api, model: Model, offset: i
     window = model.window("2000-11-01", "2001-02-01")
     # The cursor is of a page in the middle: offsets count from the window's start all the same.
     start = template(api.ask("/ratings?start_date=2000-11-01&end_date=2001-02-01&offset=50&limit=7"))
-    answer = api.ask(f"{start}&offset={offset}&limit={limit}")
-    assert rows(answer) == window[offset : offset + limit]
-    assert {name: answer.json()[name] for name in ("offset", "limit", "total")} == {
+    response = api.ask(f"{start}&offset={offset}&limit={limit}")
+    assert rows(response) == window[offset : offset + limit]
+    assert {name: response.json()[name] for name in ("offset", "limit", "total")} == {
         "offset": offset, "limit": limit, "total": len(window)
     }  # fmt: skip
-    assert ("link-template" in answer.headers) == ("link" in answer.headers) == (0 < limit < len(window) - offset)
+    assert ("link-template" in response.headers) == ("link" in response.headers) == (0 < limit < len(window) - offset)
 
 
 def test_omitted_parameters_are_those_of_the_cursor(api: Api, model: Model) -> None:
@@ -132,16 +132,16 @@ def test_sections_at_once_are_one_state_while_others_post(posted: Api, model: Mo
     within = window[0]["timestamp"]
 
     def section(offset: int) -> Response:
-        # A connection each, so that either worker answers; and each post shifts all rows of a plain offset.
+        # A connection each, so that either worker responds; and each post shifts all rows of a plain offset.
         Api(posted.url).post([row(within + offset)])
         return Api(posted.url).ask(f"{start}&offset={offset}&limit=97")
 
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(section, range(100, len(window), 97)))
-    assert rows(first) + [each for answer in answers for each in rows(answer)] == window
-    assert {answer.headers["snapshot"] for answer in answers} == {first.headers["snapshot"]}
+        responses = list(pool.map(section, range(100, len(window), 97)))
+    assert rows(first) + [each for response in responses for each in rows(response)] == window
+    assert {response.headers["snapshot"] for response in responses} == {first.headers["snapshot"]}
     now = posted.json("/ratings", start_date="2000-11-01", end_date="2001-02-01")
-    assert now["total"] == len(window) + len(answers)
+    assert now["total"] == len(window) + len(responses)
 
 
 def test_a_template_outlives_a_restart_after_posts(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_template_outlives_a_restart_after_posts(serving: Serving, small: Cata
         assert [json.loads(line)["timestamp"] for line in lines] == [9, 9, 20]
 
 
-def test_a_section_of_a_snapshot_that_is_gone_is_410(serving: Serving, small: Catalogue) -> None:
+def test_a_section_of_an_expired_snapshot_is_410(serving: Serving, small: Catalogue) -> None:
     with serving(create_app(small, DEFAULT)) as server:
         server.post([row(20)])
         start = template(server.ask("/ratings?limit=1"))

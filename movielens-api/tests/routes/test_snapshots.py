@@ -23,51 +23,51 @@ def row(timestamp: int) -> dict[str, Any]:
     return {"userId": 1, "movieId": 7, "rating": 4.0, "timestamp": timestamp}
 
 
-def times(answers: list[Response]) -> list[int]:
-    return [row["timestamp"] for answer in answers for row in answer.json()["result"]]
+def times(responses: list[Response]) -> list[int]:
+    return [row["timestamp"] for response in responses for row in response.json()["result"]]
 
 
 def test_links_lead_through_a_window_row_by_row(api: Api, model: Model) -> None:
     window = model.window("2000-11-01", "2001-02-01")
-    answers = list(api.pages("/ratings?start_date=2000-11-01&end_date=2001-02-01&offset=5&limit=997"))
-    assert [row for answer in answers for row in answer.json()["result"]] == window[5:]
-    assert len(answers) == -(-len(window[5:]) // 997)
-    assert {answer.headers["x-total-count"] for answer in answers} == {str(len(window))}
-    assert len({answer.headers["snapshot"] for answer in answers}) == 1
-    second = answers[1].json()
+    responses = list(api.pages("/ratings?start_date=2000-11-01&end_date=2001-02-01&offset=5&limit=997"))
+    assert [row for response in responses for row in response.json()["result"]] == window[5:]
+    assert len(responses) == -(-len(window[5:]) // 997)
+    assert {response.headers["x-total-count"] for response in responses} == {str(len(window))}
+    assert len({response.headers["snapshot"] for response in responses}) == 1
+    second = responses[1].json()
     assert (second["offset"], second["limit"], second["total"]) == (1002, 997, len(window))
 
 
 @pytest.mark.parametrize("query", ["limit=0", "start_date=2015-01-01&end_date=2015-01-01", "offset=100004",
                                    "offset=9223372036854775807", "offset=100003&limit=1", "offset=99904"])  # fmt: skip
 def test_no_link_where_nothing_follows(api: Api, query: str) -> None:
-    answer = api.ask(f"/ratings?{query}")
-    assert answer.status_code == 200
-    assert "link" not in answer.headers
-    assert len(answer.headers["snapshot"]) == 24
+    response = api.ask(f"/ratings?{query}")
+    assert response.status_code == 200
+    assert "link" not in response.headers
+    assert len(response.headers["snapshot"]) == 24
 
 
 def test_a_link_works_after_any_prefix_and_no_header_changes_it(api: Api) -> None:
-    answer = api.ask("/ratings", x_forwarded_host="evil.example", x_forwarded_proto="gopher", forwarded="host=evil")
-    assert answer.headers["link"].startswith("<?cursor=")
-    assert answer.headers["link"].endswith('>; rel="next"')
+    response = api.ask("/ratings", x_forwarded_host="evil.example", x_forwarded_proto="gopher", forwarded="host=evil")
+    assert response.headers["link"].startswith("<?cursor=")
+    assert response.headers["link"].endswith('>; rel="next"')
 
 
 def test_an_old_snapshot_is_paged_to_its_end_whatever_is_posted(serving: Serving, small: Catalogue) -> None:
     with serving(create_app(small, DEFAULT)) as server:
         server.post([row(timestamp) for timestamp in (20, 30, 40)])
         pages = server.pages("/ratings?limit=2")
-        answers = [next(pages)]
-        # Rows land before the page, within the pages to come and behind them.
+        responses = [next(pages)]
+        # Rows land before the page, within the pages to come and after them.
         server.post([row(timestamp) for timestamp in (6, 25, 60)])
-        answers += pages
-        assert times(answers) == [5, 9, 9, 20, 30, 40]
-        assert {answer.json()["total"] for answer in answers} == {6}
-        assert len({answer.headers["snapshot"] for answer in answers}) == 1
+        responses += pages
+        assert times(responses) == [5, 9, 9, 20, 30, 40]
+        assert {response.json()["total"] for response in responses} == {6}
+        assert len({response.headers["snapshot"] for response in responses}) == 1
 
         now = server.ask("/ratings")
         assert times([now]) == [5, 6, 9, 9, 20, 25, 30, 40, 60]
-        assert now.headers["snapshot"] != answers[0].headers["snapshot"]
+        assert now.headers["snapshot"] != responses[0].headers["snapshot"]
 
 
 def test_a_cursor_outlives_a_restart_on_the_same_ratings(serving: Serving, small: Catalogue) -> None:
@@ -95,9 +95,9 @@ def test_a_cursor_into_other_ratings_is_gone(serving: Serving, small: Catalogue)
             server.post([row(20)])
             links.append(server.ask("/ratings?limit=1").links["next"]["url"])
             for link in links[:-1]:
-                answer = server.ask("/ratings" + link)
-                assert answer.status_code == 410
-                assert answer.headers["content-type"] == "application/problem+json"
+                response = server.ask("/ratings" + link)
+                assert response.status_code == 410
+                assert response.headers["content-type"] == "application/problem+json"
 
 
 def test_the_same_dataset_has_the_same_name_until_something_is_posted(serving: Serving, small: Catalogue) -> None:

@@ -87,8 +87,8 @@ class Https:
     def assert_verified(self) -> None:
         """Assert that only a client that trusts the certificate connects and gets ratings."""
         verify = str(self.certificate)
-        answer = requests.get(self.url + "/ratings", auth=ME, verify=verify, timeout=30)
-        assert answer.json()["total"] == 3
+        response = requests.get(self.url + "/ratings", auth=ME, verify=verify, timeout=30)
+        assert response.json()["total"] == 3
         distrusting = ssl.create_default_context()
         with (
             socket.create_connection(address(self.url), timeout=30) as plain,
@@ -149,7 +149,7 @@ def test_on_a_network_nothing_older_than_tls_1_2_no_plain_http_and_no_warning(
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
     def run(*options: str) -> str:
-        # Unknown: the certificate is looked at before the dataset.
+        # Unknown: the certificate is checked before the dataset.
         assert main(["serve", "--dataset", "nothing", *options]) == 2
         said = capsys.readouterr()
         assert (said.out, said.err.count("\n")) == ("", 1)

@@ -88,7 +88,7 @@ def shared(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Shared:
 
 
 def test_all_workers_respond_and_count_together(shared: Shared) -> None:
-    # Ready is said a moment before the first connection is accepted.
+    # A worker reports that it is ready a moment before the first connection is accepted.
     assert eventually(lambda: shared.api().get("/healthz").ok and len(set(shared.asked())) == 2)
 
     def counted() -> int:
@@ -101,7 +101,7 @@ def test_all_workers_respond_and_count_together(shared: Shared) -> None:
     # A connection each, held together: none can be accepted twice.
     apis = [shared.api() for _ in range(20)]
     with ThreadPoolExecutor(20) as pool:
-        assert {answer.status_code for answer in pool.map(lambda api: api.get("/users"), apis)} == {200}
+        assert {response.status_code for response in pool.map(lambda api: api.get("/users"), apis)} == {200}
     assert eventually(lambda: counted() == before + 20)
     assert eventually(lambda: len(shared.asked()) >= entries + 20)
     names = re.findall(r'"request":"(\w+)-.*"path":"/users"', shared.access_log.read_text())
@@ -153,15 +153,15 @@ def test_a_key_is_known_to_all_workers(shared: Shared) -> None:
 def test_a_cursor_leads_through_one_snapshot_on_any_worker(shared: Shared) -> None:
     expected = rows_of(2032, range(0, 200, 2))
     shared.api().post(expected)
-    answer = shared.api().ask(window(2032) + "&limit=5")
-    found, names = answer.json()["result"], {answer.headers["snapshot"]}
+    response = shared.api().ask(window(2032) + "&limit=5")
+    found, names = response.json()["result"], {response.headers["snapshot"]}
     for number in count(1, step=2):
-        if "next" not in answer.links:
+        if "next" not in response.links:
             break
         shared.api().post(rows_of(2032, [number]))
-        answer = shared.api().ask("/ratings" + answer.links["next"]["url"])
-        found += answer.json()["result"]
-        names.add(answer.headers["snapshot"])
+        response = shared.api().ask("/ratings" + response.links["next"]["url"])
+        found += response.json()["result"]
+        names.add(response.headers["snapshot"])
     assert found == expected
     assert len(names) == 1
 
@@ -176,11 +176,11 @@ def test_a_killed_worker_is_replaced_and_loses_nothing_that_was_acknowledged(sha
             if is_over.is_set():
                 return
             try:
-                answer = shared.api().post(rows_of(2033, [number]))
+                response = shared.api().post(rows_of(2033, [number]))
             except requests.ConnectionError:
                 broken.append(number)
             else:
-                assert answer.status_code == 201, answer.text
+                assert response.status_code == 201, response.text
                 acknowledged.append(number)
 
     with ThreadPoolExecutor(4) as pool:
@@ -197,13 +197,13 @@ def test_a_killed_worker_is_replaced_and_loses_nothing_that_was_acknowledged(sha
         each.result()
     message = f"worker {min(before)} ended with exit status -9; starting another"
     assert any(message in line for line in shared.errors)
-    # So those who answer now have it from the disk.
+    # So those that respond now have it from the disk.
     os.kill(max(before), signal.SIGKILL)
     assert eventually(lambda: not is_alive(max(before)))
     for _ in range(4):
-        answer = shared.api().ask(window(2033) + "&limit=10000").json()
-        found = {row["timestamp"] for row in answer["result"]}
-        assert len(found) == answer["total"]
+        response = shared.api().ask(window(2033) + "&limit=10000").json()
+        found = {row["timestamp"] for row in response["result"]}
+        assert len(found) == response["total"]
         assert {row["timestamp"] for row in rows_of(2033, acknowledged)} <= found
         assert found <= {row["timestamp"] for row in rows_of(2033, acknowledged + broken)}
 

@@ -1,4 +1,4 @@
-"""The store: versions across threads, processes and restarts, compaction, and what a crash leaves behind."""
+"""The store: versions across threads, processes and restarts, compaction, and crashes."""
 
 from __future__ import annotations
 
@@ -529,10 +529,10 @@ def test_two_servers_of_one_store_are_one(two: tuple[Api, Api]) -> None:
         posted = writer.post([{**row, "timestamp": number}], idempotency_key=f"key-{number}")
         again = reader.post([{**row, "timestamp": number}], idempotency_key=f"key-{number}")
         assert again.headers["idempotency-replayed"] == "true"
-        answer = reader.ask("/ratings?limit=2&offset=1")
-        assert answer.headers["snapshot"] == posted.headers["snapshot"] == again.headers["snapshot"]
-        assert answer.json()["total"] == 4 + number
-        following = answer.links["next"]["url"]
+        response = reader.ask("/ratings?limit=2&offset=1")
+        assert response.headers["snapshot"] == posted.headers["snapshot"] == again.headers["snapshot"]
+        assert response.json()["total"] == 4 + number
+        following = response.links["next"]["url"]
         assert writer.ask("/ratings" + following).content == reader.ask("/ratings" + following).content
         assert {user["userId"]: user["num_ratings"] for user in reader.json("/users")["result"]}[5] == number + 1
 

@@ -8,24 +8,24 @@ import threading
 
 import pytest
 from unit.command_line import COMMAND, DAY_OF_ROWS, ROWS, WINDOW, fetch
-from unit.scripted_server import Answer, page_of, serve
+from unit.scripted_server import Response, page_of, serve
 
 from airflow_movielens.cli import main
 
 ENDINGS = {
-    "wrong password": (Answer({"detail": "who are you?"}, 401), 1, "refuses the credentials"),
-    "no such address": (Answer({}, 404), 1, "does not know this address"),
-    "overloaded": (Answer({}, 503), 75, "the API is busy or broken"),
-    "no JSON": (Answer(b"<html>\nHello\n</html>", 200), 1, "not JSON"),
+    "wrong password": (Response({"detail": "who are you?"}, 401), 1, "refuses the credentials"),
+    "no such address": (Response({}, 404), 1, "does not know this address"),
+    "overloaded": (Response({}, 503), 75, "the API is busy or broken"),
+    "no JSON": (Response(b"<html>\nHello\n</html>", 200), 1, "not JSON"),
     "bad rows": (page_of([{**ROWS[0], "rating": 7.0}], {}), 1, "column 'rating': found 7.0"),
 }
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_an_error_is_one_line_on_stderr_and_an_exit_status(ending, tmp_path, capsys, monkeypatch):
-    answer, status, words = ENDINGS[ending]
+    response, status, words = ENDINGS[ending]
     monkeypatch.setenv("MOVIELENS_PASSWORD", "hunter2")
-    with serve(lambda *_: answer) as server:
+    with serve(lambda *_: response) as server:
         assert fetch(server, tmp_path / "r.csv", "--user", "me", "--retries", "0", "--quiet") == status
     said = capsys.readouterr()
     assert said.out == ""

@@ -8,7 +8,7 @@ import subprocess
 import polars as pl
 import pytest
 from unit.command_line import COMMAND, DAY_OF_ROWS, ROWS, WINDOW, fetch, in_a_terminal
-from unit.scripted_server import DAY, Answer, page_of, serve
+from unit.scripted_server import DAY, Response, page_of, serve
 
 from airflow_movielens.cli import main
 from airflow_movielens.cli.fetch import shown_progress
@@ -30,7 +30,7 @@ def test_a_fetch_writes_the_window_and_reports_it_on_stdout(fetched, truth, tmp_
 @pytest.mark.slow
 @pytest.mark.parametrize(("options", "said"), [([], True), (["--quiet"], False)])
 def test_a_retry_is_reported_unless_quiet(options, said, tmp_path):
-    busy = Answer({}, 503, {"Retry-After": "0"})
+    busy = Response({}, 503, {"Retry-After": "0"})
     with serve(lambda _, query, number: busy if number == 0 else page_of(ROWS, query)) as server:
         window = [*DAY_OF_ROWS, "--output-path", str(tmp_path / "r.csv"), "--host", server.base_url]
         done = subprocess.run([*COMMAND, "fetch", *window, *options], check=True, capture_output=True, text=True)
@@ -42,7 +42,7 @@ def test_the_same_command_resumes_after_a_failed_one(tmp_path, capsys, default_t
     broken = [True]
 
     def script(_, query, number):
-        return Answer({}, 404) if broken[0] and number >= 6 else page_of(ROWS, query)
+        return Response({}, 404) if broken[0] and number >= 6 else page_of(ROWS, query)
 
     with serve(script) as server:
         options = ["--batch-size", "10", "--concurrency", "1", "--format", "json"]

@@ -1,4 +1,4 @@
-"""Calls in threads, results in order; and how many at once."""
+"""Calls in threads: results in order, and how many calls run at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_results_come_in_order_whatever_finishes_first():
     assert list(in_order((partial(call, n) for n in range(5)), grown(5))) == [0, 1, 2, 3, 4]
 
 
-def test_no_more_is_begun_than_the_window_allows():
+def test_no_more_calls_start_than_the_window_allows():
     begun = []
     results = in_order((partial(begun.append, n) for n in range(100)), grown(4))
     next(results)
@@ -38,7 +38,7 @@ def test_no_more_is_begun_than_the_window_allows():
     assert len(begun) <= 6
 
 
-def test_an_error_comes_in_its_turn_and_ends_it():
+def test_an_error_is_raised_in_order_and_ends_the_calls():
     def call(number):
         if number == 2:
             raise ValueError("two")
@@ -72,11 +72,11 @@ def sizes(window, events):
     return found
 
 
-def test_it_grows_while_all_is_well_and_stops_at_the_limit():
+def test_the_window_grows_with_successes_up_to_the_limit():
     assert sizes(CongestionWindow(8), "++++++") == [5, 6, 7, 8, 8, 8]
 
 
-def test_it_never_exceeds_a_small_limit():
+def test_the_window_never_exceeds_a_small_limit():
     assert sizes(CongestionWindow(1), "++-+") == [1, 1, 1, 1]
 
 
@@ -93,7 +93,7 @@ def test_overload_after_a_round_of_successes_halves_it_again_down_to_one():
     assert window.size == 1
 
 
-def test_after_trouble_it_grows_slowly():
+def test_after_an_overload_the_window_grows_slowly():
     window = grown(16)
     window.on_overload()
     assert sizes(window, "+" * 9) == [8] * 8 + [9]

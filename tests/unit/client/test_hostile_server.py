@@ -1,4 +1,4 @@
-"""The client on the real server at its worst: for every hostile profile the true file, or an error that names the problem."""
+"""The client on the real server at its worst: a correct file for every hostile profile, or an error that names it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def servers(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def true_file(servers, tmp_path_factory):
-    """What a friendly server's ratings look like as a file."""
+    """Return the file that a correct server's ratings give."""
     output = tmp_path_factory.mktemp("friendly") / "ratings.csv"
     with serving(servers) as server:
         fetch(server, output)
@@ -117,18 +117,18 @@ def fetch(server, output):
         return fetch_ratings(client, Window.of(*DAYS), LocalOutput(output))
 
 
-def test_every_profile_is_expected_to_end_somehow():
+def test_every_profile_has_an_expected_outcome():
     explained = command("movielens_api", "serve", "--hostile", "list").stdout
     assert [line.split()[0] for line in explained.splitlines() if line] == list(EXPECTED)
 
 
 @pytest.mark.parametrize("profile", EXPECTED)
-def test_the_file_is_true_or_the_problem_is_named(profile, servers, true_file, tmp_path, caplog):
+def test_the_file_is_correct_or_the_error_names_the_problem(profile, servers, true_file, tmp_path, caplog):
     check(servers, [profile], EXPECTED[profile], true_file=true_file, output=tmp_path / "ratings.csv", caplog=caplog)
 
 
 @pytest.mark.parametrize("profile", [name for name in EXPECTED if name != "basic"])
-def test_so_it_is_where_nothing_but_offsets_is_known(profile, servers, true_file, tmp_path, caplog):
+def test_the_same_holds_where_the_server_knows_only_offsets(profile, servers, true_file, tmp_path, caplog):
     check(
         servers,
         [profile, "basic"],

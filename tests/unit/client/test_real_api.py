@@ -25,13 +25,13 @@ def window_of(truth, start, end):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 100, 1475, 1476, 10_000, None])
-def test_a_day_comes_whole_whatever_the_page_size(client, truth, batch_size):
+def test_a_day_is_complete_whatever_the_page_size(client, truth, batch_size):
     rows = list(client.get_ratings("2000-11-21", "2000-11-22", batch_size))
     assert rows == window_of(truth, NOV_15_2000 + 6 * DAY, NOV_15_2000 + 7 * DAY)
     assert len(rows) == 1475
 
 
-def test_the_whole_table_comes_in_canonical_order(client, truth):
+def test_the_whole_table_is_in_canonical_order(client, truth):
     rows = list(client.get_ratings(batch_size=10_000))
     assert rows == window_of(truth, 0, 2**40)
 
@@ -52,12 +52,12 @@ def test_ratings_are_read_lazily(client):
     assert [row["userId"] for row in first] == [383, 383, 383]
 
 
-def test_counting_asks_for_no_rows(client):
+def test_counting_requests_no_rows(client):
     assert client.count_ratings() == 100_004
     assert client.count_ratings("2000-11-21", "2000-11-22") == 1475
 
 
-def test_movies_and_users_come_whole(client, truth):
+def test_movies_and_users_are_complete(client, truth):
     movies = list(client.get_movies(batch_size=1000))
     assert [movie["movieId"] for movie in movies] == sorted(truth["movieId"].unique())
     assert next(movie for movie in movies if movie["movieId"] == 912)["title"] == "Casablanca"
@@ -75,7 +75,7 @@ def test_wrong_credentials_fail_at_once_and_are_not_shown(api, sleeps):
     assert base64.b64encode(f"{api.user}:hunter2".encode()).decode() not in str(caught.value)
 
 
-def test_an_unreachable_api_is_tried_again_and_then_said_plainly(sleeps):
+def test_an_unreachable_api_is_retried_and_then_reported_clearly(sleeps):
     with MovielensClient("http://127.0.0.1:9", retries=2) as client:
         with pytest.raises(RetryableError, match="no connection to the API: is it running, are host and port right"):
             client.count_ratings()

@@ -46,7 +46,7 @@ def test_an_unusable_address_is_refused(host, schema, why):
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
-def test_a_port_that_is_none_is_refused(port):
+def test_an_invalid_port_is_refused(port):
     with pytest.raises(FatalError, match=f"port is {port}: give one from 1 to 65535"):
         build_base_url("api", "http", port)
 

@@ -28,7 +28,7 @@ def test_a_day_is_read_in_every_form(value, day):
     ["2000-11-31", "2000-1-1", "20001120", "2000-11-20T00:00:00", "20-11-2000", "", "tomorrow", None, 974678400,
      datetime(2000, 11, 20, 12, tzinfo=UTC), datetime(2000, 11, 20, tzinfo=TOKYO)],
 )  # fmt: skip
-def test_what_is_no_day_is_refused_by_name(value):
+def test_a_value_that_is_not_a_day_is_refused_by_name(value):
     with pytest.raises(FatalError, match="start_date"):
         parse_day(value, "start_date")
 
@@ -38,7 +38,7 @@ def test_a_reversed_window_is_refused():
         Window.of("2000-11-21", "2000-11-20")
 
 
-def test_a_window_speaks_the_apis_language():
+def test_a_window_becomes_query_parameters_of_the_api():
     window = Window.of("2000-11-20", date(2000, 11, 21))
     assert window.query() == {"start_date": "2000-11-20", "end_date": "2000-11-21"}
     assert window.timestamps() == (974678400, 974678400 + 86400)

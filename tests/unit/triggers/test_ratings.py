@@ -11,7 +11,7 @@ from contextvars import ContextVar
 import pytest
 from unit.counting_server import serve_counts
 from unit.raw_server import hangs, listen
-from unit.scripted_server import Answer, serve
+from unit.scripted_server import Response, serve
 from unit.trigger_runs import cancelled, connect, first_event, until
 
 from airflow_movielens.connection import client as connection_client
@@ -140,10 +140,10 @@ def test_a_connection_that_airflow_cannot_read_is_not_reported_as_missing(monkey
 
 @pytest.mark.parametrize(("unreadable", "status"), [(3, "found"), (4, "failed")])
 def test_an_unreadable_response_is_tolerated_as_often_as_in_a_worker(monkeypatch, unreadable, status):
-    def answer(_path, _query, number):
-        return Answer(b"<html>Back soon</html>" if number < unreadable else {"result": [], "total": 1})
+    def response(_path, _query, number):
+        return Response(b"<html>Back soon</html>" if number < unreadable else {"result": [], "total": 1})
 
-    with serve(answer) as server:
+    with serve(response) as server:
         connect(monkeypatch, server.base_url)
         assert asyncio.run(first_event(waiting_for()))["status"] == status
         assert len(server.requests) == 4

@@ -1,4 +1,4 @@
-"""A window into a file: whole or not at all, with what is known of it beside it."""
+"""Fetching a window into a file: complete or not at all, with a manifest beside it."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class WatchedOutput(LocalOutput):
             yield folder
 
 
-def test_the_manifest_says_what_the_file_is(tmp_path):
+def test_the_manifest_describes_the_file(tmp_path):
     manifest = fetch(ScriptedClient(), tmp_path / "r.csv")
     content = (tmp_path / "r.csv").read_bytes()
     assert json.loads((tmp_path / MANIFEST).read_text()) == manifest.to_dict()
@@ -117,7 +117,7 @@ def test_a_small_window_is_not_written_twice(tmp_path):
     assert names(tmp_path) == [".r.parquet.manifest.json", "r.parquet"]
 
 
-def test_a_window_without_ratings_is_a_file_without_rows(tmp_path):
+def test_a_window_without_ratings_gives_a_file_without_rows(tmp_path):
     with serve(lambda _, query, __: page_of([], query)) as server, MovielensClient(server.base_url) as client:
         assert fetch(client, tmp_path / "r.parquet").rows == 0
     assert pl.read_parquet(tmp_path / "r.parquet").equals(RATINGS.empty())
@@ -126,13 +126,13 @@ def test_a_window_without_ratings_is_a_file_without_rows(tmp_path):
 @pytest.mark.parametrize(
     "ending", ["json", "json.gz", "ndjson", "ndjson.gz", "ndjson.zst", "csv.gz", "csv.zst", "parquet"]
 )
-def test_parts_do_not_show_in_the_file(tmp_path, ending):
+def test_the_file_does_not_depend_on_its_parts(tmp_path, ending):
     fetch(ScriptedClient(), tmp_path / f"one.{ending}")
     fetch(ScriptedClient(tuning=SHORT_PARTS), tmp_path / f"many.{ending}")
     assert (tmp_path / f"many.{ending}").read_bytes() == (tmp_path / f"one.{ending}").read_bytes()
 
 
-def test_time_ends_a_part_too(tmp_path):
+def test_a_part_also_ends_after_some_time(tmp_path):
     client = ScriptedClient(5, FatalError("revoked"), tuning=Tuning(part_seconds=0.0, part_share=0.0))
     with pytest.raises(FatalError, match="revoked"):
         fetch(client, tmp_path / "r.csv")
@@ -153,7 +153,7 @@ def test_an_error_in_the_middle_leaves_the_old_file_and_parts_to_resume_from(tmp
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
-def test_data_that_changes_starts_over_and_then_gives_up_leaving_nothing(tmp_path):
+def test_a_fetch_of_changing_data_starts_over_and_finally_gives_up_leaving_nothing(tmp_path):
     client = ScriptedClient(7, RatingsChangedError("changed"), tuning=SHORT_PARTS)
     with pytest.raises(RatingsChangedError):
         fetch(client, tmp_path / "r.csv")
@@ -161,7 +161,7 @@ def test_data_that_changes_starts_over_and_then_gives_up_leaving_nothing(tmp_pat
     assert names(tmp_path) == []
 
 
-def test_a_full_disk_is_reported_and_resumed_from(tmp_path):
+def test_a_fetch_resumes_after_it_reported_a_full_disk(tmp_path):
     kept = []
 
     def full(name):
@@ -179,7 +179,7 @@ def test_a_full_disk_is_reported_and_resumed_from(tmp_path):
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
-def test_a_file_system_without_locks_fetches_without_resuming(tmp_path, monkeypatch):
+def test_a_fetch_to_a_file_system_without_locks_works_but_does_not_resume(tmp_path, monkeypatch):
     def no_locks(*_):
         raise OSError("Function not implemented")
 
@@ -191,7 +191,7 @@ def test_a_file_system_without_locks_fetches_without_resuming(tmp_path, monkeypa
 
 @pytest.mark.parametrize("tuning", [SHORT_PARTS, ONE_PART], ids=["short parts", "one part"])
 @pytest.mark.parametrize("fail_at", [None, 7])
-def test_quarantined_rows_lie_beside_the_data_and_survive_a_resumption(tmp_path, tuning, fail_at, caplog):
+def test_quarantined_rows_are_written_beside_the_data_and_survive_a_resume(tmp_path, tuning, fail_at, caplog):
     client = ScriptedClient(fail_at, FatalError("revoked"), (0, 3, 9), tuning)
     if fail_at:
         with pytest.raises(FatalError):
@@ -211,7 +211,7 @@ def test_quarantined_rows_lie_beside_the_data_and_survive_a_resumption(tmp_path,
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
-def test_a_quarantined_row_may_be_what_json_does_not_know():
+def test_a_quarantined_row_may_hold_values_that_json_cannot():
     part = Part(Bookmark("offset", 1, 1, 1), is_last=True)
     part.bad = [BadRow("u", 0, "rating", "p", {"rating": float("nan")}), BadRow("u", 1, "", "p", (1, b"x"))]
     assert [json.loads(line)["row"] for line in part.bad_lines().splitlines()] == ["{'rating': nan}", "(1, b'x')"]
@@ -246,7 +246,7 @@ def test_an_unknown_ending_is_refused():
         LocalOutput("ratings.txt")
 
 
-def test_a_folder_that_somebody_else_locked_does_not_stop_a_fetch(tmp_path, monkeypatch):
+def test_a_folder_that_another_process_has_locked_does_not_stop_a_fetch(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "LONGEST_WAIT", 0.1)  # a fetch waits for half a minute
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
@@ -271,7 +271,7 @@ def test_a_tilde_is_a_home_or_a_name(tmp_path, monkeypatch):
     assert [name for name in names(tmp_path) if name[0] != "."] == ["home.csv", "~nobody-of-that-name.csv"]
 
 
-def test_rows_to_read_once_leave_nothing(tmp_path, temporary_folder):
+def test_fetched_rows_leave_no_files(tmp_path, temporary_folder):
     with fetched_rows(ScriptedClient(tuning=SHORT_PARTS), WINDOW) as rows:
         assert names(tmp_path) != []
         assert rows.collect().equals(FRAME)
@@ -292,7 +292,7 @@ def test_temporary_folders_of_killed_processes_are_removed_and_no_others(tmp_pat
     assert names(tmp_path) == ["airflow-movielens-mine"]
 
 
-def test_progress_counts_rows_pages_and_what_was_there(tmp_path):
+def test_progress_counts_rows_pages_and_resumed_rows(tmp_path):
     reports = []
     client = ScriptedClient(7, FatalError("revoked"), tuning=SHORT_PARTS)
     with pytest.raises(FatalError):

@@ -1,4 +1,4 @@
-"""A fetch that dies is gone on with: the same bytes, nothing asked twice, nothing left over."""
+"""Resuming a killed fetch: the same bytes, nothing requested twice, nothing left over."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from unit import fetch_process
-from unit.scripted_server import Answer, page_of, ratings, serve
+from unit.scripted_server import Response, page_of, ratings, serve
 
 from airflow_movielens.client import FatalError
 
@@ -47,7 +47,7 @@ def names(folder):
 
 
 def offsets(server, since=0):
-    """What was asked of the window; the proof asks for the days beside it."""
+    """Return the requests for the window, without those for the days beside it that verify it."""
     asked = [query for _, query, _ in server.requests[since:]]
     return [int(query["offset"]) for query in asked if query["start_date"] == "1970-01-02" and query["limit"] != "1"]
 
@@ -129,7 +129,7 @@ def broken_off(tmp_path, rows):
     data = list(rows)
 
     def script(_, query, number):
-        return Answer({}, 401) if number == 12 else page_of(data, query)
+        return Response({}, 401) if number == 12 else page_of(data, query)
 
     with serve(script) as server:
         with pytest.raises(FatalError):
@@ -210,19 +210,19 @@ def test_data_that_changed_since_the_kill_starts_over(tmp_path, broken_off, rows
 
 
 @pytest.mark.parametrize("other", [{"page_size": 60}, {"data_format": "json"}, {"user": "somebody"}], ids=str)
-def test_other_settings_are_another_fetch_and_remove_what_the_dead_one_left(tmp_path, broken_off, undisturbed, other):
+def test_a_fetch_with_other_settings_starts_over_and_removes_the_old_parts(tmp_path, broken_off, undisturbed, other):
     fetch_process.fetch(broken_off.url, tmp_path / "r.csv", **other)
     assert min(broken_off.asked()) == 0
     assert not broken_off.folder.exists()
     check_right(tmp_path, undisturbed)
 
 
-def test_what_other_outputs_left_is_not_touched(tmp_path, broken_off):
+def test_the_parts_of_other_outputs_are_not_touched(tmp_path, broken_off):
     fetch_process.fetch(broken_off.url, tmp_path / "other.csv")
     assert broken_off.folder.exists()
 
 
-def test_two_attempts_at_once_both_end_right(tmp_path, rows, undisturbed, caplog):
+def test_two_concurrent_attempts_both_end_correctly(tmp_path, rows, undisturbed, caplog):
     first_is_in_the_middle, second_is_done = threading.Event(), threading.Event()
 
     def script(_, query, number):
@@ -246,7 +246,7 @@ def test_two_attempts_at_once_both_end_right(tmp_path, rows, undisturbed, caplog
     check_right(tmp_path, undisturbed)
 
 
-def test_a_dead_attempt_beside_a_living_one_is_cleaned_up(tmp_path, broken_off, undisturbed):
+def test_a_dead_attempt_is_cleaned_up_beside_a_running_one(tmp_path, broken_off, undisturbed):
     dead = broken_off.folder.with_name(broken_off.folder.name + "-0123abcd")
     dead.mkdir()
     (dead / "0-0.arrow").write_bytes(b"")

@@ -7,7 +7,7 @@ import base64
 import pytest
 import requests
 from unit.client_reads import ROWS, read
-from unit.scripted_server import Answer, page_of, serve
+from unit.scripted_server import Response, page_of, serve
 
 from airflow_movielens.client import DataError, FatalError, MovielensClient
 
@@ -31,7 +31,7 @@ def test_user_and_password_are_sent_as_utf_8():
 
 def test_a_redirect_to_another_host_is_refused_and_gets_no_credentials():
     with serve(lambda _, query, __: page_of(ROWS, query)) as other:
-        with serve(lambda *_: Answer({}, 302, {"Location": f"{other.base_url}/ratings"})) as server:
+        with serve(lambda *_: Response({}, 302, {"Location": f"{other.base_url}/ratings"})) as server:
             with pytest.raises(FatalError, match=r"redirects to http://127\.0\.0\.1:\d+, whose port differs"):
                 read(server)
         assert other.requests == []
@@ -41,7 +41,7 @@ def test_a_redirect_within_the_host_is_followed():
     def script(path, query, _):
         if path == "/ratings":
             target = "/v1/ratings?" + "&".join(f"{name}={value}" for name, value in query.items())
-            return Answer({}, 307, {"Location": target})
+            return Response({}, 307, {"Location": target})
         return page_of(ROWS, query)
 
     with serve(script) as server:
@@ -59,27 +59,27 @@ def test_a_redirect_from_https_to_http_stays_on_https():
 
 @pytest.mark.parametrize("location", ["http://[bad", "http://a..b/"])
 def test_a_redirect_to_an_invalid_url_is_fatal(location):
-    with serve(lambda *_: Answer({}, 302, {"Location": location})) as server, pytest.raises(FatalError):
+    with serve(lambda *_: Response({}, 302, {"Location": location})) as server, pytest.raises(FatalError):
         read(server)
 
 
 def test_credentials_in_an_error_response_are_not_shown():
     secret = base64.b64encode(b"user:secret").decode()
-    with serve(lambda *_: Answer({"detail": f"you sent Basic {secret}"}, 400)) as server:
+    with serve(lambda *_: Response({"detail": f"you sent Basic {secret}"}, 400)) as server:
         with pytest.raises(FatalError, match=r"you sent Basic \*\*\*") as caught:
             read(server)
     assert secret not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
-        Answer(b"<p>you sent s3cret</p>", headers={"Content-Type": "text/html"}),
+        Response(b"<p>you sent s3cret</p>", headers={"Content-Type": "text/html"}),
         page_of([ROWS[0] | {"rating": "s3cret"}], {}),
     ],
 )
-def test_credentials_in_a_successful_response_are_not_shown(answer, caplog):
-    with serve(lambda *_: answer) as server, MovielensClient(server.base_url, "user", "s3cret", retries=1) as client:
+def test_credentials_in_a_successful_response_are_not_shown(response, caplog):
+    with serve(lambda *_: response) as server, MovielensClient(server.base_url, "user", "s3cret", retries=1) as client:
         with pytest.raises(DataError, match=r"\*\*\*") as caught:
             list(client.get_ratings())
     assert "Attempt 1 failed" in caplog.text

@@ -1,4 +1,4 @@
-"""Where links and redirects may lead: the API's own origin, and nowhere else."""
+"""Links and redirects stay on the API's own origin."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from airflow_movielens.client.http.origins import ForeignOriginError, join_on_or
         ("https://h/ratings", "http://h:5000/x", "https://h/x"),
     ],
 )
-def test_stays_on_the_origin(base, target, joined):
+def test_a_target_is_joined_on_the_same_origin(base, target, joined):
     assert join_on_origin(base, target) == joined
     assert same_origin(joined, base)
 
@@ -42,13 +42,13 @@ def test_stays_on_the_origin(base, target, joined):
         ("http://h/r", "http://[::1]:80/x", "http://[::1], whose host differs"),
     ],
 )
-def test_says_what_differs(base, target, words):
+def test_the_error_says_what_differs(base, target, words):
     with pytest.raises(ForeignOriginError) as caught:
         join_on_origin(base, target)
     assert str(caught.value).startswith(words)
 
 
-def test_never_advises_to_leave_https():
+def test_the_error_never_advises_to_leave_https():
     with pytest.raises(ForeignOriginError, match="X-Forwarded-Proto") as caught:
         join_on_origin("https://h/r", "http://other/x")
     assert "If you trust" not in str(caught.value)
@@ -82,6 +82,6 @@ def test_origins_are_the_same_if_scheme_host_and_port_are(url, other, is_same):
 
 
 @pytest.mark.parametrize("target", ["http://[bad", "http://h:port/x", "http://h:99999/"])
-def test_what_is_not_a_url(target):
+def test_an_invalid_url_is_refused(target):
     with pytest.raises(ValueError, match=r"Invalid|[Pp]ort"):
         join_on_origin("http://h/r", target)

@@ -1,4 +1,4 @@
-"""When requests may start."""
+"""The rate limit: when requests may start."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_starts_are_spaced_across_threads(sleeps):
     assert len(sleeps) == 11
 
 
-def test_without_a_rate_nothing_waits(sleeps):
+def test_without_a_rate_limit_nothing_waits(sleeps):
     rate_limit = RateLimit()
     for _ in range(1000):
         rate_limit.wait()
     assert sleeps == []
 
 
-def test_a_pause_holds_for_all_and_for_those_who_wait_already(sleeps):
+def test_a_pause_delays_all_threads_even_those_that_already_wait(sleeps):
     rate_limit = RateLimit(requests_per_second=1)
     rate_limit.pause(7)
     rate_limit.branch().wait()
@@ -72,7 +72,7 @@ def test_a_shorter_pause_does_not_end_a_longer_one(sleeps):
     assert sleeps == pytest.approx([9], abs=0.1)
 
 
-def test_abort_ends_waits_and_forbids_more():
+def test_abort_ends_all_waits_and_prevents_new_ones():
     rate_limit, errors = RateLimit(clock=SYSTEM_CLOCK), []
     rate_limit.pause(1000)
 

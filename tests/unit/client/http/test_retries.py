@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 from unit.client_reads import ROWS, read
-from unit.scripted_server import Answer, page_of, serve
+from unit.scripted_server import Response, page_of, serve
 
 from airflow_movielens.client import MovielensClient
 from airflow_movielens.client.errors import (
@@ -62,20 +62,20 @@ def test_a_truncated_body_is_retried():
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 599])
 def test_a_temporary_failure_is_retried(status, sleeps):
-    with serve(lambda _, query, number: page_of(ROWS, query) if number >= 3 else Answer({}, status)) as server:
+    with serve(lambda _, query, number: page_of(ROWS, query) if number >= 3 else Response({}, status)) as server:
         assert read(server) == ROWS
     assert len(sleeps) == 3
 
 
 def test_a_lasting_failure_is_raised_after_the_last_retry(sleeps):
-    with serve(lambda *_: Answer({"detail": "gone fishing"}, 503)) as server:
+    with serve(lambda *_: Response({"detail": "gone fishing"}, 503)) as server:
         with pytest.raises(RetryableError, match="returned 503: gone fishing"):
             read(server, retries=2)
         assert len(server.requests) == 3
 
 
 def test_back_off_grows(sleeps):
-    with serve(lambda *_: Answer({}, 500)) as server, pytest.raises(RetryableError):
+    with serve(lambda *_: Response({}, 500)) as server, pytest.raises(RetryableError):
         read(server, retries=4)
     assert all(floor <= wait <= floor + 1 for floor, wait in zip([1, 2, 4, 8], sleeps, strict=True))
 
@@ -83,7 +83,7 @@ def test_back_off_grows(sleeps):
 @pytest.mark.parametrize("seconds", [2, 7.5, 299])
 def test_the_client_waits_a_little_longer_than_retry_after_so_that_clients_do_not_retry_in_step(seconds, sleeps):
     def script(_, query, number):
-        return page_of(ROWS, query) if number else Answer({}, 429, {"Retry-After": str(seconds)})
+        return page_of(ROWS, query) if number else Response({}, 429, {"Retry-After": str(seconds)})
 
     with serve(script) as server:
         assert read(server) == ROWS
@@ -99,7 +99,7 @@ def test_a_rate_limit_is_one_warning_for_a_whole_fetch(status, headers, sleeps, 
         if query["offset"] in refused:
             return page_of(ROWS, query)
         refused.add(query["offset"])
-        return Answer({}, status, headers)
+        return Response({}, status, headers)
 
     with serve(script) as server:
         assert read(server) == ROWS
@@ -108,7 +108,7 @@ def test_a_rate_limit_is_one_warning_for_a_whole_fetch(status, headers, sleeps, 
 
 
 def test_the_client_does_not_wait_for_an_hour(sleeps):
-    with serve(lambda *_: Answer({}, 429, {"Retry-After": "3600"})) as server:
+    with serve(lambda *_: Response({}, 429, {"Retry-After": "3600"})) as server:
         with pytest.raises(RetryableError, match="asks to wait 3,600 s") as caught:
             read(server)
         assert len(server.requests) == 1
@@ -118,7 +118,7 @@ def test_the_client_does_not_wait_for_an_hour(sleeps):
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 406, 415, 422, 418, 204, 304])
 def test_an_error_that_a_retry_cannot_fix_fails_at_once(status, sleeps):
-    with serve(lambda *_: Answer({"detail": "the server's own words"} if status >= 400 else b"", status)) as server:
+    with serve(lambda *_: Response({"detail": "the server's own words"} if status >= 400 else b"", status)) as server:
         with pytest.raises(FatalError, match=f"returned {status}") as caught:
             read(server)
         assert len(server.requests) == 1

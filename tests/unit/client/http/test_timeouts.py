@@ -1,4 +1,4 @@
-"""Requests that never end by themselves: cut at the total timeout, or by an abort; no thread stays behind."""
+"""Requests that never end by themselves are cut off by the total timeout or an abort, and leave no thread."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ DRIPS = {
 def ask(transport, url, how="get"):
     if how == "get":
         return transport.get(f"{url}/ratings", JSON)
-    with transport.stream(f"{url}/ratings", JSON) as answer:
-        return b"".join(answer.chunks())
+    with transport.stream(f"{url}/ratings", JSON) as response:
+        return b"".join(response.chunks())
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def no_thread_stays_behind():
 
 @pytest.mark.parametrize("how", ["get", "stream"])
 @pytest.mark.parametrize("speak", DRIPS.values(), ids=DRIPS.keys())
-def test_the_total_timeout_ends_what_drips(speak, how):
+def test_the_total_timeout_ends_a_slow_response(speak, how):
     with listen(speak) as port:
         transport = Transport(ClientSettings(f"http://127.0.0.1:{port}", total_timeout=0.3))
         with pytest.raises(RetryableError, match=r"took longer than 0\.3 s"):
@@ -68,7 +68,7 @@ def test_the_total_timeout_ends_a_hanging_tls_handshake(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["get", "stream"])
-def test_the_total_timeout_ends_a_drip_in_tls(tmp_path, how):
+def test_the_total_timeout_ends_a_slow_response_over_tls(tmp_path, how):
     authority = Authority(tmp_path)
     context = server_context(authority.issue())
     with listen(drips(ok(b"", "Content-Length: 1000000"), b" "), context) as port:
@@ -109,9 +109,9 @@ def test_the_time_that_the_reader_takes_does_not_count():
     body = bytes(3 * 1024**2)
     with listen(says(ok(body, f"Content-Length: {len(body)}"))) as port:
         transport = Transport(ClientSettings(f"http://127.0.0.1:{port}", total_timeout=0.2))
-        with transport.stream(f"http://127.0.0.1:{port}/", JSON) as answer:
+        with transport.stream(f"http://127.0.0.1:{port}/", JSON) as response:
             size = 0
-            for piece in answer.chunks():
+            for piece in response.chunks():
                 size += len(piece)
                 time.sleep(0.3)
         transport.close()
@@ -170,7 +170,7 @@ def test_abort_cuts_connecting(silent_port):
     transport.close()
 
 
-def test_a_branch_is_aborted_alone_and_with_the_trunk():
+def test_a_branch_is_aborted_alone_and_with_its_parent():
     with listen(DRIPS["body"]) as port:
         trunk = Transport(ClientSettings(f"http://127.0.0.1:{port}", **FOREVER))
         branches = [trunk.branch(), trunk.branch()]
@@ -199,7 +199,7 @@ def test_the_watcher_ends_when_there_is_nothing_to_watch():
         transport.close()
 
 
-def test_sockets_are_let_go():
+def test_sockets_are_released():
     with listen(says(ok(b"1", "Content-Length: 1"))) as port:
         transport = Transport(ClientSettings(f"http://127.0.0.1:{port}"))
         with transport._timeouts.request() as request:

@@ -1,4 +1,4 @@
-"""TLS and proxies: whom the client trusts, what it shows, and the sentence when it does not work."""
+"""TLS and proxies: whom the client trusts, which certificate it sends, and its errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import ssl
 import pytest
 import requests
 from unit.raw_server import Authority, listen, ok, proxy, says, server_context
-from unit.scripted_server import Answer, serve
+from unit.scripted_server import Response, serve
 
 from airflow_movielens.client import ClientSettings, FatalError, RetryableError
 from airflow_movielens.client.http.transport import Transport
@@ -61,7 +61,7 @@ def test_the_environment_may_name_the_authority(authority, monkeypatch, name):
         ("elsewhere", (-1, 1), True, "is for another host name"),
     ],
 )
-def test_a_bad_certificate_is_fatal_and_said_in_a_sentence(authority, host, days, trusted, problem):
+def test_a_bad_certificate_is_fatal_and_reported_in_one_sentence(authority, host, days, trusted, problem):
     settings = {"ca_file": str(authority.certificate)} if trusted else {}
     with pytest.raises(FatalError, match=f"the API's certificate {problem}"):
         ask_tls(authority.issue(host, days), **settings)
@@ -75,7 +75,7 @@ def test_only_the_given_authority_is_trusted(authority, tmp_path):
         ask_tls(authority.issue(), ca_file=str(other.certificate))
 
 
-def test_a_client_certificate_is_shown(authority):
+def test_a_client_certificate_is_sent(authority):
     certificate, trusted = str(authority.issue("somebody")), str(authority.certificate)
     settings = {"ca_file": trusted, "client_certificate": certificate, "client_key": certificate}
     assert ask_tls(authority.issue(), clients=authority.certificate, **settings) == b"1"
@@ -104,7 +104,7 @@ def test_a_file_that_cannot_be_used_is_named(settings, problem):
         Transport(ClientSettings("https://localhost", **settings))
 
 
-def test_an_encrypted_key_is_refused_and_not_asked_for(authority, tmp_path):
+def test_an_encrypted_key_is_refused_without_a_prompt(authority, tmp_path):
     from cryptography.hazmat.primitives import serialization
 
     path = authority.issue("somebody")
@@ -117,7 +117,7 @@ def test_an_encrypted_key_is_refused_and_not_asked_for(authority, tmp_path):
 
 
 def test_plain_http_at_an_https_address_is_fatal():
-    with serve(lambda *_: Answer({})) as server, pytest.raises(FatalError, match="does not speak TLS"):
+    with serve(lambda *_: Response({})) as server, pytest.raises(FatalError, match="does not speak TLS"):
         ask(server.base_url.replace("http:", "https:"))
 
 
@@ -128,9 +128,9 @@ def test_a_tls_connection_that_breaks_is_retryable(authority):
         ask(f"https://localhost:{port}", verify_tls=False)
 
 
-def through_proxy(monkeypatch, url, answer=b"", **settings):
+def through_proxy(monkeypatch, url, response=b"", **settings):
     seen = []
-    with proxy(seen, answer) as port:
+    with proxy(seen, response) as port:
         monkeypatch.setenv("http_proxy", f"http://us%40er:hunter2@127.0.0.1:{port}")
         monkeypatch.setenv("https_proxy", f"http://us%40er:hunter2@127.0.0.1:{port}")
         return ask(url, **settings), seen
@@ -140,7 +140,7 @@ PROXY_AUTHORIZATION = b"Proxy-Authorization: Basic " + base64.b64encode(b"us@er:
 
 
 def test_http_goes_through_the_proxy_of_the_environment(monkeypatch):
-    with serve(lambda *_: Answer({})) as server:
+    with serve(lambda *_: Response({})) as server:
         body, (head,) = through_proxy(monkeypatch, server.base_url, user="u", password="p")
     assert body == b"{}"
     assert head.startswith(f"GET {server.base_url}/ratings HTTP/1.1\r\n".encode())
@@ -162,36 +162,36 @@ def test_https_goes_through_a_tunnel_that_sees_no_credentials(monkeypatch, autho
     ("status", "error", "problem"),
     [(b"407 Who", FatalError, "the proxy refuses the credentials"), (b"502 Bad", RetryableError, "proxy|busy or broken")],
 )  # fmt: skip
-def test_a_proxy_that_refuses_is_said_without_its_credentials(monkeypatch, scheme, status, error, problem):
-    answer = b"HTTP/1.1 " + status + b"\r\nContent-Length: 7\r\n\r\nhunter2"
+def test_a_proxy_that_refuses_is_reported_without_its_credentials(monkeypatch, scheme, status, error, problem):
+    response = b"HTTP/1.1 " + status + b"\r\nContent-Length: 7\r\n\r\nhunter2"
     with pytest.raises(error, match=problem) as caught:
-        through_proxy(monkeypatch, f"{scheme}://localhost:9", answer)
+        through_proxy(monkeypatch, f"{scheme}://localhost:9", response)
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_proxy_that_is_not_there_is_retryable_and_named_without_its_credentials(monkeypatch):
+def test_an_unreachable_proxy_is_retryable_and_reported_without_its_credentials(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://user:hunter2@127.0.0.1:9")
     with pytest.raises(RetryableError, match="through the proxy") as caught:
         ask("http://localhost:9")
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_proxy_that_is_no_url_is_fatal_and_not_shown(monkeypatch):
+def test_a_proxy_that_is_not_a_url_is_fatal_and_not_shown(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://user:hunter2@[bad")
     with pytest.raises(FatalError, match="the proxy in the environment is unusable") as caught:
         ask("http://localhost:9")
     assert "hunter2" not in str(caught.value)
 
 
-def test_no_proxy_is_obeyed(monkeypatch):
+def test_the_variable_no_proxy_is_respected(monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
-    with serve(lambda *_: Answer({})) as server:
+    with serve(lambda *_: Response({})) as server:
         assert ask(server.base_url) == b"{}"
 
 
-def test_the_environment_is_looked_into_once(monkeypatch):
-    with serve(lambda *_: Answer({})) as server:
+def test_the_environment_is_read_once(monkeypatch):
+    with serve(lambda *_: Response({})) as server:
         transport = Transport(ClientSettings(server.base_url))
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         assert transport.get(f"{server.base_url}/ratings", "application/json").body == b"{}"

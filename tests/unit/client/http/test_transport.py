@@ -1,4 +1,4 @@
-"""One request: what arrives, what is refused, what is said when it fails."""
+"""One request: which bodies arrive, which responses are refused, and what the errors say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 from unit.raw_server import drips, listen, ok, request_head, says
-from unit.scripted_server import Answer, serve
+from unit.scripted_server import Response, serve
 
 from airflow_movielens.client import ClientSettings, FatalError, RatingsChangedError, RetryableError
 from airflow_movielens.client.errors import AbortedError, BadResponseError
@@ -39,24 +39,24 @@ def transport():
         each.close()
 
 
-def answer_to(transport, speak, how="get", **settings):
+def response_to(transport, speak, how="get", **settings):
     with listen(speak) as port:
         one = transport(f"http://127.0.0.1:{port}", **settings)
         try:
             if how == "get":
                 return one.get(f"http://127.0.0.1:{port}/ratings", JSON)
-            with one.stream(f"http://127.0.0.1:{port}/ratings", JSON) as answer:
-                return b"".join(answer.chunks())
+            with one.stream(f"http://127.0.0.1:{port}/ratings", JSON) as response:
+                return b"".join(response.chunks())
         finally:
             one.close()
 
 
 def test_a_response_has_body_type_headers_and_exchange(transport):
-    with serve(lambda *_: Answer(b"[1]", headers={"Content-Type": "Application/JSON; charset=utf-8"})) as server:
-        answer = transport(server.base_url).get(f"{server.base_url}/ratings?offset=0", JSON)
-    assert (answer.body, answer.media_type) == (b"[1]", JSON)
-    assert answer.headers["content-LENGTH"] == "3"
-    assert str(answer.exchange) == f"GET {server.base_url}/ratings?offset=0 returned 200"
+    with serve(lambda *_: Response(b"[1]", headers={"Content-Type": "Application/JSON; charset=utf-8"})) as server:
+        response = transport(server.base_url).get(f"{server.base_url}/ratings?offset=0", JSON)
+    assert (response.body, response.media_type) == (b"[1]", JSON)
+    assert response.headers["content-LENGTH"] == "3"
+    assert str(response.exchange) == f"GET {server.base_url}/ratings?offset=0 returned 200"
     assert server.requests[0][2]["Accept"] == JSON
 
 
@@ -66,10 +66,10 @@ def test_interim_responses_are_skipped(transport, interim):
         while request_head(connection):
             connection.sendall(f"HTTP/1.1 {interim}\r\n\r\n".encode() * 2 + ok(b"1", "Content-Length: 1"))
 
-    assert answer_to(transport, speak).body == b"1"
+    assert response_to(transport, speak).body == b"1"
 
 
-def test_connections_are_used_again(transport):
+def test_connections_are_reused(transport):
     clients = set()
 
     def speak(connection):
@@ -97,16 +97,16 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("how", ["get", "stream"])
-@pytest.mark.parametrize("answer", WHOLE.values(), ids=WHOLE.keys())
-def test_a_body_arrives_whole(transport, answer, how):
-    body = answer_to(transport, says(answer), how)
+@pytest.mark.parametrize("response", WHOLE.values(), ids=WHOLE.keys())
+def test_a_body_arrives_whole(transport, response, how):
+    body = response_to(transport, says(response), how)
     assert (body.body if how == "get" else body) == BIG
 
 
-def test_zstd_is_taken_off_where_it_is_known(transport):
+def test_zstd_is_decompressed_where_it_is_supported(transport):
     zstd = pytest.importorskip("backports.zstd")
     packed = zstd.compress(BIG[:999]) + zstd.compress(BIG[999:])
-    assert answer_to(transport, says(ok(packed, "Content-Encoding: zstd"))).body == BIG
+    assert response_to(transport, says(ok(packed, "Content-Encoding: zstd"))).body == BIG
 
 
 CUT = {
@@ -123,14 +123,14 @@ CUT = {
 
 
 @pytest.mark.parametrize("how", ["get", "stream"])
-@pytest.mark.parametrize("answer", CUT.values(), ids=CUT.keys())
-def test_a_cut_response_is_retryable(transport, answer, how):
+@pytest.mark.parametrize("response", CUT.values(), ids=CUT.keys())
+def test_a_cut_response_is_retryable(transport, response, how):
     with pytest.raises(RetryableError, match="broke off") as caught:
-        answer_to(transport, says(answer), how)
+        response_to(transport, says(response), how)
     assert type(caught.value) is RetryableError
 
 
-def test_what_came_before_a_reset_is_given(transport):
+def test_chunks_that_arrive_before_a_reset_are_yielded(transport):
     def speak(connection):
         request_head(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 700)
@@ -139,8 +139,8 @@ def test_what_came_before_a_reset_is_given(transport):
     came = []
     with listen(speak) as port:
         client = transport(f"http://127.0.0.1:{port}")
-        with pytest.raises(RetryableError), client.stream(f"http://127.0.0.1:{port}/ratings", "*/*") as answer:
-            came.extend(answer.chunks())
+        with pytest.raises(RetryableError), client.stream(f"http://127.0.0.1:{port}/ratings", "*/*") as response:
+            came.extend(response.chunks())
     assert b"".join(came) == b"x" * 700
 
 
@@ -152,14 +152,14 @@ def test_a_connection_that_is_reset_in_the_middle_is_retryable(transport):
 
     for how in ("get", "stream"):
         with pytest.raises(RetryableError, match="broke off"):
-            answer_to(transport, speak, how)
+            response_to(transport, speak, how)
 
 
 @pytest.mark.parametrize("how", ["get", "stream"])
 def test_a_chunk_of_negative_size_is_not_read_to_the_end_of_the_connection(transport, how):
     endless = drips(ok(b"-1\r\n", "Transfer-Encoding: chunked"), b"x")
     with pytest.raises(RetryableError, match="broke off"):
-        answer_to(transport, endless, how, total_timeout=2)
+        response_to(transport, endless, how, total_timeout=2)
 
 
 BROKEN = {
@@ -170,24 +170,28 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("how", ["get", "stream"])
-@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
-def test_a_wrong_coding_is_a_bad_response(transport, answer, how):
+@pytest.mark.parametrize("response", BROKEN.values(), ids=BROKEN.keys())
+def test_a_wrong_content_encoding_is_a_bad_response(transport, response, how):
     with pytest.raises(BadResponseError, match="the API's response cannot be read"):
-        answer_to(transport, says(answer), how)
+        response_to(transport, says(response), how)
 
 
 def test_a_page_larger_than_memory_should_hold_is_refused(transport):
     bomb = gzip.compress(bytes(100 * 1024**2))
-    for answer in (ok(bomb, "Content-Encoding: gzip"), ok(b"", "Content-Length: 999999999999"), ok(bytes(4 * 1024**2))):
+    for response in (
+        ok(bomb, "Content-Encoding: gzip"),
+        ok(b"", "Content-Length: 999999999999"),
+        ok(bytes(4 * 1024**2)),
+    ):
         with pytest.raises(BadResponseError, match="larger than 3 MB"):
-            answer_to(transport, says(answer), tuning=Tuning(max_body_bytes=3 * 1024**2))
+            response_to(transport, says(response), tuning=Tuning(max_body_bytes=3 * 1024**2))
 
 
-def test_a_stream_that_was_left_is_not_taken_for_complete(transport):
+def test_an_abandoned_stream_does_not_count_as_complete(transport):
     for framing in (f"Content-Length: {len(BIG)}", "Connection: close"):
         with listen(says(ok(BIG, framing))) as port:
-            with transport(f"http://127.0.0.1:{port}").stream(f"http://127.0.0.1:{port}/", JSON) as answer:
-                chunks = answer.chunks()
+            with transport(f"http://127.0.0.1:{port}").stream(f"http://127.0.0.1:{port}/", JSON) as response:
+                chunks = response.chunks()
                 next(chunks)
             with pytest.raises(AbortedError):
                 list(chunks)
@@ -197,9 +201,9 @@ def test_the_pieces_of_a_streamed_bomb_stay_small(transport):
     bomb = ok(gzip.compress(bytes(50 * 1024**2)), "Content-Encoding: gzip")
     with (
         listen(says(bomb)) as port,
-        transport(f"http://127.0.0.1:{port}").stream(f"http://127.0.0.1:{port}/", JSON) as answer,
+        transport(f"http://127.0.0.1:{port}").stream(f"http://127.0.0.1:{port}/", JSON) as response,
     ):
-        sizes = [len(piece) for piece in answer.chunks()]
+        sizes = [len(piece) for piece in response.chunks()]
     assert sum(sizes) == 50 * 1024**2
     assert max(sizes) <= 2 * Tuning().chunk_bytes
 
@@ -208,9 +212,9 @@ def test_the_pieces_of_a_streamed_bomb_stay_small(transport):
 @pytest.mark.parametrize("how", ["get", "stream"])
 def test_a_status_is_an_error_by_type(transport, status, error, how):
     body = gzip.compress(b'{"detail": "the server\'s own words"}')
-    answer = f"HTTP/1.1 {status} X\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    response = f"HTTP/1.1 {status} X\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     with pytest.raises(error, match="the server's own words") as caught:
-        answer_to(transport, says(answer), how)
+        response_to(transport, says(response), how)
     assert caught.value.exchange.status == status
 
 
@@ -221,28 +225,28 @@ HINTS = ["The plain HTTP request was sent to HTTPS port", "Client sent an HTTP r
 
 
 @pytest.mark.parametrize(("status", "request_is", "error", "message"), STATUSES)
-def test_a_status_is_what_the_page_of_errors_says(transport, status, request_is, error, message):
+def test_each_status_raises_the_documented_error(transport, status, request_is, error, message):
     login = {} if request_is == "without credentials" else {"user": "me", "password": "secret"}
     for words in HINTS if "plain HTTP" in request_is else ["no"]:
-        with serve(lambda *_: Answer({"detail": words}, int(status))) as server:  # noqa: B023
+        with serve(lambda *_: Response({"detail": words}, int(status))) as server:  # noqa: B023
             with pytest.raises(ERRORS[error]) as caught:
                 transport(server.base_url, **login).get(f"{server.base_url}/ratings", JSON)
         assert type(caught.value) is ERRORS[error]
         assert caught.value.args[0] == message
 
 
-def test_what_steers_a_terminal_is_shown_as_spaces(transport):
+def test_terminal_control_characters_are_shown_as_spaces(transport):
     with pytest.raises(FatalError) as caught:
-        answer_to(
+        response_to(
             transport, says(b"HTTP/1.1 400 no\r\nContent-Length: 17\r\n\r\na\x1b[2Jb\0\r\n\xe2\x80\xaec\xc2\x9bd")
         )
     assert caught.value.exchange.server_said == "a [2Jb c d"
     assert str(RetryableError("the type is text/\x1b[31m")) == "the type is text/ [31m"
 
 
-def test_what_does_not_speak_http_is_named(transport):
+def test_a_server_that_does_not_speak_http_is_reported(transport):
     with pytest.raises(RetryableError, match=r"does not speak HTTP: check host and port\. Does it speak https\?"):
-        answer_to(transport, says(b"\x15\x03\x01\x00\x02\x02\x46"))
+        response_to(transport, says(b"\x15\x03\x01\x00\x02\x02\x46"))
 
 
 @pytest.mark.parametrize(("port", "is_said"), [(5000, True), (9, False)])
@@ -253,21 +257,21 @@ def test_a_refused_connection_says_which_port_is_assumed(transport, port, is_sai
     assert (words in str(caught.value)) == is_said
 
 
-def test_only_the_apis_own_host_is_asked(transport):
-    with serve(lambda *_: Answer({})) as server:
+def test_requests_go_only_to_the_apis_own_host(transport):
+    with serve(lambda *_: Response({})) as server:
         with pytest.raises(FatalError, match="not for the API's own origin"):
             transport("http://127.0.0.1:1").get(f"{server.base_url}/ratings", JSON)
         assert server.requests == []
 
 
 def test_a_redirect_from_http_to_https_says_what_to_set(transport):
-    with serve(lambda *_: Answer({}, 301, {"Location": "https://127.0.0.1/ratings"})) as server:
+    with serve(lambda *_: Response({}, 301, {"Location": "https://127.0.0.1/ratings"})) as server:
         with pytest.raises(FatalError, match=r"redirects to https://127\.0\.0\.1: set the schema to https"):
             transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
 
 
 def test_redirects_in_a_loop_end(transport):
-    with serve(lambda *_: Answer({}, 302, {"Location": "/ratings"})) as server:
+    with serve(lambda *_: Response({}, 302, {"Location": "/ratings"})) as server:
         with pytest.raises(FatalError, match="in a loop"):
             transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
         assert len(server.requests) < 10
@@ -281,7 +285,7 @@ FORMS = [SECRET, quote(SECRET, safe=""), base64.b64encode(f"somebody:{SECRET}".e
 def test_credentials_are_in_no_message_and_no_log(transport, form, caplog):
     caplog.set_level(logging.DEBUG)
     said = {"detail": f"you sent {form} to http://somebody:{quote(SECRET, safe='')}@host/?token=abc"}
-    with serve(lambda *_: Answer(said, 400)) as server:
+    with serve(lambda *_: Response(said, 400)) as server:
         one = transport(server.base_url, user="somebody", password=SECRET)
         with pytest.raises(FatalError, match=r"you sent \*\*\*") as caught:
             one.get(f"{server.base_url}/ratings?cursor=abc&access_token=12345", JSON)
@@ -292,7 +296,7 @@ def test_credentials_are_in_no_message_and_no_log(transport, form, caplog):
 
 
 def test_a_redirect_elsewhere_shows_no_credentials(transport):
-    with serve(lambda *_: Answer({}, 302, {"Location": "http://somebody:hunter2@elsewhere/?token=x"})) as server:
+    with serve(lambda *_: Response({}, 302, {"Location": "http://somebody:hunter2@elsewhere/?token=x"})) as server:
         with pytest.raises(FatalError, match="redirects to http://elsewhere, whose host and port differ") as caught:
             transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
     assert "hunter2" not in str(caught.value)
@@ -301,15 +305,15 @@ def test_a_redirect_elsewhere_shows_no_credentials(transport):
 def test_a_token_comes_before_user_and_password_and_before_netrc(transport, tmp_path, monkeypatch):
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    with serve(lambda *_: Answer({})) as server:
+    with serve(lambda *_: Response({})) as server:
         for settings in ({"token": "abc", "user": "u", "password": "p"}, {"user": "u", "password": "p"}, {}):
             transport(server.base_url, **settings).get(f"{server.base_url}/ratings", JSON)
     sent = [headers.get("Authorization") for _, _, headers in server.requests]
     assert sent == ["Bearer abc", "Basic " + base64.b64encode(b"u:p").decode(), None]
 
 
-def test_compression_is_asked_for_only_where_bandwidth_costs(transport):
-    with serve(lambda *_: Answer({})) as server:
+def test_compression_is_requested_only_where_bandwidth_is_scarce(transport):
+    with serve(lambda *_: Response({})) as server:
         transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
     assert server.requests[0][2]["Accept-Encoding"] == "identity"
     assert "gzip" in transport("http://api.example.com").session.headers["Accept-Encoding"]
@@ -320,7 +324,7 @@ def test_loopback_is_known_by_its_address(url, is_near):
     assert is_loopback(url) is is_near
 
 
-def test_a_closed_transport_says_so(transport):
+def test_a_closed_transport_reports_that_it_is_closed(transport):
     one = transport("http://127.0.0.1:1")
     one.close()
     with pytest.raises(AbortedError):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from unit.client_reads import DAY_2, ROWS, fetched, read
-from unit.scripted_server import Answer, page_of, serve
+from unit.scripted_server import Response, page_of, serve
 
 from airflow_movielens.client import DataError, RatingsChangedError
 from airflow_movielens.client.fetch.resume import ATTEMPTS
@@ -29,7 +29,7 @@ def test_a_missing_total_loses_nothing(count):
 @pytest.mark.parametrize("count", [1, 100])
 def test_a_refusal_after_the_end_is_the_end(status, count):
     def script(_, query, __):
-        return page_of(ROWS[:count], query, total=None) if int(query["offset"]) < count else Answer(b"", status)
+        return page_of(ROWS[:count], query, total=None) if int(query["offset"]) < count else Response(b"", status)
 
     with serve(script) as server:
         assert read(server) == ROWS[:count]
@@ -52,7 +52,7 @@ def test_a_wrong_total_is_an_error_and_not_a_short_file(total):
 def test_a_total_that_counts_the_page_only_is_an_error():
     def script(_, query, __):
         page = page_of(ROWS, query)
-        return Answer(page.body | {"total": len(page.body["result"])})
+        return Response(page.body | {"total": len(page.body["result"])})
 
     with serve(script) as server, pytest.raises(RatingsChangedError):
         fetched(server)
@@ -102,7 +102,7 @@ def test_a_fetch_of_data_that_keeps_changing_fails_after_a_few_attempts():
 
 @pytest.mark.parametrize("status", [409, 410])
 def test_a_snapshot_that_is_gone_starts_the_window_over(status):
-    with serve(lambda _, query, number: Answer({}, status) if number == 4 else page_of(ROWS, query)) as server:
+    with serve(lambda _, query, number: Response({}, status) if number == 4 else page_of(ROWS, query)) as server:
         assert fetched(server) == ROWS
 
 
@@ -116,7 +116,7 @@ def http10(rows, query, accept, formats, *, has_total):
     elif not has_total:
         body = json.dumps({"result": page.body["result"]}).encode()
     headers = {"Content-Type": media_type} | ({"X-Total-Count": str(page.body["total"])} if has_total else {})
-    return Answer(body, headers=headers, is_close_delimited=True)
+    return Response(body, headers=headers, is_close_delimited=True)
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 100])
@@ -138,7 +138,7 @@ def test_an_empty_page_without_the_bytes_of_its_compression_loses_nothing(count)
     def script(_, query, __):
         page = page_of(ROWS[:count], query, total=None)
         return (
-            page if page.body["result"] else Answer(b"", headers={"Content-Encoding": "gzip", "Content-Type": NDJSON})
+            page if page.body["result"] else Response(b"", headers={"Content-Encoding": "gzip", "Content-Type": NDJSON})
         )
 
     with serve(script) as server:

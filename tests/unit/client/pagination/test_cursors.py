@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 from unit.client_reads import DAY_2, ROWS, fetched
-from unit.scripted_server import Answer, page_of, serve
+from unit.scripted_server import Response, page_of, serve
 
 from airflow_movielens.client import MovielensClient
 
@@ -17,7 +17,7 @@ def test_a_link_with_two_slashes_stays_on_the_host():
         offset = int(query.get("cursor", query["offset"]))
         page = page_of(ROWS, query | {"offset": str(offset)})
         more = f'<http://{host}//ratings?{urlencode(query | {"cursor": offset + 10})}>; rel="next"'
-        return Answer(page.body, headers={"Link": more} if offset + 10 < len(ROWS) else {})
+        return Response(page.body, headers={"Link": more} if offset + 10 < len(ROWS) else {})
 
     with serve(script) as server:
         assert fetched(server, DAY_2) == ROWS
@@ -27,7 +27,7 @@ def test_a_link_with_two_slashes_stays_on_the_host():
 def test_a_link_that_lacks_the_prefix_of_a_proxy_is_followed(form):
     def script(path, query, _):
         if path != "/api/v1/ratings":
-            return Answer({"detail": "no such path"}, 404)
+            return Response({"detail": "no such path"}, 404)
         page = page_of(ROWS, query, total=None)
         end = int(query["offset"]) + len(page.body["result"])
         link = form.format(urlencode(query | {"offset": end}), port=server.base_url.rpartition(":")[2])

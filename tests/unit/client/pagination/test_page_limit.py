@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from unit.client_reads import read
-from unit.scripted_server import Answer, page_of, ratings, serve
+from unit.scripted_server import Response, page_of, ratings, serve
 
 from airflow_movielens.client import FatalError, MovielensClient
 
@@ -25,7 +25,7 @@ LONG = ratings(1234)
 )
 def test_a_page_size_that_is_refused_is_lowered(status, most, words, requests, caplog):
     def script(_, query, __):
-        return page_of(LONG, query) if int(query["limit"]) <= most else Answer(words, status)
+        return page_of(LONG, query) if int(query["limit"]) <= most else Response(words, status)
 
     with serve(script) as server, MovielensClient(server.base_url) as client:
         assert list(client.get_ratings()) == LONG
@@ -39,7 +39,7 @@ def test_a_page_size_that_is_refused_is_lowered(status, most, words, requests, c
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_page_size_that_is_refused_is_named_in_the_error(status):
     refusal = {"detail": "limit: at most 100"}
-    with serve(lambda *_: Answer(refusal, status)) as server, pytest.raises(FatalError) as caught:
+    with serve(lambda *_: Response(refusal, status)) as server, pytest.raises(FatalError) as caught:
         read(server)
     assert "refuses this request for limit=" in str(caught.value)
     assert "lower page_size (connection) or batch_size (argument)" in str(caught.value)

@@ -8,7 +8,7 @@ import threading
 
 import polars as pl
 import pytest
-from unit.scripted_server import DAY, Answer, page_of, ratings, serve
+from unit.scripted_server import DAY, Response, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, MovielensClient, RatingsChangedError
 from airflow_movielens.client.rows import Bookmark
@@ -39,9 +39,9 @@ def sections(rows=ROWS):
     """A server with sections, in JSON only."""
 
     def script(_, query, __):
-        answer = page_of(rows, query)
-        answer.headers |= snapshot_headers(query, rows) | {"Link-Template": SECTION}
-        return answer
+        response = page_of(rows, query)
+        response.headers |= snapshot_headers(query, rows) | {"Link-Template": SECTION}
+        return response
 
     return script
 
@@ -53,7 +53,7 @@ def stream(rows=ROWS, cuts=()):
         offset = int(query.get("offset", 0))
         body = lines(rows[offset : offset + int(query.get("limit", len(rows)))])
         headers = {"Content-Type": NDJSON, **snapshot_headers(query, rows), "Link-Template": SECTION}
-        return Answer(body, headers=headers, cut_after=len(body) // 2 + 3 if number in cuts else None)
+        return Response(body, headers=headers, cut_after=len(body) // 2 + 3 if number in cuts else None)
 
     return script
 
@@ -64,9 +64,9 @@ def cursors(rows=ROWS):
     def script(_, query, __):
         offset, limit = query["cursor"].split("-") if "cursor" in query else ("0", query["limit"])
         asked = {"offset": offset, "limit": limit}
-        answer = page_of(rows, asked)
-        answer.headers |= snapshot_headers(asked, rows)
-        return answer
+        response = page_of(rows, asked)
+        response.headers |= snapshot_headers(asked, rows)
+        return response
 
     return script
 
@@ -96,7 +96,7 @@ def test_every_row_comes_once_in_order(kind, count):
 @kinds
 def test_links_are_followed_where_the_password_is_part_of_the_path(kind):
     def script(path, query, number):
-        return kind()(path, query, number) if path == "/movielens/ratings" else Answer({}, 404)
+        return kind()(path, query, number) if path == "/movielens/ratings" else Response({}, 404)
 
     with serve(script) as server:
         with MovielensClient(f"{server.base_url}/movielens", "movielens", "movielens", page_size=10) as client:
@@ -127,7 +127,7 @@ def test_reading_resumes_after_an_empty_window(kind):
 
 
 @kinds
-def test_rows_that_come_again_on_a_later_page_are_not_taken_for_good_ones(kind):
+def test_rows_that_a_later_page_repeats_are_not_accepted(kind):
     # The last row of the first page is quarantined; the next page begins before the good rows of that page.
     again = [*ROWS[:9], ROWS[8], *ROWS[6:]]
     with serve(kind(again)) as server, client_of(server, retries=0) as client:
@@ -140,7 +140,7 @@ def test_rows_that_come_again_on_a_later_page_are_not_taken_for_good_ones(kind):
 
 
 @kinds
-def test_going_on_asks_for_nothing_that_came_before(kind):
+def test_resuming_requests_nothing_that_was_already_read(kind):
     with serve(kind()) as server:
         with client_of(server, concurrency=1) as client:
             reading = client.read_batches()
@@ -173,13 +173,13 @@ def test_a_bookmark_of_other_data_starts_over(kind):
 def test_a_bookmark_that_the_server_refuses_starts_over(kind, status):
     with serve(kind()) as server, client_of(server) as client:
         bookmark = next(client.read_batches()).bookmark
-    with serve(lambda *_: Answer({"detail": "no such cursor"}, status)) as server, client_of(server) as client:
+    with serve(lambda *_: Response({"detail": "no such cursor"}, status)) as server, client_of(server) as client:
         with pytest.raises(RatingsChangedError):
             list(client.read_batches(bookmark=bookmark))
 
 
 @pytest.mark.parametrize("kind", [sections, stream, cursors])
-def test_a_bookmark_for_a_server_that_passes_over_cursors_starts_over(kind):
+def test_a_bookmark_for_a_server_that_ignores_cursors_starts_over(kind):
     with serve(kind()) as server, client_of(server) as client:
         bookmark = next(client.read_batches("1970-01-02", "1970-01-03")).bookmark
     other_days = [row | {"timestamp": row["timestamp"] + 10 * DAY} for row in ROWS]
@@ -208,7 +208,7 @@ def test_a_stream_that_breaks_off_resumes_where_it_broke():
         assert len(offsets) == 5
 
 
-def test_in_a_stream_every_bad_row_gets_a_second_look():
+def test_every_bad_row_of_a_stream_is_read_again():
     bad = [row | {"rating": 9.0} if number in {30, 70} else row for number, row in enumerate(ROWS)]
 
     def script(path, query, number):
@@ -222,27 +222,27 @@ def test_in_a_stream_every_bad_row_gets_a_second_look():
     assert [row.row for batch in batches for row in batch.rows.bad] == [bad[30]]
 
 
-def test_a_stream_that_ends_early_is_asked_for_the_rest():
+def test_the_rest_of_a_stream_that_ends_early_is_requested():
     def script(path, query, number):
-        answer = stream()(path, query, number)
-        return Answer(lines(ROWS[10:60]), headers=answer.headers) if number == 1 else answer
+        response = stream()(path, query, number)
+        return Response(lines(ROWS[10:60]), headers=response.headers) if number == 1 else response
 
     with serve(script) as server, client_of(server) as client:
         assert rows_of(client.read_batches()) == ROWS
         assert [query["offset"] for _, query, _ in server.requests] == ["0", "10", "60"]
 
 
-def test_a_stream_without_the_rows_that_were_announced_is_an_error():
+def test_a_stream_with_fewer_rows_than_announced_is_an_error():
     def script(path, query, number):
-        answer = stream()(path, query, number)
-        return Answer(b"", headers=answer.headers) if number else answer
+        response = stream()(path, query, number)
+        return Response(b"", headers=response.headers) if number else response
 
     with serve(script) as server, client_of(server) as client:
         with pytest.raises(RatingsChangedError, match="announced 100 ratings but 10 can be read"):
             list(client.read_batches())
 
 
-def test_a_stream_with_more_than_was_announced_is_an_error():
+def test_a_stream_with_more_rows_than_announced_is_an_error():
     def script(path, query, number):
         return stream(ROWS[:90] if number == 0 else ROWS)(path, query, number)
 
@@ -255,11 +255,11 @@ def test_a_stream_with_more_than_was_announced_is_an_error():
 @pytest.mark.parametrize("kind", [sections, stream, cursors])
 def test_a_total_that_is_too_low_loses_no_rows(kind, total):
     def script(path, query, number):
-        answer = kind()(path, query, number)
-        answer.headers["X-Total-Count"] = str(total)
-        if isinstance(answer.body, dict):
-            answer.body["total"] = total
-        return answer
+        response = kind()(path, query, number)
+        response.headers["X-Total-Count"] = str(total)
+        if isinstance(response.body, dict):
+            response.body["total"] = total
+        return response
 
     with serve(script) as server, client_of(server) as client:
         with pytest.raises(RatingsChangedError, match=f"announced {total}"):
@@ -269,7 +269,7 @@ def test_a_total_that_is_too_low_loses_no_rows(kind, total):
 @kinds
 @pytest.mark.parametrize("change", [{"timestamp": "soon"}, {"timestamp": None}, {"userId": 0.5}])
 @pytest.mark.parametrize("at", [9, 10, 18, 19, 20])
-def test_a_quarantined_row_between_two_pages_is_no_overlap(kind, change, at):
+def test_a_quarantined_row_between_two_pages_is_not_an_overlap(kind, change, at):
     rows = [*ROWS[:at], ROWS[at] | change, *ROWS[at + 1 :]]
     with serve(kind(rows)) as server, client_of(server) as client:
         batches = list(client.read_batches("1970-01-02", "1970-01-03", on_bad_rows="quarantine"))
@@ -277,10 +277,10 @@ def test_a_quarantined_row_between_two_pages_is_no_overlap(kind, change, at):
     assert sum(len(batch.rows.bad) for batch in batches) == 1
 
 
-def test_a_snapshot_of_another_name_is_seen():
+def test_another_snapshot_is_noticed():
     def script(path, query, number):
-        answer = sections()(path, query, number)
-        return Answer(answer.body, headers=answer.headers | {"Snapshot": "s1" if number < 4 else "s2"})
+        response = sections()(path, query, number)
+        return Response(response.body, headers=response.headers | {"Snapshot": "s1" if number < 4 else "s2"})
 
     with serve(script) as server, client_of(server) as client:
         with pytest.raises(RatingsChangedError, match="from s1 to s2"):
@@ -298,8 +298,8 @@ def test_cursors_in_a_circle_are_an_error():
 
 def test_an_empty_page_with_a_cursor_is_an_error():
     def script(path, query, number):
-        answer = cursors()(path, query, number)
-        return Answer(answer.body | {"result": []}, headers=answer.headers) if number == 3 else answer
+        response = cursors()(path, query, number)
+        return Response(response.body | {"result": []}, headers=response.headers) if number == 3 else response
 
     with serve(script) as server, client_of(server) as client:
         with pytest.raises(RatingsChangedError, match="without rows"):
@@ -307,7 +307,7 @@ def test_an_empty_page_with_a_cursor_is_an_error():
 
 
 @pytest.mark.parametrize("kind", [offsets_only, sections])
-def test_pages_are_asked_for_at_the_same_time_up_to_the_limit(kind):
+def test_pages_are_requested_concurrently_up_to_the_limit(kind):
     together, lock, most = [], threading.Lock(), []
     met = threading.Barrier(3, timeout=20)
 
@@ -316,7 +316,7 @@ def test_pages_are_asked_for_at_the_same_time_up_to_the_limit(kind):
             together.append(number)
             most.append(len(together))
         if number in {1, 2, 3}:
-            met.wait()  # passes only if three requests are under way
+            met.wait()  # passes only if three requests are in flight
         with lock:
             together.remove(number)
         return kind()(path, query, number)
@@ -336,7 +336,7 @@ def test_an_abandoned_generator_requests_no_more_than_was_in_flight():
         assert len(list(client.get_ratings())) == 900
 
 
-def test_rows_come_before_the_last_page_is_asked_for():
+def test_rows_are_yielded_before_the_last_page_is_requested():
     with serve(offsets_only(ratings(900))) as server, client_of(server, concurrency=2) as client:
         rows = client.get_ratings()
         for _ in range(20):
@@ -346,11 +346,11 @@ def test_rows_come_before_the_last_page_is_asked_for():
 
 
 @kinds
-def test_the_event_loop_runs_on_while_ratings_are_read(kind):
+def test_the_event_loop_is_not_blocked_while_ratings_are_read(kind):
     turns = threading.Event()
 
     def script(path, query, number):
-        assert turns.wait(20)  # answered only when the event loop had its turn
+        assert turns.wait(20)  # the response is sent only after the event loop had its turn
         return kind()(path, query, number)
 
     async def read(client):

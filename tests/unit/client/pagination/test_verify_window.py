@@ -67,7 +67,7 @@ class Days:
         self.zone, self.fold, self.rows, self.total, self.least_limit = ZoneInfo("UTC"), 0, ROWS, True, 0
         self.change_query, self.change_page, self.key, self.media_type = dict, list, "result", "application/json"
 
-    def answer(self, query, _):
+    def respond(self, query, _):
         query = self.change_query(query)
         start, end = (self._moment(query.get(name)) for name in ("start_date", "end_date"))
         rows = [row for row in self.rows if (start is None or row["timestamp"] >= start) and (end is None or row["timestamp"] < end)]  # fmt: skip
@@ -87,7 +87,7 @@ class Days:
 @pytest.fixture(scope="module")
 def shared():
     days = Days()
-    with serve(days.answer, most_requests=10**6) as server:
+    with serve(days.respond, most_requests=10**6) as server:
         yield server, days
 
 
@@ -135,7 +135,7 @@ def test_a_wrong_time_zone_is_refused_or_makes_no_difference(server, window):
 
 
 @pytest.mark.parametrize("hours", range(-12, 15))
-def test_one_rating_on_the_wrong_day_is_enough_to_see_it(server, hours):
+def test_one_rating_on_the_wrong_day_is_enough_to_notice(server, hours):
     # The only ratings lie where a server's day differs from the UTC day: the window has none of the others.
     server.days.zone = ZoneInfo(f"Etc/GMT{-hours:+d}" if hours else "UTC")
     day = date(2004, 11, 3)
@@ -155,7 +155,7 @@ def test_a_window_of_more_than_all_days_is_right_in_pages_whatever_the_days(serv
         assert fetch(server, Window(FIRST - timedelta(9), LAST + timedelta(9)), page_size=40) == ROWS
 
 
-def test_the_proof_takes_few_requests(server):
+def test_the_verification_takes_few_requests(server):
     for name, most in {"in the middle": 3, "from a day on": 3, "up to a day": 2, "everything": 0, "the gap": 4}.items():
         before = len(server.requests)
         fetch(server, WINDOWS[name])
@@ -176,7 +176,7 @@ def next_day(query, name="end_date"):
 
 
 def at_most(days):
-    """A server that answers so many days at once."""
+    """A server that returns so many days at once."""
 
     def change(query):
         start = query.get("start_date")
@@ -223,7 +223,7 @@ def test_an_odd_server_gives_the_right_rows_or_is_refused(server, zone, days):
     assert refused
 
 
-def test_ratings_that_arrive_meanwhile_do_not_seem_left_out(server):
+def test_ratings_that_arrive_meanwhile_are_not_reported_as_missing(server):
     server.days.rows = early = [row for row in ROWS if row["timestamp"] < seconds(date(2004, 11, 3))]
 
     def arriving(query):
@@ -238,18 +238,18 @@ def test_ratings_that_arrive_meanwhile_do_not_seem_left_out(server):
     assert server.days.rows != early
 
 
-def test_a_bad_row_beside_the_window_is_no_fault_of_the_window(server):
+def test_a_bad_row_outside_the_window_is_tolerated(server):
     server.days.rows = [row | {"rating": 9.0} if row["timestamp"] < seconds(date(2004, 11, 3)) else row for row in ROWS]
     assert fetch(server, WINDOWS["in the middle"]) == expected(WINDOWS["in the middle"])
 
 
-def test_without_a_total_the_log_says_that_the_window_is_not_proven(server, caplog):
+def test_without_a_total_the_log_says_that_the_window_is_not_verified(server, caplog):
     server.days.total = False
     assert fetch(server, WINDOWS["in the middle"]) == expected(WINDOWS["in the middle"])
     assert "It is not verified that the API's days are UTC days, at the edge [2004-11-02, 2004-11-03)" in caplog.text
 
 
-def test_a_page_size_with_a_minimum_is_kept_by_the_proof(server, caplog):
+def test_the_verification_respects_a_minimum_page_size(server, caplog):
     server.days.least_limit = 50
     assert fetch(server, WINDOWS["in the middle"]) == expected(WINDOWS["in the middle"])
     server.days.zone = ZoneInfo("Asia/Seoul")
@@ -318,7 +318,7 @@ def test_a_fetch_is_resumed_with_the_servers_rows(server):
 
 
 @pytest.mark.parametrize("name", ["", "Mars/Olympus", "Europe", "../etc/passwd", "x" * 300, "a\0b", 9, b"UTC", "KST9"])
-def test_a_time_zone_of_no_such_name_is_fatal_and_named(name):
+def test_an_unknown_time_zone_is_fatal_and_named(name):
     with pytest.raises(FatalError, match=r"time_zone is .*IANA name"):
         MovielensClient("http://localhost", time_zone=name)
 
@@ -341,13 +341,13 @@ def test_the_calendar_covers_what_mktime_makes_of_midnights():
 
 
 @pytest.mark.parametrize("window", [Window(date.min, date(1, 1, 3)), Window(date(9999, 12, 30), date.max), Window(date.min, date.max)])  # fmt: skip
-def test_the_ends_of_the_calendar_are_no_trouble(server, window):
+def test_the_first_and_the_last_days_of_the_calendar_can_be_requested(server, window):
     for zone in (None, "Asia/Seoul", "America/New_York"):
         server.days.rows = []
         assert fetch(server, window, time_zone=zone) == []
 
 
-def test_a_window_of_which_no_row_is_good_is_not_quarantined_away(server):
+def test_a_window_without_a_good_row_is_an_error_even_with_quarantine(server):
     server.days.rows = [row | {"rating": 9.0} for row in ROWS]
     with MovielensClient(server.base_url, retries=0) as client:
         with pytest.raises(DataError, match=r"none of the 48 rows of .* such as row 0, column 'rating'"):

@@ -1,4 +1,4 @@
-"""What is read fast is what a JSON parser reads, and nothing else."""
+"""The fast reader of JSON gives the same rows as a JSON parser, or leaves the text to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, answer, compact, envelope, ndjson, rows_of
+from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, compact, envelope, ndjson, response, rows_of
 
 from airflow_movielens.client.errors import BadResponseError, BadRowsError
 from airflow_movielens.client.parsing import fast_json, read_page
@@ -24,7 +24,7 @@ read_uniform = partial(fast_json.read_uniform, min_bytes=1)
 def outcome(body, media_type="application/json", *, fast):
     tuning = Tuning(min_fast_json_bytes=1 if fast else 1 << 60)
     try:
-        page = read_page(answer(body, media_type), RATINGS, ALWAYS, tuning=tuning)
+        page = read_page(response(body, media_type), RATINGS, ALWAYS, tuning=tuning)
     except BadRowsError as error:
         return str(error.bad_rows[0])
     except BadResponseError:
@@ -105,7 +105,7 @@ UNUSUAL = [
 
 
 @pytest.mark.parametrize(("part", "instead"), UNUSUAL)
-def test_what_is_unusual_is_left_to_the_json_parser(part, instead):
+def test_unusual_rows_are_left_to_the_json_parser(part, instead):
     assert part in ARRAY
     body = ARRAY.replace(part, instead, 1)
     agree(envelope(body))
@@ -113,7 +113,7 @@ def test_what_is_unusual_is_left_to_the_json_parser(part, instead):
 
 
 @pytest.mark.parametrize("instead", [b"1e", b"1E", b"0e", b"-", b"+"])
-def test_what_is_unusual_in_every_row_is_left_to_the_json_parser(instead):
+def test_rows_that_are_all_unusual_are_left_to_the_json_parser(instead):
     agree(envelope(ARRAY.replace(b'"userId":', b'"userId":' + instead)))
 
 
@@ -155,7 +155,7 @@ BYTES = st.sampled_from(
 @pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(place=st.integers(0, len(ARRAY)), removed=st.integers(0, 3), put=BYTES | st.just(b""), is_json=st.booleans())
-def test_whatever_a_byte_is_changed_to_both_ways_agree(place, removed, put, is_json):
+def test_both_parsers_agree_whatever_byte_is_changed(place, removed, put, is_json):
     text = ARRAY[:place] + put + ARRAY[place + removed :]
     agree(envelope(text)) if is_json else agree(text[1:-1].replace(b"},{", b"}\n{"), NDJSON)
 
@@ -172,7 +172,7 @@ VALUES = (
     changes=st.lists(st.tuples(st.integers(0, 39), st.sampled_from([*ROWS[0], "more"]), VALUES), max_size=3),
     removed=st.sets(st.integers(0, 39), max_size=3),
 )
-def test_whatever_a_value_is_changed_to_both_ways_agree(changes, removed):
+def test_both_parsers_agree_whatever_value_is_changed(changes, removed):
     rows = [dict(row) for row in ROWS]
     for number, column, value in changes:
         rows[number][column] = value
@@ -193,5 +193,5 @@ def test_all_good_values_are_read_exactly(values):
 
 def test_the_exchange_is_named():
     with pytest.raises(BadResponseError) as caught:
-        read_page(answer(b"{"), RATINGS, ALWAYS)
+        read_page(response(b"{"), RATINGS, ALWAYS)
     assert caught.value.exchange == EXCHANGE

@@ -1,11 +1,11 @@
-"""What a page says besides its rows: totals, links, snapshot; which answers are pages at all; and bad rows put aside."""
+"""Pages: totals, links and snapshot; which responses are pages at all; and bad rows set aside."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from unit.decoding_cases import ALWAYS, RATINGS, URL, answer, arrow, compact, envelope, ndjson, rows_of
+from unit.decoding_cases import ALWAYS, RATINGS, URL, arrow, compact, envelope, ndjson, response, rows_of
 
 from airflow_movielens.client.errors import BadResponseError, BadRowsError, DataError, FatalError
 from airflow_movielens.client.parsing import read_page, read_total
@@ -18,7 +18,7 @@ DAY = 86_400
 
 
 def page_of(body, media_type="application/json", **headers):
-    return read_page(answer(body, media_type, **headers), RATINGS, ALWAYS)
+    return read_page(response(body, media_type, **headers), RATINGS, ALWAYS)
 
 
 def linked(**headers):
@@ -45,7 +45,7 @@ def test_a_page_of_many_rows_is_read_too():
     "media_type",
     ["", "application/json", "text/json", "text/plain", "application/octet-stream", "application/hal+json"],
 )
-def test_json_is_believed_under_its_names_and_without_any(media_type):
+def test_json_is_accepted_under_its_media_types_and_without_one(media_type):
     assert page_of(envelope(compact(ROWS)), media_type).rows.count == 12
 
 
@@ -60,13 +60,13 @@ def test_another_media_type_is_a_bad_response_that_quotes_its_start(media_type):
     [(b"7", "7", 7), (b"7", None, 7), (b"null", "8", 8), (b"null", None, None), (b"0", "0", 0)],
 )
 def test_the_total_is_in_the_envelope_or_the_header(total, header, expected):
-    sent = answer(b'{"result":[],"total":%b}' % total, **({} if header is None else {"X_Total_Count": header}))
+    sent = response(b'{"result":[],"total":%b}' % total, **({} if header is None else {"X_Total_Count": header}))
     assert read_page(sent, RATINGS, ALWAYS).total == expected
     assert read_total(sent) == expected
 
 
 def test_totals_that_disagree_are_a_bad_response():
-    sent = answer(b'{"result":[],"total":7}', X_Total_Count="8")
+    sent = response(b'{"result":[],"total":7}', X_Total_Count="8")
     for read in (lambda: read_page(sent, RATINGS, ALWAYS), lambda: read_total(sent)):
         with pytest.raises(BadResponseError, match=r"total|X-Total-Count"):
             read()
@@ -140,7 +140,7 @@ def test_no_header_takes_long_to_read(header):
 
 
 def bad_rows(rows, window=ALWAYS):
-    sent = answer(envelope(json.dumps(rows).encode()))
+    sent = response(envelope(json.dumps(rows).encode()))
     with pytest.raises(BadRowsError) as caught:
         read_page(sent, RATINGS, window)
     page = read_page(sent, RATINGS, window, quarantine=True)
@@ -151,7 +151,7 @@ def bad_rows(rows, window=ALWAYS):
     return page.rows
 
 
-def test_all_bad_rows_are_put_aside_as_they_were_sent():
+def test_all_bad_rows_are_set_aside_as_they_were_sent():
     last = ROWS[-1]
     rows = [None, *ROWS[:3], ROWS[3] | {"rating": "4", "more": [1]}, {"userId": 1}, *ROWS[4:], float("1e3"), last]
     read = bad_rows(rows)
@@ -181,31 +181,31 @@ def test_a_row_outside_the_window_makes_the_whole_response_wrong(timestamp, advi
     for rest in ({}, {"rating": "bad as well"}):
         rows = [ROWS[0] | {"timestamp": DAY}, ROWS[1] | {"timestamp": timestamp} | rest]
         with pytest.raises(DataError, match=rf"row 1.*{timestamp} lies outside .*1970-01-02.*{advice}"):
-            read_page(answer(envelope(json.dumps(rows).encode())), RATINGS, window, quarantine=quarantine)
+            read_page(response(envelope(json.dumps(rows).encode())), RATINGS, window, quarantine=quarantine)
         with pytest.raises(DataError, match=rf"row 1.*{timestamp} lies outside .*1970-01-02.*{advice}"):
-            read_page(answer(ndjson(rows), NDJSON), RATINGS, window, quarantine=quarantine)
+            read_page(response(ndjson(rows), NDJSON), RATINGS, window, quarantine=quarantine)
 
 
-def test_rows_out_of_order_and_rows_of_another_kind_are_never_put_aside():
-    disordered = answer(envelope(json.dumps([ROWS[2], ROWS[1]]).encode()))
+def test_rows_out_of_order_and_rows_of_another_kind_are_never_set_aside():
+    disordered = response(envelope(json.dumps([ROWS[2], ROWS[1]]).encode()))
     with pytest.raises(BadRowsError, match="expected rising order"):
         read_page(disordered, RATINGS, ALWAYS, quarantine=True)
     lacking = [{name: value for name, value in row.items() if name != "rating"} for row in ROWS]
     with pytest.raises(DataError, match="rows of the API's response lack 'rating'"):
-        read_page(answer(envelope(json.dumps(lacking).encode())), RATINGS, ALWAYS, quarantine=True)
+        read_page(response(envelope(json.dumps(lacking).encode())), RATINGS, ALWAYS, quarantine=True)
 
 
 @pytest.mark.parametrize("total", [b'"3"', b"3.0", b"-1", b"true", b"[3]", b"1e2"])
-def test_a_total_that_is_no_count_is_a_data_error_at_once(total):
-    sent = answer(b'{"result":[],"total":%b}' % total)
+def test_a_total_that_is_not_a_count_is_a_data_error_at_once(total):
+    sent = response(b'{"result":[],"total":%b}' % total)
     for read in (lambda: read_page(sent, RATINGS, ALWAYS), lambda: read_total(sent)):
         with pytest.raises(DataError, match="total"):
             read()
 
 
 @pytest.mark.parametrize("header", ["seven", "-1", "", "3.0", "9" * 5000])
-def test_a_total_count_header_that_is_no_count_is_a_data_error_at_once(header):
-    sent = answer(b'{"result":[],"total":null}', X_Total_Count=header)
+def test_a_total_count_header_that_is_not_a_count_is_a_data_error_at_once(header):
+    sent = response(b'{"result":[],"total":null}', X_Total_Count=header)
     for read in (lambda: read_page(sent, RATINGS, ALWAYS), lambda: read_total(sent)):
         with pytest.raises(DataError, match="X-Total-Count"):
             read()
@@ -214,7 +214,7 @@ def test_a_total_count_header_that_is_no_count_is_a_data_error_at_once(header):
 @pytest.mark.parametrize("value", ["1e999", "-1e999", '"\\ud800"', '{"a": [1e999]}', "[]"])
 def test_what_was_sent_can_be_written_as_json_again(value):
     body = envelope(b'[{"userId":1,"movieId":1,"rating":%b,"timestamp":1}]' % value.encode())
-    rows = read_page(answer(body), RATINGS, ALWAYS, quarantine=True).rows
+    rows = read_page(response(body), RATINGS, ALWAYS, quarantine=True).rows
     assert json.loads(json.dumps([rows.first, rows.bad[0].row], allow_nan=False))[0] == list(rows.first)
 
 
@@ -224,6 +224,6 @@ def test_movies_and_users_are_pages_too():
         {"movieId": 2, "title": None, "year": 1999, "genres": None},
     ]
     users = [{"userId": n, "num_ratings": n * 2} for n in range(2000)]
-    assert read_page(answer(envelope(compact(movies))), MOVIES, ALWAYS).rows.good.to_dicts() == movies
-    assert read_page(answer(ndjson(movies), NDJSON), MOVIES, ALWAYS).rows.good.to_dicts() == movies
-    assert read_page(answer(envelope(compact(users))), USERS, ALWAYS).rows.good.to_dicts() == users
+    assert read_page(response(envelope(compact(movies))), MOVIES, ALWAYS).rows.good.to_dicts() == movies
+    assert read_page(response(ndjson(movies), NDJSON), MOVIES, ALWAYS).rows.good.to_dicts() == movies
+    assert read_page(response(envelope(compact(users))), USERS, ALWAYS).rows.good.to_dicts() == users

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from unit.client_reads import ROWS, read
-from unit.scripted_server import DAY, Answer, page_of, serve
+from unit.scripted_server import DAY, Response, page_of, serve
 
 from airflow_movielens.client import DataError, MovielensClient
 
@@ -79,7 +79,7 @@ def test_rows_outside_the_window_are_a_data_error():
      b"[" * 100_000],
 )  # fmt: skip
 def test_a_successful_response_that_is_not_a_page_is_a_data_error(body):
-    with serve(lambda *_: Answer(body)) as server, pytest.raises(DataError, match="the API's response"):
+    with serve(lambda *_: Response(body)) as server, pytest.raises(DataError, match="the API's response"):
         read(server)
 
 

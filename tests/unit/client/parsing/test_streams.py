@@ -1,4 +1,4 @@
-"""Answers read while they arrive: cut anywhere, damaged anyhow, checked from the first row to the last."""
+"""Responses read while they arrive: cut anywhere, damaged in any way, checked from the first row to the last."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, answer, arrow, ndjson, rows_of
+from unit.decoding_cases import ALWAYS, EXCHANGE, RATINGS, arrow, ndjson, response, rows_of
 
 from airflow_movielens.client import parsing
 from airflow_movielens.client.errors import BadResponseError, BadRowsError
@@ -49,9 +49,9 @@ def test_chunks_cut_anywhere_give_all_rows_once(media_type, size):
 
 
 @pytest.mark.parametrize("media_type", WRITERS)
-def test_no_rows_are_no_pieces(media_type):
+def test_a_stream_without_rows_gives_no_pieces(media_type):
     assert pieces(WRITERS[media_type]([]), media_type) == []
-    page = read_page(answer(WRITERS[media_type]([]), media_type), RATINGS, ALWAYS)
+    page = read_page(response(WRITERS[media_type]([]), media_type), RATINGS, ALWAYS)
     assert (page.rows.count, page.rows.first, page.rows.good.schema) == (0, None, RATINGS.polars_schema())
 
 
@@ -77,7 +77,7 @@ def test_order_is_checked_from_piece_to_piece(media_type, place):
 
 
 @pytest.mark.parametrize("media_type", WRITERS)
-def test_bad_rows_are_put_aside_and_good_ones_stay(media_type):
+def test_bad_rows_are_set_aside_and_good_ones_are_kept(media_type):
     rows = [*ROWS[:20], ROWS[19], *ROWS[20:30], ROWS[30] | {"rating": 9.0}, *ROWS[31:], ROWS[59]]
     read = join(pieces(WRITERS[media_type](rows), media_type, quarantine=True))
     assert read.good.to_dicts() == ROWS[:30] + ROWS[31:]
@@ -98,7 +98,7 @@ def test_a_last_line_needs_no_line_feed_but_its_end():
         pieces(ndjson(ROWS)[:-2], NDJSON)
 
 
-def test_empty_lines_carriage_returns_spaces_and_a_byte_order_mark_do_no_harm():
+def test_empty_lines_carriage_returns_spaces_and_a_byte_order_mark_are_tolerated():
     text = b"\xef\xbb\xbf" + ndjson(ROWS).replace(b"\n", b"\r\n\r\n", 20).replace(b":", b": ", 9)
     assert join(pieces(text, NDJSON)).good.to_dicts() == ROWS
 
@@ -110,12 +110,12 @@ def test_a_line_that_is_not_json_is_a_bad_response(line):
 
 
 @pytest.mark.parametrize("line", [b"null", b"7", b"[]", b"{}"])
-def test_a_line_that_is_no_row_is_a_bad_row(line):
+def test_a_line_that_is_not_a_row_is_a_bad_row(line):
     with pytest.raises(BadRowsError, match="row 9"):
         pieces(ndjson(ROWS[:9]) + line + b"\n" + ndjson(ROWS[9:]), NDJSON)
 
 
-def test_a_line_without_end_is_given_up():
+def test_an_endless_line_is_refused():
     decoder = stream_decoder(NDJSON, EXCHANGE, RATINGS, ALWAYS, tuning=replace(SMALL, max_line_bytes=5000))
     with pytest.raises(BadResponseError, match="a line of more than 5000 bytes"):
         for _ in range(100):
@@ -175,7 +175,7 @@ def compressed():
     return written.getvalue()
 
 
-def test_what_would_grow_when_read_is_refused():
+def test_data_that_would_grow_when_read_is_refused():
     with pytest.raises(BadResponseError, match="compressed"):
         pieces(compressed(), ARROW)
     with pytest.raises(BadResponseError, match="dictionaries"):
