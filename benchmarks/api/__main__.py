@@ -23,7 +23,7 @@ from benchmarks.servers import Server
 CACHE = Path(".cache/bench")
 PACKAGES = ("movielens-api", "fastapi", "uvicorn", "sqlalchemy", "datasette")
 # With fewer, not every random month has 10,000 rows.
-FEWEST_ROWS = 20_000
+MIN_ROWS = 20_000
 ONE_ROW = "/ratings?limit=1"
 
 
@@ -119,8 +119,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _rows(text: str) -> int:
     rows = int(text)
-    if rows < FEWEST_ROWS:
-        raise argparse.ArgumentTypeError(f"{rows} is less than {FEWEST_ROWS}")
+    if rows < MIN_ROWS:
+        raise argparse.ArgumentTypeError(f"{rows} is less than {MIN_ROWS}")
     return rows
 
 

@@ -27,13 +27,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 ROWS_PER_GENERATION = 300
-MOST_ROWS_PER_POST = 20
+MAX_ROWS_PER_POST = 20
 CREATED = 201
 AUTH = {"Authorization": "Basic bW92aWVsZW5zOm1vdmllbGVucw=="}
 SERVER = f"""
 from movielens_api.store import compaction
 from movielens_api.cli import main
-compaction.FEWEST_ROWS = {ROWS_PER_GENERATION}
+compaction.MIN_ROWS = {ROWS_PER_GENERATION}
 main()
 """
 Key = tuple[int, int, int]
@@ -134,7 +134,7 @@ class Writer:
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         with suppress(OSError, HTTPException):
             while True:
-                rows = [self._row(next(self.numbers), chance) for _ in range(chance.randint(1, MOST_ROWS_PER_POST))]
+                rows = [self._row(next(self.numbers), chance) for _ in range(chance.randint(1, MAX_ROWS_PER_POST))]
                 key = f"key-{rows[0]['timestamp']}" if chance.random() < 0.5 else None  # noqa: PLR2004 - every other
                 batch = Batch(rows, key)
                 self.result.batches.append(batch)

@@ -21,7 +21,7 @@ from benchmarks.servers import Server, free_port
 
 CACHE = Path(".cache/bench")
 PACKAGES = ("airflow-movielens", "polars", "requests", "apache-airflow", "apache-airflow-providers-http")
-FEWEST_ROWS = 20_000
+MIN_ROWS = 20_000
 ONE_ROW = "/ratings?limit=1"
 
 
@@ -88,8 +88,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _rows(text: str) -> int:
     rows = int(text)
-    if rows < FEWEST_ROWS:
-        raise argparse.ArgumentTypeError(f"{rows} is less than {FEWEST_ROWS}")
+    if rows < MIN_ROWS:
+        raise argparse.ArgumentTypeError(f"{rows} is less than {MIN_ROWS}")
     return rows
 
 

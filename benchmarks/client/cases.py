@@ -19,7 +19,7 @@ NAIVE_CLIENT, LIMIT = "naive", "curl"
 OURS_JSON, OURS_ARROW = "ours, JSON", "ours, Arrow"
 OPERATOR_JSON, OPERATOR_ARROW = "our operator, JSON", "our operator, Arrow"
 # A naive client's memory is linear in rows, and its rate does not change: fewer rows are enough.
-MOST_FOR_NAIVE, MOST_SMALL, MOST_NAIVE_LATENCY = 500_000, 100_000, 20_000
+MAX_FOR_NAIVE, MAX_SMALL, MAX_NAIVE_LATENCY = 500_000, 100_000, 20_000
 LATENCY_MS, CONCURRENCY = 20, 16
 LATENCY_PAGE = 100
 
@@ -53,7 +53,7 @@ def cases(rows: int) -> Iterator[Case]:
     Args:
         rows: The number of all ratings.
     """
-    few, small, tiny = (min(rows, most) for most in (MOST_FOR_NAIVE, MOST_SMALL, MOST_NAIVE_LATENCY))
+    few, small, tiny = (min(rows, most) for most in (MAX_FOR_NAIVE, MAX_SMALL, MAX_NAIVE_LATENCY))
     yield Case(LARGE, NAIVE_CLIENT, NAIVE, "plain", few, 10_000)
     yield Case(LARGE, OURS_JSON, OURS, "plain", rows, 10_000)
     yield Case(LARGE, OPERATOR_JSON, OPERATOR, "plain", rows, 10_000)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from movielens_api.formats import FEWEST_ROWS, ROWS_PER_PASS, json_array, json_lines
+from movielens_api.formats import MIN_ROWS, ROWS_PER_PASS, json_array, json_lines
 from movielens_api.table.ratings_table import SCHEMA
 from movielens_api.table.sorted_run import DTYPES
 
@@ -43,7 +43,7 @@ def by_polars(rows: pl.DataFrame) -> bytes:
 
 
 @every_order
-@pytest.mark.parametrize("rows", [0, 1, 2, FEWEST_ROWS - 1, FEWEST_ROWS, ROWS_PER_PASS, ROWS_PER_PASS + 1, 10_000])
+@pytest.mark.parametrize("rows", [0, 1, 2, MIN_ROWS - 1, MIN_ROWS, ROWS_PER_PASS, ROWS_PER_PASS + 1, 10_000])
 @pytest.mark.parametrize("seed", range(5))
 def test_any_ratings_are_written_like_by_polars(rows: int, seed: int, names: list[str]) -> None:
     frame = ratings(seed, rows).select(names)
@@ -55,7 +55,7 @@ def test_any_ratings_are_written_like_by_polars(rows: int, seed: int, names: lis
 @pytest.mark.parametrize("digits", range(1, 11))
 def test_ids_and_times_of_every_length(digits: int, names: list[str]) -> None:
     largest = min(10**digits - 1, LARGEST_ID)
-    frame = ratings(digits, FEWEST_ROWS, most_movie=largest, latest=10**digits).select(names)
+    frame = ratings(digits, MIN_ROWS, most_movie=largest, latest=10**digits).select(names)
     assert json_array(frame) == by_polars(frame)
 
 
@@ -63,20 +63,20 @@ def test_ids_and_times_of_every_length(digits: int, names: list[str]) -> None:
 def test_the_extremes_next_to_each_other(names: list[str]) -> None:
     shortest = {"userId": 0, "movieId": 0, "rating": 0.0, "timestamp": 0}
     longest = {"userId": LARGEST_ID, "movieId": LARGEST_ID, "rating": 5.0, "timestamp": LATEST}
-    frame = pl.DataFrame([shortest, longest, longest, shortest] * FEWEST_ROWS, schema=SCHEMA).select(names)
+    frame = pl.DataFrame([shortest, longest, longest, shortest] * MIN_ROWS, schema=SCHEMA).select(names)
     assert json_array(frame) == by_polars(frame)
 
 
 def test_a_slice_and_a_frame_in_pieces() -> None:
-    frame = ratings(seed=1, rows=3 * FEWEST_ROWS).select(list(DTYPES))
-    part = frame.slice(FEWEST_ROWS // 2, 2 * FEWEST_ROWS)
+    frame = ratings(seed=1, rows=3 * MIN_ROWS).select(list(DTYPES))
+    part = frame.slice(MIN_ROWS // 2, 2 * MIN_ROWS)
     assert json_array(part) == by_polars(part)
     pieces = pl.concat([part, frame], rechunk=False)
     assert pieces.n_chunks() == 2
     assert json_array(pieces) == by_polars(pieces)
 
 
-@pytest.mark.parametrize("rows", [0, 1, FEWEST_ROWS, ROWS_PER_PASS + 1])
+@pytest.mark.parametrize("rows", [0, 1, MIN_ROWS, ROWS_PER_PASS + 1])
 @pytest.mark.parametrize("before", [b"", b"[", b'{"result":'])
 @pytest.mark.parametrize("after", [b"", b"]", b',"total":12}'])
 def test_text_around_the_array(rows: int, before: bytes, after: bytes) -> None:
@@ -84,7 +84,7 @@ def test_text_around_the_array(rows: int, before: bytes, after: bytes) -> None:
     assert json_array(frame, before=before, after=after) == before + by_polars(frame) + after
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, FEWEST_ROWS - 1, FEWEST_ROWS, 2 * ROWS_PER_PASS + 1])
+@pytest.mark.parametrize("rows", [0, 1, 2, MIN_ROWS - 1, MIN_ROWS, 2 * ROWS_PER_PASS + 1])
 def test_lines_are_those_of_polars(rows: int) -> None:
     frame = ratings(seed=3, rows=rows).select(list(SCHEMA))
     written = BytesIO()
@@ -98,5 +98,5 @@ def test_lines_are_those_of_polars(rows: int) -> None:
     {"timestamp": 2**63 - 1}], ids=str)  # fmt: skip
 def test_values_that_are_not_ratings_are_written_unchanged(damage: dict[str, object]) -> None:
     row = {"userId": 1, "movieId": 2, "rating": 3.0, "timestamp": 4}
-    frame = pl.DataFrame([row] * FEWEST_ROWS + [row | damage], schema=SCHEMA).select(list(DTYPES))
+    frame = pl.DataFrame([row] * MIN_ROWS + [row | damage], schema=SCHEMA).select(list(DTYPES))
     assert json_array(frame) == by_polars(frame)

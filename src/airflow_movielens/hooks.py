@@ -8,7 +8,7 @@ from airflow.exceptions import AirflowNotFoundException  # type: ignore[attr-def
 from airflow.sdk import BaseHook
 
 from airflow_movielens.connection import form
-from airflow_movielens.connection.client import check, client_from_connection, refuse_unreadable
+from airflow_movielens.connection.client_factory import check, client_from_connection, refuse_unreadable
 from airflow_movielens.connection.coerce import connection_id
 from airflow_movielens.lineage import collect_input
 
@@ -31,7 +31,7 @@ class MovielensConn(NamedTuple):
 
 
 class MovielensHook(BaseHook):
-    """Reads a MovieLens-style ratings API.
+    """Hook for a MovieLens-style ratings API.
 
     Usable as a context manager; otherwise call `close`.
 

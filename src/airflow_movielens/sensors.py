@@ -62,7 +62,7 @@ class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait for the ratings; see ``BaseSensorOperator``."""
         began = time.time()
-        # Around, not inside, `poke`: there `soft_fail` would turn a failure into a skip.
+        # Around `poke`, not inside: there, `soft_fail` would turn a failure into a skip.
         with clear_failures(), explained_skips():
             self.deferrable = truth("deferrable", self.deferrable)
             if self.deferrable:
@@ -116,8 +116,9 @@ class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
         if event["status"] == "found":
             self.log.info("Found %d ratings", event["count"])
         elif event["status"] == "timeout":
-            what = f"fewer than {self.min_ratings} ratings in {self.timeout:g} seconds"
-            raise airflow_exceptions().AirflowSensorTimeout(f"Sensor has timed out: {what}")
+            raise airflow_exceptions().AirflowSensorTimeout(
+                f"Sensor has timed out: fewer than {self.min_ratings} ratings in {self.timeout:g} seconds"
+            )
         elif self.never_fail:
             raise airflow_exceptions().AirflowFailException(event["message"])
         else:
@@ -139,7 +140,7 @@ class MovielensRatingsSensor(WindowMixin, BaseSensorOperator):
             deadline=deadline,
             silent_fail=self.silent_fail,
         )
-        # The trigger keeps the deadline itself; this timeout is for the case that no triggerer runs.
+        # The trigger itself ends at the deadline; this timeout applies if no triggerer runs.
         seconds = max(0.0, deadline - time.time()) + 2 * LAST_POLL_SECONDS
         self.defer(trigger=trigger, method_name="execute_complete", timeout=timedelta(seconds=seconds))
 

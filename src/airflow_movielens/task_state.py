@@ -15,7 +15,7 @@ _KEY = "movielens_fetch"
 
 
 class TaskStateCheckpoints:
-    """Keep the checkpoint in the state of the running task, where its retries find it; see `Checkpoints`.
+    """The checkpoint in the state of the running task, where its retries find it; see `Checkpoints`.
 
     A failure of the store, be it Airflow's or a custom backend's, costs the checkpoint but not the fetch.
 

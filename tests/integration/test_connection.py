@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_movielens.client import ClientSettings, FatalError
-from airflow_movielens.connection.client import EXTRA_FIELDS, client_from_connection
+from airflow_movielens.connection.client_factory import EXTRA_FIELDS, client_from_connection
 from airflow_movielens.hooks import MovielensHook
 
 

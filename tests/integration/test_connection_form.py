@@ -10,7 +10,7 @@ import pytest
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
 from airflow_movielens.client import ClientSettings
-from airflow_movielens.connection.client import EXTRA_FIELDS
+from airflow_movielens.connection.client_factory import EXTRA_FIELDS
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.provider import get_provider_info
 

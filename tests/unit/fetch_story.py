@@ -58,9 +58,9 @@ class Story:
         Args:
             runner: `InProcess` or `SeveralProcesses`.
         """
-        with serve(self._respond, 100 + 10 * self._most_requests()) as server:
+        with serve(self._respond, 100 + 10 * self._max_requests()) as server:
             self._play(runner, server)
-        assert len(server.requests) <= self._most_requests()
+        assert len(server.requests) <= self._max_requests()
 
     def _play(self, runner: Any, server: ModelServer) -> None:
         planned = list(self.scenario.runs)
@@ -186,7 +186,7 @@ class Story:
         has_bad_rows = any(self._bad(state, run) for state in self._seen())
         return run.dialect.surplus != 0 or (self.scenario.on_bad_rows == "fail" and has_bad_rows)
 
-    def _most_requests(self) -> int:
+    def _max_requests(self) -> int:
         """Return an upper bound of the requests of all runs."""
         scenario = self.scenario
         most_rows = max(len(state.stars) for _, state in scenario.states) + 5

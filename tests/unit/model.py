@@ -17,7 +17,7 @@ from unit.model_server import Query, Reply
 
 DAY = 86_400
 DAYS = ("1970-01-02", "1970-01-03", "1970-01-04", "1970-01-05")
-MOST_ROWS = 96
+MAX_ROWS = 96
 
 Row = dict[str, Any]
 Media = Literal["json", "ndjson", "arrow"]
@@ -36,7 +36,7 @@ def rating(number: int, stars: float | None = None) -> Row:
         "userId": number % 4 // 2 + 1,
         "movieId": number + 1,
         "rating": (number * 7 % 10 + 1) / 2 if stars is None else stars,
-        "timestamp": DAY + number // 4 * (3 * DAY // (MOST_ROWS // 4)),
+        "timestamp": DAY + number // 4 * (3 * DAY // (MAX_ROWS // 4)),
     }
 
 
@@ -55,7 +55,7 @@ class State:
         """Return the state after a rating was inserted, deleted or overwritten; the same state if there is none."""
         stars = dict(self.stars)
         if what == "insert":
-            free = [number for number in range(2 * len(stars) + 3) if number not in stars and number < MOST_ROWS]
+            free = [number for number in range(2 * len(stars) + 3) if number not in stars and number < MAX_ROWS]
             stars |= {free[where % len(free)]: None} if free else {}
         elif stars:
             number = sorted(stars)[where % len(stars)]
@@ -187,7 +187,7 @@ class Model:
         is_in_snapshot = self.dialect.kind != "offset" and "cursor" in query
         if not is_in_snapshot:
             at = _Position(
-                self.now, query.get("start_date"), query.get("end_date"), int(query.get("offset", 0)), MOST_ROWS
+                self.now, query.get("start_date"), query.get("end_date"), int(query.get("offset", 0)), MAX_ROWS
             )
         else:
             state, start, end, offset, limit = query["cursor"].split(".")
@@ -195,7 +195,7 @@ class Model:
             if at.index <= self.now - self.remembers:
                 return None
             if "offset" in query:
-                at = replace(at, offset=int(query["offset"]), limit=MOST_ROWS)
+                at = replace(at, offset=int(query["offset"]), limit=MAX_ROWS)
         if "limit" in query:
             at = replace(at, limit=int(query["limit"]))
         is_stream = is_in_snapshot and "offset" in query and "limit" not in query

@@ -44,12 +44,12 @@ class ModelServer:
 
     Args:
         respond: Makes each response; it is called for one request at a time.
-        most_requests: The number of requests after which each further one is refused with status 400.
+        max_requests: The number of requests after which each further one is refused with status 400.
     """
 
-    def __init__(self, respond: Respond, most_requests: int) -> None:
+    def __init__(self, respond: Respond, max_requests: int) -> None:
         self._respond = respond
-        self._most_requests = most_requests
+        self._max_requests = max_requests
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._connections: list[socket.socket] = []
@@ -109,7 +109,7 @@ class ModelServer:
         with self._lock:
             number = len(self.requests)
             self.requests.append(query)
-            if number >= self._most_requests:
+            if number >= self._max_requests:
                 return Reply(b"too many requests", 400)
             try:
                 return self._respond(query, number)
@@ -119,9 +119,9 @@ class ModelServer:
 
 
 @contextmanager
-def serve(respond: Respond, most_requests: int = 1000) -> Iterator[ModelServer]:
+def serve(respond: Respond, max_requests: int = 1000) -> Iterator[ModelServer]:
     """Run a server whose responses ``respond`` makes."""
-    server = ModelServer(respond, most_requests)
+    server = ModelServer(respond, max_requests)
     server.start()
     try:
         yield server

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-MOST_REQUESTS = 1000
+MAX_REQUESTS = 1000
 
 
 @dataclass
@@ -54,7 +54,7 @@ def serve(script: Script) -> Iterator[ScriptedServer]:
                 number = len(server.requests)
                 server.requests.append((path, dict(parse_qsl(query)), dict(self.headers)))
             # An endless loop of requests must fail its test, not hang it.
-            response = script(path, dict(parse_qsl(query)), number) if number < MOST_REQUESTS else Response({}, 400)
+            response = script(path, dict(parse_qsl(query)), number) if number < MAX_REQUESTS else Response({}, 400)
             body = response.encoded()
             self.protocol_version = "HTTP/1.0" if response.is_close_delimited else "HTTP/1.1"
             self.send_response(response.status)

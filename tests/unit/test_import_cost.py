@@ -97,7 +97,11 @@ def test_a_dag_file_imports_nothing_that_only_tasks_need():
 def test_operators_and_sensors_leave_the_hook_to_their_tasks():
     loaded = loaded_by("import airflow_movielens.operators, airflow_movielens.sensors")
     assert "airflow_movielens.task_errors" in loaded
-    assert not loaded & {"airflow_movielens.hooks", "airflow_movielens.connection.client", "airflow_movielens.assets"}
+    assert not loaded & {
+        "airflow_movielens.hooks",
+        "airflow_movielens.connection.client_factory",
+        "airflow_movielens.assets",
+    }
 
 
 def test_using_the_core_imports_no_airflow(tmp_path):

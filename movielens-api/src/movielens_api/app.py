@@ -48,7 +48,7 @@ Errors are `application/problem+json` (RFC 9457). Parameters that are not listed
 
 
 class Api(FastAPI):
-    """A FastAPI application with middleware around it, whose OpenAPI document contains the schema of errors.
+    """A FastAPI application with middleware around it, whose OpenAPI document includes the schemas of errors and posts.
 
     Args:
         metrics: The metrics to update with each request.
@@ -97,7 +97,7 @@ def create_app(
 
     Args:
         catalogue: The movies, users and ratings.
-        credentials: A user with all permissions.
+        credentials: A user with all permissions, or None.
         store: Where posted ratings are kept. The caller closes it. By default, a temporary store of this application.
         users_file: Further users.
         rate_limit: How many requests per second each user may send. By default, there is no limit.

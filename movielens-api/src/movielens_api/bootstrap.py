@@ -1,4 +1,4 @@
-"""A server process, assembled from settings. It is the same for a single process and for each of several workers."""
+"""The assembly of a server process from its settings, for a single process as well as for each of several workers."""
 
 from __future__ import annotations
 

@@ -22,13 +22,13 @@ from polars.io.plugins import register_io_source
 from movielens_api.table.ratings_table import SCHEMA
 
 # For fewer rows, polars is faster than the fixed cost of several hundred steps.
-FEWEST_ROWS = 2_000
+MIN_ROWS = 2_000
 # The data of a pass fits into the processor's cache, and into memory that is reused.
 ROWS_PER_PASS = 5_000
 GROUP = 10_000
 DIGITS = np.array([b"%04d" % number for number in range(GROUP)]).view(np.uint32)
 DIGITS_PER_GROUP = DIGITS.itemsize
-MOST_HALF_STARS = 10
+MAX_HALF_STARS = 10
 
 Array = npt.NDArray[Any]
 ROWS_PER_CHUNK = 65_536
@@ -147,18 +147,18 @@ def _texts(names: tuple[str, ...]) -> tuple[bytes, list[Array]]:
     """Return the text before the first integer of a row, and the texts after each integer; see ``_Field.texts``."""
     fields = ",".join(f'"{name}":' + ("%.1f" if name == "rating" else "\0") for name in names)
     head, *texts = f"{{{fields}}}".split("\0")
-    stars = [number / 2 for number in range(MOST_HALF_STARS + 1)]
+    stars = [number / 2 for number in range(MAX_HALF_STARS + 1)]
     return head.encode(), [
         np.array([(text % number).encode() for number in stars] if "%" in text else [text.encode()]) for text in texts
     ]
 
 
 def _are_written_by_column(rows: pl.DataFrame) -> bool:
-    if rows.height < FEWEST_ROWS or any(column.null_count() for column in rows):
+    if rows.height < MIN_ROWS or any(column.null_count() for column in rows):
         return False
     stars = rows["rating"].to_numpy() * 2
     # NaN fails both comparisons.
-    are_half_stars = stars.min() >= 0 and stars.max() <= MOST_HALF_STARS and (stars == np.floor(stars)).all()
+    are_half_stars = stars.min() >= 0 and stars.max() <= MAX_HALF_STARS and (stars == np.floor(stars)).all()
     return bool(are_half_stars) and all(rows[name].to_numpy().min() >= 0 for name in rows.columns)
 
 

@@ -8,7 +8,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
-from movielens_api.http.ingest import MOST_ROWS
+from movielens_api.http.ingest import MAX_ROWS
 from movielens_api.store.writer import NotWrittenError, OverloadedError
 from movielens_api.system.days import format_time, start_of_day
 from movielens_api.table.catalogue import Catalogue
@@ -51,7 +51,7 @@ def catalogue_before(catalogue: Catalogue, day: date) -> Catalogue:
 
 
 class Replay:
-    """Posts each rating when a clock passes its timestamp. The clock starts at midnight (UTC) of ``day``.
+    """A replay, which posts each rating when a clock passes its timestamp. The clock starts at midnight UTC of ``day``.
 
     After a restart, the replay resumes where it stopped, so nothing is posted twice. It begins with ``start`` and ends
     when the context is left.
@@ -105,7 +105,7 @@ class Replay:
         began = time.monotonic()
         while place < len(self._timestamps):
             now = at + (time.monotonic() - began) * self._speed
-            due = min(int(self._timestamps.search_sorted(now, side="right")), place + MOST_ROWS)
+            due = min(int(self._timestamps.search_sorted(now, side="right")), place + MAX_ROWS)
             pause = max((self._timestamps[place] - now) / self._speed, SECONDS_BETWEEN_POSTS)
             if due > place:
                 if self._post(place, due):

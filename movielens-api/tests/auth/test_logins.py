@@ -132,7 +132,7 @@ def test_an_ipv6_network_is_one_address(one: str, other: str, *, same: bool) -> 
 
 
 def test_guessing_does_not_fill_the_memory() -> None:
-    limit = LoginThrottle(THREE, longest=100)
+    limit = LoginThrottle(THREE, max_remembered=100)
     for number in range(1000):
         limit.record_failure(b"%d" % number * 1000, f"10.0.{number // 256}.{number % 256}")
         limit.record_success(b"%d" % number, "10.0.0.1")

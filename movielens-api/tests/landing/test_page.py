@@ -17,7 +17,7 @@ from movielens_api import __version__
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
 from movielens_api.landing import calls, chart
-from movielens_api.landing.chart import MOST_YEARS, ratings_per_year, shown
+from movielens_api.landing.chart import MAX_YEARS, ratings_per_year, shown
 from movielens_api.table.catalogue import Catalogue
 from movielens_api.table.ratings_table import RatingsTable
 
@@ -128,7 +128,7 @@ def test_a_stray_year_makes_no_chart_of_empty_ones() -> None:
     assert shown({1970: 1, 2015: 5}) == {year: {1970: 1, 2015: 5}.get(year, 0) for year in range(1970, 2016)}
     assert shown({1970: 1, 9999: 5}) == {1970: 1, 9999: 5}
     many = dict.fromkeys(range(1000, 9000, 10), 1)
-    assert list(shown(many)) == list(many)[-MOST_YEARS:]
+    assert list(shown(many)) == list(many)[-MAX_YEARS:]
 
 
 @pytest.mark.parametrize(

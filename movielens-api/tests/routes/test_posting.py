@@ -18,7 +18,7 @@ from auth_testing import ANN, BEN, ann_and_ben
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT, Credentials
 from movielens_api.store import Store
-from movielens_api.store.writer import MOST_ROWS_WAITING
+from movielens_api.store.writer import MAX_ROWS_WAITING
 from movielens_api.system.locks import FileLock
 from movielens_api.table.catalogue import Catalogue
 
@@ -283,9 +283,9 @@ def test_more_than_can_wait_is_503(serving: Serving, small: Catalogue, tmp_path:
             first = store.add([(1, 7, 4.0, 20)])
             while store._writer._posts:
                 time.sleep(0.01)
-            waiting = store.add([(1, 7, 4.0, 21)] * MOST_ROWS_WAITING)
+            waiting = store.add([(1, 7, 4.0, 21)] * MAX_ROWS_WAITING)
             response = server.post(numbered(22))
             refused(response, 503)
             assert int(response.headers["retry-after"]) > 0
-        assert (first.result().rows, waiting.result().rows) == (1, MOST_ROWS_WAITING)
+        assert (first.result().rows, waiting.result().rows) == (1, MAX_ROWS_WAITING)
         assert server.post(numbered(22)).status_code == 201

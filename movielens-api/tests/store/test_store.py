@@ -28,12 +28,12 @@ from movielens_api.auth import DEFAULT
 from movielens_api.errors import StartupError
 from movielens_api.store import Store, generations
 from movielens_api.store.database import Files
-from movielens_api.store.log import Row
 from movielens_api.store.opening import DamagedStoreError
+from movielens_api.store.row_log import Row
 from movielens_api.store.writer import Writer
 from movielens_api.table.base_files import write_base
 from movielens_api.table.catalogue import Catalogue
-from movielens_api.table.ratings_table import MOST_IN_TOP, RatingsTable
+from movielens_api.table.ratings_table import MAX_IN_TOP, RatingsTable
 from movielens_api.table.snapshots import Snapshot, SnapshotGoneError
 from movielens_api.table.sorted_run import Overlay
 
@@ -197,7 +197,7 @@ def test_one_lease_keeps_all_versions_of_a_generation(small: Catalogue, tmp_path
             version = post(store, (1, 1, 4.0, number))
             store.lease(find(store, version))
         expected = contents(find(store, version))
-        compacted(store, generations.MOST_KEPT - 1)
+        compacted(store, generations.MAX_KEPT - 1)
         with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection:
             assert connection.execute("SELECT count(*) FROM leases").fetchone() == (1,)
     with short_log_store(tmp_path, small) as store:
@@ -207,10 +207,10 @@ def test_one_lease_keeps_all_versions_of_a_generation(small: Catalogue, tmp_path
 def test_leases_keep_only_so_many_generations(small: Catalogue, tmp_path: Path) -> None:
     with short_log_store(tmp_path, small) as store:
         store.lease(current(store))
-        compacted(store, generations.MOST_KEPT - 1)
+        compacted(store, generations.MAX_KEPT - 1)
         assert find(store, 0).version == 0
         compacted(store, 1)
-    assert len(list(tmp_path.glob("base-*"))) == generations.MOST_KEPT
+    assert len(list(tmp_path.glob("base-*"))) == generations.MAX_KEPT
     with short_log_store(tmp_path, small) as store, pytest.raises(SnapshotGoneError):
         find(store, 0)
 
@@ -298,7 +298,7 @@ class InterruptedTable(RatingsTable):
 class ThinInterruptedTable(InterruptedTable):
     """Such a table, in which every post is a layer of its own."""
 
-    most_in_top = 1
+    max_in_top = 1
 
 
 def interrupted(catalogue: Catalogue, kind: type[InterruptedTable] = InterruptedTable) -> Catalogue:
@@ -307,8 +307,8 @@ def interrupted(catalogue: Catalogue, kind: type[InterruptedTable] = Interrupted
 
 def test_folding_keeps_its_result_when_others_post_during_it(small: Catalogue, tmp_path: Path) -> None:
     with Store(tmp_path, small) as store, Store(tmp_path, interrupted(small), own=False) as other:
-        for first in (0, MOST_IN_TOP):
-            post(store, *((5, 1, 4.0, second) for second in range(first, first + MOST_IN_TOP)))
+        for first in (0, MAX_IN_TOP):
+            post(store, *((5, 1, 4.0, second) for second in range(first, first + MAX_IN_TOP)))
             other._versions.refresh()
         assert overlays(other.latest) == 2
 

@@ -42,7 +42,7 @@ class Model:
 class SmallLayers(RatingsTable):
     """A table in which a few ratings lead to as many layers as millions do otherwise."""
 
-    most_in_top = 4
+    max_in_top = 4
     growth = 2
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _WHEN_STOPPED = "run the same command again to resume from the data on disk"
 
+_SECONDS_BETWEEN_LINES = 5.0
+
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
@@ -97,9 +99,6 @@ def _result(manifest: Manifest, window: Window, resumed_rows: int, seconds: floa
     yield f"{manifest.rows:,} ratings of {window} in {manifest.path} ({seconds:.1f} s, {rate:,.0f}/s){resumed}"
     if manifest.quarantined:
         yield f"{manifest.quarantined:,} rows that break the contract in {manifest.quarantine_path}"
-
-
-_SECONDS_BETWEEN_LINES = 5.0
 
 
 @contextmanager

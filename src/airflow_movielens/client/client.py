@@ -127,7 +127,7 @@ class MovielensClient:
             end_date: As for `get_ratings`.
             batch_size: As for `get_ratings`.
             bookmark: The bookmark of an earlier batch of the same window, to resume after it; None to begin.
-            on_bad_rows: How to handle rows that break the contract, even if they are read again: ``fail`` raises,
+            on_bad_rows: How to handle rows that break the contract, even after a second read: ``fail`` raises,
                 ``quarantine`` sets them aside in `Rows.bad`.
 
         Yields:
@@ -152,7 +152,7 @@ class MovielensClient:
         batch_size: int | None = None,
     ) -> AsyncIterator[pl.DataFrame]:
         """Read as `get_rating_frames` does, without blocking the event loop: the work is done in threads."""
-        # A thread cannot be cancelled, but its requests can be cut.
+        # A thread cannot be cancelled, but its requests can be cut off.
         with closing(self._api.branch()) as api:
             batches = self._read(api, self._options(Window.of(start_date, end_date), batch_size))
             while (batch := await asyncio.to_thread(next, batches, None)) is not None:
@@ -211,7 +211,7 @@ class MovielensClient:
             return await asyncio.to_thread(self._count, api, Window.of(start_date, end_date), enough)
 
     def close(self) -> None:
-        """Close the connections, and cut the requests in flight."""
+        """Close the connections, and cut off the requests in flight."""
         self._transport.close()
 
     def __enter__(self) -> Self:

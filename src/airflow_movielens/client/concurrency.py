@@ -1,4 +1,4 @@
-"""Requests in flight: how many the server copes with, and their results in order."""
+"""Requests in flight: how many the server can handle, and their results in order."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from airflow_movielens.client.rows import Batch, Bookmark
 
 _FIRST_SIZE = 4
+
+_T = TypeVar("_T")
+_INTERRUPTIBLE_EVERY = 0.25  # seconds
 
 
 class CongestionWindow:
@@ -57,11 +60,6 @@ class CongestionWindow:
                 self._exact_size = max(self._exact_size / 2, 1.0)
                 self._good_since_overload = 0
             self._slow_start = False
-
-
-_T = TypeVar("_T")
-_INTERRUPTIBLE_EVERY = 0.25
-"""Seconds."""
 
 
 class _Work(Generic[_T]):
@@ -164,7 +162,7 @@ def read_ahead(
 
 
 class Background:
-    """Run one call at a time in a separate thread that does not keep the process alive."""
+    """A separate thread for one call at a time, which does not keep the process alive."""
 
     def __init__(self) -> None:
         self._in_flight: Future[None] | None = None

@@ -98,7 +98,7 @@ class RetryableError(MovielensError):
     """A temporary failure, such as of the network or an overloaded server. The same request may succeed later.
 
     Attributes:
-        retry_after: Seconds that the server asked to wait; None if it did not.
+        retry_after: Seconds that the server requests to wait; None if it does not.
     """
 
     def __init__(self, message: str, exchange: Exchange | None = None, retry_after: float | None = None) -> None:

@@ -168,7 +168,7 @@ def _bracketed(host: str) -> str:
 
 
 def _split(url: str) -> SplitResult:
-    # `urlsplit` drops line ends and tabs: another host would be asked.
+    # `urlsplit` drops line ends and tabs: the request would go to another host.
     if not isinstance(url, str) or not url.isprintable() or " " in url:
         address = "" if "@" in str(url) else f" {shown(url)}"  # what stands before @ may be a password
         raise FatalError(f"the API's address{address} is not a URL: it has a space or a control character")

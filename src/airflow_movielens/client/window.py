@@ -23,6 +23,10 @@ _DAY_AND_CLOCK_CHANGE = 26 * 3600
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOMENT = re.compile(_DAY.pattern + r"[T ]\d{2}:\d{2}\S*(?:Z|[+-]\d{2}:\d{2})", re.ASCII)
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEAR = (0, 1, 2)
+"""No time zone differs from UTC by a day or more."""
+
 
 def parse_day(value: str | date, name: str = "date") -> date:
     """Read a whole UTC day.
@@ -34,7 +38,7 @@ def parse_day(value: str | date, name: str = "date") -> date:
         name: The name of the value in error messages.
 
     Raises:
-        FatalError: The value is none of these.
+        FatalError: The value is not a day.
     """
     if isinstance(value, datetime):
         return _day_of_midnight(value, name)
@@ -142,11 +146,6 @@ def shifted(day: date, days: int) -> date | None:
         return day + timedelta(days)
     except OverflowError:
         return None
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEAR = (0, 1, 2)
-"""No time zone differs from UTC by a day or more."""
 
 
 def find_zone(name: str) -> tzinfo:

@@ -1,6 +1,6 @@
 """Airflow connections of type ``movielens``.
 
-- ``client``: a connection as a client of its API, and the result of the *Test* button.
+- ``client_factory``: a connection as a client of its API, and the result of the *Test* button.
 - ``form``: the fields of the connection's form.
 - ``coerce``: values that arrive as text, from an extra, a template or the environment.
 """

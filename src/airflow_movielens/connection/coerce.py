@@ -9,7 +9,7 @@ from airflow_movielens.client import FatalError
 from airflow_movielens.ratings.messages import shown
 
 _LARGEST = 2**63 - 1
-_MOST_DIGITS = 100
+_MAX_DIGITS = 100
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
@@ -32,7 +32,7 @@ def whole_number(name: str, value: Any) -> int:
         FatalError: The value is not such a number.
     """
     read = value
-    if isinstance(value, str) and value.strip().isdecimal() and len(value) <= _MOST_DIGITS:
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) <= _MAX_DIGITS:
         read = int(value)
     if isinstance(read, bool) or not isinstance(read, int) or not 1 <= read <= _LARGEST:
         raise FatalError(f"{name} is {shown(value)}: give a whole number of at least 1, below 2^63")

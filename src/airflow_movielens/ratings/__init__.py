@@ -3,7 +3,7 @@
 - ``schema``: columns, dtypes and the order of rows.
 - ``validation``: rows against the schema.
 - ``paths``: paths, URLs and file formats.
-- ``reading``, ``csv_rows``, ``json_rows``, ``text``: tables from files.
+- ``reading``, ``csv_rows``, ``json_rows``, ``text_files``: tables from files.
 - ``writing``, ``atomic_files``, ``locks``: tables to files, whole or not at all.
 - ``messages``: values in error messages.
 """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ratings.messages import shown
 from airflow_movielens.ratings.schema import find_columns
-from airflow_movielens.ratings.text import is_plain, text_blocks
+from airflow_movielens.ratings.text_files import is_plain, text_blocks
 from airflow_movielens.ratings.validation import checked_objects, frame_of_columns
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _DATED = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.0+)?(?:Z|\+00:?00| UTC)?", re.ASCII
 )
 _DATED_IN_POLARS = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}$"
-_MOST_DIGITS = 20
+_MAX_DIGITS = 20
 
 
 @dataclass(frozen=True)
@@ -265,7 +265,7 @@ def _value(text: str, column: Column, form: _Form) -> Any:
         number = _NUMBER.fullmatch(text.replace(",", ".") if form.separator != "," else text)
         return float(number[1]) if number else text
     whole = _WHOLE.fullmatch(text)
-    if whole and len(whole[1]) <= _MOST_DIGITS:
+    if whole and len(whole[1]) <= _MAX_DIGITS:
         return int(whole[1])
     return _seconds(text) if column.name == "timestamp" else text
 

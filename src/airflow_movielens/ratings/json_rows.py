@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ratings.messages import shown
 from airflow_movielens.ratings.schema import find_columns
-from airflow_movielens.ratings.text import is_plain, text_blocks, whole_text
+from airflow_movielens.ratings.text_files import is_plain, text_blocks, whole_text
 from airflow_movielens.ratings.validation import checked_objects, frame_of_columns
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import tenacity
 
-LONGEST_WAIT = 30.0
+MAX_WAIT = 30.0
 """Seconds to wait for the lock."""
 
 
@@ -47,7 +47,7 @@ def try_lock(path: Path, *, create: bool = False) -> int | None:
 def one_at_a_time(folder: Path) -> Iterator[None]:
     """Wait until no other process is in such a block for ``folder``; if the folder cannot be locked, do not wait.
 
-    A process that holds the lock for more than `LONGEST_WAIT` hangs or is a foreign one: the block runs without it.
+    A process that holds the lock for more than `MAX_WAIT` hangs or is a foreign one: the block runs without it.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -64,6 +64,6 @@ def _waiting() -> tenacity.Retrying:
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(BlockingIOError),
         wait=tenacity.wait_random(0.01, 0.05),
-        stop=tenacity.stop_after_delay(LONGEST_WAIT),
+        stop=tenacity.stop_after_delay(MAX_WAIT),
         reraise=True,
     )

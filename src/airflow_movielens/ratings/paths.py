@@ -29,6 +29,11 @@ _USUAL: dict[Kind, set[Compression]] = {
     "parquet": set(),
 }
 
+_WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
+_STORES = {"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "hdfs", "http", "https"}
+_VARIABLE = re.compile(r"\$(\w+|\{\w+\})/", re.ASCII)
+_RESERVED_NAME = re.compile(r"\.partial-.*|\..*\.manifest\.json|.*\.quarantine\.ndjson", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class FileFormat:
@@ -61,12 +66,6 @@ class FileFormat:
 def expand_home(path: str | Path) -> Path:
     """Return the path with a leading ``~`` or ``~user`` expanded, as shells do; unchanged if the user is unknown."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - that of pathlib fails for a file called ~old.csv
-
-
-_WITH_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
-_STORES = {"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb", "wasbs", "hdfs", "http", "https"}
-_VARIABLE = re.compile(r"\$(\w+|\{\w+\})/", re.ASCII)
-_RESERVED_NAME = re.compile(r"\.partial-.*|\..*\.manifest\.json|.*\.quarantine\.ndjson", re.DOTALL)
 
 
 def path_text(path: object) -> str:

@@ -34,7 +34,7 @@ def write_table(rows: pl.LazyFrame, path: Path) -> None:
 def write_rows(rows: pl.LazyFrame, path: Path, target: FileFormat) -> None:
     """Write rows to a local file as a stream: memory use does not grow with the number of rows."""
     if target.kind == "parquet":
-        # Snappy takes half the time of zstd, which costs as much as all else; groups of a fixed size hide the parts.
+        # Snappy takes half the time of zstd, which takes as long as the rest. Groups of a fixed size hide the parts.
         rows.sink_parquet(path, compression="snappy", row_group_size=_ROWS_A_ROW_GROUP)
     elif target.kind == "json" or target.compression == "gzip":
         # Polars' gzip output depends on the batches that it reads.

@@ -80,7 +80,7 @@ def named_errors(url: str, verb: str) -> Iterator[None]:
 
 
 class ObjectCheckpoints:
-    """Keep the checkpoint in an object that a single put replaces; see `Checkpoints`.
+    """The checkpoint in an object that a single put replaces; see `Checkpoints`.
 
     Args:
         target: The object.
@@ -131,12 +131,12 @@ class ObjectFolder:
         self._remote = output.parent / f".partial-{output.name}-{key}"
         self.checkpoints: Checkpoints = ObjectCheckpoints(self._remote / CHECKPOINT_NAME)
 
-    def keep(self, name: str) -> None:
+    def save(self, name: str) -> None:
         """Upload a copy to object storage."""
         with named_errors(str(self._output), "written"):
             self._output.fs.put_file(str(self.local / name), (self._remote / name).path)
 
-    def bring(self, name: str) -> None:
+    def load(self, name: str) -> None:
         """Download a copy from object storage."""
         self._output.fs.get_file((self._remote / name).path, str(self.local / name))
 

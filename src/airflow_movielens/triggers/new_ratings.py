@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LONGEST_LOOKBACK = 366
+MAX_LOOKBACK_DAYS = 366
 STORED_AFTER = 10.0
 """Seconds after which Airflow has certainly stored an event; it takes about two."""
 
@@ -56,8 +56,8 @@ class MovielensNewRatingsTrigger(BaseEventTrigger):
         self.poll_interval = number("poll_interval", poll_interval)
         self.lookback_days = whole_number("lookback_days", lookback_days)
         self.stored_after = STORED_AFTER
-        if self.lookback_days > LONGEST_LOOKBACK:
-            raise FatalError(f"lookback_days is {lookback_days}: give at most {LONGEST_LOOKBACK}")
+        if self.lookback_days > MAX_LOOKBACK_DAYS:
+            raise FatalError(f"lookback_days is {lookback_days}: give at most {MAX_LOOKBACK_DAYS}")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what Airflow stores in its database to recreate this trigger in any triggerer."""
@@ -69,13 +69,13 @@ class MovielensNewRatingsTrigger(BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll, and fire for each change."""
-        watermark = Watermark(getattr(self, "asset_state_store", None), self.conn_id)
+        stored = ReportedCounts(getattr(self, "asset_state_store", None), self.conn_id)
         reported: Counts | None = None
         failures = 0
         while True:
             try:
                 # Saved a poll after the event: the event reaches the database a moment after its yield.
-                reported = await watermark.load() if reported is None else await watermark.save(reported)
+                reported = await stored.load() if reported is None else await stored.save(reported)
                 seen = await call_api(
                     self.conn_id, partial(count_again, before=reported, lookback_days=self.lookback_days)
                 )
@@ -94,7 +94,7 @@ class MovielensNewRatingsTrigger(BaseEventTrigger):
 
 
 def _changes(seen: Counts, reported: Counts) -> dict[str, Any] | None:
-    days, other_days = seen.changed_days(reported), seen.have_others_changed(reported)
+    days, other_days = seen.changed_days(reported), seen.have_other_days_changed(reported)
     if not days and not other_days:
         return None
     return {"days": days, "other_days": other_days, "total": seen.total}
@@ -126,8 +126,8 @@ class Counts:
         """Return the days whose number of ratings has changed; a day that was not counted before had none."""
         return [day for day, count in sorted(self.days.items()) if count != before.days.get(day, 0)]
 
-    def have_others_changed(self, before: Counts) -> bool:
-        """Return whether a day that is not in `days` has changed; ratings dated ahead may give a false alarm."""
+    def have_other_days_changed(self, before: Counts) -> bool:
+        """Return whether a day that is not in `days` has changed; ratings with future dates may give a false alarm."""
         left = sum(before.days[day] for day in before.days.keys() - self.days.keys())
         newest = max(before.days, default="")
         entered = {day: count for day, count in self.days.items() if day not in before.days}
@@ -180,7 +180,7 @@ def count_again(client: MovielensClient, before: Counts, lookback_days: int) -> 
     )
 
 
-class Watermark:
+class ReportedCounts:
     """The counts that were reported last.
 
     Args:
@@ -206,7 +206,7 @@ class Watermark:
         return self._saved or Counts()
 
     async def save(self, counts: Counts) -> Counts:
-        """Save the reported counts and return them; if Airflow cannot save them, log it and continue."""
+        """Save the reported counts, and return them; if Airflow cannot save them, only log it."""
         if self._store is None or counts == self._saved:
             return counts
         from airflow.sdk.exceptions import AirflowRuntimeError

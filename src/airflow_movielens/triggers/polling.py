@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from airflow_movielens.client import RetryableError
-from airflow_movielens.connection.client import aclient_of
+from airflow_movielens.connection.client_factory import aclient_from_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 THREADS = 8
 """How many requests for one connection may be in flight at once."""
-SHORTEST_INTERVAL = 0.1
-LONGEST_RETRY_AFTER = 3600.0
+MIN_INTERVAL = 0.1
+MAX_RETRY_AFTER = 3600.0
 
 _T = TypeVar("_T")
 
@@ -44,7 +44,7 @@ async def call_api(conn_id: str, function: Callable[[MovielensClient], _T]) -> _
         MovielensError: The function raised it.
         AirflowNotFoundException: The connection does not exist.
     """
-    client = await aclient_of(conn_id)
+    client = await aclient_from_connection(conn_id)
     try:
         return await asyncio.get_running_loop().run_in_executor(_threads(conn_id), function, client)
     finally:
@@ -67,11 +67,11 @@ def pause(interval: float, failures: int = 0, error: Exception | None = None) ->
     """
     from airflow_movielens.client.http.retries import back_off
 
-    waits = [interval, SHORTEST_INTERVAL]
+    waits = [interval, MIN_INTERVAL]
     if failures:
         waits.append(back_off(failures))
     if isinstance(error, RetryableError) and error.retry_after is not None:
-        waits.append(min(error.retry_after, LONGEST_RETRY_AFTER))
+        waits.append(min(error.retry_after, MAX_RETRY_AFTER))
     return max(waits) * random.uniform(1, 1.1)  # noqa: S311 -- no secret
 
 

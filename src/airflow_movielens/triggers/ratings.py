@@ -125,7 +125,7 @@ class MovielensRatingsTrigger(BaseTrigger):
             self.log.warning("The API is not available, polling again later: %s", error)
             return None
         if self.silent_fail:
-            self.log.error("Polling again in spite of: %s", error)
+            self.log.error("Polling again despite an error (silent_fail): %s", error)
             return None
         words = final_words(error)
         message = f"{type(error).__name__}: {error}" if words is None else words

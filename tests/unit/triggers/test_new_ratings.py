@@ -16,7 +16,7 @@ from unit.trigger_runs import Store, Watching, connect, until
 from airflow_movielens.client import FatalError, RetryableError
 from airflow_movielens.triggers import MovielensNewRatingsTrigger
 from airflow_movielens.triggers.new_ratings import Counts
-from airflow_movielens.triggers.polling import LONGEST_RETRY_AFTER, pause
+from airflow_movielens.triggers.polling import MAX_RETRY_AFTER, pause
 
 KEY = "movielens_counts:movielens"
 
@@ -263,7 +263,7 @@ def test_a_pause_is_never_shorter_than_requested_and_never_endless(monkeypatch):
     assert pause(0) >= 0.1
     assert [1 <= pause(0, 1) <= 2.2, 60 <= pause(0, 50) <= 67.1, pause(3600, 50) >= 3600] == [True] * 3
     assert pause(1, 1, RetryableError("busy", retry_after=120)) >= 120
-    assert pause(1, 1, RetryableError("busy", retry_after=1e9)) <= 1.1 * LONGEST_RETRY_AFTER
+    assert pause(1, 1, RetryableError("busy", retry_after=1e9)) <= 1.1 * MAX_RETRY_AFTER
     assert len({pause(60) for _ in range(10)}) > 1
 
 
@@ -285,12 +285,12 @@ def test_every_rating_is_reported_as_the_days_pass(batches, lookback):
         others = [day for day in ratings if day not in days]
         earlier = len([day for day in others if day < str(today)])
         seen = Counts(counts, earlier, len(others) - earlier)
-        changed, have_others_changed = seen.changed_days(reported), seen.have_others_changed(reported)
+        changed, have_other_days_changed = seen.changed_days(reported), seen.have_other_days_changed(reported)
         assert {day for day in came if day in days} <= set(changed)
-        assert have_others_changed or not set(came) - set(days)
+        assert have_other_days_changed or not set(came) - set(days)
         if not came and not seen.later and not reported.later:
-            assert (changed, have_others_changed) == ([], False)
+            assert (changed, have_other_days_changed) == ([], False)
         if not reported.later:
-            assert have_others_changed == bool(set(came) - set(days))
+            assert have_other_days_changed == bool(set(came) - set(days))
         reported = Counts.from_json(json.loads(json.dumps(seen.to_json())))
         assert reported == seen

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from movielens_api.system.rate import Rate
 
 ALLOWED = Rate(interval=5, burst=10)
-LONGEST_MEMORY = 10_000
+MAX_REMEMBERED = 10_000
 
 
 class LoginThrottle:
@@ -23,12 +23,12 @@ class LoginThrottle:
 
     Args:
         allowed: How often a login may fail.
-        longest: How many addresses, users, and pairs of both are remembered.
+        max_remembered: How many addresses, users, and pairs of both are remembered.
     """
 
-    def __init__(self, allowed: Rate = ALLOWED, longest: int = LONGEST_MEMORY) -> None:
+    def __init__(self, allowed: Rate = ALLOWED, max_remembered: int = MAX_REMEMBERED) -> None:
         self.allowed = allowed
-        self.longest = longest
+        self.max_remembered = max_remembered
         self._arrivals: dict[bytes, float] = {}
         self._known_addresses: dict[bytes, float] = {}
 
@@ -54,7 +54,7 @@ class LoginThrottle:
     def _remember(self, kept: dict[bytes, float], key: bytes, value: float) -> None:
         kept.pop(key, None)
         kept[key] = value
-        if len(kept) > self.longest:
+        if len(kept) > self.max_remembered:
             del kept[next(iter(kept))]  # the least recently used one
 
 

@@ -36,7 +36,7 @@ class LoginsLimitedError(Exception):
 
 
 class Logins:
-    """Identifies users by their credentials.
+    """The identification of users by their credentials.
 
     A successful login is remembered under an HMAC of its header with a key of this process, until the users change.
     Failed logins are not remembered: each guess costs a hash, and fills no memory.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 USERS = "Manage users. A running server applies changes at once."
 TOKENS = "Manage the tokens of users. A running server applies changes at once."
-MOST_DAYS = 36_500
+MAX_DAYS = 36_500
 ROLES = ("read", "write")
 
 
@@ -148,8 +148,8 @@ def _revoke_token(arguments: argparse.Namespace) -> None:
 
 def _days(text: str) -> int:
     days = digits(text)
-    if not 1 <= days <= MOST_DAYS:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and {MOST_DAYS}")
+    if not 1 <= days <= MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and {MAX_DAYS}")
     return days
 
 

@@ -60,14 +60,14 @@ def download(url: str, target: Path, md5: str, report: Callable[[str], None]) ->
         move_file(part, target)
 
 
-def fetch_text(url: str, longest: int = 1_000) -> str:
+def fetch_text(url: str, max_bytes: int = 1_000) -> str:
     """Return a short text.
 
     Raises:
         DownloadError: The server cannot be reached.
     """
     with _reaching(url), _open(url) as response:
-        return response.read(longest).decode("ascii", errors="replace")
+        return response.read(max_bytes).decode("ascii", errors="replace")
 
 
 def _md5() -> hashlib._Hash:

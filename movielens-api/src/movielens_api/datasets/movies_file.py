@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from movielens_api.datasets import text_format
-from movielens_api.datasets.quarantine import LONGEST_QUOTE
+from movielens_api.datasets.quarantine import MAX_QUOTE_LENGTH
 from movielens_api.errors import DamagedDatasetError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _csv_rows(text: str, found: text_format.Form, place: str) -> Iterator[tuple[
             fields = next(reader, None)
         except csv.Error as error:
             raise DamagedDatasetError(
-                f"{place}, line {line}: expected CSV, found {lines[line - 1][:LONGEST_QUOTE]!r} ({error})"
+                f"{place}, line {line}: expected CSV, found {lines[line - 1][:MAX_QUOTE_LENGTH]!r} ({error})"
             ) from error
         if fields is None:
             return
@@ -178,4 +178,4 @@ def _expect_fields(fields: Fields, number: int) -> None:
 
 
 def _damaged(place: str, line: int, expected: str, row: str) -> DamagedDatasetError:
-    return DamagedDatasetError(f"{place}, line {line}: expected {expected}, found {row[:LONGEST_QUOTE]!r}")
+    return DamagedDatasetError(f"{place}, line {line}: expected {expected}, found {row[:MAX_QUOTE_LENGTH]!r}")

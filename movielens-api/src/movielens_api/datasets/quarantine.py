@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMED = 3
-LONGEST_QUOTE = 80
+MAX_QUOTE_LENGTH = 80
 QUARANTINE_SCHEMA: dict[str, type[pl.DataType]] = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
 
 
@@ -70,7 +70,7 @@ class Quarantine:
 
     def _examples(self) -> str:
         named = [
-            f"line {line}: {reason}, found {row[:LONGEST_QUOTE]!r}"
+            f"line {line}: {reason}, found {row[:MAX_QUOTE_LENGTH]!r}"
             for line, reason, row in self.rows.head(NAMED).rows()
         ]
         more = self.rows.height - len(named)

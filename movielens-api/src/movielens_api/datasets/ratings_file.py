@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 25
 HEAD = 1 << 16
-LONGEST_ROW = 1 << 16
+MAX_ROW_LENGTH = 1 << 16
 QUOTED = 40
 COLUMNS = tuple(SCHEMA)
 YEAR_10000 = 253_402_300_800
@@ -197,10 +197,10 @@ def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | Non
 def _refuse_other_line_ends(content: bytes, place: str, rows: Form, first_line: int) -> None:
     """Raise for a line that contains several rows. Counted as one damaged row, it would hide how many rows are lost."""
     lines = content.split(b"\n")
-    if content.count(b"\r") == content.count(b"\r\n") and max(map(len, lines)) <= LONGEST_ROW:
+    if content.count(b"\r") == content.count(b"\r\n") and max(map(len, lines)) <= MAX_ROW_LENGTH:
         return
     for line, row in enumerate(lines, first_line):
-        if len(row) > LONGEST_ROW or _holds_rows(row, rows):
+        if len(row) > MAX_ROW_LENGTH or _holds_rows(row, rows):
             raise DamagedDatasetError(
                 f"{place}, line {line}: expected one rating, found {len(row):,} bytes without a line feed that begin "
                 f"with {row[:QUOTED]!r}"

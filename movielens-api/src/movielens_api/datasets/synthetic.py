@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 GOLDEN = 0x9E3779B97F4A7C15
 MODULUS = 1 << 64
 BITS_OF_A_FRACTION = 53
-# Shares no factor with TITLES, so that multiplying by it visits every title before any comes again.
+# Shares no factor with TITLES, so that multiplying by it visits every title before it repeats one.
 STRIDE = 26_371
 FIRST_YEAR, LAST_YEAR = 1920, 1994
 VERSION = 1
 LARGEST = 100_000_000
 RATINGS_AT_ONCE = 1_000_000
 RATINGS_PER_USER = 154
-FEWEST_PER_USER = 20
+MIN_RATINGS_PER_USER = 20
 # A median of 71 and a mean of 154 ratings per user, as in ml-25m.
 ACTIVITY_MEDIAN, ACTIVITY_SIGMA = 51, 1.4
-MOST_OF_ALL_MOVIES = 1 / 3
+MAX_SHARE_OF_MOVIES = 1 / 3
 MOVIES_PER_ROOT = 12.5
 # Enough for the ratings of any one user of the smallest datasets.
-FEWEST_MOVIES = 1_000
+MIN_MOVIES = 1_000
 # The chance of the movie of rank r falls with (r + flatness) ** -STEEPNESS; half of all users rate the first, as in
 # MovieLens' datasets of any size.
 STEEPNESS, FLATNESS = 1.7, 210
@@ -51,8 +51,18 @@ HOURS = (5, 4, 4, 3, 3, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 5, 5, 6, 6, 7, 7, 7, 6, 6)
 RATINGS_PER_SITTING = 70
 SECONDS_PER_RATING = 12
 SITTINGS = pl.col("count") // RATINGS_PER_SITTING + 1
-MOST_SITTINGS = 1 << 20
+MAX_SITTINGS = 1 << 20
 HOUR, DAY, WEEK = 3_600, 86_400, 604_800
+
+ADJECTIVES = ["Amber", "Ancient", "Broken", "Burning", "Careless", "Crimson", "Crooked", "Daring", "Distant", "Electric", "Endless", "Fading", "Final", "Forgotten", "Frozen", "Gentle", "Golden", "Hidden", "Hollow", "Hungry", "Invisible", "Last", "Little", "Lonely", "Lost", "Lucky", "Midnight", "Narrow", "Perfect", "Quiet", "Reluctant", "Restless", "Sacred", "Scarlet", "Second", "Secret", "Silent", "Silver", "Stolen", "Wild"]
+
+NOUNS = ["Actor", "Alibi", "Bridge", "Captain", "Carnival", "Clockmaker", "Comet", "Courtroom", "Daughter", "Detective", "Dragon", "Empire", "Engine", "Garden", "Gambler", "Harbor", "Heart", "Hero", "Horizon", "House", "Island", "Journey", "Kingdom", "Letter", "Lighthouse", "Lover", "Machine", "Mirror", "Orchard", "Pilot", "Promise", "River", "Robot", "Season", "Shadow", "Sister", "Stranger", "Summer", "Voyage", "Winter"]
+
+PLACES = ["Alaska", "Avalon", "Babylon", "Berlin", "Bombay", "Bremen", "Cairo", "Carthage", "Chicago", "Cordoba", "Dakar", "Delhi", "Dublin", "Florence", "Geneva", "Havana", "Helsinki", "Istanbul", "Jaipur", "Kyoto", "Lima", "Lisbon", "Madrid", "Malta", "Marseille", "Memphis", "Nairobi", "Naples", "Odessa", "Oslo", "Paris", "Prague", "Quebec", "Samarkand", "Seville", "Siena", "Tangier", "Trieste", "Venice", "Vienna"]
+
+GENRES = ["Drama", "Comedy", "Thriller", "Romance", "Action", "Crime", "Horror", "Documentary", "Adventure", "Sci-Fi", "Mystery", "Fantasy", "War", "Western"]
+
+TITLES = len(ADJECTIVES) * len(NOUNS) * len(PLACES)
 
 
 class Randomness:
@@ -100,39 +110,6 @@ def _u64(number: int) -> pl.Expr:
     return pl.lit(number, dtype=pl.UInt64)
 
 
-def _words(text: str) -> list[str]:
-    return text.split()
-
-
-ADJECTIVES = _words(
-    "Amber Ancient Broken Burning Careless Crimson Crooked Daring Distant Electric Endless Fading Final Forgotten "
-    "Frozen Gentle Golden Hidden Hollow Hungry Invisible Last Little Lonely Lost Lucky Midnight Narrow Perfect Quiet "
-    "Reluctant Restless Sacred Scarlet Second Secret Silent Silver Stolen Wild"
-)
-
-
-NOUNS = _words(
-    "Actor Alibi Bridge Captain Carnival Clockmaker Comet Courtroom Daughter Detective Dragon Empire Engine Garden "
-    "Gambler Harbor Heart Hero Horizon House Island Journey Kingdom Letter Lighthouse Lover Machine Mirror Orchard "
-    "Pilot Promise River Robot Season Shadow Sister Stranger Summer Voyage Winter"
-)
-
-
-PLACES = _words(
-    "Alaska Avalon Babylon Berlin Bombay Bremen Cairo Carthage Chicago Cordoba Dakar Delhi Dublin Florence Geneva "
-    "Havana Helsinki Istanbul Jaipur Kyoto Lima Lisbon Madrid Malta Marseille Memphis Nairobi Naples Odessa Oslo Paris "
-    "Prague Quebec Samarkand Seville Siena Tangier Trieste Venice Vienna"
-)
-
-
-GENRES = _words(
-    "Drama Comedy Thriller Romance Action Crime Horror Documentary Adventure Sci-Fi Mystery Fantasy War Western"
-)
-
-
-TITLES = len(ADJECTIVES) * len(NOUNS) * len(PLACES)
-
-
 def movies(count: int, randomness: Randomness) -> pl.DataFrame:
     """Generate movies with the numbers from 1 to ``count`` and unique titles.
 
@@ -163,7 +140,7 @@ def _pick(words: list[str], place: pl.Expr) -> pl.Expr:
 
 
 def _genres(place: pl.Expr, randomness: Randomness) -> pl.Expr:
-    # A main genre and, each for a third of the movies, further ones behind it in the list: never the same twice.
+    # A main genre and, each for a third of the movies, further ones after it in the list: never the same twice.
     main = (randomness.uniform(place, 2).pow(2) * (len(GENRES) - 2)).floor().cast(pl.Int64)
     chosen = [_pick(GENRES, main)]
     for further in (1, 2):
@@ -194,7 +171,7 @@ def load(number: int, seed: int = 0) -> Catalogue:
         seed: The seed.
     """
     randomness = Randomness(seed)
-    world = _World(number, max(FEWEST_MOVIES, round(MOVIES_PER_ROOT * number**0.5)), randomness)
+    world = _World(number, max(MIN_MOVIES, round(MOVIES_PER_ROOT * number**0.5)), randomness)
     # Not appended to one frame: a single copy of everything at the end takes less memory than growing.
     ratings = pl.concat(list(world.ratings()), rechunk=True)
     return Catalogue(f"synthetic:{number}:{seed}", ratings, movies(world.movies, randomness))
@@ -217,9 +194,9 @@ class _World:
         """Return the number of ratings of each user, and the position of the first one."""
         users = max(1, self.number // RATINGS_PER_USER)
         place = pl.int_range(users)
-        activity = FEWEST_PER_USER + ACTIVITY_MEDIAN * (ACTIVITY_SIGMA * self.randomness.normal(place, 10)).exp()
-        # As many as there are movies at most: MOST_OF_ALL_MOVIES leaves room for scaling to the number asked for.
-        weight = activity.clip(upper_bound=max(FEWEST_PER_USER, self.movies * MOST_OF_ALL_MOVIES))
+        activity = MIN_RATINGS_PER_USER + ACTIVITY_MEDIAN * (ACTIVITY_SIGMA * self.randomness.normal(place, 10)).exp()
+        # As many as there are movies at most: MAX_SHARE_OF_MOVIES leaves room for scaling to the requested number.
+        weight = activity.clip(upper_bound=max(MIN_RATINGS_PER_USER, self.movies * MAX_SHARE_OF_MOVIES))
         end = (weight.cum_sum() / weight.sum() * self.number).round().cast(pl.Int64)
         table = pl.select(user=place, end=end)
         start = pl.col("end").shift(1, fill_value=0)
@@ -235,7 +212,7 @@ class _World:
         # Step by step: polars would compute a part that several columns share once for each.
         rows = rows.with_columns(place=pl.col("start") + pl.col("nth"))
         rows = rows.with_columns(rank=self._rank(), sitting=self._sitting())
-        return rows.with_columns(which=pl.col("user") * MOST_SITTINGS + pl.col("sitting")).select(
+        return rows.with_columns(which=pl.col("user") * MAX_SITTINGS + pl.col("sitting")).select(
             userId=(pl.col("user") + 1).cast(pl.Int32),
             movieId=pl.lit(ranking).gather(pl.col("rank")),
             rating=self._stars(),

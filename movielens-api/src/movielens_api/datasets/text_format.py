@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from movielens_api.datasets.quarantine import LONGEST_QUOTE
+from movielens_api.datasets.quarantine import MAX_QUOTE_LENGTH
 from movielens_api.errors import DamagedDatasetError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ NAMES = {
     "genre": "genres",
 }
 SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[,;\t ]*', re.IGNORECASE)
-LONGEST_HEADER = 1 << 12
+MAX_HEADER_LENGTH = 1 << 12
 
 
 def encoding(head: bytes) -> tuple[str, int]:
@@ -154,13 +154,13 @@ def of_csv(lines: list[str], place: str, needed: tuple[str, ...]) -> Form:
     """
     # Spreadsheets read and write such a line before the header.
     declared = SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
-    header = "".join(lines[1:2] if declared else lines[:1])[:LONGEST_HEADER]
+    header = "".join(lines[1:2] if declared else lines[:1])[:MAX_HEADER_LENGTH]
     line = 2 if declared else 1
     for separator in (declared[1],) if declared else SEPARATORS:
         columns = tuple(NAMES.get(re.sub(r"[\s_]", "", field).casefold(), field) for field in fields(header, separator))
         if all(columns.count(name) == 1 for name in needed):
             return Form(columns, separator, line + 1)
-    quote = header[:LONGEST_QUOTE]
+    quote = header[:MAX_QUOTE_LENGTH]
     raise DamagedDatasetError(f"{place}, line {line}: expected the header {','.join(needed)}, found {quote!r}")
 
 

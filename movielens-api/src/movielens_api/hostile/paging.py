@@ -52,15 +52,15 @@ class Basic(Profile):
 class ClampedLimit(Profile):
     """A limit above 50 is silently reduced to 50."""
 
-    def __init__(self, app: ASGIApp, most: int = FEW) -> None:
+    def __init__(self, app: ASGIApp, max_limit: int = FEW) -> None:
         super().__init__(app)
-        self._most = most
+        self._max_limit = max_limit
 
     async def read(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Reduce the limit."""
         asked = query(scope)
-        if asked.get("limit", "").isdecimal() and int(asked["limit"]) > self._most:
-            scope = with_query(scope, {**asked, "limit": str(self._most)})
+        if asked.get("limit", "").isdecimal() and int(asked["limit"]) > self._max_limit:
+            scope = with_query(scope, {**asked, "limit": str(self._max_limit)})
         await self.app(scope, receive, send)
 
 

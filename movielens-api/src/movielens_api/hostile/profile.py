@@ -128,9 +128,9 @@ async def wait_for_disconnect(receive: Receive, seconds: float) -> bool:
 
 
 class Turns:
-    """Counts the requests for each address, over and over.
+    """A counter of the requests for each address, in cycles.
 
-    Without ``limit``, ``offset`` is ignored: a client that resumes a broken stream asks for that stream.
+    Without ``limit``, ``offset`` is ignored: a client that resumes a broken stream requests the same stream.
 
     Args:
         period: After how many requests the count starts again.
@@ -151,7 +151,7 @@ class Turns:
 
 
 class Pulls:
-    """Counts the pages of every other pull, for faults after which a client starts over and then succeeds.
+    """A counter of the pages of every other pull, for faults after which a client starts over and then succeeds.
 
     A pull starts with a request for a first page: without a cursor, and with ``offset`` 0 or none. A repeated request
     is for the same page, and a first page requested twice in a row starts no second pull. ``limit`` 0 is no page.

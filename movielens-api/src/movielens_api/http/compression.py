@@ -19,7 +19,7 @@ GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class Compressor(Protocol):
-    """Compresses bytes piece by piece."""
+    """A compressor of bytes that arrive piece by piece."""
 
     def compress(self, data: bytes | memoryview, /) -> bytes:
         """Take some bytes, and return the compressed ones that are ready."""

@@ -18,18 +18,18 @@ from movielens_api.http.problems import RowError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from movielens_api.store.log import Row
+    from movielens_api.store.row_log import Row
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 MEDIA_TYPES = (JSON, NDJSON)
-MOST_ROWS = 10_000
-MOST_ERRORS = 100
+MAX_ROWS = 10_000
+MAX_ERRORS = 100
 QUOTES_PER_ROW = 8
 HALF_STARS = "Input should be a multiple of 0.5"
-MOST_BYTES = 2 << 20
+MAX_BYTES = 2 << 20
 ACCEPT_POST = {"Accept-Post": ", ".join(MEDIA_TYPES)}
-TOO_LARGE = f"A post may have at most {MOST_ROWS:,} ratings and {MOST_BYTES:,} bytes. Split it into several."
+TOO_LARGE = f"A post may have at most {MAX_ROWS:,} ratings and {MAX_BYTES:,} bytes. Split it into several."
 
 
 class NewRating(BaseModel):
@@ -55,7 +55,7 @@ class WrongRowsError(ValueError):
     """Some rows are not ratings.
 
     Attributes:
-        errors: The first ``MOST_ERRORS`` errors.
+        errors: The first ``MAX_ERRORS`` errors.
     """
 
     def __init__(self, errors: list[RowError]) -> None:
@@ -72,17 +72,17 @@ def parse(body: bytes, media_type: str) -> list[Row]:
 
     Raises:
         NotJsonError: The body is not JSON.
-        TooManyRowsError: The body has more than ``MOST_ROWS`` rows.
+        TooManyRowsError: The body has more than ``MAX_ROWS`` rows.
         WrongRowsError: A row is not a rating.
     """
     lines = None if media_type == JSON else [line for line in body.split(b"\n") if line.strip()]
-    if lines is not None and len(lines) > MOST_ROWS:
+    if lines is not None and len(lines) > MAX_ROWS:
         raise TooManyRowsError
     try:
         found = _LIST.validate_json(body) if lines is None else [_ONE.validate_json(line) for line in lines]
     except ValidationError:
         raise _explained(body, lines) from None
-    if len(found) > MOST_ROWS:
+    if len(found) > MAX_ROWS:
         raise TooManyRowsError
     # No value is text, so all quotes belong to keys. More quotes than four keys per row need mean repeated keys.
     # Pydantic accepts 4.0000000001 as a multiple of 0.5.
@@ -112,9 +112,9 @@ def _explained(body: bytes, lines: list[bytes] | None) -> ValueError:
         return error
     if type(rows) is not list:
         return WrongRowsError([RowError(message="Input should be an array of objects, one per rating")])
-    if len(rows) > MOST_ROWS:
+    if len(rows) > MAX_ROWS:
         return TooManyRowsError()
-    return WrongRowsError(list(islice(_wrong(rows), MOST_ERRORS)))
+    return WrongRowsError(list(islice(_wrong(rows), MAX_ERRORS)))
 
 
 def _decode(text: bytes, place: str) -> Any:
@@ -181,7 +181,7 @@ async def read_body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             raise too_large_error()
     return bytes(body)
 

@@ -11,14 +11,14 @@ from movielens_api.system.days import day_of
 if TYPE_CHECKING:
     from movielens_api.table.ratings_table import RatingsTable
 
-MOST_YEARS = 60
+MAX_YEARS = 60
 WIDTH, HEIGHT = 720, 330
 # Room for labels in the size that a phone needs.
 LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 32
 GAP = 0.22
 WIDEST = 90.0
-MOST_LABELS = 13
-MOST_TICKS = 5
+MAX_LABELS = 13
+MAX_TICKS = 5
 PREFIXES = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
@@ -45,9 +45,9 @@ def shown(counts: dict[int, int]) -> dict[int, int]:
     if not counts:
         return {}
     first, last = min(counts), max(counts)
-    if last - first < MOST_YEARS:
+    if last - first < MAX_YEARS:
         return {year: counts.get(year, 0) for year in range(first, last + 1)}
-    return dict(list(counts.items())[-MOST_YEARS:])
+    return dict(list(counts.items())[-MAX_YEARS:])
 
 
 def svg(counts: dict[int, int]) -> str:
@@ -88,7 +88,7 @@ def describe(counts: dict[int, int]) -> str:
 def scale(highest: int) -> list[int]:
     """Return the grid lines from 0 up to the highest count or more, in steps of 1, 2 or 5 times a power of ten."""
     steps = (factor * 10**power for power in range(19) for factor in (1, 2, 5))
-    step = next(step for step in steps if step * (MOST_TICKS - 1) >= highest)
+    step = next(step for step in steps if step * (MAX_TICKS - 1) >= highest)
     return list(range(0, highest + step, step))
 
 
@@ -109,7 +109,7 @@ def _grid_line(count: int, highest: int) -> str:
 def _columns(counts: dict[int, int], highest: int) -> list[str]:
     pitch = (WIDTH - LEFT - RIGHT) / len(counts)
     width = min(pitch * (1 - GAP), WIDEST)
-    every = -(-len(counts) // MOST_LABELS)
+    every = -(-len(counts) // MAX_LABELS)
     columns = []
     for place, (year, count) in enumerate(counts.items()):
         middle = LEFT + pitch * (place + 0.5)

@@ -28,7 +28,7 @@ BAD_HOST = "Host: missing, empty or not a host name. Send the host of the URL, s
 
 
 class AmbiguityMiddleware:
-    """Refuses ambiguous requests.
+    """Middleware that refuses ambiguous requests.
 
     A repeated parameter gets 422. A repeated header, an invalid Host, Transfer-Encoding outside HTTP/1.1 and a target
     that is not a path get 400. A transfer coding other than chunked gets 501.

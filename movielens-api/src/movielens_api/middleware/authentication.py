@@ -30,7 +30,7 @@ SCHEMES = {
 
 
 class AuthenticationMiddleware:
-    """Sets ``scope["user"]`` to the ``Identity`` of the user, or responds with 401, whatever is wrong.
+    """Middleware that sets ``scope["user"]`` to the user's ``Identity``, or responds with 401 to any bad credentials.
 
     Args:
         app: The routes.

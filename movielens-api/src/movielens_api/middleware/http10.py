@@ -15,7 +15,7 @@ PIECE_BYTES = 256 * 1024
 
 
 class Http10Middleware:
-    """Collects a streamed response to HTTP/1.0 in a temporary file, and sends it as a whole with its Content-Length.
+    """Middleware that buffers a streamed response to HTTP/1.0 in a temporary file, to send it with a Content-Length.
 
     Args:
         app: The application.

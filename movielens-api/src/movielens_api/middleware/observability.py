@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 # The key in the scope with which routes report how many ratings they sent or added.
 ROWS = "movielens_api.rows"
 FIRST_REDIRECTION = 300
-MOST_TEXT = 500
+MAX_TEXT = 500
 
 log = logging.getLogger(__name__)
 
 
 class ObservabilityMiddleware:
-    """Counts and logs the requests to an application.
+    """Middleware that counts and logs the requests to an application.
 
     Args:
         app: The application.
@@ -83,7 +83,7 @@ class ObservabilityMiddleware:
 
 
 class ResponseRecorder:
-    """Sends a response and records its status and size.
+    """A ``send`` function that records the status and size of the response.
 
     Args:
         send: Sends the messages.
@@ -119,12 +119,12 @@ def _entry(scope: Scope, response: ResponseRecorder, seconds: float) -> dict[str
         "client": client[0] if client else None,
         "user": getattr(scope.get("user"), "name", None),
         "method": scope["method"],
-        "path": scope["path"][:MOST_TEXT],
-        "query": scope["query_string"][:MOST_TEXT].decode("latin-1"),
+        "path": scope["path"][:MAX_TEXT],
+        "query": scope["query_string"][:MAX_TEXT].decode("latin-1"),
         "status": response.status,
         "bytes": response.bytes,
         "duration_ms": round(seconds * 1000, 2),
-        "agent": next((value for name, value in scope["headers"] if name == b"user-agent"), b"")[:MOST_TEXT].decode(
+        "agent": next((value for name, value in scope["headers"] if name == b"user-agent"), b"")[:MAX_TEXT].decode(
             "latin-1"
         ),
     }

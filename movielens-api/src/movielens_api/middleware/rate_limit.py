@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SLOTS = 8_192
-NUMBER = 8
+BYTES_PER_SLOT = 8
 OWNER_ONLY = 0o600
 WINDOW = 1  # seconds
 
 
 class Slots:
-    """A float64 per user, shared by all processes. Use it as a context manager to be the only process that changes it.
+    """A float64 per user, shared by all processes. As a context manager, it locks out the other processes.
 
     The file contains the numbers, then as many names: an 8-byte hash of the user for each number. A user takes the
     first free slot, once per server. If all slots are taken, users share them.
@@ -43,11 +43,11 @@ class Slots:
     def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._slots: dict[str, int] = {}
-        size = 2 * SLOTS * NUMBER
+        size = 2 * SLOTS * BYTES_PER_SLOT
         self._lock = _open(path, size) if path else None
         shared = memoryview(mmap.mmap(self._lock.file.fileno() if self._lock else -1, size))
-        self._numbers = shared[: SLOTS * NUMBER].cast("d")
-        self._names = shared[SLOTS * NUMBER :].cast("Q")
+        self._numbers = shared[: SLOTS * BYTES_PER_SLOT].cast("d")
+        self._names = shared[SLOTS * BYTES_PER_SLOT :].cast("Q")
 
     def __enter__(self) -> None:
         if self._lock:
@@ -72,7 +72,10 @@ class Slots:
         return slot
 
     def _claim(self, user: str) -> int:
-        name = int.from_bytes(blake2b(user.encode(errors="surrogateescape"), digest_size=NUMBER).digest(), "big") or 1
+        name = (
+            int.from_bytes(blake2b(user.encode(errors="surrogateescape"), digest_size=BYTES_PER_SLOT).digest(), "big")
+            or 1
+        )
         first = name % SLOTS
         for slot in chain(range(first, SLOTS), range(first)):
             if self._names[slot] in (0, name):
@@ -92,7 +95,7 @@ def _open(path: Path, size: int) -> FileLock:
 
 
 class RateLimitMiddleware:
-    """Allows each user so many requests at once and per second, and responds to others with 429.
+    """Middleware that allows each user a number of requests at once and per second, and responds to more with 429.
 
     Every response reports how many requests are left, in the headers of draft-ietf-httpapi-ratelimit-headers-11. All
     processes share the limit exactly: each reads and writes a user's number under a lock.
@@ -100,7 +103,7 @@ class RateLimitMiddleware:
     Args:
         app: The application inside the authentication, which sets ``scope["user"]``. Without a user, there is no limit.
         requests: How many requests are allowed per second, and at once.
-        slots: When the allowance of each user is full again.
+        slots: For each user, the time at which the allowance is full again.
     """
 
     def __init__(self, app: ASGIApp, requests: int, slots: Slots) -> None:
@@ -121,17 +124,17 @@ class RateLimitMiddleware:
         if wait:
             retry = {"Retry-After": str(max(1, ceil(wait)))}
             app = problems.respond(scope["path"], 429, self.refusal, headers=retry)
-        said = (self.policy, (b"ratelimit", b'"default";r=%d;t=%d' % (left, WINDOW)))
+        fields = (self.policy, (b"ratelimit", b'"default";r=%d;t=%d' % (left, WINDOW)))
 
-        async def tell(message: Message) -> None:
+        async def send_with_fields(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *said]
+                message["headers"] = [*message["headers"], *fields]
             await send(message)
 
-        await app(scope, receive, tell)
+        await app(scope, receive, send_with_fields)
 
     def _take(self, user: str) -> tuple[float, int]:
-        """Count a request. Return for how long it must wait, and how many are left."""
+        """Count a request. Return the seconds that it must wait, or 0, and how many more are allowed."""
         with self.slots:
             now = self.slots.clock()
             arrival = self.slots[user]

@@ -43,7 +43,7 @@ class Limits:
 
 
 class RequestLimitsMiddleware:
-    """Refuses bodies that are too large with 413, and requests on too many connections with 503.
+    """Middleware that refuses bodies that are too large with 413, and requests on too many connections with 503.
 
     The rest of a refused body is read and dropped. If the connection were closed at once, it would be reset, and the
     client might never see the reason.
@@ -51,7 +51,7 @@ class RequestLimitsMiddleware:
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app = app
-        self._most = limits.body_bytes
+        self._max_bytes = limits.body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it on."""
@@ -61,7 +61,7 @@ class RequestLimitsMiddleware:
             await refusal(scope, receive, send)
         elif scope["type"] != "http" or scope["method"] in READING:
             await self.app(scope, receive, send)
-        elif _declared(scope) > self._most:
+        elif _declared(scope) > self._max_bytes:
             await problems.respond(scope["path"], 413, self._detail())(scope, receive, send)
         else:
             await self.app(scope, self._counted(receive), send)
@@ -73,14 +73,14 @@ class RequestLimitsMiddleware:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._most:
+            if received > self._max_bytes:
                 raise HTTPException(413, self._detail())
             return message
 
         return count
 
     def _detail(self) -> str:
-        return f"A body may have at most {self._most:,} bytes. Split it into several requests."
+        return f"A body may have at most {self._max_bytes:,} bytes. Split it into several requests."
 
 
 def _declared(scope: Scope) -> int:

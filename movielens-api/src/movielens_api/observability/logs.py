@@ -17,7 +17,7 @@ STANDARD_ERROR = "-"
 
 
 class AccessLog:
-    """Writes lines to a file or to standard error. The file may be renamed at any time.
+    """A log in a file or on standard error. The file may be renamed at any time.
 
     Lines are collected for a tenth of a second and written at once, so that those of several processes do not mix.
 

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from starlette.responses import Response
 
 from movielens_api.http import ingest, pages, problems
-from movielens_api.http.ingest import MOST_ROWS, NotJsonError, TooManyRowsError, WrongRowsError, parse
+from movielens_api.http.ingest import MAX_ROWS, NotJsonError, TooManyRowsError, WrongRowsError, parse
 from movielens_api.http.parameters import NoParameters
 from movielens_api.middleware.authentication import require
 from movielens_api.middleware.observability import ROWS
 from movielens_api.store import Store
 from movielens_api.store.idempotency import IdempotencyKey, KeyReusedError, PostResult
-from movielens_api.store.log import Row
+from movielens_api.store.row_log import Row
 from movielens_api.store.writer import NotWrittenError, OverloadedError
 
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -27,7 +27,7 @@ HEADERS = {
     "Snapshot": "Names a state of the ratings that contains those posted.",
     "Idempotency-Replayed": "`true` if an earlier request with this `Idempotency-Key` added the ratings.",
 }
-ARRAY = {"type": "array", "items": {"$ref": "#/components/schemas/NewRating"}, "maxItems": MOST_ROWS}
+ARRAY = {"type": "array", "items": {"$ref": "#/components/schemas/NewRating"}, "maxItems": MAX_ROWS}
 # NDJSON is described in words only, because client generators support one kind of body and warn about others.
 BODY = {"required": True, "content": {"application/json": {"schema": ARRAY}}}
 
@@ -106,7 +106,7 @@ async def _post(store: Store, rows: list[Row], key: IdempotencyKey | None) -> Po
 
 
 def _documented() -> dict[int | str, dict[str, Any]]:
-    headers = {name: {"description": said, "schema": {"type": "string"}} for name, said in HEADERS.items()}
+    headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()}
     return {
         201: {"description": "The ratings are on disk.", "headers": headers},
         **problems.responses(400, 413, 415, 422, 503),

@@ -40,9 +40,9 @@ GONE = "The snapshot of this cursor is gone. Start again from the first page of 
 MEDIA_TYPES = (JSON, *FORMATS)
 VARY = "Accept, Accept-Encoding"
 # Fewer rows fit into one packet uncompressed.
-FEWEST_ROWS_COMPRESSED = 20
+MIN_ROWS_COMPRESSED = 20
 # Writing more rows takes longer than handing them to another thread.
-MOST_ROWS_AT_ONCE = 1_000
+MAX_ROWS_AT_ONCE = 1_000
 
 
 def router(store: Store) -> APIRouter:
@@ -218,7 +218,7 @@ async def _send(body: Chunks, rows: int, headers: dict[str, str], wanted: Prefer
     if rows > ROWS_PER_CHUNK:
         # The length is known only at the end, so HEAD need not start.
         return StreamingResponse(iter(()) if wanted.is_head else body, headers=headers)
-    if rows <= MOST_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
+    if rows <= MAX_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
         return Response(_joined(body), headers=headers)
     return Response(await run_in_threadpool(_joined, body), headers=headers)
 
@@ -229,7 +229,7 @@ def _joined(body: Chunks) -> bytes | memoryview:
 
 
 def _worthwhile(wanted: Preferences, rows: int) -> str:
-    too_few = rows < FEWEST_ROWS_COMPRESSED
+    too_few = rows < MIN_ROWS_COMPRESSED
     is_compressed = wanted.media_type != JSON and FORMATS[wanted.media_type].is_compressed
     return "identity" if too_few or is_compressed else wanted.coding
 

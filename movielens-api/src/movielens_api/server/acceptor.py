@@ -11,7 +11,7 @@ import uvicorn
 
 # How long a worker pauses after accepting a connection, for each connection that it has.
 SECONDS_PER_CONNECTION = 0.0005
-LONGEST_SECONDS = 0.005
+MAX_SECONDS = 0.005
 SECONDS_AFTER_A_FAILURE = 0.1
 Accept = Callable[[socket.socket], None]
 
@@ -53,7 +53,7 @@ class SharedSocketServer(Server):
 
 
 class Acceptor:
-    """Accepts connections one by one. The more connections it has, the longer it waits for the next one.
+    """An acceptor of connections, one by one. The more connections it has, the longer it waits for the next one.
 
     Args:
         shared: The listening socket.
@@ -94,7 +94,7 @@ class Acceptor:
             return
         accepted.settimeout(0)
         self._accept(accepted)
-        self._hold_back(min(SECONDS_PER_CONNECTION * (1 + self._connections()), LONGEST_SECONDS))
+        self._hold_back(min(SECONDS_PER_CONNECTION * (1 + self._connections()), MAX_SECONDS))
 
     def _hold_back(self, seconds: float) -> None:
         self._loop.remove_reader(self._shared)

@@ -183,8 +183,8 @@ class Connection(HttpToolsProtocol):
 
     # Refusals below the application
     def _refuse_head(self) -> None:
-        most = self._limits.head_bytes
-        self._refuse(431, f"Request line and headers may have at most {most:,} bytes together.")
+        max_bytes = self._limits.head_bytes
+        self._refuse(431, f"Request line and headers may have at most {max_bytes:,} bytes together.")
 
     def _refuse(self, status: int, detail: str) -> None:
         log.warning("refused a request of %s with %d: %s", self.client, status, detail)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-LONGEST_WAIT = 30.0
+MAX_WAIT = 30.0
 COMMAND = (sys.executable, "-m", "movielens_api.server.workers")
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def run(number: int, settings: str, bound: socket.socket, lock: int, announce: C
 
 
 class Workers:
-    """The worker processes and what they share.
+    """The worker processes, and the settings, socket and lock that they share.
 
     Args:
         settings: The settings as one line.
@@ -137,7 +137,7 @@ class Workers:
             except StartupError as error:
                 log.error("%s; retrying in %d seconds", error, wait)
                 await self._pause(wait)
-                wait = min(wait * 2, LONGEST_WAIT)
+                wait = min(wait * 2, MAX_WAIT)
 
     async def _end(self, worker: Process) -> int:
         status = await worker.wait()

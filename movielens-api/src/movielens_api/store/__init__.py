@@ -2,7 +2,7 @@
 
 - ``writer``: the thread that commits posts.
 - ``idempotency``: results of requests with an ``Idempotency-Key``.
-- ``log``: the posted rows in order.
+- ``row_log``: the posted rows in order.
 - ``generations``: sorted bases, and the leases that keep them.
 - ``compaction``: writes a new base when the log is long.
 - ``versions``: the versions of the ratings in this process, with a cache of snapshots.
@@ -25,7 +25,7 @@ from starlette.concurrency import run_in_threadpool
 
 from movielens_api.errors import StartupError
 from movielens_api.store import opening
-from movielens_api.store.compaction import FEWEST_ROWS, Compactor
+from movielens_api.store.compaction import MIN_ROWS, Compactor
 from movielens_api.store.database import Files
 from movielens_api.store.generations import RenewalTimer
 from movielens_api.store.versions import Versions
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from movielens_api.store.idempotency import IdempotencyKey, PostResult
-    from movielens_api.store.log import Row
+    from movielens_api.store.row_log import Row
     from movielens_api.table.catalogue import Catalogue
     from movielens_api.table.snapshots import Origin, Snapshot
 
@@ -64,9 +64,7 @@ class Store:
         DamagedStoreError: The store is damaged.
     """
 
-    def __init__(
-        self, folder: Path, catalogue: Catalogue, *, own: bool = True, compact_after: int = FEWEST_ROWS
-    ) -> None:
+    def __init__(self, folder: Path, catalogue: Catalogue, *, own: bool = True, compact_after: int = MIN_ROWS) -> None:
         self._files = Files(folder)
         with opening.startup_errors(self._files):
             folder.mkdir(parents=True, exist_ok=True)
@@ -121,14 +119,14 @@ class Store:
         if self._versions.is_fresh():
             return self._versions.latest
         # Reading a few rows is faster than handing them to another thread.
-        if not self._versions.refresh(most=FEW_ROWS):
+        if not self._versions.refresh(max_rows=FEW_ROWS):
             await run_in_threadpool(self._versions.refresh)
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.get_running_loop().run_in_executor(None, self._tidy)
         return self._versions.latest
 
     async def find(self, version: int) -> Snapshot:
-        """Return a version. If it has to be rebuilt, this takes a moment.
+        """Return a version. Rebuilding one that is not cached takes a moment.
 
         Raises:
             SnapshotGoneError: The version is no longer kept, or never existed.
@@ -150,7 +148,7 @@ class Store:
         Args:
             rows: userId, movieId, rating and timestamp of each rating. A later rating with the same user, movie and
                 timestamp replaces an earlier one.
-            key: The idempotency key of the request. A repeated request has no further effect.
+            key: The idempotency key of the request, if any. A repeated request has no further effect.
 
         Raises:
             OverloadedError: Too many ratings wait to be written.
@@ -169,7 +167,7 @@ class Store:
         return self._writer.post(rows, key)
 
     def close(self) -> None:
-        """Write what waits, and release the store for another server."""
+        """Write all waiting ratings, and release the store for another server."""
         self._writer.close()
         self._compactor.close()
         self._versions.close()

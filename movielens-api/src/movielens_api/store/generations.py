@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # The latest, and the one before it for readers that have not switched yet. More are kept while a lease needs them.
-FEWEST_KEPT = 2
-MOST_KEPT = 4
+MIN_KEPT = 2
+MAX_KEPT = 4
 LEASE_SECONDS = 900
 SECONDS_BETWEEN_RENEWALS = 60
 
@@ -63,10 +63,10 @@ def retire(connection: sqlite3.Connection, needed: int | None) -> None:
         needed: The oldest version with a lease, if any.
     """
     generations = list_all(connection)
-    first = len(generations) - FEWEST_KEPT
+    first = len(generations) - MIN_KEPT
     while first > 0 and needed is not None and needed < generations[first].version:
         first -= 1
-    oldest = generations[max(first, len(generations) - MOST_KEPT, 0)]
+    oldest = generations[max(first, len(generations) - MAX_KEPT, 0)]
     connection.execute("DELETE FROM generations WHERE number < ?", (oldest.number,))
     connection.execute("DELETE FROM log WHERE seq <= ?", (oldest.version,))
 

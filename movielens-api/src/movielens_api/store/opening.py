@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
-from movielens_api.store import database, generations, log
+from movielens_api.store import database, generations, row_log
 from movielens_api.system.days import format_time
 from movielens_api.table.base_files import DamagedBaseError, open_base
 from movielens_api.table.snapshots import Origin
@@ -100,10 +100,10 @@ def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> StoreStat
         if own:
             _prepare(connection, files, catalogue.name, digest)
         known, lineage, closed = connection.execute("SELECT digest, lineage, is_closed FROM origin").fetchone()
-        posted = log.newest(connection)
+        posted = row_log.newest(connection)
         if known != digest:
             _refuse_change(connection, files, catalogue.name)
-        return StoreState(Origin(digest, lineage), posted, crashed=not closed, last=log.last_received(connection))
+        return StoreState(Origin(digest, lineage), posted, crashed=not closed, last=row_log.last_received(connection))
     finally:
         connection.close()
 
@@ -126,7 +126,7 @@ def _prepare(connection: sqlite3.Connection, files: Files, name: str, digest: by
         raise StartupError(f"{files.database} was written by another version of movielens-api: use that version")
     _check(connection, files)
     with database.writing(connection):
-        if log.newest(connection) == 0:
+        if row_log.newest(connection) == 0:
             # Nothing was posted, so nothing depends on what the dataset was before.
             connection.execute("DELETE FROM origin")
             # A dataset may be a path, and a path may contain bytes that are not UTF-8.
@@ -147,6 +147,6 @@ def _check(connection: sqlite3.Connection, files: Files) -> None:
 def _refuse_change(connection: sqlite3.Connection, files: Files, name: str) -> None:
     before = connection.execute("SELECT dataset FROM origin").fetchone()[0]
     raise StartupError(
-        f"the ratings of dataset {name} changed since {log.newest(connection):,} ratings were posted to it "
+        f"the ratings of dataset {name} changed since {row_log.newest(connection):,} ratings were posted to it "
         f"(then called {before}): serve the dataset as it was, or move {files.folder} away to start without them"
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from movielens_api.store import database, generations, log
+from movielens_api.store import database, generations, row_log
 from movielens_api.table.base_files import DamagedBaseError, open_base
 from movielens_api.table.snapshots import Origin, Snapshot, SnapshotGoneError
 
@@ -51,7 +51,7 @@ class Versions:
         with database.reading(self._reading):
             self.generation = generations.list_all(self._reading)[-1]
             self.base = self._open(self.generation)
-            self._latest = self._build(self.base, log.newest(self._reading))
+            self._latest = self._build(self.base, row_log.newest(self._reading))
 
     @property
     def latest(self) -> Snapshot:
@@ -77,30 +77,30 @@ class Versions:
         """Cache a snapshot that is likely to be requested."""
         self._recent.add(snapshot)
 
-    def refresh(self, most: float = inf) -> bool:
+    def refresh(self, max_rows: float = inf) -> bool:
         """Read what was committed since the last time.
 
         Args:
-            most: The number of rows above which to do nothing. If it is finite, also do nothing if another thread is
-                reading.
+            max_rows: Do nothing if there are more new rows than this. If it is finite, also do nothing while another
+                thread is reading.
 
         Returns:
             Whether the latest version was read.
         """
-        if not self._lock.acquire(blocking=most == inf):
+        if not self._lock.acquire(blocking=max_rows == inf):
             return False
         try:
-            return self._refresh(most)
+            return self._refresh(max_rows)
         finally:
             self._lock.release()
 
-    def _refresh(self, most: float) -> bool:
+    def _refresh(self, max_rows: float) -> bool:
         # Read first, so that anything committed from here on counts as another change.
         seen = self._changes()
         with database.reading(self._reading):
-            newest, kept = log.newest(self._reading), generations.list_all(self._reading)
+            newest, kept = row_log.newest(self._reading), generations.list_all(self._reading)
             is_at_hand = self._latest.version >= kept[0].version
-            if most < inf and (not is_at_hand or newest - self._latest.version > most):
+            if max_rows < inf and (not is_at_hand or newest - self._latest.version > max_rows):
                 return False
             start = self._latest if is_at_hand else self._open(kept[-1])
             self._latest = self._build(start, newest)
@@ -159,7 +159,7 @@ class Versions:
     def _holding(self, version: int) -> Generation:
         with self._lock, database.reading(self._reading):
             generation = generations.find(self._reading, version)
-            if generation is None or version > log.newest(self._reading):
+            if generation is None or version > row_log.newest(self._reading):
                 raise SnapshotGoneError(version)
             return generation
 
@@ -184,7 +184,7 @@ class Versions:
     def _build(self, start: Snapshot, version: int) -> Snapshot:
         if version == start.version:
             return start
-        ratings = start.ratings.with_ratings(log.between(self._reading, start.version, version))
+        ratings = start.ratings.with_ratings(row_log.between(self._reading, start.version, version))
         return Snapshot(self.origin.identify(version), version, ratings)
 
 
@@ -192,11 +192,11 @@ class SnapshotCache:
     """The most recently used snapshots. It is thread-safe.
 
     Args:
-        most: How many snapshots to keep.
+        capacity: How many snapshots to keep.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
         self._by_version: dict[int, Snapshot] = {}
         self._lock = Lock()
 
@@ -205,7 +205,7 @@ class SnapshotCache:
         with self._lock:
             self._by_version.pop(snapshot.version, None)
             self._by_version[snapshot.version] = snapshot
-            while len(self._by_version) > self._most:
+            while len(self._by_version) > self._capacity:
                 self._by_version.pop(next(iter(self._by_version)))
 
     def get(self, version: int) -> Snapshot | None:

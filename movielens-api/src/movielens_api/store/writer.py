@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
-from movielens_api.store import database, generations, idempotency, log
+from movielens_api.store import database, generations, idempotency, row_log
 from movielens_api.store.idempotency import IdempotencyKey, KeyReusedError, PostResult
 from movielens_api.system.locks import FileLock
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from movielens_api.store.database import Files
-    from movielens_api.store.log import Row
+    from movielens_api.store.row_log import Row
 
-MOST_ROWS_WAITING = 100_000
-MOST_POSTS_WAITING = 10_000
+MAX_ROWS_WAITING = 100_000
+MAX_POSTS_WAITING = 10_000
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class OverloadedError(Exception):
@@ -51,7 +51,7 @@ class Post:
 
 
 class Writer:
-    """Writes posts in order.
+    """A thread that writes posts in order.
 
     Args:
         files: The files of the store.
@@ -72,13 +72,13 @@ class Writer:
         self._thread: Thread | None = None
 
     def post(self, rows: Sequence[Row], key: IdempotencyKey | None) -> Future[PostResult]:
-        """Write ratings, all or none. The result is set when they are durable and can be read.
+        """Queue ratings to be written, all or none. The result is set when they are durable and can be read.
 
         Raises:
             OverloadedError: Too many ratings wait to be written.
         """
         with self._changed:
-            if self._rows_waiting + len(rows) > MOST_ROWS_WAITING or len(self._posts) >= MOST_POSTS_WAITING:
+            if self._rows_waiting + len(rows) > MAX_ROWS_WAITING or len(self._posts) >= MAX_POSTS_WAITING:
                 raise OverloadedError
             post = Post(rows, key)
             self._posts.append(post)
@@ -87,13 +87,13 @@ class Writer:
         return post.result
 
     def lease(self, version: int) -> None:
-        """Write a lease for a version, soon."""
+        """Write a lease for a version with the next commit."""
         with self._changed:
             self._leases.add(version)
             self._wake()
 
     def close(self) -> None:
-        """Write what waits, and stop."""
+        """Write all waiting posts and leases, and stop the thread."""
         with self._changed:
             self._is_closing = True
             self._changed.notify()
@@ -120,9 +120,9 @@ class Writer:
                 self._rows_waiting = 0
             if not posts and not versions:
                 return
-            self._work(posts, versions)
+            self._process(posts, versions)
 
-    def _work(self, posts: list[Post], versions: set[int]) -> None:
+    def _process(self, posts: list[Post], versions: set[int]) -> None:
         try:
             with self._writing_lock:
                 outcomes = self._commit(posts, versions)
@@ -144,13 +144,13 @@ class Writer:
             self._publish()
         except Exception:
             # The commit is durable, and the next read sees it.
-            logger.exception("committed ratings could not be read yet")
+            log.exception("committed ratings could not be read yet")
 
     def _commit(self, posts: list[Post], versions: set[int]) -> list[PostResult | Exception]:
         now = int(time.time())
         with database.writing(self._connection):
             generations.renew_leases(self._connection, versions, now)
-            latest = log.newest(self._connection)
+            latest = row_log.newest(self._connection)
             outcomes: list[PostResult | Exception] = []
             for post in posts:
                 outcome = self._write(post, latest, now)
@@ -166,7 +166,7 @@ class Writer:
                     return found
             except KeyReusedError as error:
                 return error
-        accepted = PostResult(len(post.rows), log.append(self._connection, latest, post.rows, now))
+        accepted = PostResult(len(post.rows), row_log.append(self._connection, latest, post.rows, now))
         if post.key:
             idempotency.save_result(self._connection, post.key, accepted, now)
         return accepted

@@ -21,9 +21,9 @@ SCHEMA: dict[str, type[pl.DataType]] = {
 }
 ORDER = ["timestamp", "userId", "movieId"]
 ROWS_PER_DIGESTED_CHUNK = 1 << 18
-# Merging up to MOST_IN_TOP changes takes about as long as merging one. Each overlay has at least GROWTH times the
+# Merging up to MAX_IN_TOP changes takes about as long as merging one. Each overlay has at least GROWTH times the
 # changes of the one above.
-MOST_IN_TOP = 2_000
+MAX_IN_TOP = 2_000
 GROWTH = 8
 
 
@@ -34,14 +34,14 @@ class RatingsTable:
         ratings: Rows with the columns of ``SCHEMA``, in any order. ``timestamp`` is Unix seconds in UTC.
 
     Attributes:
-        most_in_top: How many changes the top layer has at most before another one is laid over it.
+        max_in_top: How many changes the top layer has at most before another one is laid over it.
         growth: How many times the changes of the layer above a layer has at least, once folded.
 
     Raises:
         ValueError: Two rows have the same user, movie and timestamp.
     """
 
-    most_in_top = MOST_IN_TOP
+    max_in_top = MAX_IN_TOP
     growth = GROWTH
 
     def __init__(self, ratings: pl.DataFrame) -> None:
@@ -73,7 +73,7 @@ class RatingsTable:
             return self
         given = SortedRun.of(_as_stored(ratings))
         top = Overlay.on(self._layer, given.taken(latest(given.columns)))
-        if isinstance(top.below, Overlay) and len(top.changes) + len(top.below.changes) <= self.most_in_top:
+        if isinstance(top.below, Overlay) and len(top.changes) + len(top.below.changes) <= self.max_in_top:
             top = join(top, top.below)
         return self.of(top)
 

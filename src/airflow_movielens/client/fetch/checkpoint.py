@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
@@ -64,7 +64,7 @@ class Checkpoint:
     checksum: int = 0
     rows: int = 0
     quarantined: int = 0
-    bookmark: Bookmark | None = field(default=None)
+    bookmark: Bookmark | None = None
     is_complete: bool = False
     saved_at: datetime | None = None
 
@@ -133,7 +133,7 @@ def _checksum(path: Path, checksum: int) -> int:
 
 
 class FileCheckpoints:
-    """Keep the checkpoint in a local file that is replaced atomically.
+    """The checkpoint in a local file that is replaced atomically.
 
     Args:
         path: The file.

@@ -15,7 +15,7 @@ from airflow_movielens.client.fetch.checkpoint import LAYOUT
 from airflow_movielens.client.fetch.output import QUARANTINE_ENDING, LocalFolder, Manifest
 from airflow_movielens.client.fetch.parts import PartStore
 from airflow_movielens.client.fetch.progress import Meter
-from airflow_movielens.client.fetch.resume import read_table, resume
+from airflow_movielens.client.fetch.resume import fill_store, resume
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.settings import ReadOptions
 from airflow_movielens.ratings.paths import FileFormat
@@ -73,13 +73,12 @@ def fetch_ratings(
     options = ReadOptions(window, client.settings.page_size if batch_size is None else batch_size, on_bad_rows)
     key = _key(client.settings, options, output)
     with output.folder(key) as folder:
-        kept = checkpoints or folder.checkpoints
-        store = PartStore(folder, kept, key)
+        store = PartStore(folder, checkpoints or folder.checkpoints, key)
         resume(store)
         _log_resumption(window, store.checkpoint.bookmark)
-        read_table(client, options, store, Meter(progress))
+        fill_store(client, options, store, Meter(progress))
         manifest = _write(store, folder.local, output, window, client.settings.base_url)
-        kept.clear()
+        store.checkpoints.clear()
         folder.clear()
     return manifest
 
@@ -93,7 +92,7 @@ def fetched_rows(
     with scratch_folder() as path:
         folder = LocalFolder(path)
         store = PartStore(folder, folder.checkpoints, "")
-        read_table(client, options, store, Meter(progress))
+        fill_store(client, options, store, Meter(progress))
         yield store.scan()
 
 
@@ -106,10 +105,19 @@ def _log_resumption(window: Window, bookmark: Bookmark | None) -> None:
 
 def _key(settings: ClientSettings, options: ReadOptions, output: Output) -> str:
     # Another user may be shown other ratings. The token is left out: it may change every hour.
-    window, page_size, on_bad_rows = str(options.window), options.page_size, options.on_bad_rows
-    asked = [settings.base_url, settings.user, "ratings", window, page_size, settings.data_format, on_bad_rows]
-    same = [LAYOUT, *asked, settings.time_zone, output.address]
-    return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:16]
+    identity = [
+        LAYOUT,
+        settings.base_url,
+        settings.user,
+        "ratings",
+        str(options.window),
+        options.page_size,
+        settings.data_format,
+        options.on_bad_rows,
+        settings.time_zone,
+        output.address,
+    ]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
 
 
 def _write(store: PartStore, folder: Path, output: Output, window: Window, source: str) -> Manifest:

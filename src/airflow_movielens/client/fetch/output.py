@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
 
+QUARANTINE_ENDING = ".quarantine.ndjson"
+"""The suffix that the file of quarantined rows adds to the name of the data file."""
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -68,10 +71,6 @@ def manifest_name(name: str) -> str:
     return f".{name}.manifest.json"
 
 
-QUARANTINE_ENDING = ".quarantine.ndjson"
-"""The suffix that the file of quarantined rows adds to the name of the data file."""
-
-
 class PartsFolder(Protocol):
     """The folder of the parts of a window until the window is complete."""
 
@@ -83,11 +82,11 @@ class PartsFolder(Protocol):
     def checkpoints(self) -> Checkpoints:
         """Where the checkpoint is stored, unless the caller has a better place."""
 
-    def keep(self, name: str) -> None:
+    def save(self, name: str) -> None:
         """Make the finished file ``name`` of `local` durable for later attempts."""
 
-    def bring(self, name: str) -> None:
-        """Bring a file of an earlier attempt to `local`.
+    def load(self, name: str) -> None:
+        """Make the file ``name`` of an earlier attempt available in `local`.
 
         Raises:
             FileNotFoundError: The file no longer exists.
@@ -133,12 +132,12 @@ class LocalFolder:
         self.local = path
         self.checkpoints: Checkpoints = FileCheckpoints(path / CHECKPOINT_NAME)
 
-    def keep(self, name: str) -> None:
+    def save(self, name: str) -> None:
         """Flush the file to the disk."""
         flush_to_disk(self.local / name)
         flush_to_disk(self.local)
 
-    def bring(self, name: str) -> None:
+    def load(self, name: str) -> None:
         """Check that the file exists."""
         if not (self.local / name).is_file():
             raise FileNotFoundError(f"{self.local / name} is gone")

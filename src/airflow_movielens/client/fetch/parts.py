@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -86,11 +85,8 @@ def cut(batches: Iterable[Batch], tuning: Tuning) -> Iterator[Part]:
             part, begun = None, monotonic()
 
 
-log = logging.getLogger(__name__)
-
-
 class PartStore:
-    """Keep the parts of one window.
+    """The parts of one window.
 
     A separate thread writes the parts, one at a time, while the next one arrives, so at most two are in memory. A
     window of a single part is not written at all.
@@ -114,12 +110,12 @@ class PartStore:
         """The parts that are durable, and where to resume after them."""
 
     def adopt(self, found: Checkpoint) -> None:
-        """Continue after the parts of a checkpoint, and remove all other files."""
+        """Resume after the parts of a checkpoint, and remove all other files."""
         self.checkpoint = found
         remove_parts(self.folder.local, keep={*found.files, CHECKPOINT_NAME})
 
     def add(self, part: Part) -> None:
-        """Keep the next part; this may raise an error of the part before.
+        """Store the next part; this may raise an error of the part before.
 
         Raises:
             OSError: A part cannot be written, for example because the disk is full.
@@ -132,7 +128,7 @@ class PartStore:
             self._background.start(lambda: self._write(part))
 
     @contextmanager
-    def settled(self) -> Iterator[None]:
+    def all_durable(self) -> Iterator[None]:
         """Wait at the end of the block until all parts are durable, also after an error, so that a retry can resume.
 
         Raises:
@@ -174,7 +170,7 @@ class PartStore:
     def _write(self, part: Part) -> None:
         checkpoint = self.checkpoint
         for path in _write_files(part, self.folder.local / f"{self.attempt}-{self._number}"):
-            self.folder.keep(path.name)
+            self.folder.save(path.name)
             checkpoint = checkpoint.with_file(path)
         self._number += 1
         checkpoint = _advanced(checkpoint, part)

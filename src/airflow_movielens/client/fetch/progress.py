@@ -49,7 +49,7 @@ class Progress:
 
 
 class Meter:
-    """Count the pages of an attempt, and report the progress.
+    """A counter of the pages of an attempt, which reports the progress.
 
     Args:
         report: Called with the progress after each page, and when a fetch resumes; None for no reports.
@@ -65,21 +65,21 @@ class Meter:
         """Begin to count after ``bookmark``, and report it if there is one, because no page may follow."""
         self._resumed_rows = 0 if bookmark is None else bookmark.count
         if bookmark is not None:
-            self._tell(bookmark)
+            self._report_progress(bookmark)
 
     def count(self, bookmark: Bookmark) -> None:
         """Count a page, with the ``bookmark`` after it."""
         self._pages += 1
-        self._tell(bookmark)
+        self._report_progress(bookmark)
 
-    def _tell(self, bookmark: Bookmark) -> None:
+    def _report_progress(self, bookmark: Bookmark) -> None:
         if self._report is not None:
             seconds = monotonic() - self._start
             self._report(Progress(bookmark.count, bookmark.total, self._pages, seconds, self._resumed_rows))
 
 
 class LogProgress:
-    """Write a log line every few seconds.
+    """A progress callback that writes a log line every few seconds.
 
     Args:
         logger: The logger to write to.

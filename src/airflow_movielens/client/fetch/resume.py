@@ -1,4 +1,4 @@
-"""Read all of a window: resume after the parts of an earlier attempt, and start over if the data changed."""
+"""Read a whole window: resume after the parts of an earlier attempt, and start over if the data changed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ATTEMPTS = 4
 
 
 def attempts(longest_wait: float = 1.0) -> tenacity.Retrying:
-    """Return up to `ATTEMPTS` attempts, each one after the data changed during the one before."""
+    """Return up to `ATTEMPTS` attempts; each but the first follows one during which the data changed."""
     return tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
         wait=tenacity.wait_random(longest_wait / 10, longest_wait),
@@ -62,13 +62,13 @@ def _verify(found: Checkpoint, store: PartStore) -> None:
     if found.is_old:
         raise ValueError(f"they are of {found.saved_at:%Y-%m-%d %H:%M} UTC, more than 24 hours ago")
     for name in found.files:
-        store.folder.bring(name)
+        store.folder.load(name)
     if not found.matches([store.folder.local / name for name in found.files]):
         raise ValueError("the files are not as they were written")
 
 
-def read_table(client: MovielensClient, options: ReadOptions, store: PartStore, meter: Meter) -> None:
-    """Fill ``store`` with the rest of its window; if the data changed meanwhile, start over, a limited number of times.
+def fill_store(client: MovielensClient, options: ReadOptions, store: PartStore, meter: Meter) -> None:
+    """Fill ``store`` with the rest of its window; if the data changes meanwhile, start over, up to `ATTEMPTS` times.
 
     Args:
         client: Reads the batches.
@@ -93,7 +93,7 @@ def _read_rest(client: MovielensClient, options: ReadOptions, store: PartStore, 
     bookmark = store.checkpoint.bookmark
     meter.resume(bookmark)
     if not store.checkpoint.is_complete:
-        with store.settled(), closing(_counted(client.read(options, bookmark), meter)) as batches:
+        with store.all_durable(), closing(_counted(client.read(options, bookmark), meter)) as batches:
             for part in cut(batches, client.tuning):
                 store.add(part)
 
@@ -104,6 +104,6 @@ def _counted(batches: Iterator[Batch], meter: Meter) -> Generator[Batch, None, N
             meter.count(batch.bookmark)
             yield batch
     finally:
-        # Cuts the requests in flight.
+        # Cut off the requests in flight.
         if hasattr(batches, "close"):
             batches.close()

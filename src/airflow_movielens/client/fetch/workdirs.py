@@ -1,6 +1,6 @@
 """Hidden folders beside an output, which survive a killed process, and temporary folders, which do not.
 
-A lock on the folder tells which attempt is alive.
+A lock on the folder shows which attempt is alive.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rate limit: when requests may start, and the pauses that the server asks for. The client only waits here."""
+"""The rate limit: when requests may start, and the pauses that the server requests. The client waits only here."""
 
 from __future__ import annotations
 

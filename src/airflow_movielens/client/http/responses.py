@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from airflow_movielens.client.errors import Exchange
     from airflow_movielens.client.settings import Tuning
 
+_COMPRESSED_CHUNK = 64 * 1024
+_MAX_ERROR_BODY = 64 * 1024
+_MAX_ERROR_TEXT = 300
+
+_ZSTD_MODULES = ("compression.zstd", "backports.zstd")
+"""The standard library's since Python 3.14, and the backport that urllib3 uses before."""
+
 
 @dataclass(frozen=True)
 class Response:
@@ -40,11 +47,6 @@ class Response:
     exchange: Exchange
     url: str = field(repr=False)
     is_close_delimited: bool = False
-
-
-_COMPRESSED_CHUNK = 64 * 1024
-_MAX_ERROR_BODY = 64 * 1024
-_MAX_ERROR_TEXT = 300
 
 
 class TooLargeError(ValueError):
@@ -141,17 +143,13 @@ def _gathered(chunks: Iterable[bytes], least: int) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def _bounded(chunks: Iterable[bytes], most: int) -> Iterator[bytes]:
-    left = most
+def _bounded(chunks: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
+    left = max_bytes
     for chunk in chunks:
         left -= len(chunk)
         if left < 0:
-            raise TooLargeError(most)
+            raise TooLargeError(max_bytes)
         yield chunk
-
-
-_ZSTD_MODULES = ("compression.zstd", "backports.zstd")
-"""The standard library's since Python 3.14, and the backport that urllib3 uses before."""
 
 
 class CompressionError(ValueError):
@@ -163,13 +161,13 @@ def accepted_encodings() -> str:
     return "gzip" if _zstd() is None else "zstd, gzip"
 
 
-def decompress(chunks: Iterable[bytes], compression: str, most: int) -> Iterator[bytes]:
+def decompress(chunks: Iterable[bytes], compression: str, max_bytes: int) -> Iterator[bytes]:
     """Decompress content as it arrives.
 
     Args:
         chunks: The compressed content.
         compression: The value of ``Content-Encoding``.
-        most: The largest chunk to yield, in bytes; a small compressed chunk can hold huge content.
+        max_bytes: The largest chunk to yield, in bytes; a small compressed chunk can hold huge content.
 
     Raises:
         CompressionError: The compression is unknown, or the content does not have it or is truncated.
@@ -182,7 +180,7 @@ def decompress(chunks: Iterable[bytes], compression: str, most: int) -> Iterator
             while rest:
                 if decompressor.eof:  # another member of the stream begins
                     decompressor = start()
-                yield from decompressor.chunks(rest, most)
+                yield from decompressor.chunks(rest, max_bytes)
                 rest = decompressor.unused_data
     except decompressor.errors as error:
         raise CompressionError(f"it is not {compression}: {error}") from error
@@ -212,11 +210,11 @@ class _Zlib:
     def unused_data(self) -> bytes:
         return self._stream.unused_data
 
-    def chunks(self, chunk: bytes, most: int) -> Iterator[bytes]:
-        decompressed = self._stream.decompress(chunk, most)
+    def chunks(self, chunk: bytes, max_bytes: int) -> Iterator[bytes]:
+        decompressed = self._stream.decompress(chunk, max_bytes)
         while decompressed:
             yield decompressed
-            decompressed = self._stream.decompress(self._stream.unconsumed_tail, most)
+            decompressed = self._stream.decompress(self._stream.unconsumed_tail, max_bytes)
 
 
 class _Zstd:
@@ -232,10 +230,10 @@ class _Zstd:
     def unused_data(self) -> bytes:
         return bytes(self._stream.unused_data)
 
-    def chunks(self, chunk: bytes, most: int) -> Iterator[bytes]:
-        yield self._stream.decompress(chunk, most)
+    def chunks(self, chunk: bytes, max_bytes: int) -> Iterator[bytes]:
+        yield self._stream.decompress(chunk, max_bytes)
         while not self._stream.eof and not self._stream.needs_input:
-            yield self._stream.decompress(b"", most)
+            yield self._stream.decompress(b"", max_bytes)
 
 
 def _zstd() -> Any:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LONGEST_BACK_OFF = 60.0
-LONGEST_RETRY_AFTER = 300.0
-"""If a server asks for a longer wait than this many seconds, the request fails and the caller retries later."""
+MAX_BACK_OFF = 60.0
+MAX_RETRY_AFTER = 300.0
+"""If a server requests a longer wait than this many seconds, the request fails, and the caller may retry later."""
 
 _TIMES = {1: "", 2: " twice"}
 _T = TypeVar("_T")
@@ -45,22 +45,22 @@ class Retries:
     replaces the back-off; a ``Retry-After`` of any length delays all requests of the client.
 
     Attributes:
-        most: How many times to retry, at least 0.
+        max_retries: How many times to retry, at least 0.
         rate_limit: The client's rate limit, which waits.
-        on_overload: Called with each error that is retried.
+        on_retry: Called with each error that is retried.
     """
 
-    most: int
+    max_retries: int
     rate_limit: RateLimit
-    on_overload: Callable[[RetryableError], None] = _ignore
+    on_retry: Callable[[RetryableError], None] = _ignore
 
     def run(self, call: Callable[[], _T]) -> _T:
-        """Run ``call``, which sends a request, and retry it after a `RetryableError`.
+        """Run ``call``, which sends a request, and repeat it after a `RetryableError`.
 
         Raises:
-            DataError: The last response broke the contract.
+            DataError: The last response breaks the contract.
             RatingsChangedError: The data changed; this is not retried here.
-            RetryableError: All retries failed, or the server asks for too long a wait; the message lists the attempts.
+            RetryableError: All retries failed, or the server requests too long a wait; the message lists the attempts.
             MovielensError: The call failed with an error that cannot be retried.
         """
         clock = self.rate_limit.clock
@@ -73,9 +73,9 @@ class Retries:
                 raise
             except RetryableError as error:
                 failures.append(error)
-                if len(failures) > self.most or (error.retry_after or 0.0) > LONGEST_RETRY_AFTER:
-                    raise _final(failures, clock.now() - start) from error
-                self.on_overload(error)
+                if len(failures) > self.max_retries or (error.retry_after or 0.0) > MAX_RETRY_AFTER:
+                    raise _final_error(failures, clock.now() - start) from error
+                self.on_retry(error)
                 _wait(error, len(failures), self.rate_limit)
 
 
@@ -100,7 +100,7 @@ def _log_level(error: RetryableError, rate_limit: RateLimit) -> int:
 
 def back_off(attempt: int) -> float:
     """Return the seconds to wait after this many attempts: 1, 2, 4, …, plus jitter."""
-    return min(2.0 ** min(attempt - 1, 10), LONGEST_BACK_OFF) + jitter()
+    return min(2.0 ** min(attempt - 1, 10), MAX_BACK_OFF) + jitter()
 
 
 def jitter() -> float:
@@ -108,9 +108,9 @@ def jitter() -> float:
     return random.random()  # noqa: S311 -- not a secret
 
 
-def _final(failures: list[RetryableError], seconds: float) -> MovielensError:
+def _final_error(failures: list[RetryableError], seconds: float) -> MovielensError:
     last = failures[-1]
-    message = _history(failures, seconds) + str(last.args[0]) + _requested_wait(last)
+    message = _history(failures, seconds) + str(last.args[0]) + _too_long_a_wait(last)
     if isinstance(last, BadResponseError):
         return DataError(message, last.exchange, last.bad_rows if isinstance(last, BadRowsError) else ())
     return RetryableError(message, last.exchange, last.retry_after)
@@ -131,7 +131,7 @@ def _kind(error: RetryableError) -> str:
     return str(error.args[0]).partition(" (")[0].partition(":")[0]
 
 
-def _requested_wait(error: RetryableError) -> str:
-    if error.retry_after is None or error.retry_after <= LONGEST_RETRY_AFTER:
+def _too_long_a_wait(error: RetryableError) -> str:
+    if error.retry_after is None or error.retry_after <= MAX_RETRY_AFTER:
         return ""
     return f"; it asks to wait {error.retry_after:,.0f} s before the next request, longer than the client waits"

@@ -49,10 +49,10 @@ class _CustomPool:
         """Return the custom transport's response as urllib3 returns a server's."""
         from urllib3 import HTTPResponse
 
-        status, sent, body = self._respond(url, headers)
+        status, response_headers, body = self._respond(url, headers)
         return HTTPResponse(
             BytesIO(body),
-            {"Content-Length": str(len(body)), **sent},
+            {"Content-Length": str(len(body)), **response_headers},
             status,
             preload_content=False,
             decode_content=False,

@@ -33,7 +33,12 @@ log = logging.getLogger(__name__)
 _NUMBER = re.compile(r"(?<!\d)(?<!\d\.)\d{1,7}(?!\.?\d)", re.ASCII)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)", re.ASCII)
 _COMMON_MAXIMUM = 100
-_MOST_TRIES = 3
+_MAX_TRIES = 3
+_REFUSED_PAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+_DECODING = BoundedSemaphore(os.cpu_count() or 1)
+"""Decoding more pages at once takes more memory, but not less time."""
+
+_T = TypeVar("_T")
 
 
 class PageLimit:
@@ -41,11 +46,11 @@ class PageLimit:
 
     def __init__(self) -> None:
         self._accepted = 0
-        self._most: int | None = None
+        self._maximum: int | None = None
 
     def clamp(self, limit: int) -> int:
         """Return a limit lowered to the largest that the API accepts, if that is known."""
-        return limit if self._most is None else min(limit, self._most)
+        return limit if self._maximum is None else min(limit, self._maximum)
 
     def accept(self, limit: int) -> None:
         """Record a limit that the API accepted."""
@@ -53,32 +58,26 @@ class PageLimit:
 
     def lower(self, refused: int, accepted: int) -> None:
         """Record a limit that the API accepted in place of a larger one that it refused."""
-        if self._most != accepted:
+        if self._maximum != accepted:
             log.warning("The API refuses limit=%s: reading pages of %s rows instead", refused, accepted)
-        self._most = accepted
+        self._maximum = accepted
         self.accept(accepted)
 
     def smaller(self, refused: int, server_said: str) -> Iterable[int]:
-        """Return limits to try instead of a refused one: the numbers in the server's words, and a common maximum.
+        """Return limits to try instead of a refused one: the numbers in the server's message, and a common maximum.
 
         Args:
             refused: The limit of the request that the API refused.
-            server_said: Its words, which often name its maximum.
+            server_said: Its message, which often names its maximum.
 
         Returns:
-            At most three, largest first; none if such a limit was accepted before, so that it is not the reason.
+            At most three, largest first; none if the API accepted such a limit before, so the limit is not the reason.
         """
         if refused <= self._accepted:
             return ()
-        words = _THOUSANDS.sub("", server_said)
-        stated = {int(number) for number in _NUMBER.findall(words)} | {_COMMON_MAXIMUM}
-        return sorted((number for number in stated if MIN_PAGE_SIZE <= number < refused), reverse=True)[:_MOST_TRIES]
-
-
-_REFUSED_PAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
-_T = TypeVar("_T")
-_DECODING = BoundedSemaphore(os.cpu_count() or 1)
-"""Decoding more pages at once takes more memory, but not less time."""
+        message = _THOUSANDS.sub("", server_said)
+        stated = {int(number) for number in _NUMBER.findall(message)} | {_COMMON_MAXIMUM}
+        return sorted((number for number in stated if MIN_PAGE_SIZE <= number < refused), reverse=True)[:_MAX_TRIES]
 
 
 def _is_refused_page(error: FatalError) -> bool:
@@ -109,13 +108,13 @@ class Api:
     @property
     def retries(self) -> Retries:
         """The retries of requests for rows; overloads of the server lower the number of requests in flight."""
-        return Retries(self.settings.retries, self.transport.rate_limit, self._on_overload)
+        return Retries(self.settings.retries, self.transport.rate_limit, self._on_retry)
 
     def close(self) -> None:
-        """Cut the requests in flight, and send no more."""
+        """Cut off the requests in flight, and send no more."""
         self.transport.abort()
 
-    def _on_overload(self, error: RetryableError) -> None:
+    def _on_retry(self, error: RetryableError) -> None:
         if not isinstance(error, BadResponseError):
             self.congestion.on_overload()
 
@@ -130,7 +129,7 @@ class Source:
         window: The days to read.
         page_size: Rows per request.
         accept: The formats to request, as in the header ``Accept``.
-        quarantine: Whether rows that break the contract, even if they are read again, are set aside without an error.
+        quarantine: Whether rows that break the contract, even after a second read, are set aside without an error.
     """
 
     api: Api
@@ -183,7 +182,7 @@ class Source:
         return f"{self.api.settings.base_url}/{self.table.name}?{urlencode(query)}"
 
     def section(self, at: Bookmark, offset: int) -> Page:
-        """Get a page of the snapshot that a bookmark is of."""
+        """Get a page of a bookmark's snapshot."""
         return self.page_at(f"{self.section_url(at, offset)}&limit={at.page_size}")
 
     def page_at(self, url: str) -> Page:
@@ -254,5 +253,5 @@ class Source:
         return in_order(calls, self.api.congestion)
 
     def close(self) -> None:
-        """Cut the requests in flight, and send no more."""
+        """Cut off the requests in flight, and send no more."""
         self.api.close()

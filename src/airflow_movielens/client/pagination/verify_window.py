@@ -34,11 +34,11 @@ log = logging.getLogger(__name__)
 
 _CHANGES_TOLERATED = 3
 _DAY = timedelta(days=1)
-_NOTHING_THERE = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
+_NO_SUCH_ROW = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
 _LIMIT_REFUSED = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
-class _AnyMoments(Window):
+class _AnyTimestamps(Window):
     """Days of a server whose rows may have any timestamp, because these are what is verified."""
 
     def timestamps(self) -> tuple[int | None, int | None]:
@@ -78,19 +78,19 @@ def read_verified(source: Source, window: Window, at: Bookmark | None = None) ->
 
 def _verify_ends(source: Source, window: Window, batch: Batch) -> None:
     is_by_contract = batch.bookmark.snapshot is not None and type(source.window) is Window
-    # Equal bounds: no days are wanted, or all.
+    # Equal bounds mean no days, or, if both are open, all days.
     if is_by_contract or window.start == window.end:
         return
-    proof = _Proof(source, window, batch)
+    verification = _Verification(source, window, batch)
     if batch.bookmark.count == batch.rows.count:
-        proof.prove_start()
+        verification.verify_start()
     if batch.is_last:
-        proof.prove_end()
+        verification.verify_end()
 
 
 @dataclass(frozen=True)
-class _Proof:
-    """The proof of a window at the batch with its first or its last row.
+class _Verification:
+    """The verification of a window, at the batch with its first or its last row.
 
     Attributes:
         source: The source of the batch.
@@ -102,60 +102,69 @@ class _Proof:
     window: Window
     batch: Batch
 
-    def prove_start(self) -> None:
+    def verify_start(self) -> None:
         """Check the last row before the first one received."""
         days = self._days_before()
         if days is None:
             return
         for _ in range(_CHANGES_TOLERATED):
-            first = self._row_of(days, 0, has_come=self._has_come_at_start)
+            first = self._row_of(days, 0, is_received=self._is_received_at_start)
             if first is None or not first.rows.count:
                 return
             if first.total is None:
-                _log_unproven(days, "the API sends no total")
+                _log_unverified(days, "the API sends no total")
                 return
             if first.rows.count >= first.total:
                 return
-            last = self._row_of(days, first.total - 1, has_come=self._has_come_at_start)
+            last = self._row_of(days, first.total - 1, is_received=self._is_received_at_start)
             if last is None or (last.rows.count == 1 and last.total == first.total):
                 return
-        raise RatingsChangedError(f"the ratings of {days} keep changing, so that {self.window} cannot be verified")
+        raise RatingsChangedError(f"the ratings of {days} keep changing, so {self.window} cannot be verified")
 
-    def prove_end(self) -> None:
+    def verify_end(self) -> None:
         """Check the first row after the last one received."""
         for days in self._days_after():
-            self._row_of(days, 0, has_come=self._has_come_at_end)
+            self._row_of(days, 0, is_received=self._is_received_at_end)
 
     def _days_before(self) -> Window | None:
-        """Return the server's day before the window and those up to the first row; without rows, half of the window."""
-        asked = self.source.window
-        before = asked.start and shifted(asked.start, -1)
+        """Return the days from the day before the window to the first row; without rows, to the window's middle."""
+        requested = self.source.window
+        before = requested.start and shifted(requested.start, -1)
         is_empty = not self.batch.bookmark.count
-        until = self._middle() if is_empty else (self._day_of(self.batch.rows.first) or asked.start)
-        is_lost = asked.start is not None and before is None
-        return None if is_lost or (before is None and (is_empty or until is None)) else _AnyMoments(before, until)
+        until = self._middle() if is_empty else (self._day_of(self.batch.rows.first) or requested.start)
+        is_before_calendar = requested.start is not None and before is None
+        if is_before_calendar or (before is None and (is_empty or until is None)):
+            return None
+        return _AnyTimestamps(before, until)
 
     def _days_after(self) -> list[Window]:
-        """Return the server's day after the window and those from the last row on; without rows, half of the window."""
-        asked = self.source.window
-        beyond = asked.end and shifted(asked.end, 1)
+        """Return the days from the last row to the day after the window; without rows, from the window's middle."""
+        requested = self.source.window
+        beyond = requested.end and shifted(requested.end, 1)
         if not self.batch.bookmark.count:
             middle = self._middle()
-            if middle is None or asked.end is None:
-                return [] if asked.end is None else [_AnyMoments(None, beyond)]
-            # Also without the first day of that half, for a server that returns only the first day.
-            begins = [middle - _DAY, middle] if middle < asked.end else [middle - _DAY]
-            return [_AnyMoments(begin, beyond) for begin in begins]
+            if middle is None or requested.end is None:
+                return [] if requested.end is None else [_AnyTimestamps(None, beyond)]
+            # Once more without the first day of that half, for a server that returns only the first day.
+            begins = [middle - _DAY, middle] if middle < requested.end else [middle - _DAY]
+            return [_AnyTimestamps(begin, beyond) for begin in begins]
         day = self._day_of(self.batch.bookmark.last)
-        after = asked.end if day is None else shifted(day, 1)
-        return [] if after is None else [_AnyMoments(min(after, asked.end or after), beyond)]
+        after = requested.end if day is None else shifted(day, 1)
+        return [] if after is None else [_AnyTimestamps(min(after, requested.end or after), beyond)]
 
     def _middle(self) -> date | None:
-        asked = self.source.window
-        return asked.start and asked.end and asked.end - (asked.end - asked.start) // (2 * _DAY) * _DAY
+        requested = self.source.window
+        return (
+            requested.start and requested.end and requested.end - (requested.end - requested.start) // (2 * _DAY) * _DAY
+        )
 
-    def _row_of(self, days: Window, offset: int, has_come: Callable[[int], bool]) -> Page | None:
-        """Return the row at an offset, as `_first_page` does.
+    def _row_of(self, days: Window, offset: int, is_received: Callable[[int], bool]) -> Page | None:
+        """Return the row at an offset as `_first_page` does, and check whether it should have been received.
+
+        Args:
+            days: The days to which the offset refers.
+            offset: The number of the row, from 0.
+            is_received: Whether a row of the window with this timestamp was received.
 
         Raises:
             DataError: The row belongs to the window, but was not received.
@@ -163,10 +172,10 @@ class _Proof:
         """
         page = _first_page(replace(self.source, window=days, quarantine=True), offset)
         timestamp = None if page is None else self._timestamp(page.rows.first)
-        if page is None or timestamp is None or not self._is_wanted(timestamp):
+        if page is None or timestamp is None or not self._is_in_window(timestamp):
             return page
-        # On a day beside the window, even a received row shows that the server's days differ.
-        if has_come(timestamp) and not self._are_beside(days):
+        # On a day outside of the requested days, even a received row shows that the server's days differ.
+        if is_received(timestamp) and not self._are_adjacent(days):
             return page
         found = f"timestamp {timestamp} lies in the window {self.window}, but the server has it on {days}"
         if self._has_changed():
@@ -174,38 +183,38 @@ class _Proof:
         raise DataError(
             f"{found}, and not in its response for the window. Its days do not seem to be the requested days: set "
             "time_zone to the time zone of its days, such as Europe/Berlin. Or it does not return all days from "
-            "start_date until before end_date",
+            "start_date up to, but not including, end_date",
             page.exchange,
         )
 
-    def _is_wanted(self, timestamp: int) -> bool:
+    def _is_in_window(self, timestamp: int) -> bool:
         start, end = self.window.timestamps()
         return (start is None or start <= timestamp) and (end is None or timestamp < end)
 
-    def _are_beside(self, days: Window) -> bool:
-        asked = self.source.window
-        are_before = days.end is not None and days.end == asked.start
-        return are_before or (days.start is not None and days.start == asked.end)
+    def _are_adjacent(self, days: Window) -> bool:
+        requested = self.source.window
+        are_before = days.end is not None and days.end == requested.start
+        return are_before or (days.start is not None and days.start == requested.end)
 
-    def _has_come_at_start(self, timestamp: int) -> bool:
+    def _is_received_at_start(self, timestamp: int) -> bool:
         first = self._timestamp(self.batch.rows.first)
         return first is not None and first <= timestamp
 
-    def _has_come_at_end(self, timestamp: int) -> bool:
+    def _is_received_at_end(self, timestamp: int) -> bool:
         last = self._timestamp(self.batch.bookmark.last)
         return last is not None and timestamp <= last
 
     def _has_changed(self) -> bool:
-        """Return whether the window has other rows at its ends by now."""
+        """Return whether the rows at the ends of the window have changed."""
         at = self.batch.bookmark
-        asked = replace(self.source, quarantine=True)
+        source = replace(self.source, quarantine=True)
         if at.count == self.batch.rows.count:
-            first = _first_page(asked, 0)
+            first = _first_page(source, 0)
             if first is not None and first.rows.first != self.batch.rows.first:
                 return True
         if not self.batch.is_last:
             return False
-        after = _first_page(asked, at.count)
+        after = _first_page(source, at.count)
         return after is not None and after.rows.count > 0
 
     def _day_of(self, row: SentRow | None) -> date | None:
@@ -224,7 +233,7 @@ def _first_page(source: Source, offset: int) -> Page | None:
             page = source.page(offset, limit)
         except FatalError as error:
             status = error.exchange.status if error.exchange else None
-            if status in _NOTHING_THERE:
+            if status in _NO_SUCH_ROW:
                 return None
             if status not in _LIMIT_REFUSED:
                 raise
@@ -235,11 +244,11 @@ def _first_page(source: Source, offset: int) -> Page | None:
                 message = f"the API counts {page.total} ratings of {source.window} but shows none at row {offset}"
                 raise RatingsChangedError(message, page.exchange)
             if any(bad.column == "timestamp" or not bad.column for bad in page.rows.bad):
-                _log_unproven(source.window, f"a row there is bad: {page.rows.bad[0]}")
+                _log_unverified(source.window, f"a row there is bad: {page.rows.bad[0]}")
             return page
-    _log_unproven(source.window, f"the API refuses to show that day: {refusal}")
+    _log_unverified(source.window, f"the API refuses to show that day: {refusal}")
     return None
 
 
-def _log_unproven(edge: Window, reason: str) -> None:
-    log.warning("It is not verified that the API's days are UTC days, at the edge %s: %s", edge, reason)
+def _log_unverified(edge: Window, reason: str) -> None:
+    log.warning("Cannot verify that the API's days are UTC days at the edge %s: %s", edge, reason)

@@ -30,8 +30,8 @@ CONTINUATION: Final = b"\xff\xff\xff\xff"
 END: Final = CONTINUATION + b"\0\0\0\0"
 SCHEMA, RECORD_BATCH = 1, 3
 PREFIX = 8
-_MOST_METADATA = 1 << 20
-_MOST_BODY = 256 << 20
+_MAX_METADATA = 1 << 20
+_MAX_BODY = 256 << 20
 _INT32, _UINT16, _UINT8, _INT64 = Struct("<i"), Struct("<H"), Struct("<B"), Struct("<q")
 _HEADER_TYPE, _HEADER, _BODY_LENGTH = 1, 2, 3
 _BATCH_LENGTH, _BATCH_COMPRESSION = 0, 3
@@ -59,7 +59,7 @@ def metadata_size(buffer: bytes | bytearray, start: int) -> int:
         ValueError: No message starts there.
     """
     (size,) = _INT32.unpack_from(buffer, start + 4)
-    if buffer[start : start + 4] != CONTINUATION or not 0 <= size <= _MOST_METADATA:
+    if buffer[start : start + 4] != CONTINUATION or not 0 <= size <= _MAX_METADATA:
         raise ValueError("no message starts where one should")
     return int(size)
 
@@ -82,7 +82,7 @@ def _read_message(metadata: bytes) -> Message:
     body = _number(metadata, root, _BODY_LENGTH, _INT64)
     if kind not in {SCHEMA, RECORD_BATCH}:
         raise ValueError(f"a message is of kind {kind}: only record batches without dictionaries can be read")
-    if not 0 <= body <= _MOST_BODY or body % 8:
+    if not 0 <= body <= _MAX_BODY or body % 8:
         raise ValueError(f"a message claims to have {body} bytes")
     size = PREFIX + len(metadata) + body
     return Message(kind, size, _rows(metadata, root, body) if kind == RECORD_BATCH else 0)

@@ -38,6 +38,14 @@ _NDJSON_NAMES = {NDJSON, "application/ndjson", "application/jsonl", "application
 # Servers that send no media type, or a generic one, may send JSON.
 _JSON_NAMES = {JSON, "", "text/json", "text/plain", "application/octet-stream"}
 
+_SHOWN_BYTES = 200
+_MAX_DIGITS = 18
+
+_QUOTED_STRING = r'"((?:[^"\\]|\\.)*)"'
+_LINK = re.compile(rf"[\s,]*(?:<([^>]*)>|{_QUOTED_STRING})")
+_PARAMETER = re.compile(rf"\s*;\s*([^\s=;,\"]+)(?:\s*=\s*(?:{_QUOTED_STRING}|([^\s;,\"]*)))?")
+_SECTION = "{&offset,limit}"
+
 
 class StreamDecoder(Protocol):
     """A decoder of a response that is read while it arrives."""
@@ -98,10 +106,6 @@ def accept_of(media_type: str) -> str:
 def is_json(media_type: str) -> bool:
     """Return whether a response of this media type may be a JSON envelope."""
     return media_type in _JSON_NAMES or media_type.endswith("+json")
-
-
-_SHOWN_BYTES = 200
-_MOST_DIGITS = 18
 
 
 def read_page(
@@ -191,7 +195,7 @@ def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -
     text = headers.get("X-Total-Count")
     if text is None:
         return total
-    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
         message = (
             f"the API's response has the X-Total-Count {text[:_SHOWN_BYTES]!r}, expected a whole number of at least 0"
         )
@@ -199,12 +203,6 @@ def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -
     if total not in {None, int(text)}:
         raise BadResponseError(f'the API\'s response has the "total" {total} and the X-Total-Count {text}', exchange)
     return int(text)
-
-
-_QUOTED_STRING = r'"((?:[^"\\]|\\.)*)"'
-_LINK = re.compile(rf"[\s,]*(?:<([^>]*)>|{_QUOTED_STRING})")
-_PARAMETER = re.compile(rf"\s*;\s*([^\s=;,\"]+)(?:\s*=\s*(?:{_QUOTED_STRING}|([^\s;,\"]*)))?")
-_SECTION = "{&offset,limit}"
 
 
 def find_link(header: str, relation: str, base: str, exchange: Exchange) -> str | None:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from airflow_movielens.client.window import Window
     from airflow_movielens.ratings.schema import Table
 
+_MIN_ROWS_OF_A_KIND = 2
+_ROWS_SIFTED_AT_ONCE = 10_000
+"""Rows need some twenty times more memory as Python objects than as columns."""
+
 
 @contextmanager
 def readable_as(form: str, exchange: Exchange) -> Iterator[None]:
@@ -39,11 +43,6 @@ def readable_as(form: str, exchange: Exchange) -> Iterator[None]:
 
 def _shortened(error: BaseException) -> str:
     return " ".join(str(error).split())[:200]
-
-
-_FEWEST_ROWS_OF_A_KIND = 2
-_ROWS_SIFTED_AT_ONCE = 10_000
-"""Rows need some twenty times more memory as Python objects than as columns."""
 
 
 class RowChecker:
@@ -141,7 +140,7 @@ class RowChecker:
         return BadRowsError(f"bad {self._table.name} from the API: {bad[0]}", self._exchange, bad)
 
     def _refuse_missing_column(self, rows: Sequence[Any]) -> None:
-        if not self._quarantine or len(rows) < _FEWEST_ROWS_OF_A_KIND:
+        if not self._quarantine or len(rows) < _MIN_ROWS_OF_A_KIND:
             return
         for name in self._table.column_names:
             if all(isinstance(row, dict) and name not in row for row in rows):

@@ -247,7 +247,7 @@ def test_an_unknown_ending_is_refused():
 
 
 def test_a_folder_that_another_process_has_locked_does_not_stop_a_fetch(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "LONGEST_WAIT", 0.1)  # a fetch waits for half a minute
+    monkeypatch.setattr(locks, "MAX_WAIT", 0.1)  # a fetch waits for half a minute
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

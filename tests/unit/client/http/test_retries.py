@@ -24,7 +24,7 @@ from airflow_movielens.client.errors import (
 )
 from airflow_movielens.client.http.error_mapping import retry_after
 from airflow_movielens.client.http.rate_limit import RateLimit
-from airflow_movielens.client.http.retries import LONGEST_BACK_OFF, Retries, back_off
+from airflow_movielens.client.http.retries import MAX_BACK_OFF, Retries, back_off
 
 HERE = "http://localhost/ratings"
 
@@ -210,7 +210,7 @@ def test_the_client_does_not_wait_longer_than_five_minutes(sleeps):
 
 
 def test_back_off_grows_to_a_bound_with_jitter():
-    for attempt, floor in [(1, 1), (2, 2), (3, 4), (7, LONGEST_BACK_OFF), (5000, LONGEST_BACK_OFF)]:
+    for attempt, floor in [(1, 1), (2, 2), (3, 4), (7, MAX_BACK_OFF), (5000, MAX_BACK_OFF)]:
         waits = {back_off(attempt) for _ in range(20)}
         assert floor <= min(waits) < max(waits) <= floor + 1
 

@@ -15,7 +15,7 @@ from unit.model_server import Reply, serve
 
 from airflow_movielens.client import DataError, FatalError, MovielensClient, MovielensError, RatingsChangedError, Window
 from airflow_movielens.client.window import ServerCalendar
-from airflow_movielens.connection.client import check
+from airflow_movielens.connection.client_factory import check
 
 HOUR = 3600
 ZONES = [
@@ -87,7 +87,7 @@ class Days:
 @pytest.fixture(scope="module")
 def shared():
     days = Days()
-    with serve(days.respond, most_requests=10**6) as server:
+    with serve(days.respond, max_requests=10**6) as server:
         yield server, days
 
 
@@ -246,7 +246,7 @@ def test_a_bad_row_outside_the_window_is_tolerated(server):
 def test_without_a_total_the_log_says_that_the_window_is_not_verified(server, caplog):
     server.days.total = False
     assert fetch(server, WINDOWS["in the middle"]) == expected(WINDOWS["in the middle"])
-    assert "It is not verified that the API's days are UTC days, at the edge [2004-11-02, 2004-11-03)" in caplog.text
+    assert "Cannot verify that the API's days are UTC days at the edge [2004-11-02, 2004-11-03)" in caplog.text
 
 
 def test_the_verification_respects_a_minimum_page_size(server, caplog):

@@ -81,7 +81,7 @@ def client_from_connection(
         raise FatalError(f"connection {connection.conn_id!r}: {error}") from error
 
 
-async def aclient_of(conn_id: str) -> MovielensClient:
+async def aclient_from_connection(conn_id: str) -> MovielensClient:
     """Return the client of an Airflow connection without blocking the event loop; its requests are not retried.
 
     Raises:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_movielens.ratings.paths import Compression
 
 _BLOCK = 1 << 22
-_LONGEST_LINE = 1 << 26
+_MAX_LINE_LENGTH = 1 << 26
 # UTF-32 first: its byte order mark begins with that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -139,8 +139,8 @@ def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
         # A CR at the end may be half of CR LF.
         end = max(text.rfind(b"\n"), text.rfind(b"\r", 0, -1)) + 1
         held = text[end:]
-        if len(held) > _LONGEST_LINE:
-            raise ValueError(f"a line is longer than {_LONGEST_LINE:,} bytes")
+        if len(held) > _MAX_LINE_LENGTH:
+            raise ValueError(f"a line is longer than {_MAX_LINE_LENGTH:,} bytes")
         if end:
             yield text[:end]
     if held:
