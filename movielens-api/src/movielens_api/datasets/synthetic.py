@@ -54,16 +54,6 @@ SITTINGS = pl.col("count") // RATINGS_PER_SITTING + 1
 MAX_SITTINGS = 1 << 20
 HOUR, DAY, WEEK = 3_600, 86_400, 604_800
 
-ADJECTIVES = ["Amber", "Ancient", "Broken", "Burning", "Careless", "Crimson", "Crooked", "Daring", "Distant", "Electric", "Endless", "Fading", "Final", "Forgotten", "Frozen", "Gentle", "Golden", "Hidden", "Hollow", "Hungry", "Invisible", "Last", "Little", "Lonely", "Lost", "Lucky", "Midnight", "Narrow", "Perfect", "Quiet", "Reluctant", "Restless", "Sacred", "Scarlet", "Second", "Secret", "Silent", "Silver", "Stolen", "Wild"]
-
-NOUNS = ["Actor", "Alibi", "Bridge", "Captain", "Carnival", "Clockmaker", "Comet", "Courtroom", "Daughter", "Detective", "Dragon", "Empire", "Engine", "Garden", "Gambler", "Harbor", "Heart", "Hero", "Horizon", "House", "Island", "Journey", "Kingdom", "Letter", "Lighthouse", "Lover", "Machine", "Mirror", "Orchard", "Pilot", "Promise", "River", "Robot", "Season", "Shadow", "Sister", "Stranger", "Summer", "Voyage", "Winter"]
-
-PLACES = ["Alaska", "Avalon", "Babylon", "Berlin", "Bombay", "Bremen", "Cairo", "Carthage", "Chicago", "Cordoba", "Dakar", "Delhi", "Dublin", "Florence", "Geneva", "Havana", "Helsinki", "Istanbul", "Jaipur", "Kyoto", "Lima", "Lisbon", "Madrid", "Malta", "Marseille", "Memphis", "Nairobi", "Naples", "Odessa", "Oslo", "Paris", "Prague", "Quebec", "Samarkand", "Seville", "Siena", "Tangier", "Trieste", "Venice", "Vienna"]
-
-GENRES = ["Drama", "Comedy", "Thriller", "Romance", "Action", "Crime", "Horror", "Documentary", "Adventure", "Sci-Fi", "Mystery", "Fantasy", "War", "Western"]
-
-TITLES = len(ADJECTIVES) * len(NOUNS) * len(PLACES)
-
 
 class Randomness:
     """Streams of random numbers.
@@ -108,6 +98,39 @@ def _mix(number: int) -> int:
 
 def _u64(number: int) -> pl.Expr:
     return pl.lit(number, dtype=pl.UInt64)
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+ADJECTIVES = _words(
+    "Amber Ancient Broken Burning Careless Crimson Crooked Daring Distant Electric Endless Fading Final Forgotten "
+    "Frozen Gentle Golden Hidden Hollow Hungry Invisible Last Little Lonely Lost Lucky Midnight Narrow Perfect Quiet "
+    "Reluctant Restless Sacred Scarlet Second Secret Silent Silver Stolen Wild"
+)
+
+
+NOUNS = _words(
+    "Actor Alibi Bridge Captain Carnival Clockmaker Comet Courtroom Daughter Detective Dragon Empire Engine Garden "
+    "Gambler Harbor Heart Hero Horizon House Island Journey Kingdom Letter Lighthouse Lover Machine Mirror Orchard "
+    "Pilot Promise River Robot Season Shadow Sister Stranger Summer Voyage Winter"
+)
+
+
+PLACES = _words(
+    "Alaska Avalon Babylon Berlin Bombay Bremen Cairo Carthage Chicago Cordoba Dakar Delhi Dublin Florence Geneva "
+    "Havana Helsinki Istanbul Jaipur Kyoto Lima Lisbon Madrid Malta Marseille Memphis Nairobi Naples Odessa Oslo Paris "
+    "Prague Quebec Samarkand Seville Siena Tangier Trieste Venice Vienna"
+)
+
+
+GENRES = _words(
+    "Drama Comedy Thriller Romance Action Crime Horror Documentary Adventure Sci-Fi Mystery Fantasy War Western"
+)
+
+
+TITLES = len(ADJECTIVES) * len(NOUNS) * len(PLACES)
 
 
 def movies(count: int, randomness: Randomness) -> pl.DataFrame:
