@@ -156,7 +156,7 @@ def test_the_parts_of_other_outputs_are_not_touched(tmp_path, folder, name):
         STORE.pipe_file(f"bucket/{other}", b"1")
     with ObjectOutput(f"s3://bucket/{folder}/{name}").folder(key) as parts:
         (parts.local / "1.part").write_bytes(b"2")
-        parts.keep("1.part")
+        parts.save("1.part")
         parts.checkpoints.save({})
         parts.clear()
     assert sorted(STORE.find("bucket")) == sorted(f"bucket/{other}" for other in others)

@@ -196,11 +196,11 @@ class ReadOptions:
     Attributes:
         window: The days to read.
         page_size: Rows per request, at least 1; 1 becomes 2, because pages by offset overlap by one row.
-        on_bad_rows: How to handle rows that break the contract, even if they are read again: ``fail`` raises,
+        on_bad_rows: How to handle rows that break the contract, even after a second read: ``fail`` raises,
             ``quarantine`` sets them aside.
 
     Raises:
-        FatalError: The page size or ``on_bad_rows`` is not one of the values allowed.
+        FatalError: The page size or ``on_bad_rows`` is not an allowed value.
     """
 
     window: Window

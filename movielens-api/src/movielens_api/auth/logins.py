@@ -27,7 +27,7 @@ class LoginsLimitedError(Exception):
     """Too many logins failed or are in progress, so this one is not tried.
 
     Attributes:
-        seconds: When to retry.
+        seconds: After how many seconds to retry.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ import uvicorn
 
 # How long a worker pauses after accepting a connection, for each connection that it has.
 SECONDS_PER_CONNECTION = 0.0005
-MAX_SECONDS = 0.005
+MAX_PAUSE_SECONDS = 0.005
 SECONDS_AFTER_A_FAILURE = 0.1
 Accept = Callable[[socket.socket], None]
 
@@ -80,9 +80,9 @@ class Acceptor:
         """Return at once, because there is nothing to wait for."""
 
     def _resume(self) -> None:
-        self._loop.add_reader(self._shared, self._one)
+        self._loop.add_reader(self._shared, self._accept_one)
 
-    def _one(self) -> None:
+    def _accept_one(self) -> None:
         try:
             accepted, _ = self._shared.accept()
         except BlockingIOError:
@@ -94,7 +94,7 @@ class Acceptor:
             return
         accepted.settimeout(0)
         self._accept(accepted)
-        self._hold_back(min(SECONDS_PER_CONNECTION * (1 + self._connections()), MAX_SECONDS))
+        self._hold_back(min(SECONDS_PER_CONNECTION * (1 + self._connections()), MAX_PAUSE_SECONDS))
 
     def _hold_back(self, seconds: float) -> None:
         self._loop.remove_reader(self._shared)
