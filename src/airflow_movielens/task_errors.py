@@ -20,7 +20,7 @@ _WRONG_PLACES = {errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS}
 
 
 class StoppableMixin:
-    """End a task at once when Airflow asks for it, and leave only files from which a retry can resume."""
+    """A mixin for operators that end at once when Airflow stops them, and leave only files for a retry to resume from."""
 
     def on_kill(self) -> None:
         """Leave ``execute``: Airflow calls this in the task's main thread and kills the process a little later."""

@@ -60,7 +60,7 @@ def read_csv(
 
     Raises:
         ValueError: The file is not such a text, or has a wrong row; the message names the line.
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     lines = _Lines(text_blocks(path, compression))
     form = _read_form(lines, table)

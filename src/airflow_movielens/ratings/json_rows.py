@@ -43,7 +43,7 @@ def read_ndjson(
 
     Raises:
         ValueError: The file is not such a text, or has a wrong row; the message names the line.
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     names: dict[str, str] = {}
     for first_line, block in text_blocks(path, compression):
@@ -82,7 +82,7 @@ def read_json(path: Path, compression: Compression, table: Table) -> Iterator[pl
 
     Raises:
         ValueError: The file is not such a text, or has a wrong row; the message names the row, from 1.
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     text = whole_text(path, compression).strip()
     if not text.startswith(b"["):

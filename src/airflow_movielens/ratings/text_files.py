@@ -50,7 +50,7 @@ def text_blocks(path: Path, compression: Compression) -> Iterator[tuple[int, byt
 
     Raises:
         ValueError: The file is not such a text; the message names the line where there is one.
-        OSError: It cannot be read or decompressed.
+        OSError: The file cannot be read or decompressed.
     """
     line, has_line_feeds = 1, None
     for block in _whole_lines(_in_utf8(_decompressed(path, compression))):

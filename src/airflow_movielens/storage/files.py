@@ -27,7 +27,7 @@ def checked_output(path: str | PathLike[str]) -> str:
 
     Raises:
         ValueError: The path cannot be that of an output; see `output_text`.
-        FatalError: Its object storage is not available.
+        FatalError: The object storage of the path is not available.
     """
     text = output_text(path)
     if local_path(text) is None:

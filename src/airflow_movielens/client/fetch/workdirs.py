@@ -40,8 +40,8 @@ def claimed_folder(output: Path, key: str) -> Iterator[Path]:
     output.parent.mkdir(parents=True, exist_ok=True)
     folder = output.with_name(f".partial-{output.name}-{key}")
     lock = _claim(folder)
-    is_own = lock is None
-    if is_own:
+    is_separate = lock is None
+    if is_separate:
         log.info("Another attempt holds %s, or it cannot be locked: this attempt uses a separate folder", folder)
         folder = folder.with_name(f"{folder.name}-{uuid4().hex[:8]}")
         lock = _claim(folder)
@@ -49,7 +49,7 @@ def claimed_folder(output: Path, key: str) -> Iterator[Path]:
         _remove_dead_attempts(output, folder)
         yield folder
     finally:
-        if is_own or not any(folder.glob(f"*{PART_ENDING}")):
+        if is_separate or not any(folder.glob(f"*{PART_ENDING}")):
             _discard(folder)
         if lock is not None:
             os.close(lock)
@@ -67,9 +67,9 @@ def _claim(folder: Path) -> int | None:
 
 def _remove_dead_attempts(output: Path, own: Path) -> None:
     remove_dead_partials(output)
-    of_output = re.compile(rf"\.partial-{re.escape(output.name)}-[0-9a-f]{{16}}(-[0-9a-f]{{8}})?")
+    name_of_output = re.compile(rf"\.partial-{re.escape(output.name)}-[0-9a-f]{{16}}(-[0-9a-f]{{8}})?")
     for folder in output.parent.iterdir():
-        if folder == own or not of_output.fullmatch(folder.name):
+        if folder == own or not name_of_output.fullmatch(folder.name):
             continue
         if (lock := try_lock(folder / _LOCK, create=True)) is not None:
             log.info("Removing %s, which a dead attempt left behind", folder)

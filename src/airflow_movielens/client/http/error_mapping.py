@@ -83,7 +83,7 @@ def error_of_status(
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait from ``Retry-After`` (RFC 9110, 10.2.3); None if it is missing or unreadable.
 
-    A date is compared with the response's own ``Date``, so that a wrong clock does no harm.
+    A date is compared with the response's own ``Date``, so a wrong clock does not matter.
     """
     value = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(value):

@@ -1,7 +1,7 @@
 """Total timeouts, and requests in flight that are cut off: at their deadline, or when they are no longer wanted.
 
 The timeout of a socket starts over with each byte, so a server that sends one byte at a time never exceeds it. Here,
-one thread a client watches all requests in flight and shuts down the socket of a request whose time is up.
+one thread per client watches all requests in flight and shuts down the socket of a request whose time is up.
 """
 
 from __future__ import annotations

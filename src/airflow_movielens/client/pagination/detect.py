@@ -29,11 +29,11 @@ class Pagination(Protocol):
     """A kind of pagination."""
 
     def batches(self, at: Bookmark) -> Iterator[Batch]:
-        """Read the rows after ``at``; the last batch says that it is the last."""
+        """Read the rows after ``at``; the last batch is marked as the last."""
 
 
 def read_window(source: Source) -> Generator[Batch, None, None]:
-    """Read a window from its start; at the end, or when it is closed, cut the requests in flight.
+    """Read a window from its start; at the end, or when closed, cut off the requests in flight.
 
     Raises:
         RatingsChangedError: The data changed meanwhile.
@@ -53,7 +53,7 @@ def read_window(source: Source) -> Generator[Batch, None, None]:
 
 
 def resume_window(source: Source, at: Bookmark) -> Generator[Batch, None, None]:
-    """Resume a window after a bookmark, also one of another process; otherwise as `read_window`.
+    """Read the rest of a window after a bookmark, possibly one of another process; otherwise as `read_window`.
 
     Raises:
         RatingsChangedError: The data changed since, or the server can no longer resume.
@@ -79,7 +79,7 @@ def _rest(source: Source, at: Bookmark) -> Iterator[Batch]:
         status = error.exchange.status if error.exchange else None
         if at.kind == "offset" or status is None or status in _REFUSED_STATUS:
             raise
-        # The server no longer knows its link, but it may accept a new request for the window.
+        # The server no longer knows its own link, but it may accept a new request for the window.
         raise _cannot_resume(error) from error
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.pagination.source import Source
     from airflow_movielens.client.rows import Bookmark, Page
 
-_NOTHING_THERE = {204, 400, 404, 416, 422}
+_AFTER_THE_END = {204, 400, 404, 416, 422}
 """The statuses that some servers return instead of an empty page after the end."""
 
 
@@ -89,7 +89,7 @@ class OffsetPages:
         try:
             beyond = self._source.page(offset, self._source.page_size)
         except FatalError as error:
-            if error.exchange and error.exchange.status in _NOTHING_THERE:
+            if error.exchange and error.exchange.status in _AFTER_THE_END:
                 return
             raise
         if beyond.rows.count:
