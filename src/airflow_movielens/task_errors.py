@@ -20,7 +20,7 @@ _WRONG_PLACES = {errno.ENAMETOOLONG, errno.ELOOP, errno.EROFS}
 
 
 class StoppableMixin:
-    """A mixin for operators that end at once when Airflow stops them, and leave only files for a retry to resume from."""
+    """A mixin for operators that end at once when Airflow stops them; a retry can resume."""
 
     def on_kill(self) -> None:
         """Leave ``execute``: Airflow calls this in the task's main thread and kills the process a little later."""

@@ -42,7 +42,7 @@ _FATAL: dict[int, str] = {
     "token) and role",
     HTTPStatus.NOT_FOUND: "the API does not know this address: check host, port and path prefix",
     HTTPStatus.METHOD_NOT_ALLOWED: "the API does not allow GET at this address: check host, port and path prefix",
-    HTTPStatus.NOT_ACCEPTABLE: "the API has none of the formats asked for: set data_format to one that it has",
+    HTTPStatus.NOT_ACCEPTABLE: "the API has none of the requested formats: set data_format to one that it has",
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "the proxy refuses the credentials: check the proxy's URL",
     HTTPStatus.NOT_IMPLEMENTED: "the API does not implement GET at this address: check host, port and path prefix",
     HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "the API does not support HTTP/1.1",
