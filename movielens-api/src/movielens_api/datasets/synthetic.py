@@ -109,27 +109,19 @@ ADJECTIVES = _words(
     "Frozen Gentle Golden Hidden Hollow Hungry Invisible Last Little Lonely Lost Lucky Midnight Narrow Perfect Quiet "
     "Reluctant Restless Sacred Scarlet Second Secret Silent Silver Stolen Wild"
 )
-
-
 NOUNS = _words(
     "Actor Alibi Bridge Captain Carnival Clockmaker Comet Courtroom Daughter Detective Dragon Empire Engine Garden "
     "Gambler Harbor Heart Hero Horizon House Island Journey Kingdom Letter Lighthouse Lover Machine Mirror Orchard "
     "Pilot Promise River Robot Season Shadow Sister Stranger Summer Voyage Winter"
 )
-
-
 PLACES = _words(
     "Alaska Avalon Babylon Berlin Bombay Bremen Cairo Carthage Chicago Cordoba Dakar Delhi Dublin Florence Geneva "
     "Havana Helsinki Istanbul Jaipur Kyoto Lima Lisbon Madrid Malta Marseille Memphis Nairobi Naples Odessa Oslo Paris "
     "Prague Quebec Samarkand Seville Siena Tangier Trieste Venice Vienna"
 )
-
-
 GENRES = _words(
     "Drama Comedy Thriller Romance Action Crime Horror Documentary Adventure Sci-Fi Mystery Fantasy War Western"
 )
-
-
 TITLES = len(ADJECTIVES) * len(NOUNS) * len(PLACES)
 
 

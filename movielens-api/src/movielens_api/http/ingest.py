@@ -96,11 +96,7 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 _LIST = TypeAdapter(Annotated[list[NewRating], FailFast()])
-
-
 _ONE = TypeAdapter(NewRating)
-
-
 _DECODER = json.JSONDecoder(object_pairs_hook=_Pairs)
 
 
@@ -137,7 +133,7 @@ def _wrong(rows: list[Any]) -> Iterator[RowError]:
         times = Counter(name for name, _ in row)
         repeated = sorted(name for name in times if times[name] > 1)
         yield from (RowError(row=number, column=name, message="Given twice") for name in repeated)
-        yield from (RowError(row=number, column=name, message=said) for name, said in _wrong_values(dict(row)))
+        yield from (RowError(row=number, column=name, message=text) for name, text in _wrong_values(dict(row)))
 
 
 def _wrong_values(row: dict[str, Any]) -> Iterator[tuple[str, str]]:

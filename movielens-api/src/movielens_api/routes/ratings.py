@@ -113,7 +113,7 @@ def _section(page: Cursor, query: RatingsQuery, given: set[str], *, whole: bool)
 
 
 def _documented() -> dict[int | str, dict[str, Any]]:
-    headers = {name: {"description": said, "schema": {"type": "string"}} for name, said in HEADERS.items()}
+    headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()}
     formats = {name: {"schema": {"type": "string", "description": each.description}} for name, each in FORMATS.items()}
     return {
         200: {"description": "A page of ratings, or the whole window.", "headers": headers, "content": formats},
@@ -166,7 +166,7 @@ async def respond(
         snapshot: The snapshot with the rows.
         page: The rows to send.
         wanted: How to send them.
-        is_section: Whether the client reads the snapshot in its own order, and may ask for any rows of it next.
+        is_section: Whether the client reads the snapshot in its own order, and may request any rows of it next.
     """
     total = page.end - page.first
     rows = min(page.limit, total - min(page.offset, total))
