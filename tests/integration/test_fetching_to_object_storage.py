@@ -30,13 +30,13 @@ import os, signal, sys
 from integration import test_fetching_to_object_storage as tests
 from airflow_movielens.storage import object_store
 tests.attach_store(sys.argv[2])
-put, calls = object_store.ObjectFolder.keep, []
+put, calls = object_store.ObjectFolder.save, []
 def deadly(folder, name):
     calls.append(name)
     put(folder, name)
     if len(calls) == 4:
         os.kill(os.getpid(), signal.SIGKILL)
-object_store.ObjectFolder.keep = deadly
+object_store.ObjectFolder.save = deadly
 tests.fetch(sys.argv[1])
 """
 
@@ -130,11 +130,11 @@ def test_an_attempt_that_ends_does_not_damage_another_one(store, server, tmp_pat
         @contextmanager
         def folder(self, key):
             with super().folder(key) as folder:
-                keep = folder.keep
-                folder.keep = lambda name: slow(keep, name)
+                save = folder.save
+                folder.save = lambda name: slow(save, name)
                 yield folder
 
-    def slow(keep, name):
+    def slow(save, name):
         keep(name)
         kept.append(name)
         if len(kept) == 4:  # another attempt resumes from these parts, finishes and cleans up

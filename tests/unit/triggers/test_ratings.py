@@ -14,7 +14,7 @@ from unit.raw_server import hangs, listen
 from unit.scripted_server import Response, serve
 from unit.trigger_runs import cancelled, connect, first_event, until
 
-from airflow_movielens.connection import client as connection_client
+from airflow_movielens.connection import client_factory
 from airflow_movielens.triggers import MovielensRatingsTrigger, polling
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
@@ -250,14 +250,14 @@ def test_a_shared_poll_runs_outside_the_tasks_of_its_members(server, monkeypatch
 
 def test_clients_are_made_outside_the_event_loop(server, monkeypatch):
     """Creating a client takes a while, because modules and certificates are loaded."""
-    make, threads = connection_client.client_from_connection, set()
+    make, threads = client_factory.client_from_connection, set()
 
     def spied(*arguments, **options):
         threads.add(threading.get_ident())
         return make(*arguments, **options)
 
     # Only the function itself can tell in which thread it runs.
-    monkeypatch.setattr(connection_client, "client_from_connection", spied)
+    monkeypatch.setattr(client_factory, "client_from_connection", spied)
     server.add("2000-11-20")
     assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
     assert threads

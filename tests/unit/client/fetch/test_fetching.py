@@ -84,8 +84,8 @@ class WatchedOutput(LocalOutput):
     @contextmanager
     def folder(self, key):
         with super().folder(key) as folder:
-            keep = folder.keep
-            folder.keep = lambda name: (self._before_part(name), keep(name))
+            save = folder.save
+            folder.save = lambda name: (self._before_part(name), save(name))
             yield folder
 
 

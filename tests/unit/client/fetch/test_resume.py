@@ -87,7 +87,7 @@ def durable_rows(folder):
 @pytest.mark.parametrize(
     ("place", "is_durable"),
     [
-        (("output:LocalFolder.keep", "4"), lambda rows: 0 < rows < ROWS),
+        (("output:LocalFolder.save", "4"), lambda rows: 0 < rows < ROWS),
         (("checkpoint:FileCheckpoints.save", "4"), lambda rows: 0 < rows < ROWS),
         (("fetching:write_rows",), lambda rows: rows == ROWS),
         (("output:one_at_a_time",), lambda rows: rows == ROWS),
