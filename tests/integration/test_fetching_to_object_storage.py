@@ -135,7 +135,7 @@ def test_an_attempt_that_ends_does_not_damage_another_one(store, server, tmp_pat
                 yield folder
 
     def slow(save, name):
-        keep(name)
+        save(name)
         kept.append(name)
         if len(kept) == 4:  # another attempt resumes from these parts, finishes and cleans up
             fetch(server.base_url, SlowOutput(URL))

@@ -35,7 +35,7 @@ def test_clamped_limit(hostile: Hostile) -> None:
     assert response.json() == {"result": ROWS[:50], "offset": 0, "limit": 50, "total": 60}
     assert server.json("/ratings", limit=50, offset=5)["result"] == ROWS[5:55]
     assert server.get("/ratings", limit=-1).status_code == 422
-    clamped = hostile(profile=partial(paging.ClampedLimit, most=3))
+    clamped = hostile(profile=partial(paging.ClampedLimit, max_limit=3))
     assert by_offset(clamped, limit=7) == [row for place, row in enumerate(ROWS) if place % 7 < 3]
     assert by_cursor(clamped, limit=7) == ROWS
 
