@@ -31,9 +31,11 @@ MAX_ROWS_PER_POST = 20
 CREATED = 201
 AUTH = {"Authorization": "Basic bW92aWVsZW5zOm1vdmllbGVucw=="}
 SERVER = f"""
-from movielens_api.store import compaction
+from functools import partialmethod
 from movielens_api.cli import main
-compaction.MIN_ROWS = {ROWS_PER_GENERATION}
+from movielens_api.store import Store
+# A patch, because the command has no such option.
+Store.__init__ = partialmethod(Store.__init__, compact_after={ROWS_PER_GENERATION})
 main()
 """
 Key = tuple[int, int, int]

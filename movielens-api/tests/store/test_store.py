@@ -459,6 +459,8 @@ def test_nothing_is_lost_duplicated_or_torn_by_kills(tmp_path: Path, kills: int)
     assert (result.lost, result.duplicated, result.torn) == (0, 0, 0), result
     assert result.kills == kills
     assert any(batch.is_acknowledged for batch in result.batches)
+    # Kills are to hit compactions too.
+    assert result.generations > 1
 
 
 CRASH_IN_COMPACTION = """
