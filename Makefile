@@ -89,6 +89,7 @@ lock: | $(UV) ## resolve all dependencies again and write requirements/*.lock
 	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --group airflow-3-2 --group test -o requirements/airflow-3.2.lock --upgrade
 	$(COMPILE) $(PROJECTS) --group bench -c requirements/test.lock -o requirements/bench.lock --upgrade
 	$(COMPILE) --group clients -o requirements/clients.lock --upgrade
+	$(COMPILE) --group engines -c requirements/test.lock -o requirements/engines.lock --upgrade
 
 .PHONY: bench-api
 ROWS ?= 25_000_000

@@ -21,6 +21,7 @@ from airflow_movielens.operators import (
     MovielensPopularityOperator,
     MovielensRankMoviesOperator,
 )
+from airflow_movielens.ranking import rank_movies
 
 WINDOW = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 
@@ -43,6 +44,28 @@ def test_fetching_returns_a_small_manifest(tmp_path, api):
     assert json.loads((tmp_path / ".r.parquet.manifest.json").read_text()) == manifest
     assert len(json.dumps(manifest)) < 1000
     assert len(pl.read_parquet(tmp_path / "r.parquet")) == 1055
+
+
+def test_a_ranking_by_a_method_has_titles_genres_and_movement(tmp_path):
+    fetch(tmp_path / "week.parquet", start_date="2000-11-15", end_date="2000-11-22")
+    fetch(tmp_path / "day.parquet", start_date="2000-11-27", end_date="2000-11-28")
+    files = [str(tmp_path / "week.parquet"), str(tmp_path / "day.parquet")]
+    better = {"method": "bayesian", "conn_id": "movielens"}
+    rank(files[0], tmp_path / "week.csv", **better)
+    manifest = rank(
+        files, tmp_path / "all.csv", compare_to=str(tmp_path / "week.csv"), parameters={"k": "50"}, **better
+    )
+    assert (manifest["method"], manifest["parameters"]) == ("bayesian", {"k": 50.0})
+    ranking = pl.read_csv(tmp_path / "all.csv")
+    expected = rank_movies(pl.concat(map(pl.read_parquet, files)), "bayesian", k=50)
+    assert ranking.select(expected.columns).write_csv() == expected.write_csv()
+    assert ranking.columns[:5] == ["rank", "movieId", "title", "year", "genres"]
+    assert ranking.columns[-3:] == ["previous_rank", "rank_change", "is_new"]
+    assert 0 < ranking["is_new"].sum() < len(ranking)
+    by_genre = rank(files, tmp_path / "genres.csv", conn_id="movielens", method="trending", by="genre", min_ratings="3")
+    assert by_genre["rows"] == len(pl.read_csv(tmp_path / "genres.csv").unique(["genre", "rank"]))
+    with pytest.raises(AirflowFailException, match="k is 'many': give a number of at least 0"):
+        rank(files, tmp_path / "x.csv", method="bayesian", parameters={"k": "many"})
 
 
 def test_object_storage_is_written_and_read(tmp_path):

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from airflow_movielens.ratings.schema import Table
+
 _SHOWN = 10
+_PARAMETERS = {
+    "k": "bayesian: ratings of the mean that each movie is given in addition (default: 100)",
+    "confidence": "wilson: the interval's confidence (default: 0.95)",
+    "m": "imdb: ratings at which a movie's own mean weighs half (default: those that 99 %% of movies do not exceed)",
+    "half_life": "trending: days after which a like weighs half (default: by the density of likes, 7 to 365)",
+}
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,37 +46,57 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     parser.add_argument(
         "--min-ratings",
         type=int,
-        default=3,
         metavar="N",
-        help="leave out movies rated by fewer distinct users (default: %(default)s)",
+        help="leave out movies rated by fewer distinct users (default: 3 for mean, otherwise 1)",
     )
     parser.add_argument("--method", default="mean", help="ranking method (default: %(default)s)")
+    parser.add_argument("--by", choices=["genre"], help="rank the movies of each genre; needs --movies-path")
+    parser.add_argument("--compare-to", metavar="PATH", help="file or URL of an earlier ranking, to add the movement")
+    parser.add_argument(
+        "--as-of", type=int, metavar="SECOND", help="rank as of a Unix second (default: the last rating)"
+    )
+    parser.add_argument("--unique", action="store_true", help="no user rated a movie twice: faster, in less memory")
+    for name, description in _PARAMETERS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=float, metavar="X", help=description)
     parser.add_argument("--debug", action="store_true", help="print a traceback with an error")
     parser.set_defaults(prepare=prepare, when_stopped="nothing was written")
 
 
 def prepare(options: argparse.Namespace) -> Callable[[], None]:
     """Check the arguments, and return the function that ranks."""
-    from airflow_movielens.ranking import rank_large, ranking_method
+    from airflow_movielens.ranking import RankingOptions, check_files, rank_large
     from airflow_movielens.storage.files import checked_output, local_copies, write_output
     from airflow_movielens.storage.inputs import input_files
 
-    min_ratings = whole_number("--min-ratings", options.min_ratings)
-    method = ranking_method(options.method)
+    how = RankingOptions(
+        options.method,
+        None if options.min_ratings is None else whole_number("--min-ratings", options.min_ratings),
+        options.by,
+        options.as_of,
+        options.unique,
+        {name: getattr(options, name) for name in _PARAMETERS},
+    )
+    check_files(how, has_movies=bool(options.movies_path), has_earlier=bool(options.compare_to))
     with redirect_stdout(sys.stderr):  # Airflow logs to stdout when object storage first uses it
         output = checked_output(options.output_path)
         files = input_files(options.input_path, output=output)
         movies_files = input_files(options.movies_path, output=output) if options.movies_path else []
+        earlier_files = input_files(options.compare_to, output=output) if options.compare_to else []
 
     def run() -> None:
+        from airflow_movielens.ranking import RANKINGS
         from airflow_movielens.ratings.reading import scan_files
-        from airflow_movielens.ratings.schema import RATINGS
+        from airflow_movielens.ratings.schema import MOVIES, RATINGS
+
+        def read(files: list[str], table: Table, columns: list[str]) -> pl.DataFrame | None:
+            with local_copies(files) as paths:
+                return scan_files(paths, table, columns).collect() if paths else None
 
         with redirect_stdout(sys.stderr):
+            movies = read(movies_files, MOVIES, ["movieId", "title", *(["genres"] if how.by else [])])
+            earlier = read(earlier_files, RANKINGS, how.compared_columns)
             with local_copies(files) as paths:
-                ranking = rank_large(scan_files(paths, RATINGS), min_ratings, method)
-            if movies_files:
-                ranking = _titled(ranking, movies_files)
+                ranking = rank_large(scan_files(paths, RATINGS), how, movies, earlier)
             write_output(ranking.lazy(), output)
         if sys.stdout.isatty():
             _show_top(ranking)
@@ -77,23 +105,15 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
     return run
 
 
-def _titled(ranking: pl.DataFrame, movies_files: list[str]) -> pl.DataFrame:
-    from airflow_movielens.ranking import add_titles
-    from airflow_movielens.ratings.reading import scan_files
-    from airflow_movielens.ratings.schema import MOVIES
-    from airflow_movielens.storage.files import local_copies
-
-    with local_copies(movies_files) as paths:
-        return add_titles(ranking.lazy(), scan_files(paths, MOVIES, ["movieId", "title"])).collect()
-
-
 def _show_top(ranking: pl.DataFrame) -> None:
+    import polars as pl
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("#")
+    table = Table() if "rank" in ranking.columns else Table("#")
     for name in ranking.columns:
-        table.add_column(name, justify="left" if name == "title" else "right")
+        table.add_column(name, justify="left" if ranking.schema[name] == pl.String else "right")
     for place, row in enumerate(ranking.head(_SHOWN).rows(), start=1):
-        table.add_row(str(place), *(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row))
+        cells = (f"{value:.2f}" if isinstance(value, float) else str(value) for value in row)
+        table.add_row(*(() if "rank" in ranking.columns else (str(place),)), *cells)
     Console().print(table, markup=False)

@@ -34,7 +34,8 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
         end_date: First UTC day after the window; None likewise.
         min_ratings: Movies rated by fewer distinct users are left out; at least 1.
         top_n: How many movies to return.
-        method: The ranking method; ``mean`` ranks by the mean rating.
+        method: ``mean``, ``bayesian``, ``wilson``, ``imdb``, ``popular`` or ``trending``. Rows of the others have the
+            columns of `airflow_movielens.ranking.rank_movies`.
         **kwargs: Arguments of BaseOperator.
     """
 
@@ -66,22 +67,21 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
         from airflow_movielens.client.fetch import LogProgress, fetched_rows
         from airflow_movielens.hooks import MovielensHook
         from airflow_movielens.lineage import table_of_api
-        from airflow_movielens.ranking import add_titles, rank_large, ranking_method
+        from airflow_movielens.ranking import RankingOptions, rank_large
         from airflow_movielens.ratings.schema import MOVIES, RATINGS
 
         with clear_failures(), MovielensHook(self.conn_id) as hook:
-            method = ranking_method(self.method)
-            min_ratings = whole_number("min_ratings", self.min_ratings)
+            options = RankingOptions(self.method, whole_number("min_ratings", self.min_ratings))
             top_n = whole_number("top_n", self.top_n)
             window = resolve_window(context, self._start_date, self._end_date)
             with fetched_rows(hook.client, window, LogProgress(log)) as ratings:
                 rows = ratings.select(pl.len()).collect().item()
-                top = rank_large(ratings, min_ratings, method).head(top_n)
+                movies = movies_of_api(hook)
+                top = rank_large(ratings, options, movies).head(top_n)
             self.log.info("Ranked the %d ratings of %s", rows, window)
-            movies = movies_of_api(hook)
             base_url = hook.get_conn().base_url
             self._inputs = [
                 table_of_api(base_url, RATINGS, rows, window=window),
                 table_of_api(base_url, MOVIES, len(movies)),
             ]
-            return add_titles(top.lazy(), movies.lazy()).collect().to_dicts()
+            return top.to_dicts()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_movielens.hooks import MovielensHook
     from airflow_movielens.lineage import Dataset
+    from airflow_movielens.ranking import RankingOptions
     from airflow_movielens.storage.inputs import InputPath
 
 log = logging.getLogger(__name__)
@@ -33,22 +34,37 @@ _NOT_SERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
     """Rank the movies in files of ratings.
 
-    The ranking has movieId, title (if titles are known), avg_rating and num_ratings, ordered by avg_rating and
-    num_ratings, both descending, then movieId. The return value is a small manifest: ``path``, ``rows`` and ``files``
-    (the number of files read).
+    With ``mean``, the ranking has movieId, title (if titles are known), avg_rating and num_ratings, ordered by
+    avg_rating and num_ratings, both descending, then movieId. Other methods write the columns of
+    `airflow_movielens.ranking.rank_movies`. The return value is a small manifest: ``path``, ``rows``, ``files`` (the
+    number of files read), ``method`` and its ``parameters``.
 
     Args:
         input_path: Ratings: a path, a glob or a folder of part files, local or URL; the return value of a fetch
             (``fetch.output``); or a list of these.
         output_path: The file to write, which must not be an input; its extension selects the format.
         conn_id: The Airflow connection of an API to take titles from, if ``movies_path`` is not given.
-        movies_path: A file with movieId and title, such as GroupLens' ``movies.csv``.
-        min_ratings: Movies rated by fewer distinct users are left out; at least 1.
-        method: The ranking method; ``mean`` ranks by the mean rating.
+        movies_path: A file with movieId and title, such as GroupLens' ``movies.csv``; with genres for ``by="genre"``.
+        min_ratings: Movies rated by fewer distinct users are left out; None for 3 with ``mean`` and 1 otherwise.
+        method: ``mean``, ``bayesian``, ``wilson``, ``imdb``, ``popular`` or ``trending``.
+        parameters: Parameters of the method, such as ``{"k": 50}`` for ``bayesian``.
+        by: ``"genre"`` to rank the movies of each genre; not with ``mean``.
+        compare_to: A file with an earlier ranking of the same kind, to add each movie's movement; not with ``mean``.
+        unique: Whether no user rated a movie twice in these files, which saves most of the time and memory.
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("input_path", "output_path", "conn_id", "movies_path", "min_ratings", "method")
+    template_fields: Sequence[str] = (
+        "input_path",
+        "output_path",
+        "conn_id",
+        "movies_path",
+        "min_ratings",
+        "method",
+        "parameters",
+        "by",
+        "compare_to",
+    )
     operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(
@@ -58,8 +74,12 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         output_path: str | PathLike[str],
         conn_id: str | None = None,
         movies_path: str | PathLike[str] | None = None,
-        min_ratings: int = 3,
+        min_ratings: int | None = None,
         method: str = "mean",
+        parameters: dict[str, Any] | None = None,
+        by: Literal["genre"] | None = None,
+        compare_to: str | PathLike[str] | None = None,
+        unique: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -69,11 +89,15 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         self.movies_path = paths_as_text(movies_path)
         self.min_ratings = min_ratings
         self.method = method
+        self.parameters = parameters
+        self.by = by
+        self.compare_to = paths_as_text(compare_to)
+        self.unique = unique
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Rank, write, and return the manifest."""
         from airflow_movielens.lineage import Dataset, columns_of
-        from airflow_movielens.ranking import add_titles, rank_large, ranking_method
+        from airflow_movielens.ranking import RANKINGS, check_files, rank_large
         from airflow_movielens.ratings.reading import scan_files
         from airflow_movielens.ratings.schema import RATINGS
         from airflow_movielens.storage.files import checked_output, local_copies, write_output
@@ -81,19 +105,48 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
         with clear_failures():
             output = checked_output(self.output_path)
-            method = ranking_method(self.method)
-            min_ratings = whole_number("min_ratings", self.min_ratings)
+            options = self._options()
+            has_movies = self.movies_path is not None or self.conn_id is not None
+            check_files(options, has_movies=has_movies, has_earlier=self.compare_to is not None)
             files = input_files(self.input_path, output=output)
             movies_files = [] if self.movies_path is None else input_files(self.movies_path, output=output)
-            with local_copies(files) as paths:
-                ranking = rank_large(scan_files(paths, RATINGS), min_ratings, method)
+            earlier_files = [] if self.compare_to is None else input_files(self.compare_to, output=output)
+            with local_copies(earlier_files) as paths:
+                earlier = scan_files(paths, RANKINGS, options.compared_columns).collect() if paths else None
             movies, sources = self._movies(movies_files)
-            titled = ranking.lazy() if movies is None else add_titles(ranking.lazy(), movies.lazy())
-            write_output(titled, output)
+            with local_copies(files) as paths:
+                ranking = rank_large(scan_files(paths, RATINGS), options, movies, earlier)
+            write_output(ranking.lazy(), output)
             self._inputs = [*(Dataset(file, columns_of(RATINGS.polars_schema())) for file in files), *sources]
-            self._outputs = [Dataset(output, columns_of(titled.collect_schema()), len(ranking))]
-            self.log.info("Ranked %d movies of %d files into %s", len(ranking), len(files), output)
-            return {"path": output, "rows": len(ranking), "files": len(files)}
+            self._outputs = [Dataset(output, columns_of(ranking.schema), len(ranking))]
+            self.log.info(
+                "Ranked %d movies of %d files by %s into %s", len(ranking), len(files), options.method, output
+            )
+            return {
+                "path": output,
+                "rows": len(ranking),
+                "files": len(files),
+                "method": options.method,
+                "parameters": dict(options.parameters),
+            }
+
+    def _options(self) -> RankingOptions:
+        from airflow_movielens.ranking import RankingOptions
+
+        def rendered(value: Any) -> Any:
+            """Return the number that a template rendered, or the value, to be reported."""
+            try:
+                return float(value) if isinstance(value, str) else value
+            except ValueError:
+                return value
+
+        return RankingOptions(
+            self.method,
+            None if self.min_ratings is None else whole_number("min_ratings", self.min_ratings),
+            self.by,
+            unique=self.unique,
+            parameters={name: rendered(value) for name, value in (self.parameters or {}).items()},
+        )
 
     def _movies(self, files: list[str]) -> tuple[pl.DataFrame | None, list[Dataset]]:
         """Return the movies with their titles, and the datasets that they come from."""
@@ -105,7 +158,8 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
         if files:
             with local_copies(files) as paths:
-                movies = scan_files(paths, MOVIES, ["movieId", "title"]).collect()
+                wanted = ["movieId", "title", *(["genres"] if self.by else [])]
+                movies = scan_files(paths, MOVIES, wanted).collect()
             return movies, [Dataset(file, columns_of(movies.schema)) for file in files]
         if self.conn_id is not None:
             with MovielensHook(self.conn_id) as hook:

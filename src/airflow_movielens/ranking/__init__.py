@@ -1,10 +1,31 @@
 """Statistics over ratings, without Airflow and HTTP.
 
-- ``rank``: movies ranked by their ratings, and their titles.
+- ``rank``: movies ranked by their ratings, with titles, by genre, and compared to an earlier ranking.
+- ``methods``: the statistics that movies are ranked by, with their formulas.
+- ``movie_statistics``: the sums over each movie's ratings, computed by the engine that holds the ratings.
+- ``dataframes``: dataframes of callers, checked; and rankings in the same kind.
 """
 
 from __future__ import annotations
 
-from airflow_movielens.ranking.rank import add_titles, rank_large, rank_movies_by_rating, ranking_method
+from airflow_movielens.ranking.methods import METHODS
+from airflow_movielens.ranking.rank import (
+    RANKINGS,
+    RankingOptions,
+    add_titles,
+    check_files,
+    rank_large,
+    rank_movies,
+    rank_movies_by_rating,
+)
 
-__all__ = ["add_titles", "rank_large", "rank_movies_by_rating", "ranking_method"]
+__all__ = [
+    "METHODS",
+    "RANKINGS",
+    "RankingOptions",
+    "add_titles",
+    "check_files",
+    "rank_large",
+    "rank_movies",
+    "rank_movies_by_rating",
+]

@@ -2,30 +2,194 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from airflow_movielens.ranking.dataframes import as_polars, check_values, checked_ratings, in_kind_of, with_times_in_utc
+from airflow_movielens.ranking.methods import ranking_method
+from airflow_movielens.ranking.movie_statistics import decay_of, movie_statistics
 from airflow_movielens.ratings.messages import shown
-from airflow_movielens.ratings.schema import RATINGS
+from airflow_movielens.ratings.schema import MOVIES, RATINGS, Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     import narwhals as nw
     import polars as pl
     from narwhals.typing import IntoFrameT
 
-    from airflow_movielens.ratings.schema import Column
+    from airflow_movielens.ranking.movie_statistics import MovieStatistics
 
-
-_YEARS = (1970, 9999)
-_COLUMNS = ("userId", "movieId", "rating", "timestamp")
-
-RankingMethod: TypeAlias = "Callable[[pl.LazyFrame, int], pl.LazyFrame]"
-"""Ratings and ``min_ratings`` in, a ranking sorted by `RANKING_ORDER` out."""
-
-RANKING_ORDER = {"avg_rating": True, "num_ratings": True, "movieId": False}
+_MEAN_ORDER = {"avg_rating": True, "num_ratings": True, "movieId": False}
+_ORDER = {"score": True, "num_ratings": True, "movieId": False}
 """The columns by which a ranking is sorted, and whether each one is descending."""
+_DECIMALS = 6
+_TEXT = frozenset({str})
+
+RANKINGS = Table(
+    "rankings",
+    (
+        Column("genre", "String", "text", _TEXT),
+        Column("rank", "Int64", "a whole number of at least 1", frozenset({int}), limits=(1, 2**63 - 1)),
+        next(column for column in RATINGS.columns if column.name == "movieId"),
+    ),
+    key=("genre", "rank"),
+)
+"""What is read of earlier rankings."""
+
+
+@dataclass(frozen=True)
+class RankingOptions:
+    """How to rank, checked.
+
+    Attributes:
+        method: The name of the ranking method.
+        min_ratings: Movies rated by fewer distinct users are left out; None for the method's default.
+        by: ``"genre"`` for a ranking of each genre; None for one of all movies.
+        as_of: The Unix second as of which to rank: later ratings do not count; None for the last rating.
+        unique: Whether no user rated a movie twice, which saves most of the time and memory.
+        parameters: Parameters of the method; see `methods`.
+
+    Raises:
+        ValueError: The method or a parameter is unknown, or a value is not one of those allowed.
+    """
+
+    method: str = "trending"
+    min_ratings: int | None = None
+    by: Literal["genre"] | None = None
+    as_of: int | None = None
+    unique: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def compared_columns(self) -> list[str]:
+        """The columns of `RANKINGS` that are read of an earlier ranking."""
+        return ["genre", "rank", "movieId"] if self.by == "genre" else ["rank", "movieId"]
+
+    def __post_init__(self) -> None:
+        method = ranking_method(self.method)
+        object.__setattr__(self, "parameters", method.checked(self.parameters))
+        if self.min_ratings is None:
+            object.__setattr__(self, "min_ratings", method.min_ratings)
+        _check_min_ratings(self.min_ratings)
+        if self.by not in (None, "genre"):
+            raise ValueError(f"by is {shown(self.by)}: give 'genre', or None for one ranking of all movies")
+        if self.as_of is not None and (isinstance(self.as_of, bool) or not isinstance(self.as_of, Integral)):
+            raise ValueError(f"as_of is {shown(self.as_of)}: give a whole number of Unix seconds (UTC)")
+
+
+def rank_movies(
+    ratings: IntoFrameT,
+    method: str = "trending",
+    *,
+    min_ratings: int | None = None,
+    by: Literal["genre"] | None = None,
+    movies: Any = None,
+    compare_to: Any = None,
+    as_of: int | None = None,
+    unique: bool = False,
+    **parameters: float | None,
+) -> IntoFrameT:
+    """Rank movies by a statistic of their ratings.
+
+    If a user rated a movie more than once, only the latest rating counts (at the same second, the higher one). The
+    engine of the dataframe adds up the ratings of each movie; the rest is computed here, so every engine gives the
+    same ranking.
+
+    Args:
+        ratings: A dataframe (pandas, Polars eager or lazy, PyArrow, DuckDB) with the columns userId, movieId, rating
+            (0.5 to 5.0 stars) and timestamp (Unix seconds or times); further ones are ignored.
+        method: ``mean``, ``bayesian``, ``wilson``, ``imdb``, ``popular`` or ``trending``.
+        min_ratings: Movies rated by fewer distinct users are left out; None for 3 with ``mean`` and 1 otherwise.
+        by: ``"genre"`` to rank the movies of each genre; None to rank all movies.
+        movies: A dataframe of movieId, title, year and genres (``Action|Comedy``); None to rank without titles.
+        compare_to: An earlier ranking of the same kind, with movieId and rank (and genre); None for no comparison.
+        as_of: A Unix second (UTC): later ratings do not count, and the age of likes is taken then; None for the last
+            rating.
+        unique: Whether the caller knows that no user rated a movie twice, which saves most of the time and memory.
+        **parameters: ``k`` of ``bayesian`` (100), ``confidence`` of ``wilson`` (0.95), ``m`` of ``imdb`` (the number
+            of ratings that 99 % of movies do not exceed), ``half_life`` of ``trending`` in days (by the density of
+            likes).
+
+    Returns:
+        A dataframe of the same kind, best first: genre (with ``by="genre"``), rank (from 1, int64), movieId; title,
+        year, genres (with ``movies``); score (float64, rounded to 6 decimals) and num_ratings (int64, distinct users);
+        the method's own columns: avg_rating (``bayesian``, ``imdb``), like_share (``wilson``, ``popular``),
+        upper_bound (``wilson``), num_likes (``trending``); with ``compare_to``, previous_rank and rank_change (int64,
+        positive for a rise; null if new) and is_new. Equal scores are ordered by num_ratings, descending, then
+        movieId.
+
+    Raises:
+        ValueError: An argument is not one of those allowed, a column is missing, or a value is missing or wrong.
+    """
+    options = RankingOptions(method, min_ratings, by, as_of, unique, parameters)
+    known = None if movies is None else as_polars(movies, MOVIES.polars_schema())
+    _check_genres(options, known)
+    statistics = statistics_of(checked_ratings(ratings), options)
+    earlier = None if compare_to is None else as_polars(compare_to, RANKINGS.polars_schema())
+    return cast("IntoFrameT", in_kind_of(ranking_of(statistics, options, known, earlier), ratings))
+
+
+def statistics_of(ratings: nw.LazyFrame[Any], options: RankingOptions, parts: int = 1) -> MovieStatistics:
+    """Return the statistics that a ranking needs."""
+    import narwhals as nw
+
+    method = ranking_method(options.method)
+    if options.as_of is not None:
+        ratings = ratings.filter(nw.col("timestamp") <= options.as_of)
+    decay = decay_of(ratings, options.as_of, options.parameters.get("half_life")) if method.decays else None
+    return movie_statistics(ratings, decay, unique=options.unique, parts=parts)
+
+
+def ranking_of(
+    statistics: MovieStatistics,
+    options: RankingOptions,
+    movies: pl.DataFrame | None = None,
+    compare_to: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Return the ranking, with the columns that `rank_movies` describes."""
+    import polars as pl
+
+    own = ranking_method(options.method).columns(statistics, options.parameters)
+    scored = statistics.movies.with_columns(score=own["score"].cast(pl.Float64).round(_DECIMALS)).with_columns(
+        **{name: column for name, column in own.items() if name != "score"}
+    )
+    scored = scored.filter(pl.col("num_ratings") >= options.min_ratings)
+    groups, facts = [], []
+    if movies is not None:
+        facts = [name for name in ("title", "year", "genres") if name in movies.columns]
+        scored = scored.join(movies.select("movieId", *facts).unique("movieId", keep="first", maintain_order=True),
+                             on="movieId", how="left")  # fmt: skip
+    if options.by == "genre":
+        groups = ["genre"]
+        scored = scored.with_columns(genre=pl.col("genres").str.split("|")).explode("genre").drop_nulls("genre")
+    ordered = scored.sort([*groups, *_ORDER], descending=[*(False for _ in groups), *_ORDER.values()])
+    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int64)
+    ranked = ordered.with_columns(rank=rank.over(groups) if groups else rank)
+    further = [name for name in own if name != "score"]
+    ranking = ranked.select(*groups, "rank", "movieId", *facts, "score", "num_ratings", *further)
+    return ranking if compare_to is None else with_movement(ranking, compare_to)
+
+
+def with_movement(ranking: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
+    """Add previous_rank, rank_change and is_new by an earlier ranking.
+
+    Raises:
+        ValueError: The earlier ranking lacks a column.
+    """
+    import polars as pl
+
+    keys = ["genre", "movieId"] if "genre" in ranking.columns else ["movieId"]
+    if missing := [name for name in (*keys, "rank") if name not in earlier.columns]:
+        raise ValueError(f"the ranking to compare to lacks the columns {', '.join(missing)}")
+    before = earlier.select(
+        *(pl.col(name).cast(ranking.schema[name]) for name in keys), previous_rank=pl.col("rank").cast(pl.Int64)
+    )
+    joined = ranking.join(before.unique(keys), on=keys, how="left", maintain_order="left")
+    return joined.with_columns(
+        rank_change=pl.col("previous_rank") - pl.col("rank"), is_new=pl.col("previous_rank").is_null()
+    )
 
 
 def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFrameT:
@@ -47,126 +211,85 @@ def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFram
     """
     import narwhals as nw
 
-    _check_values(nw.from_native(_with_times_in_utc(ratings)))
-    return rank_checked(ratings, min_ratings)
-
-
-def rank_checked(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFrameT:
-    """Rank as `rank_movies_by_rating` does, without checking the values."""
-    import narwhals as nw
-
-    if isinstance(min_ratings, bool) or not isinstance(min_ratings, Integral) or min_ratings < 1:
-        raise ValueError(f"min_ratings is {shown(min_ratings)}: give a whole number of at least 1")
+    check_values(nw.from_native(with_times_in_utc(ratings)))
+    _check_min_ratings(min_ratings)
     frame: nw.LazyFrame[Any] = nw.from_native(cast("Any", ratings))
-    missing = [name for name in _COLUMNS if name not in frame.collect_schema().names()]
+    missing = [name for name in RATINGS.column_names if name not in frame.collect_schema().names()]
     if missing:
         raise ValueError(f"the ratings lack the columns {', '.join(missing)}")
     ranking = (
-        frame.select(*_COLUMNS)
+        frame.select(*RATINGS.column_names)
         .unique(["userId", "movieId"], keep="last", order_by=["timestamp", "rating"])
         .with_columns(nw.col("rating").cast(nw.Float64))
         .group_by("movieId")
         .agg(nw.col("rating").mean().alias("avg_rating"), nw.col("userId").count().alias("num_ratings"))
         .with_columns(nw.col("num_ratings").cast(nw.Int64))
         .filter(nw.col("num_ratings") >= min_ratings)
-        .sort(*RANKING_ORDER, descending=list(RANKING_ORDER.values()))
+        .sort(*_MEAN_ORDER, descending=list(_MEAN_ORDER.values()))
     )
     return cast("IntoFrameT", nw.maybe_reset_index(ranking).to_native())
 
 
-def _with_times_in_utc(ratings: Any) -> Any:
-    """Convert times of pandas to UTC: narwhals does not support zones with ``_``, digits or signs in their names."""
-    times = ratings.get("timestamp") if hasattr(ratings, "iloc") else None
-    is_in_zone = getattr(getattr(times, "dtype", None), "tz", None) is not None
-    return ratings.assign(timestamp=times.dt.tz_convert("UTC")) if times is not None and is_in_zone else ratings
-
-
-def _check_values(frame: nw.LazyFrame[Any]) -> None:
-    """Check the values that a ranking reads, as those of files are; a lazy dataframe is computed once for it."""
-    import narwhals as nw
-
-    if not frame.lazy().select(nw.len()).collect(backend="polars").item():
-        return  # whatever its dtypes: pandas has none for empty columns
-    schema = frame.collect_schema()
-    columns = [column for column in RATINGS.columns if column.name in schema]
-    for column in columns:
-        dtype = schema[column.name]
-        is_number = dtype.is_integer() or (float in column.types and dtype.is_float())
-        if not is_number and not (column.name == "timestamp" and isinstance(dtype, nw.Datetime)):
-            raise ValueError(f"the ratings have a column {column.name} of {dtype}, expected {column.expects}")
-    # DuckDB shows times in the zone of its connection, and does not convert them.
-    has_zones = not frame.implementation.is_duckdb()
-    wrong = [_is_wrong(column, schema[column.name], has_zones=has_zones).any().alias(column.name) for column in columns]
-    if not wrong:
-        return
-    found = frame.lazy().select(*wrong).collect(backend="polars").row(0)
-    for column, is_found in zip(columns, found, strict=True):
-        if is_found:
-            raise ValueError(f"the ratings have a {column.name} that is not {column.expects}")
-
-
-def _is_wrong(column: Column, dtype: nw.dtypes.DType, *, has_zones: bool) -> nw.Expr:
-    import narwhals as nw
-
-    values = nw.col(column.name)
-    if column.values is not None:
-        return ~values.cast(nw.Float64).is_in(sorted(column.values)) | values.is_null()
-    if isinstance(dtype, nw.Datetime):
-        in_utc = values.dt.convert_time_zone("UTC") if dtype.time_zone is not None and has_zones else values
-        is_exact = in_utc.dt.year().is_between(*_YEARS) & (in_utc.dt.nanosecond() == 0)
-        return ~is_exact | values.is_null()
-    if column.limits is None:
-        return values.is_null()
-    return ~values.is_between(*column.limits) | values.is_null()
-
-
-def ranking_method(name: str) -> RankingMethod:
-    """Return a ranking method by its name: ``mean`` is `rank_movies_by_rating`.
-
-    Raises:
-        ValueError: The method is unknown.
-    """
-    if not isinstance(name, str) or name not in _METHODS:
-        raise ValueError(f"there is no ranking method {shown(name)}: use one of {', '.join(_METHODS)}")
-    return _METHODS[name]
-
-
-_METHODS: dict[str, RankingMethod] = {"mean": rank_checked}
-
-
 def rank_large(
     ratings: pl.LazyFrame,
-    min_ratings: int = 3,
-    method: RankingMethod = rank_checked,
+    options: RankingOptions,
+    movies: pl.DataFrame | None = None,
+    compare_to: pl.DataFrame | None = None,
     *,
-    rows_at_once: int = 2_000_000,
+    rows_at_once: int = 8_000_000,
 ) -> pl.DataFrame:
     """Rank movies with memory bounded by the number of movies, not of ratings.
 
-    A movie is ranked by all of its ratings and by no others, so movies are divided into parts. Each part is
-    ranked alone, and the rankings are merged.
+    A movie is ranked by all of its ratings and by no others, so movies are divided into parts, and the sums of each
+    part are computed alone.
 
     Args:
-        ratings: userId, movieId, rating and timestamp, preferably scanned from files; read once for each part.
-        min_ratings: Movies rated by fewer distinct users are left out; at least 1.
-        method: The ranking method; see `ranking_method`.
+        ratings: userId, movieId, rating and timestamp (Unix seconds), checked, preferably scanned from files; read once
+            for each part.
+        options: How to rank.
+        movies: movieId, title, year and genres; None to rank without titles.
+        compare_to: An earlier ranking; None for no comparison.
         rows_at_once: About how many ratings a part has.
 
     Returns:
-        The ranking, as `rank_movies_by_rating` describes it.
+        The ranking, as `rank_movies` describes it; with the method ``mean``, as `rank_movies_by_rating` describes it,
+        with title after movieId if there are ``movies``.
 
     Raises:
-        ValueError: ``min_ratings`` is below 1.
+        ValueError: Genres are unknown, or ``compare_to`` lacks a column.
     """
+    import narwhals as nw
     import polars as pl
 
+    check_files(options, has_movies=movies is not None, has_earlier=compare_to is not None)
+    _check_genres(options, movies)
     rows = ratings.select(pl.len()).collect(engine="streaming").item()
-    parts = -(-rows // rows_at_once) or 1
-    rankings = [
-        method(ratings.filter(pl.col("movieId").mod(parts) == part), min_ratings).collect(engine="streaming")
-        for part in range(parts)
-    ]
-    return pl.concat(rankings).sort(list(RANKING_ORDER), descending=list(RANKING_ORDER.values()))
+    statistics = statistics_of(nw.from_native(ratings), options, -(-rows // rows_at_once) or 1)
+    if options.method != "mean":
+        return ranking_of(statistics, options, movies, compare_to)
+    ranking = (
+        statistics.movies.filter(pl.col("num_ratings") >= options.min_ratings)
+        .select("movieId", avg_rating=pl.col("total") / pl.col("num_ratings"), num_ratings="num_ratings")
+        .sort(list(_MEAN_ORDER), descending=list(_MEAN_ORDER.values()))
+    )
+    return ranking if movies is None else add_titles(ranking.lazy(), movies.lazy()).collect()
+
+
+def check_files(options: RankingOptions, *, has_movies: bool, has_earlier: bool) -> None:
+    """Check that files can be ranked with these options, before any of them is read.
+
+    Args:
+        options: How to rank.
+        has_movies: Whether there are movies.
+        has_earlier: Whether there is an earlier ranking.
+
+    Raises:
+        ValueError: A ranking by genre has no movies, or the method ``mean`` is used by genre or for a comparison.
+    """
+    if options.method == "mean" and (options.by or has_earlier):
+        raise ValueError("files of the method mean have no rank: use another method for by and compare_to")
+    if options.by == "genre" and not has_movies:
+        raise ValueError("a ranking by genre needs movies with the column genres")
 
 
 def add_titles(ranking: pl.LazyFrame, movies: pl.LazyFrame) -> pl.LazyFrame:
@@ -182,3 +305,13 @@ def add_titles(ranking: pl.LazyFrame, movies: pl.LazyFrame) -> pl.LazyFrame:
     titles = movies.select("movieId", "title").unique("movieId", keep="first", maintain_order=True)
     titled = ranking.join(titles, on="movieId", how="left", maintain_order="left")
     return titled.select("movieId", "title", *ranking.collect_schema().names()[1:])
+
+
+def _check_min_ratings(min_ratings: Any) -> None:
+    if isinstance(min_ratings, bool) or not isinstance(min_ratings, Integral) or min_ratings < 1:
+        raise ValueError(f"min_ratings is {shown(min_ratings)}: give a whole number of at least 1")
+
+
+def _check_genres(options: RankingOptions, movies: pl.DataFrame | None) -> None:
+    if options.by == "genre" and (movies is None or "genres" not in movies.columns):
+        raise ValueError("a ranking by genre needs movies with the column genres")

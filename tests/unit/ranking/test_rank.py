@@ -6,7 +6,14 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from airflow_movielens.ranking import add_titles, rank_large, rank_movies_by_rating, ranking_method
+from airflow_movielens.ranking import (
+    METHODS,
+    RankingOptions,
+    add_titles,
+    rank_large,
+    rank_movies,
+    rank_movies_by_rating,
+)
 
 COLUMNS = ["userId", "movieId", "rating", "timestamp"]
 ROWS = [
@@ -65,14 +72,16 @@ def test_bad_arguments_are_refused():
             rank_movies_by_rating(as_polars(), given)
     with pytest.raises(ValueError, match="lack the columns rating, timestamp"):
         rank_movies_by_rating(as_polars().drop("rating", "timestamp"))
-    with pytest.raises(ValueError, match="no ranking method 'median': use one of mean"):
-        ranking_method("median")
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])
 def test_ranking_in_parts_gives_the_same_result(rows_at_once):
-    assert rank_large(as_polars().lazy(), rows_at_once=rows_at_once).rows() == RANKING
-    assert rank_large(as_polars().lazy().clear(), rows_at_once=rows_at_once).is_empty()
+    for method in METHODS:
+        options = RankingOptions(method)
+        whole = rank_large(as_polars().lazy(), options)
+        assert rank_large(as_polars().lazy(), options, rows_at_once=rows_at_once).equals(whole)
+        assert rank_large(as_polars().lazy().clear(), options, rows_at_once=rows_at_once).is_empty()
+    assert rank_large(as_polars().lazy(), RankingOptions("mean"), rows_at_once=rows_at_once).rows() == RANKING
 
 
 def test_the_ranking_of_the_real_ratings_equals_that_of_plain_pandas(truth):
@@ -101,3 +110,62 @@ def test_no_ratings_give_an_empty_ranking_whatever_their_dtypes():
     columns = ["userId", "movieId", "rating", "timestamp"]
     for empty in (pd.DataFrame([], columns=columns), pd.DataFrame([], columns=columns, dtype="str")):
         assert rank_movies_by_rating(empty).empty
+
+
+MOVIES = pl.DataFrame(
+    {
+        "movieId": [10, 20, 50],
+        "title": ["Ten", None, "Fifty"],
+        "year": [2010, 2020, None],
+        "genres": ["Drama|War", "Drama", None],
+    }
+)
+
+
+def test_titles_years_and_genres_follow_the_movie():
+    ranking = rank_movies(as_polars(), "popular", movies=MOVIES)
+    assert ranking.columns == [
+        "rank", "movieId", "title", "year", "genres", "score", "num_ratings", "like_share"
+    ]  # fmt: skip
+    assert ranking.row(0) == (1, 20, None, 2020, "Drama", 4.0, 4, 1.0)
+    assert ranking["movieId"].to_list() == [20, 10, 30, 50, 40]
+
+
+def test_each_genre_has_a_ranking_of_its_own():
+    ranking = rank_movies(as_polars(), "popular", by="genre", movies=MOVIES)
+    assert ranking.select("genre", "rank", "movieId").rows() == [("Drama", 1, 20), ("Drama", 2, 10), ("War", 1, 10)]
+    with pytest.raises(ValueError, match="needs movies with the column genres"):
+        rank_movies(as_polars(), by="genre", movies=MOVIES.drop("genres"))
+
+
+def test_movement_is_the_difference_to_an_earlier_ranking():
+    earlier = rank_movies(as_polars().filter(pl.col("movieId") < 50), "popular", min_ratings=3)
+    assert earlier["movieId"].to_list() == [20, 10, 30]
+    later = rank_movies(as_polars().filter(pl.col("userId") > 1), "popular", compare_to=earlier)
+    assert later.select("movieId", "rank", "previous_rank", "rank_change", "is_new").rows() == [
+        (20, 1, 1, 0, False),
+        (10, 2, 2, 0, False),
+        (30, 3, 3, 0, False),
+        (50, 4, None, None, True),
+        (40, 5, None, None, True),
+    ]
+    falls = rank_movies(as_polars(), "popular", compare_to=earlier.reverse().with_columns(rank=pl.Series([1, 2, 3])))
+    assert falls["rank_change"].to_list() == [2, 0, -2, None, None]
+    with pytest.raises(ValueError, match="to compare to lacks the columns rank"):
+        rank_movies(as_polars(), compare_to=earlier.drop("rank"))
+
+
+def test_pandas_gets_whole_numbers_and_missing_values():
+    movies = MOVIES.to_dict(as_series=False)
+    earlier = rank_movies(as_pandas(), "popular", min_ratings=4)
+    ranking = rank_movies(as_pandas(), "popular", movies=pd.DataFrame(movies), compare_to=earlier)
+    assert ranking["num_ratings"].dtype == "int64"
+    assert ranking["previous_rank"].dtype == "Int64"
+    assert ranking["previous_rank"].isna().tolist() == [False, True, True, True, True]
+    assert ranking["title"].tolist()[1] == "Ten"
+
+
+def test_declared_unique_ratings_are_ranked_alike():
+    unique = as_polars().unique(["userId", "movieId"])
+    for method in METHODS:
+        assert rank_movies(unique, method, unique=True).equals(rank_movies(unique, method))

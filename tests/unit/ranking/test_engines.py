@@ -1,0 +1,60 @@
+"""Every engine gives the same ranking: every printed digit, in the same order."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from unit import ranking_engines
+from unit.ranking_engines import rankings_on
+
+from airflow_movielens.ranking import METHODS
+
+ROOT = Path(__file__).resolve().parents[3]
+LOCK = ROOT / "requirements/engines.lock"
+UV = Path(sys.executable).parent / "uv"
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return rankings_on("polars")
+
+
+@pytest.fixture(scope="module")
+def interpreter(tmp_path_factory):
+    """Return the Python of a new environment with the engines. It has no Airflow, which ranking does not need."""
+    environment = tmp_path_factory.mktemp("engines") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    python = environment / "bin/python"
+    subprocess.run([UV, "pip", "install", "--quiet", "--require-hashes", "--python", python, "-r", LOCK], check=True)
+    return python
+
+
+def test_the_ratings_are_awkward(expected):
+    assert len(expected) == 3 * len(METHODS) + 1
+    assert expected["nan"] == "the ratings have a rating that is not 0.5 to 5.0 in steps of 0.5"
+    for method in METHODS:
+        assert expected[f"{method}, all"].count("\n") > 50
+        assert expected[f"{method}, none"].count("\n") == 1
+
+
+@pytest.mark.parametrize("engine", ["polars-lazy", "pandas"])
+def test_engines_of_this_process_agree(engine, expected):
+    found = rankings_on(engine)
+    assert found == {name: expected[name] for name in found}
+    assert len(found) >= 2 * len(METHODS) + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["duckdb", "pandas", "pyarrow"])
+def test_engines_of_another_environment_agree(engine, interpreter, expected):
+    ranked = subprocess.run(
+        [interpreter, ranking_engines.__file__, engine],
+        env={"PYTHONPATH": str(ROOT / "src")}, check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    found = json.loads(ranked.stdout)
+    assert found == {name: expected[name] for name in found}
+    assert len(found) >= 2 * len(METHODS) + 1

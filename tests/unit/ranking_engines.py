@@ -1,0 +1,87 @@
+"""Rank awkward ratings on an engine: ``python ranking_engines.py duckdb`` prints every ranking as CSV, in JSON."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+
+import polars as pl
+
+from airflow_movielens.ranking import METHODS, rank_movies
+
+FIRST = 974_246_400
+SECONDS = 40 * 86_400
+AS_OF = FIRST + SECONDS // 2
+SCHEMA = {"userId": pl.Int32, "movieId": pl.Int32, "rating": pl.Float32, "timestamp": pl.Int64}
+
+
+def awkward_ratings():
+    """Return ties, re-ratings (some at one second), movies with one rating, and ages of all kinds."""
+    chance = random.Random(14)
+    seconds = [FIRST + chance.randrange(SECONDS) for _ in range(4_000)]
+    rows = [
+        (chance.randrange(60), int(chance.triangular(1, 90, 1)), chance.randint(1, 10) / 2, each) for each in seconds
+    ]
+    again = [
+        (user, movie, chance.randint(1, 10) / 2, second + chance.choice([0, 0, 1, 9_999]))
+        for user, movie, _, second in rows[:500]
+    ]
+    ties = [(user, movie, 4.5, FIRST) for user in range(5) for movie in range(900, 930)]
+    limits = [(-(2**31), 2**31 - 1, 4.0, FIRST), (2**31 - 1, -(2**31), 3.5, FIRST), (-1, -1, 5.0, FIRST)]
+    return pl.DataFrame([*rows, *again, *ties, *limits, (1, 999, 0.5, FIRST)], schema=SCHEMA, orient="row")
+
+
+def in_pandas(ratings):
+    import pandas as pd
+
+    return pd.DataFrame(ratings.to_dict(as_series=False)).astype({"rating": "float32"})
+
+
+def in_duckdb(ratings):
+    import duckdb
+
+    return duckdb.from_arrow(ratings.to_arrow())
+
+
+ENGINES = {
+    "polars": lambda ratings: ratings,
+    "polars-lazy": lambda ratings: ratings.lazy(),
+    "pandas": in_pandas,
+    "pyarrow": lambda ratings: ratings.to_arrow(),
+    "duckdb": in_duckdb,
+}
+PRINTED = {
+    "DataFrame": lambda ranking: (ranking if isinstance(ranking, pl.DataFrame) else polars_of(ranking)).write_csv(),
+    "LazyFrame": lambda ranking: ranking.collect().write_csv(),
+    "Table": lambda ranking: pl.from_arrow(ranking).write_csv(),
+    "DuckDBPyRelation": lambda ranking: ranking.pl().write_csv(),
+}
+
+
+def polars_of(ranking):
+    return pl.DataFrame(ranking.to_dict("list"))
+
+
+def rankings_on(engine):
+    """Return the ranking of each method as CSV, and the error of a rating that is not a number."""
+    ratings = awkward_ratings()
+    rankings = {}
+    for method in METHODS:
+        for name, rows in {"all": ratings, "one": ratings.head(1), "none": ratings.clear()}.items():
+            if (name, engine) == ("none", "pandas"):
+                continue  # without rows, its columns have no dtypes
+            given = ENGINES[engine](rows)
+            ranking = rank_movies(given, method, as_of=AS_OF)
+            assert type(ranking) is type(given)
+            rankings[f"{method}, {name}"] = PRINTED[type(ranking).__name__](ranking)
+    wrong = ratings.head(3).with_columns(rating=pl.Series([4.0, float("nan"), 3.0], dtype=pl.Float32))
+    try:
+        rank_movies(ENGINES[engine](wrong))
+    except ValueError as error:
+        rankings["nan"] = str(error)
+    return rankings
+
+
+if __name__ == "__main__":
+    print(json.dumps(rankings_on(sys.argv[1])))
