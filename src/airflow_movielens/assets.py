@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.sdk import Asset
 
-RESOURCES = ("ratings", "movies", "users")
+_RESOURCES = ("ratings", "movies", "users")
 """The resources of an API: the last segment of an asset's path."""
 
 
@@ -26,7 +26,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
     Raises:
         ValueError: The URI has no host, holds a user, has an unreadable port or a query, or its path does not end in
-            one of `RESOURCES`.
+            one of `_RESOURCES`.
     """
     # Airflow itself has cut a password off by now, and its user with it.
     if uri.username is not None:
@@ -36,8 +36,10 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     except FatalError as error:
         raise ValueError(f"{uri.geturl()!r} is not a movielens:// URI: {error}") from None
     prefix, _, resource = uri.path.rpartition("/")
-    if uri.query or uri.fragment or "//" in uri.path or resource not in RESOURCES:
-        shape = f"movielens://host:port/resource, where the resource is {', '.join(RESOURCES[:-1])} or {RESOURCES[-1]}"
+    if uri.query or uri.fragment or "//" in uri.path or resource not in _RESOURCES:
+        shape = (
+            f"movielens://host:port/resource, where the resource is {', '.join(_RESOURCES[:-1])} or {_RESOURCES[-1]}"
+        )
         raise ValueError(f"{uri.geturl()!r} is not of the form {shape}")
     return uri._replace(netloc=urlsplit(base_url).netloc.lower(), path=f"{prefix}/{resource}")
 
@@ -56,12 +58,12 @@ def create_asset(
         host: A bare host (default ``localhost``), or a full URL.
         schema: ``http`` (default) or ``https``.
         port: Default 5000 for http and 443 for https.
-        resource: One of `RESOURCES`.
+        resource: One of `_RESOURCES`.
         **kwargs: Arguments of Airflow's ``Asset``: ``name`` (default: the URI), ``watchers``, ``extra``, …
 
     Raises:
         FatalError: Host, schema and port do not make a usable address.
-        ValueError: The resource is not one of `RESOURCES`.
+        ValueError: The resource is not one of `_RESOURCES`.
     """
     from airflow.sdk import Asset
 

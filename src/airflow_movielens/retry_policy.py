@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_DELAY = timedelta(days=1)
+_MAX_DELAY = timedelta(days=1)
 """The longest delay of Airflow's own back-off."""
 
 
@@ -64,7 +64,7 @@ if HAS_RETRY_POLICIES:
             decision = super().evaluate(exception, try_number, max_tries, context)
             if not isinstance(exception, RetryableError) or exception.retry_after is None:
                 return decision
-            seconds = min(exception.retry_after, MAX_DELAY.total_seconds())
+            seconds = min(exception.retry_after, _MAX_DELAY.total_seconds())
             own_delay = context["task"].retry_delay if context and "task" in context else timedelta(0)
             if seconds <= own_delay.total_seconds():
                 return decision

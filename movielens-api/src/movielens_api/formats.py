@@ -25,17 +25,17 @@ from movielens_api.table.ratings_table import SCHEMA
 MIN_ROWS = 2_000
 # The data of a pass fits into the processor's cache, and into memory that is reused.
 ROWS_PER_PASS = 5_000
-GROUP = 10_000
-DIGITS = np.array([b"%04d" % number for number in range(GROUP)]).view(np.uint32)
-DIGITS_PER_GROUP = DIGITS.itemsize
-MAX_HALF_STARS = 10
+_GROUP = 10_000
+_DIGITS = np.array([b"%04d" % number for number in range(_GROUP)]).view(np.uint32)
+_DIGITS_PER_GROUP = _DIGITS.itemsize
+_MAX_HALF_STARS = 10
 
 Array = npt.NDArray[Any]
 ROWS_PER_CHUNK = 65_536
-BYTES_PER_READ = 1 << 20
+_BYTES_PER_READ = 1 << 20
 COLUMNS = list(SCHEMA)
 # The end of an Arrow stream.
-ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 Frames = Iterable[pl.DataFrame]
 Chunks = Iterator[bytes | memoryview]
 
@@ -95,18 +95,18 @@ class _Field:
         widths = np.full(len(values), fewest, np.uint8)
         for digits in range(fewest, most):
             widths += values >= 10**digits
-        return cls(values, widths, -(-most // DIGITS_PER_GROUP), texts)
+        return cls(values, widths, -(-most // _DIGITS_PER_GROUP), texts)
 
     def records(self, part: slice, stars: Array) -> Array:
         """Return the numbers, with leading zeros, and the texts as records of the same length."""
         rest = self.values[part]
         texts = self.texts if len(self.texts) == 1 else self.texts.take(stars[part])
-        records = np.empty(len(rest), [("digits", DIGITS.dtype, (self.groups,)), ("text", texts.dtype)])
+        records = np.empty(len(rest), [("digits", _DIGITS.dtype, (self.groups,)), ("text", texts.dtype)])
         records["text"] = texts
         for group in reversed(range(self.groups)):
             # Without the last group. The remainder operator takes three times as long.
-            higher = rest // GROUP
-            records["digits"][:, group] = DIGITS.take(rest - higher * GROUP)
+            higher = rest // _GROUP
+            records["digits"][:, group] = _DIGITS.take(rest - higher * _GROUP)
             rest = higher
         return records
 
@@ -147,7 +147,7 @@ def _texts(names: tuple[str, ...]) -> tuple[bytes, list[Array]]:
     """Return the text before the first integer of a row, and the texts after each integer; see ``_Field.texts``."""
     fields = ",".join(f'"{name}":' + ("%.1f" if name == "rating" else "\0") for name in names)
     head, *texts = f"{{{fields}}}".split("\0")
-    stars = [number / 2 for number in range(MAX_HALF_STARS + 1)]
+    stars = [number / 2 for number in range(_MAX_HALF_STARS + 1)]
     return head.encode(), [
         np.array([(text % number).encode() for number in stars] if "%" in text else [text.encode()]) for text in texts
     ]
@@ -158,7 +158,7 @@ def _are_written_by_column(rows: pl.DataFrame) -> bool:
         return False
     stars = rows["rating"].to_numpy() * 2
     # NaN fails both comparisons.
-    are_half_stars = stars.min() >= 0 and stars.max() <= MAX_HALF_STARS and (stars == np.floor(stars)).all()
+    are_half_stars = stars.min() >= 0 and stars.max() <= _MAX_HALF_STARS and (stars == np.floor(stars)).all()
     return bool(are_half_stars) and all(rows[name].to_numpy().min() >= 0 for name in rows.columns)
 
 
@@ -197,8 +197,8 @@ def _arrow(chunks: Frames) -> Chunks:
     schema = schema[: 8 + int.from_bytes(schema[4:8], "little")]
     yield schema
     for chunk in chunks:
-        yield _arrow_stream(chunk.select(COLUMNS))[len(schema) : -len(ARROW_END)]
-    yield ARROW_END
+        yield _arrow_stream(chunk.select(COLUMNS))[len(schema) : -len(_ARROW_END)]
+    yield _ARROW_END
 
 
 def _arrow_stream(rows: pl.DataFrame) -> bytes:
@@ -214,7 +214,7 @@ def _parquet(chunks: Frames) -> Chunks:
         rows = register_io_source(lambda *_: (chunk.select(COLUMNS) for chunk in chunks), schema=SCHEMA)
         rows.sink_parquet(file, row_group_size=ROWS_PER_CHUNK * 4)
         file.seek(0)
-        while written := file.read(BYTES_PER_READ):
+        while written := file.read(_BYTES_PER_READ):
             yield written
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from movielens_api.store import Store
 
 DAYS = 30
-SECONDS_BETWEEN_POSTS = 0.05
-SECONDS_BETWEEN_ATTEMPTS = 1.0
+_SECONDS_BETWEEN_POSTS = 0.05
+_SECONDS_BETWEEN_ATTEMPTS = 1.0
 
 
 def default_first_day(catalogue: Catalogue) -> date:
@@ -106,12 +106,12 @@ class Replay:
         while place < len(self._timestamps):
             now = at + (time.monotonic() - began) * self._speed
             due = min(int(self._timestamps.search_sorted(now, side="right")), place + MAX_ROWS)
-            pause = max((self._timestamps[place] - now) / self._speed, SECONDS_BETWEEN_POSTS)
+            pause = max((self._timestamps[place] - now) / self._speed, _SECONDS_BETWEEN_POSTS)
             if due > place:
                 if self._post(place, due):
                     place, pause = due, 0.0
                 else:
-                    pause = SECONDS_BETWEEN_ATTEMPTS
+                    pause = _SECONDS_BETWEEN_ATTEMPTS
             if self._stop.wait(pause):
                 return
         self._report(f"replayed all ratings, until {format_time(self._timestamps[-1])} (UTC)")

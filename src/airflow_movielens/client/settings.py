@@ -21,9 +21,9 @@ DEFAULT_CONCURRENCY = 16
 DataFormat = Literal["auto", "arrow", "ndjson", "json"]
 MIN_PAGE_SIZE = 2
 """Pages overlap by one row, so a page must hold two to make progress."""
-MAX_PORT = 65_535
-MAX_NUMBER = 2**63 - 1
-MAX_CONCURRENCY = 1000
+_MAX_PORT = 65_535
+_MAX_NUMBER = 2**63 - 1
+_MAX_CONCURRENCY = 1000
 """Each request may hold a connection, which is a file descriptor, and systems allow about 1,000 of them."""
 
 _TOKEN = re.compile(r"[!-~]+")
@@ -87,8 +87,8 @@ class ClientSettings:
         for name, least in {"retries": 0, "concurrency": 1}.items():
             if not _is_whole(value := getattr(self, name), least):
                 raise FatalError(f"{name} is {shown(value)}: give a whole number of at least {least}")
-        if self.concurrency > MAX_CONCURRENCY:
-            raise FatalError(f"concurrency is {shown(self.concurrency)}: give at most {MAX_CONCURRENCY}")
+        if self.concurrency > _MAX_CONCURRENCY:
+            raise FatalError(f"concurrency is {shown(self.concurrency)}: give at most {_MAX_CONCURRENCY}")
         for name in ("connect_timeout", "read_timeout", "total_timeout", "requests_per_second"):
             value = getattr(self, name)
             if not _is_above_0(value) and (name, value) != ("requests_per_second", None):
@@ -123,7 +123,7 @@ def checked_page_size(page_size: int) -> int:
 
 
 def _is_whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= MAX_NUMBER
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MAX_NUMBER
 
 
 def _is_above_0(value: object) -> bool:
@@ -148,8 +148,8 @@ def build_base_url(host: str | None = None, schema: str | None = None, port: int
     scheme = (schema or "http").strip().lower()
     if scheme not in {"http", "https"}:
         raise FatalError(f"schema is {schema!r}: give http or https; a path prefix belongs to the host")
-    if port is not None and not 1 <= port <= MAX_PORT:
-        raise FatalError(f"port is {shown(port)}: give one from 1 to {MAX_PORT}")
+    if port is not None and not 1 <= port <= _MAX_PORT:
+        raise FatalError(f"port is {shown(port)}: give one from 1 to {_MAX_PORT}")
     try:
         parts = _split(text if is_url else f"{scheme}://{_bracketed(text)}")
     except FatalError as error:

@@ -14,7 +14,7 @@ def _seconds(label: str, description: str, default: float) -> dict[str, Any]:
     return _field(label, description, "number", default=default, exclusiveMinimum=0)
 
 
-FIELDS = {
+_FIELDS = {
     "page_size": _field("Page size", "Ratings per request.", "integer", default=1000, minimum=1),
     "concurrency": _field(
         "Concurrency",
@@ -60,16 +60,16 @@ FIELDS = {
 }
 """The fields beyond Airflow's own, in the order of the form; they are stored in the connection's extra."""
 
-HIDDEN = ["extra"]
-LABELS = {"schema": "Schema (http or https)", "login": "API user", "password": "API password"}
-PLACEHOLDERS = {"schema": "http", "host": "localhost", "port": "5000", "login": "movielens"}
+_HIDDEN = ["extra"]
+_LABELS = {"schema": "Schema (http or https)", "login": "API user", "password": "API password"}
+_PLACEHOLDERS = {"schema": "http", "host": "localhost", "port": "5000", "login": "movielens"}
 
 
 def declared() -> dict[str, Any]:
     """Return the form as Airflow 3.2 and later read it from the provider info."""
     return {
-        "ui-field-behaviour": {"hidden-fields": HIDDEN, "relabeling": LABELS, "placeholders": PLACEHOLDERS},
-        "conn-fields": FIELDS,
+        "ui-field-behaviour": {"hidden-fields": _HIDDEN, "relabeling": _LABELS, "placeholders": _PLACEHOLDERS},
+        "conn-fields": _FIELDS,
     }
 
 
@@ -80,7 +80,7 @@ def widgets() -> dict[str, Any]:
         ImportError: WTForms is not installed. The API server of Airflow 3.1 provides a substitute; nothing else needs a
             form.
     """
-    return {name: _widget(field, import_module("wtforms")) for name, field in FIELDS.items()}
+    return {name: _widget(field, import_module("wtforms")) for name, field in _FIELDS.items()}
 
 
 def _widget(field: dict[str, Any], wtforms: Any) -> Any:
@@ -97,4 +97,4 @@ def _widget(field: dict[str, Any], wtforms: Any) -> Any:
 
 def behaviour() -> dict[str, Any]:
     """Return the behaviour of Airflow's own fields as Airflow 3.1 requests it from the hook."""
-    return {"hidden_fields": HIDDEN, "relabeling": LABELS, "placeholders": PLACEHOLDERS}
+    return {"hidden_fields": _HIDDEN, "relabeling": _LABELS, "placeholders": _PLACEHOLDERS}

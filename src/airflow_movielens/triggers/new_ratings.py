@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_LOOKBACK_DAYS = 366
-STORED_AFTER = 10.0
+_MAX_LOOKBACK_DAYS = 366
+_STORED_AFTER = 10.0
 """Seconds after which Airflow has certainly stored an event; it takes about two."""
 
 _DAY = timedelta(days=1)
@@ -55,9 +55,9 @@ class MovielensNewRatingsTrigger(BaseEventTrigger):
         self.conn_id = connection_id(conn_id)
         self.poll_interval = number("poll_interval", poll_interval)
         self.lookback_days = whole_number("lookback_days", lookback_days)
-        self.stored_after = STORED_AFTER
-        if self.lookback_days > MAX_LOOKBACK_DAYS:
-            raise FatalError(f"lookback_days is {lookback_days}: give at most {MAX_LOOKBACK_DAYS}")
+        self.stored_after = _STORED_AFTER
+        if self.lookback_days > _MAX_LOOKBACK_DAYS:
+            raise FatalError(f"lookback_days is {lookback_days}: give at most {_MAX_LOOKBACK_DAYS}")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what Airflow stores in its database to recreate this trigger in any triggerer."""

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client import MovielensClient
 
-THREADS = 8
+_THREADS = 8
 """How many requests for one connection may be in flight at once."""
-MIN_INTERVAL = 0.1
+_MIN_INTERVAL = 0.1
 MAX_RETRY_AFTER = 3600.0
 
 _T = TypeVar("_T")
@@ -54,7 +54,7 @@ async def call_api(conn_id: str, function: Callable[[MovielensClient], _T]) -> _
 @cache
 def _threads(conn_id: str) -> ThreadPoolExecutor:
     """Return the threads of a connection: a hanging API blocks neither the triggerer nor another API."""
-    return ThreadPoolExecutor(THREADS, thread_name_prefix=f"movielens-{conn_id}")
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix=f"movielens-{conn_id}")
 
 
 def pause(interval: float, failures: int = 0, error: Exception | None = None) -> float:
@@ -67,7 +67,7 @@ def pause(interval: float, failures: int = 0, error: Exception | None = None) ->
     """
     from airflow_movielens.client.http.retries import back_off
 
-    waits = [interval, MIN_INTERVAL]
+    waits = [interval, _MIN_INTERVAL]
     if failures:
         waits.append(back_off(failures))
     if isinstance(error, RetryableError) and error.retry_after is not None:

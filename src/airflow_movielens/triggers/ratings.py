@@ -19,7 +19,7 @@ from airflow_movielens.triggers.polling import PollResult, WindowPoll, shared_po
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-TOLERATED_DATA_ERRORS = 3
+_TOLERATED_DATA_ERRORS = 3
 """How many unreadable responses in a row to tolerate, as many as the retries of a worker."""
 LAST_POLL_SECONDS = 15.0
 """How long the poll at the deadline may take."""
@@ -120,7 +120,7 @@ class MovielensRatingsTrigger(BaseTrigger):
             window = f"[{self.poll.start_date}, {self.poll.end_date})"
             self.log.info("Found %d ratings in %s, waiting for %d", result.ratings, window, self.min_ratings)
             return {"status": "found", "count": result.ratings} if result.ratings >= self.min_ratings else None
-        is_tolerated = isinstance(error, DataError) and result.failures <= TOLERATED_DATA_ERRORS
+        is_tolerated = isinstance(error, DataError) and result.failures <= _TOLERATED_DATA_ERRORS
         if is_tolerated or isinstance(error, RetryableError):
             self.log.warning("The API is not available, polling again later: %s", error)
             return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Role = Literal["read", "write"]
-ROLES: tuple[Role, ...] = ("read", "write")
+_ROLES: tuple[Role, ...] = ("read", "write")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 NAME_RULE = "1 to 64 letters (a to z), digits and . _ @ -, the first a letter or digit"
 CHALLENGES = 'Basic realm="movielens-api", charset="UTF-8", Bearer realm="movielens-api"'
@@ -36,7 +36,7 @@ class Identity(NamedTuple):
 
 def implied_roles(role: Role) -> frozenset[Role]:
     """Return a role and the roles that it includes: ``write`` includes ``read``."""
-    return frozenset(ROLES[: ROLES.index(role) + 1])
+    return frozenset(_ROLES[: _ROLES.index(role) + 1])
 
 
 def parse_basic(header: bytes) -> tuple[bytes, bytes] | None:

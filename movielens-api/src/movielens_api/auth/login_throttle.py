@@ -14,8 +14,8 @@ from ipaddress import ip_address
 
 from movielens_api.system.rate import Rate
 
-ALLOWED = Rate(interval=5, burst=10)
-MAX_REMEMBERED = 10_000
+_ALLOWED = Rate(interval=5, burst=10)
+_MAX_REMEMBERED = 10_000
 
 
 class LoginThrottle:
@@ -26,7 +26,7 @@ class LoginThrottle:
         max_remembered: How many addresses, users, and pairs of both are remembered.
     """
 
-    def __init__(self, allowed: Rate = ALLOWED, max_remembered: int = MAX_REMEMBERED) -> None:
+    def __init__(self, allowed: Rate = _ALLOWED, max_remembered: int = _MAX_REMEMBERED) -> None:
         self.allowed = allowed
         self.max_remembered = max_remembered
         self._arrivals: dict[bytes, float] = {}

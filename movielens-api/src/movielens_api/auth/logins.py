@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = 1_000
 WAITING = 16
-SECONDS_PER_LOGIN = 0.3
+_SECONDS_PER_LOGIN = 0.3
 
 
 class LoginsLimitedError(Exception):
@@ -98,7 +98,7 @@ class Logins:
         self._limit(user, address)
         # Concurrent requests with the same login are hashed only once.
         if key not in self._waiting and len(self._waiting) >= WAITING:
-            raise LoginsLimitedError(WAITING * SECONDS_PER_LOGIN)
+            raise LoginsLimitedError(WAITING * _SECONDS_PER_LOGIN)
         self._waiting[key] += 1
         try:
             async with self._hashing:

@@ -13,9 +13,9 @@ from unicodedata import category
 from movielens_api.auth.credentials import DEFAULT
 from movielens_api.errors import UserError
 
-SHORTEST = 8  # NIST SP 800-63B; with `login_throttle`, guessing takes centuries
-LONGEST = 1024
-SALT_BYTES, HASH_BYTES = 16, 32
+_SHORTEST = 8  # NIST SP 800-63B; with `login_throttle`, guessing takes centuries
+_LONGEST = 1024
+_SALT_BYTES, _HASH_BYTES = 16, 32
 _STORED = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{22})\$([A-Za-z0-9+/]{43})")
 
 
@@ -36,7 +36,7 @@ class Cost:
     def hash(self, password: bytes, salt: bytes) -> bytes:
         """Return the hash. It is slow, and releases the interpreter's lock."""
         needed = 128 * self.r * (2**self.ln + self.p + 2)
-        return scrypt(password, salt=salt, n=2**self.ln, r=self.r, p=self.p, maxmem=needed, dklen=HASH_BYTES)
+        return scrypt(password, salt=salt, n=2**self.ln, r=self.r, p=self.p, maxmem=needed, dklen=_HASH_BYTES)
 
 
 def check_strength(password: str, user: str) -> None:
@@ -46,8 +46,8 @@ def check_strength(password: str, user: str) -> None:
         UserError: The password is too short or too long, contains control characters, or equals the default password or
             the user's name.
     """
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise UserError(f"a password must have {SHORTEST} to {LONGEST:,} characters")
+    if not _SHORTEST <= len(password) <= _LONGEST:
+        raise UserError(f"a password must have {_SHORTEST} to {_LONGEST:,} characters")
     if any(category(character) in {"Cc", "Cs"} for character in password):
         raise UserError("a password must be UTF-8 without control characters")
     if password in {DEFAULT.password, user}:
@@ -57,13 +57,13 @@ def check_strength(password: str, user: str) -> None:
 def hash_password(password: str, cost: Cost | None = None) -> str:
     """Return a password as it is stored: a PHC string with algorithm, cost, salt and hash."""
     cost = cost or Cost()
-    salt = secrets.token_bytes(SALT_BYTES)
+    salt = secrets.token_bytes(_SALT_BYTES)
     return _format(cost, salt, cost.hash(password.encode(), salt))
 
 
 def decoy_hash() -> str:
     """Return a hash that no password matches, and that takes as long to verify as that of an existing user."""
-    return _format(Cost(), secrets.token_bytes(SALT_BYTES), secrets.token_bytes(HASH_BYTES))
+    return _format(Cost(), secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_HASH_BYTES))
 
 
 def verify(password: bytes, stored: str) -> bool:

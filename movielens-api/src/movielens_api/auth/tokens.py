@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from movielens_api.auth.credentials import NAME, Role
 
-PREFIX = "mlapi_"  # so that secret scanners recognise a token
+_PREFIX = "mlapi_"  # so that secret scanners recognise a token
 
 
 class Token(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
@@ -41,7 +41,7 @@ class Token(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
 
 def generate() -> str:
     """Return a new random token."""
-    return PREFIX + secrets.token_urlsafe(32)
+    return _PREFIX + secrets.token_urlsafe(32)
 
 
 def hash_token(token: bytes) -> str:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-FILE_NAME = "users.json"
-OWNER_ONLY = 0o600
+_FILE_NAME = "users.json"
+_OWNER_ONLY = 0o600
 Signature = tuple[int, int, int] | None
 log = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ class UsersFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE_NAME
+        self.path = folder / _FILE_NAME
         self._file = str(self.path)
         self._signature = _signature(self._file)
         self._users = read(self.path)
@@ -198,9 +198,9 @@ class UsersFile:
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(FileLock(self.path.with_suffix(".lock"), OWNER_ONLY)) as lock, lock:
+            with closing(FileLock(self.path.with_suffix(".lock"), _OWNER_ONLY)) as lock, lock:
                 changed = change(read(self.path))
-                with replace_file(self.path, mode=OWNER_ONLY, temporary=self.path.with_suffix(".new")) as file:
+                with replace_file(self.path, mode=_OWNER_ONLY, temporary=self.path.with_suffix(".new")) as file:
                     file.write(changed.model_dump_json(indent=1).encode() + b"\n")
         except OSError as error:
             raise UserError(f"cannot write {self.path} (see --data-dir): {error.strerror or error}") from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/|file:", re.ASCII)
-VARIABLE = re.compile(r"\$\{?[A-Za-z_]|%[A-Za-z_]+%", re.ASCII)
+_VARIABLE = re.compile(r"\$\{?[A-Za-z_]|%[A-Za-z_]+%", re.ASCII)
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,7 +73,7 @@ def path(text: str) -> str:
     if URL.match(text):
         without_password = re.sub(r"//[^/@]*@", "//", text)
         raise argparse.ArgumentTypeError(f"{without_password!r} is a URL: pass a path on this machine")
-    if VARIABLE.match(text):
+    if _VARIABLE.match(text):
         raise argparse.ArgumentTypeError(f"{text!r} starts with a variable that no shell has expanded")
     try:
         expanded = Path(text).expanduser()

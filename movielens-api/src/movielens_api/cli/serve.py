@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from movielens_api.store import Store
     from movielens_api.table.catalogue import Catalogue
 
-SECONDS_SILENT = 1.0
-SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_SILENT = 1.0
+_SECONDS_BETWEEN_LINES = 10.0
 DESCRIPTION = "Start the server. It runs until Ctrl+C or SIGTERM."
-LIST_PROFILES = "list"
+_LIST_PROFILES = "list"
 
 
 def add_to(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
     from movielens_api import bootstrap, hostile, replay, server
     from movielens_api.observability import logs
 
-    if arguments.hostile == LIST_PROFILES:
+    if arguments.hostile == _LIST_PROFILES:
         for name, description in hostile.profiles().items():
             print(f"{name:24}{description}")
         return
@@ -234,12 +234,12 @@ def progress(what: str, stream: TextIO | None = None) -> Iterator[None]:
 
 def _report(what: str, stream: TextIO, done: threading.Event) -> None:
     started = time.monotonic()
-    if done.wait(SECONDS_SILENT):
+    if done.wait(_SECONDS_SILENT):
         return
     begin, end = ("\r", "") if stream.isatty() else ("", "\n")
     while True:
         print(f"{begin}movielens-api: {what}: {time.monotonic() - started:.0f} s", end=end, file=stream, flush=True)
-        if done.wait(SECONDS_SILENT if stream.isatty() else SECONDS_BETWEEN_LINES):
+        if done.wait(_SECONDS_SILENT if stream.isatty() else _SECONDS_BETWEEN_LINES):
             break
     if begin:
         print(file=stream, flush=True)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from movielens_api.cli.arguments import Parser
 
 USERS = "Manage users. A running server applies changes at once."
-TOKENS = "Manage the tokens of users. A running server applies changes at once."
-MAX_DAYS = 36_500
+_TOKENS = "Manage the tokens of users. A running server applies changes at once."
+_MAX_DAYS = 36_500
 ROLES = ("read", "write")
 
 
@@ -98,7 +98,7 @@ def _print_generated(arguments: argparse.Namespace, password: str) -> None:
 
 def add_tokens_to(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add ``tokens`` to the parser of ``movielens-api``."""
-    parser = commands.add_parser("tokens", help="manage the tokens of users", description=TOKENS)
+    parser = commands.add_parser("tokens", help="manage the tokens of users", description=_TOKENS)
     own = parser.add_subparsers(required=True, metavar="COMMAND")
     adding = _command(own, "add", _add_token, "Create a token and print it.")
     adding.add_argument("user", metavar="USER")
@@ -148,8 +148,8 @@ def _revoke_token(arguments: argparse.Namespace) -> None:
 
 def _days(text: str) -> int:
     days = digits(text)
-    if not 1 <= days <= MAX_DAYS:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and {MAX_DAYS}")
+    if not 1 <= days <= _MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and {_MAX_DAYS}")
     return days
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 PROGRAM = (FORMAT, __version__)
-LENGTH_OF_KEY = 16
-MANIFEST, RATINGS, MOVIES, DAMAGED = "manifest.json", "ratings", "movies.arrow", "damaged.arrow"
+_LENGTH_OF_KEY = 16
+_MANIFEST, _RATINGS, _MOVIES, _DAMAGED = "manifest.json", "ratings", "movies.arrow", "damaged.arrow"
 
 
 def file_name(path: Path) -> str:
@@ -53,7 +53,7 @@ class BinaryCache:
     def __init__(self, data_dir: Path, name: str, key: object, program: tuple[object, ...] = PROGRAM) -> None:
         self._parent = data_dir / "cache"
         self._name = name
-        self._folder = self._parent / f"{name}-{digest(json.dumps([*program, key]), LENGTH_OF_KEY)}"
+        self._folder = self._parent / f"{name}-{digest(json.dumps([*program, key]), _LENGTH_OF_KEY)}"
 
     def read(self, name: str) -> tuple[Catalogue, Quarantine | None] | None:
         """Return the cached dataset, or None if it does not exist or is damaged.
@@ -62,13 +62,13 @@ class BinaryCache:
             name: The name of the catalogue in messages.
         """
         try:
-            manifest = _checked(self._folder / MANIFEST)
+            manifest = _checked(self._folder / _MANIFEST)
             if any(checksum(self._folder / file) != found for file, found in manifest["files"].items()):
                 return None
             frames = {file: pl.read_ipc((self._folder / file).read_bytes()) for file in manifest["files"]}
-            damaged = frames.get(DAMAGED)
+            damaged = frames.get(_DAMAGED)
             quarantined = None if damaged is None else Quarantine(manifest["place"], manifest["total"], damaged)
-            return Catalogue(name, open_base(self._folder / RATINGS), frames[MOVIES]), quarantined
+            return Catalogue(name, open_base(self._folder / _RATINGS), frames[_MOVIES]), quarantined
         except (OSError, ValueError, KeyError, TypeError, DamagedBaseError):
             return None
 
@@ -79,8 +79,8 @@ class BinaryCache:
             OSError: The disk is full, or the folder cannot be written.
         """
         with create_folder(self._folder) as beside:
-            write_base(catalogue.ratings, beside / RATINGS)
-            frames = {MOVIES: catalogue.movies} | ({DAMAGED: quarantined.rows} if quarantined else {})
+            write_base(catalogue.ratings, beside / _RATINGS)
+            frames = {_MOVIES: catalogue.movies} | ({_DAMAGED: quarantined.rows} if quarantined else {})
             for file, frame in frames.items():
                 with (beside / file).open("wb") as opened:
                     frame.write_ipc(opened, compression="uncompressed")
@@ -90,11 +90,11 @@ class BinaryCache:
                 "total": quarantined.total if quarantined else None,
             }
             text = json.dumps(manifest).encode()
-            (beside / MANIFEST).write_bytes(b"%08x " % zlib.crc32(text) + text)
+            (beside / _MANIFEST).write_bytes(b"%08x " % zlib.crc32(text) + text)
             self._forget()
 
     def _forget(self) -> None:
-        for kept in self._parent.glob(f"{self._name}-{'[0-9a-f]' * LENGTH_OF_KEY}"):
+        for kept in self._parent.glob(f"{self._name}-{'[0-9a-f]' * _LENGTH_OF_KEY}"):
             # Renamed first, so that a reader finds all of it or nothing.
             gone = self._parent / f".{kept.name}.{os.getpid()}"
             with suppress(OSError):

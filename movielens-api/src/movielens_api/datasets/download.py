@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from io import BufferedRandom
 
-SECONDS_OF_SILENCE = 30
-AT_ONCE = 1 << 20
-TOLD_STEPS = 10
-MEGABYTE = 1_000_000
-PARTIAL, NOTHING_LEFT = 206, 416
+_SECONDS_OF_SILENCE = 30
+_AT_ONCE = 1 << 20
+_TOLD_STEPS = 10
+_MEGABYTE = 1_000_000
+_PARTIAL, _NOTHING_LEFT = 206, 416
 
 
 class _CutOffError(Exception):
@@ -87,7 +87,7 @@ def _complete(url: str, file: BufferedRandom, report: Callable[[str], None]) -> 
                 raise DownloadError(
                     f"the connection to {url} broke after {after:,} bytes, which are kept: try again to resume"
                 ) from error
-            report(f"the connection broke after {after / MEGABYTE:,.1f} MB; resuming")
+            report(f"the connection broke after {after / _MEGABYTE:,.1f} MB; resuming")
         else:
             return
 
@@ -95,9 +95,9 @@ def _complete(url: str, file: BufferedRandom, report: Callable[[str], None]) -> 
 def _continue(url: str, file: BufferedRandom, report: Callable[[str], None]) -> None:
     have = file.seek(0, 2)
     with _reaching(url), _open(url, have) as response:
-        if response.status == NOTHING_LEFT:
+        if response.status == _NOTHING_LEFT:
             return
-        if response.status != PARTIAL:
+        if response.status != _PARTIAL:
             have = 0
             file.truncate(0)
         announced = response.headers.get("Content-Length", "")
@@ -107,7 +107,7 @@ def _continue(url: str, file: BufferedRandom, report: Callable[[str], None]) -> 
         report(f"downloading {url}{_sizes(have, total)}")
         file.seek(have)
         for got in _copy(response, file, have):
-            if total and got * TOLD_STEPS // total > have * TOLD_STEPS // total:
+            if total and got * _TOLD_STEPS // total > have * _TOLD_STEPS // total:
                 report(f"{got / total:4.0%} downloaded")
             have = got
         if total is not None and have < total:
@@ -115,14 +115,14 @@ def _continue(url: str, file: BufferedRandom, report: Callable[[str], None]) -> 
 
 
 def _sizes(have: int, total: int | None) -> str:
-    size = f", {total / MEGABYTE:,.1f} MB" if total else ""
-    return size + (f", from {have / MEGABYTE:,.1f} MB on" if have else "")
+    size = f", {total / _MEGABYTE:,.1f} MB" if total else ""
+    return size + (f", from {have / _MEGABYTE:,.1f} MB on" if have else "")
 
 
 def _copy(response: http.client.HTTPResponse, file: BufferedRandom, have: int) -> Iterator[int]:
     while True:
         try:
-            content = response.read1(AT_ONCE)
+            content = response.read1(_AT_ONCE)
         except (OSError, http.client.HTTPException) as error:
             raise _CutOffError from error
         if not content:
@@ -138,9 +138,9 @@ def _open(url: str, start: int = 0) -> http.client.HTTPResponse:
         headers["Range"] = f"bytes={start}-"
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - checked where the address is chosen
     try:
-        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=SECONDS_OF_SILENCE)  # noqa: S310
+        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=_SECONDS_OF_SILENCE)  # noqa: S310
     except urllib.error.HTTPError as error:
-        if error.code == NOTHING_LEFT and start:
+        if error.code == _NOTHING_LEFT and start:
             return error  # type: ignore[return-value]
         raise
     return response
@@ -168,7 +168,7 @@ def _reason(error: Exception) -> str:
 def _refuse_without_room(file: BufferedRandom, needed: int) -> None:
     free = shutil.disk_usage(Path(file.name).parent).free
     if needed > free:
-        raise OSError(errno.ENOSPC, f"{needed / MEGABYTE:,.0f} MB are needed, {free / MEGABYTE:,.0f} MB are free")
+        raise OSError(errno.ENOSPC, f"{needed / _MEGABYTE:,.0f} MB are needed, {free / _MEGABYTE:,.0f} MB are free")
 
 
 @contextmanager

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from movielens_api.datasets.ratings_file import RatingsForm
     from movielens_api.datasets.source import Source
 
-COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".7z", ".zip", ".xlsx", ".parquet")
-EXPECTED = "ratings.csv and movies.csv, or ratings.dat and movies.dat, or u.data, u.item and u.genre"
+_COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".7z", ".zip", ".xlsx", ".parquet")
+_EXPECTED = "ratings.csv and movies.csv, or ratings.dat and movies.dat, or u.data, u.item and u.genre"
 # As the sample was made: only a year of four digits at the very end counts, so "Stranger Things" has none.
-TITLE_AND_YEAR = r"^(?<title>.*\S.*) \((?<year>[0-9]{4})\)\s*$"
+_TITLE_AND_YEAR = r"^(?<title>.*\S.*) \((?<year>[0-9]{4})\)\s*$"
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Layout:
 # rating.csv and movie.csv are ml-20m at Kaggle.
 CSV = Layout(("ratings.csv", "rating.csv"), ("movies.csv", "movie.csv"))
 # ml-1m, ml-10m
-DAT = Layout(("ratings.dat",), ("movies.dat",))
+_DAT = Layout(("ratings.dat",), ("movies.dat",))
 # ml-100k
-HUNDRED_K = Layout(("u.data",), ("u.item",), ("u.genre",))
-LAYOUTS = (CSV, DAT, HUNDRED_K)
-SEPARATORS = {DAT: "::", HUNDRED_K: "\t"}
+_HUNDRED_K = Layout(("u.data",), ("u.item",), ("u.genre",))
+LAYOUTS = (CSV, _DAT, _HUNDRED_K)
+_SEPARATORS = {_DAT: "::", _HUNDRED_K: "\t"}
 
 
 @dataclass(frozen=True)
@@ -116,14 +116,14 @@ def _one(source: Source, names: list[str], wanted: tuple[str, ...]) -> str:
 
 def _missing(source: Source, wanted: str, names: list[str]) -> str:
     # Such as ratings.csv.gz for ratings.csv.
-    packed = _called(names, tuple(wanted + ending for ending in COMPRESSED))
+    packed = _called(names, tuple(wanted + ending for ending in _COMPRESSED))
     hint = f" but {packed[0]}, which has to be unpacked first" if packed else ""
     return f"{source.path} has no {wanted}{hint}: {_expected(source)}"
 
 
 def _expected(source: Source) -> str:
     where = "a zip of one folder with" if source.kind == "zip" else "a folder with"
-    return f"a dataset is {where} {EXPECTED}"
+    return f"a dataset is {where} {_EXPECTED}"
 
 
 def load(source: Source, files: Files, name: str, max_damaged: float) -> tuple[Catalogue, Quarantine]:
@@ -177,11 +177,11 @@ def _text(source: Source, name: str, *, latin1: bool = False) -> str:
 def _ratings_form(source: Source, files: Files) -> RatingsForm:
     with source.open(files.ratings) as file:
         head = file.read(ratings_file.HEAD)
-    return ratings_file.recognize(head, source.place(files.ratings), SEPARATORS.get(files.layout))
+    return ratings_file.recognize(head, source.place(files.ratings), _SEPARATORS.get(files.layout))
 
 
 def _title_and_year() -> dict[str, pl.Expr]:
-    parts = pl.col("title").str.extract_groups(TITLE_AND_YEAR)
+    parts = pl.col("title").str.extract_groups(_TITLE_AND_YEAR)
     return {
         "title": pl.coalesce(parts.struct.field("title"), "title"),
         "year": parts.struct.field("year").cast(pl.Int16),

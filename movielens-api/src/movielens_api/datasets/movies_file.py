@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 SCHEMA: dict[str, type[pl.DataType]] = {"movieId": pl.Int32, "title": pl.String, "genres": pl.String}
-COLUMNS = tuple(SCHEMA)
-LARGEST = 2**31 - 1
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_COLUMNS = tuple(SCHEMA)
+_LARGEST = 2**31 - 1
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 # In u.item, number, title, two dates and a URL precede the flags of the genres.
-BEFORE_FLAGS = 5
+_BEFORE_FLAGS = 5
 
 Fields = list[str]
 Movie = tuple[int, str, str | None]
@@ -41,8 +41,8 @@ def read_csv(text: str, place: str) -> pl.DataFrame:
     Raises:
         DamagedDatasetError: The file has the wrong format.
     """
-    found = text_format.of_csv(text.split("\n", 2)[:2], place, COLUMNS)
-    places = [found.columns.index(name) for name in COLUMNS]
+    found = text_format.of_csv(text.split("\n", 2)[:2], place, _COLUMNS)
+    places = [found.columns.index(name) for name in _COLUMNS]
 
     def movie(fields: Fields) -> Movie:
         _expect_fields(fields, len(found.columns))
@@ -64,7 +64,7 @@ def read_dat(text: str, place: str) -> pl.DataFrame:
     """
 
     def movie(fields: Fields) -> Movie:
-        _expect_fields(fields, len(COLUMNS))
+        _expect_fields(fields, len(_COLUMNS))
         return _movie(*fields)
 
     return _frame(_split_rows(text, "::", place), movie, place)
@@ -83,8 +83,8 @@ def read_items(text: str, genres: list[str], place: str) -> pl.DataFrame:
     """
 
     def movie(fields: Fields) -> Movie:
-        _expect_fields(fields, BEFORE_FLAGS + len(genres))
-        flags = fields[BEFORE_FLAGS:]
+        _expect_fields(fields, _BEFORE_FLAGS + len(genres))
+        flags = fields[_BEFORE_FLAGS:]
         if not set(flags) <= {"0", "1"}:
             raise _BadRowError("each genre to be 0 or 1")
         has = "|".join(genre for genre, flag in zip(genres, flags, strict=True) if flag == "1")
@@ -154,20 +154,20 @@ def _frame(rows: Iterable[tuple[int, str, Fields]], movie: Callable[[Fields], Mo
 def _movie(movie_id: str, title: str, genres: str) -> Movie:
     found = _number(movie_id), _title(title), genres
     # A space after the comma belongs to a title without quotes.
-    if not genres.strip() or genres[0] == " " or CONTROL.search(genres):
+    if not genres.strip() or genres[0] == " " or _CONTROL.search(genres):
         raise _BadRowError("genres to be genres separated by |, with no space before them")
     return found
 
 
 def _number(text: str) -> int:
     digits = text.strip(" ")
-    if not re.fullmatch(r"[0-9]{1,19}", digits) or not 1 <= int(digits) <= LARGEST:
+    if not re.fullmatch(r"[0-9]{1,19}", digits) or not 1 <= int(digits) <= _LARGEST:
         raise _BadRowError("movieId to be a whole number from 1")
     return int(digits)
 
 
 def _title(text: str) -> str:
-    if not text.strip() or CONTROL.search(text):
+    if not text.strip() or _CONTROL.search(text):
         raise _BadRowError("title to be text in one line")
     return text
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 DOWNLOADS_VARIABLE = "MOVIELENS_API_DOWNLOADS"
-MAX_DAMAGED = 0.001
+_MAX_DAMAGED = 0.001
 
 
 def default_downloads(environ: Mapping[str, str] = os.environ) -> str:
@@ -40,6 +40,6 @@ class Options:
     """
 
     data_dir: Path = field(default_factory=cache_directory)
-    max_damaged: float = MAX_DAMAGED
+    max_damaged: float = _MAX_DAMAGED
     downloads: str = field(default_factory=default_downloads)
     report: Callable[[str], None] = report

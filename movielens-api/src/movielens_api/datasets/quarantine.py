@@ -13,7 +13,7 @@ from movielens_api.system.atomic_files import replace_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMED = 3
+_NAMED = 3
 MAX_QUOTE_LENGTH = 80
 QUARANTINE_SCHEMA: dict[str, type[pl.DataType]] = {"line": pl.Int64, "reason": pl.String, "row": pl.String}
 
@@ -71,7 +71,7 @@ class Quarantine:
     def _examples(self) -> str:
         named = [
             f"line {line}: {reason}, found {row[:MAX_QUOTE_LENGTH]!r}"
-            for line, reason, row in self.rows.head(NAMED).rows()
+            for line, reason, row in self.rows.head(_NAMED).rows()
         ]
         more = self.rows.height - len(named)
         return "; ".join(named) + (f"; and {more:,} more" if more else "")

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from movielens_api.datasets.source import Readable
 
-PIECE = 1 << 25
+_PIECE = 1 << 25
 HEAD = 1 << 16
-MAX_ROW_LENGTH = 1 << 16
-QUOTED = 40
-COLUMNS = tuple(SCHEMA)
+_MAX_ROW_LENGTH = 1 << 16
+_QUOTED = 40
+_COLUMNS = tuple(SCHEMA)
 YEAR_10000 = 253_402_300_800
-RULES = (
+_RULES = (
     Rule("userId", "a whole number from 1", pl.col("userId") >= 1),
     Rule("movieId", "a whole number from 1", pl.col("movieId") >= 1),
     Rule(
@@ -38,9 +38,9 @@ RULES = (
     Rule("timestamp", "Unix seconds from 1970 to 9999", pl.col("timestamp").is_between(0, YEAR_10000, closed="left")),
 )
 # In double precision, so that 3.50000001 is not 3.5.
-PARSED: dict[str, type[pl.DataType]] = {**SCHEMA, "rating": pl.Float64}
+_PARSED: dict[str, type[pl.DataType]] = {**SCHEMA, "rating": pl.Float64}
 # As in Kaggle's ml-20m. Like GroupLens' timestamps, they are in UTC.
-DATE_AND_TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-5][0-9](Z|\\+00:00)?"
+_DATE_AND_TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-5][0-9](Z|\\+00:00)?"
 
 DATED = "expected timestamp to be written YYYY-MM-DD hh:mm:ss, as in the rows before"
 
@@ -60,7 +60,7 @@ class RatingsForm:
     is_dated: bool = False
 
 
-PLAIN = RatingsForm(Form(COLUMNS, ",", 2))
+_PLAIN = RatingsForm(Form(_COLUMNS, ",", 2))
 
 
 def recognize(head: bytes, place: str, separator: str | None = None) -> RatingsForm:
@@ -78,7 +78,7 @@ def recognize(head: bytes, place: str, separator: str | None = None) -> RatingsF
     readable = head[mark:].decode(encoding, errors="replace")
     has_line_feeds = "\n" in readable or "\r" not in readable
     lines = [line.removesuffix("\r") for line in readable.split("\n" if has_line_feeds else "\r")]
-    rows = Form(COLUMNS, separator) if separator else text_format.of_csv(lines[:2], place, COLUMNS)
+    rows = Form(_COLUMNS, separator) if separator else text_format.of_csv(lines[:2], place, _COLUMNS)
     is_plain = encoding == "utf-8" and has_line_feeds and not (mark and rows.first_line == 1)
     return RatingsForm(rows, is_plain, is_dated=bool(separator is None and _is_dated(lines, rows)))
 
@@ -90,13 +90,13 @@ def _is_dated(lines: list[str], rows: Form) -> bool:
         timestamp = "".join(text_format.fields(line, rows.separator)[place : place + 1]).strip()
         if timestamp.isdecimal():
             return False
-        if re.fullmatch(DATE_AND_TIME, timestamp):
+        if re.fullmatch(_DATE_AND_TIME, timestamp):
             return True
     return False
 
 
 def read(
-    file: Readable, place: str, written: RatingsForm = PLAIN, *, piece: int = PIECE
+    file: Readable, place: str, written: RatingsForm = _PLAIN, *, piece: int = _PIECE
 ) -> tuple[pl.DataFrame, Quarantine]:
     """Read the good rows, in the order of the file, and the damaged ones.
 
@@ -170,7 +170,7 @@ def _pieces(file: Readable, size: int) -> Iterator[bytes]:
 def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | None:
     """Return the ratings in a piece, or None if some rows may be damaged."""
     columns, separator = written.rows.columns, written.rows.separator
-    if written.is_dated or (columns != COLUMNS and b'"' in content):
+    if written.is_dated or (columns != _COLUMNS and b'"' in content):
         return None
     if len(separator) > 1:
         # polars separates by one character.
@@ -179,31 +179,31 @@ def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | Non
         content, separator = content.replace(separator.encode(), b"\t"), "\t"
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
     # A field that is missing at the end of a row would be null, which is right in a column that is not needed.
-    if len(columns) > len(COLUMNS) and content.count(separator.encode()) != lines * (len(columns) - 1):
+    if len(columns) > len(_COLUMNS) and content.count(separator.encode()) != lines * (len(columns) - 1):
         return None
     # A quote that swallows line ends shows in the number of rows.
     quote = '"' if b'"' in content else None
     # Names of other columns need not be unique.
     names = [name if name in SCHEMA else f"column {place}" for place, name in enumerate(columns)]
-    schema = {name: PARSED.get(name, pl.String) for name in names}
+    schema = {name: _PARSED.get(name, pl.String) for name in names}
     try:
         rows = pl.read_csv(content, has_header=False, schema=schema, separator=separator, quote_char=quote)
     except pl.exceptions.PolarsError:
         return None
-    undamaged = rows.height == lines and rows.select(~pl.any_horizontal(rule.broken for rule in RULES).any()).item()
+    undamaged = rows.height == lines and rows.select(~pl.any_horizontal(rule.broken for rule in _RULES).any()).item()
     return _as_ratings(rows) if undamaged else None
 
 
 def _refuse_other_line_ends(content: bytes, place: str, rows: Form, first_line: int) -> None:
     """Raise for a line that contains several rows. Counted as one damaged row, it would hide how many rows are lost."""
     lines = content.split(b"\n")
-    if content.count(b"\r") == content.count(b"\r\n") and max(map(len, lines)) <= MAX_ROW_LENGTH:
+    if content.count(b"\r") == content.count(b"\r\n") and max(map(len, lines)) <= _MAX_ROW_LENGTH:
         return
     for line, row in enumerate(lines, first_line):
-        if len(row) > MAX_ROW_LENGTH or _holds_rows(row, rows):
+        if len(row) > _MAX_ROW_LENGTH or _holds_rows(row, rows):
             raise DamagedDatasetError(
                 f"{place}, line {line}: expected one rating, found {len(row):,} bytes without a line feed that begin "
-                f"with {row[:QUOTED]!r}"
+                f"with {row[:_QUOTED]!r}"
             )
 
 
@@ -230,10 +230,10 @@ def _parse_lines(content: bytes, written: RatingsForm, first_line: int) -> tuple
     number = pl.col("fields").list.len()
     wanted = len(written.rows.columns)
     whole = lines.filter(number == wanted)
-    cells = whole.select(_cell(name, written) for name in COLUMNS)
-    joined = cells.select(pl.concat_str(COLUMNS, separator=",")).to_series()
+    cells = whole.select(_cell(name, written) for name in _COLUMNS)
+    joined = cells.select(pl.concat_str(_COLUMNS, separator=",")).to_series()
     values = pl.read_csv(
-        "\n".join(["a,b,c,d", *joined]).encode(), new_columns=list(COLUMNS), schema_overrides=PARSED,
+        "\n".join(["a,b,c,d", *joined]).encode(), new_columns=list(_COLUMNS), schema_overrides=_PARSED,
         quote_char=None, ignore_errors=True,
     )  # fmt: skip
     parsed = pl.concat([whole.drop("fields"), values], how="horizontal").with_columns(reason=_reason(written))
@@ -248,7 +248,7 @@ def _parse_lines(content: bytes, written: RatingsForm, first_line: int) -> tuple
 def _fields(rows: pl.Series, rows_form: Form) -> pl.Series:
     """Split each row by itself, so that an unclosed quote ends with its line."""
     separator = rows_form.separator
-    if rows_form.columns != COLUMNS and len(separator) == 1 and rows.str.contains('"', literal=True).any():
+    if rows_form.columns != _COLUMNS and len(separator) == 1 and rows.str.contains('"', literal=True).any():
         # A column that is not needed may hold the separator.
         return pl.Series([text_format.fields(row, separator) for row in rows], dtype=pl.List(pl.String))
     if len(separator) == 1:
@@ -261,7 +261,7 @@ def _cell(name: str, written: RatingsForm) -> pl.Expr:
     """Return the text of a cell as a cell of CSV. A comma in it would be part of a number, so it is replaced."""
     cell = pl.col("fields").list.get(written.rows.columns.index(name))
     if name == "timestamp" and written.is_dated:
-        dated = cell.str.contains(f"^{DATE_AND_TIME}$")
+        dated = cell.str.contains(f"^{_DATE_AND_TIME}$")
         moment = cell.str.slice(0, 19).str.replace("T", " ").str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False)
         cell = pl.when(dated).then(moment.dt.epoch("s").cast(pl.String)).otherwise(None).fill_null("")
     if name == "rating" and written.rows.separator != ",":
@@ -273,6 +273,6 @@ def _cell(name: str, written: RatingsForm) -> pl.Expr:
 def _reason(written: RatingsForm) -> pl.Expr:
     reasons = [
         pl.when(rule.broken).then(pl.lit(DATED if written.is_dated and rule.column == "timestamp" else rule.reason))
-        for rule in RULES
+        for rule in _RULES
     ]
     return pl.coalesce(reasons)

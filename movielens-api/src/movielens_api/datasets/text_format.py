@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 # UTF-32 first: its mark begins with that of UTF-16.
-MARKS = {
+_MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-NOT_ASCII = re.compile(rb"[\x80-\xff]+")
+_NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 # Without a mark, every other byte of text in Latin letters is 0.
-WITHOUT_MARK = {
+_WITHOUT_MARK = {
     re.compile(rb"[^\0]\0[^\0]\0", re.DOTALL): "utf-16-le",
     re.compile(rb"\0[^\0]\0[^\0]", re.DOTALL): "utf-16-be",
 }
@@ -40,8 +40,8 @@ NAMES = {
     "genres": "genres",
     "genre": "genres",
 }
-SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[,;\t ]*', re.IGNORECASE)
-MAX_HEADER_LENGTH = 1 << 12
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[,;\t ]*', re.IGNORECASE)
+_MAX_HEADER_LENGTH = 1 << 12
 
 
 def encoding(head: bytes) -> tuple[str, int]:
@@ -50,10 +50,10 @@ def encoding(head: bytes) -> tuple[str, int]:
     Args:
         head: The first bytes.
     """
-    for mark, name in MARKS.items():
+    for mark, name in _MARKS.items():
         if head.startswith(mark):
             return name, len(mark)
-    for sign, name in WITHOUT_MARK.items():
+    for sign, name in _WITHOUT_MARK.items():
         if sign.match(head):
             return name, 0
     return "utf-8", 0
@@ -82,7 +82,7 @@ def decode(content: bytes, place: str, *, latin1: bool = False) -> str:
 
 def _is_latin1(content: bytes) -> bool:
     """Return whether all letters are Latin-1 and none is UTF-8. A file with both is damaged UTF-8."""
-    runs = NOT_ASCII.findall(content)
+    runs = _NOT_ASCII.findall(content)
     return not any(_is_utf8(run) or any(byte < 0xA0 for byte in run) for run in runs)  # noqa: PLR2004 - the first letter
 
 
@@ -153,8 +153,8 @@ def of_csv(lines: list[str], place: str, needed: tuple[str, ...]) -> Form:
         DamagedDatasetError: The lines are not a header with these columns.
     """
     # Spreadsheets read and write such a line before the header.
-    declared = SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
-    header = "".join(lines[1:2] if declared else lines[:1])[:MAX_HEADER_LENGTH]
+    declared = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
+    header = "".join(lines[1:2] if declared else lines[:1])[:_MAX_HEADER_LENGTH]
     line = 2 if declared else 1
     for separator in (declared[1],) if declared else SEPARATORS:
         columns = tuple(NAMES.get(re.sub(r"[\s_]", "", field).casefold(), field) for field in fields(header, separator))

@@ -16,15 +16,15 @@ from movielens_api.table.ratings_table import SCHEMA
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NDJSON, CSV, ARROW, PARQUET = FORMATS
-COLUMNAR: dict[str, tuple[Callable[..., pl.DataFrame], Callable[..., Any]]] = {
+NDJSON, CSV, ARROW, _PARQUET = FORMATS
+_COLUMNAR: dict[str, tuple[Callable[..., pl.DataFrame], Callable[..., Any]]] = {
     CSV: (pl.read_csv, pl.DataFrame.write_csv),
     ARROW: (pl.read_ipc_stream, pl.DataFrame.write_ipc_stream),
-    PARQUET: (pl.read_parquet, pl.DataFrame.write_parquet),
+    _PARQUET: (pl.read_parquet, pl.DataFrame.write_parquet),
 }
 Rows = list[dict[str, Any]]
-OFF_STEP = 3.7
-BAD = 10
+_OFF_STEP = 3.7
+_BAD = 10
 
 
 def read(response: BufferedResponse) -> Rows:
@@ -35,7 +35,7 @@ def read(response: BufferedResponse) -> Rows:
         return found
     if media_type == NDJSON:
         return [json.loads(line) for line in response.body.splitlines()]
-    return COLUMNAR[media_type][0](BytesIO(response.body)).to_dicts()
+    return _COLUMNAR[media_type][0](BytesIO(response.body)).to_dicts()
 
 
 def replace(response: BufferedResponse, rows: Rows) -> None:
@@ -48,7 +48,7 @@ def replace(response: BufferedResponse, rows: Rows) -> None:
         response.body = "".join(json.dumps(row) + "\n" for row in rows).encode()
     else:
         written = BytesIO()
-        COLUMNAR[media_type][1](_frame(rows), written)
+        _COLUMNAR[media_type][1](_frame(rows), written)
         response.body = written.getvalue()
 
 
@@ -71,7 +71,7 @@ class BadRows(Profile):
 
     def spoil(self, found: Rows) -> Rows:
         """Return other rows."""
-        return [row | self.spoilt(row) if row["movieId"] % BAD == 0 else row for row in found]
+        return [row | self.spoilt(row) if row["movieId"] % _BAD == 0 else row for row in found]
 
     def spoilt(self, _row: dict[str, Any]) -> dict[str, Any]:
         """Return the wrong values of a row."""
@@ -107,7 +107,7 @@ class OffStepRatings(BadRows):
 
     def spoilt(self, _row: dict[str, Any]) -> dict[str, Any]:
         """Return the rating."""
-        return {"rating": OFF_STEP}
+        return {"rating": _OFF_STEP}
 
 
 class TextNumbers(BadRows):

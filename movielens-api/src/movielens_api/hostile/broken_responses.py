@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 PAGE = "<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>"
 BOMB_BYTES = 1 << 24
 BOMBS = 256
-HEADER_BYTES = 256 * 1024
+_HEADER_BYTES = 256 * 1024
 LONG_SECONDS = 60
-DRIP_SECONDS = 0.1
-DRIPS = 600
+_DRIP_SECONDS = 0.1
+_DRIPS = 600
 # Written data should arrive before the reset.
-SECONDS_BEFORE_RESET = 0.2
+_SECONDS_BEFORE_RESET = 0.2
 # Linger is on, with no time for unsent data.
-NO_LINGERING = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+_NO_LINGERING = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class Truncated(EveryOther):
@@ -63,7 +63,7 @@ class HugeHeader(Profile):
 
     def change(self, response: BufferedResponse) -> None:
         """Add it."""
-        response.headers["X-Padding"] = "x" * HEADER_BYTES
+        response.headers["X-Padding"] = "x" * _HEADER_BYTES
 
 
 class GzipBomb(Profile):
@@ -122,7 +122,7 @@ class NoAnswer(Wire):
 class SlowBody(Wire):
     """The first of every two responses for a page starts with one byte every tenth of a second, for a minute."""
 
-    def __init__(self, app: ASGIApp, seconds: float = DRIP_SECONDS, drips: int = DRIPS) -> None:
+    def __init__(self, app: ASGIApp, seconds: float = _DRIP_SECONDS, drips: int = _DRIPS) -> None:
         super().__init__(app)
         self._seconds = seconds
         self._drips = drips
@@ -142,7 +142,7 @@ class SlowBody(Wire):
 class SlowHeaders(Wire):
     """The headers of the first of every two responses for a page arrive with one byte every tenth of a second."""
 
-    def __init__(self, app: ASGIApp, seconds: float = DRIP_SECONDS) -> None:
+    def __init__(self, app: ASGIApp, seconds: float = _DRIP_SECONDS) -> None:
         super().__init__(app)
         self._seconds = seconds
 
@@ -175,9 +175,9 @@ class Reset(Wire):
         """Write half of the body, and reset the connection."""
         transport, response = _transport(scope), await self.ask(scope)
         _write(transport, _head(response) + response.body[: len(response.body) // 2])
-        if await wait_for_disconnect(receive, SECONDS_BEFORE_RESET):
+        if await wait_for_disconnect(receive, _SECONDS_BEFORE_RESET):
             return
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGERING)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
         transport.abort()
         await wait_for_disconnect(receive, LONG_SECONDS)
 

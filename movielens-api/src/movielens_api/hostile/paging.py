@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 FEW = 50
-KEPT = frozenset({"content-type", "content-length", "www-authenticate", "allow", "retry-after"})
-DAY = pl.col("timestamp") // SECONDS_PER_DAY
+_KEPT = frozenset({"content-type", "content-length", "www-authenticate", "allow", "retry-after"})
+_DAY = pl.col("timestamp") // SECONDS_PER_DAY
 # Of the ratings that are inserted.
-MOVIE, RATING = 1, 3.0
+_MOVIE, _RATING = 1, 3.0
 
 
 class Basic(Profile):
@@ -44,7 +44,7 @@ class Basic(Profile):
         headers = [(name, value) for name, value in scope["headers"] if name != b"accept"]
         response = await self.ask({**scope, "headers": headers})
         for name in response.headers:
-            if name not in KEPT:
+            if name not in _KEPT:
                 del response.headers[name]
         await response.send(send)
 
@@ -191,7 +191,7 @@ class Deletes(Changing):
     @staticmethod
     def altered(ratings: pl.DataFrame) -> pl.DataFrame:
         """Keep ratings that are not the first of their day."""
-        return ratings.filter(DAY.shift(1) == DAY)
+        return ratings.filter(_DAY.shift(1) == _DAY)
 
 
 class InsertsAndDeletes(Changing):
@@ -206,10 +206,10 @@ class InsertsAndDeletes(Changing):
 def _additions(ratings: pl.DataFrame, second: int) -> pl.DataFrame:
     """Return a rating by a new user for every day with ratings, at a second of the day."""
     user = pl.lit((ratings["userId"].max() or 0) + 1).alias("userId")  # type: ignore[operator]
-    days = ratings.select(DAY).unique()
+    days = ratings.select(_DAY).unique()
     return days.select(
         user.cast(SCHEMA["userId"]),
-        pl.lit(MOVIE, SCHEMA["movieId"]).alias("movieId"),
-        pl.lit(RATING, SCHEMA["rating"]).alias("rating"),
+        pl.lit(_MOVIE, SCHEMA["movieId"]).alias("movieId"),
+        pl.lit(_RATING, SCHEMA["rating"]).alias("rating"),
         pl.col("timestamp") * SECONDS_PER_DAY + second,
     ).select(ratings.columns)

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Headers that make responses compressed or empty, so that there would be nothing to change.
-UNWANTED = frozenset({b"accept-encoding", b"if-none-match"})
+_UNWANTED = frozenset({b"accept-encoding", b"if-none-match"})
 # The key in the scope for the connection's transport. Only a layer that responds to the client itself may use it.
 TRANSPORT = "movielens_api.transport"
 # Changes sorted ratings.
@@ -82,7 +82,7 @@ class Profile:
 
     async def ask(self, scope: Scope) -> BufferedResponse:
         """Return the whole response of the application, uncompressed, whether or not the client is still connected."""
-        headers = [(name, value) for name, value in scope["headers"] if name not in UNWANTED]
+        headers = [(name, value) for name, value in scope["headers"] if name not in _UNWANTED]
         below = {name: value for name, value in scope.items() if name != TRANSPORT} | {"headers": headers}
         response = BufferedResponse(0, MutableHeaders(), b"")
 

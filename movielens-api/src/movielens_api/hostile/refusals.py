@@ -19,11 +19,11 @@ from movielens_api.http import problems
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-SECONDS = 1
+_SECONDS = 1
 # A date has no fractions of a second, so this is one at least.
-SECONDS_TO_DATE = 2
-BURST = 2
-ELSEWHERE = "/elsewhere/ratings"
+_SECONDS_TO_DATE = 2
+_BURST = 2
+_ELSEWHERE = "/elsewhere/ratings"
 log = logging.getLogger(__name__)
 
 
@@ -57,7 +57,7 @@ class TooManyRequestsSeconds(TooManyRequests):
 
     def retry_after(self) -> dict[str, str]:
         """Return it in seconds."""
-        return {"Retry-After": str(SECONDS)}
+        return {"Retry-After": str(_SECONDS)}
 
 
 class TooManyRequestsDate(TooManyRequests):
@@ -65,7 +65,7 @@ class TooManyRequestsDate(TooManyRequests):
 
     def retry_after(self) -> dict[str, str]:
         """Return it as a date."""
-        return {"Retry-After": formatdate(time.time() + SECONDS_TO_DATE, usegmt=True)}
+        return {"Retry-After": formatdate(time.time() + _SECONDS_TO_DATE, usegmt=True)}
 
 
 class ServerErrors(Refusals):
@@ -73,11 +73,11 @@ class ServerErrors(Refusals):
 
     def __init__(self, app: ASGIApp) -> None:
         super().__init__(app)
-        self._turns = Turns(BURST + 1)
+        self._turns = Turns(_BURST + 1)
 
     def refusal(self, scope: Scope) -> Response | None:
         """Fail twice."""
-        return problems.respond(scope["path"], 500, "Failed on purpose.") if self._turns.take(scope) < BURST else None
+        return problems.respond(scope["path"], 500, "Failed on purpose.") if self._turns.take(scope) < _BURST else None
 
 
 class Revoked(Refusals):
@@ -119,7 +119,7 @@ class OtherHost(Profile):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as the other host."""
-        if scope["type"] != "http" or scope["path"] != ELSEWHERE:
+        if scope["type"] != "http" or scope["path"] != _ELSEWHERE:
             await super().__call__(scope, receive, send)
             return
         has_credentials = bool(header(scope, "authorization"))
@@ -133,7 +133,7 @@ class OtherHost(Profile):
         """Redirect."""
         asked = URL(scope=scope)
         other = "127.0.0.1" if asked.hostname == "localhost" else "localhost"
-        await RedirectResponse(asked.replace(hostname=other, path=ELSEWHERE), 302)(scope, receive, send)
+        await RedirectResponse(asked.replace(hostname=other, path=_ELSEWHERE), 302)(scope, receive, send)
 
 
 class Loop(Profile):

@@ -14,8 +14,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import ZstdCompressor
 
-LEVEL = 1
-GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_LEVEL = 1
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class Compressor(Protocol):
@@ -29,11 +29,11 @@ class Compressor(Protocol):
 
 
 def _gzip() -> Compressor:
-    return zlib.compressobj(LEVEL, zlib.DEFLATED, GZIP_WINDOW)
+    return zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
 
 
 def _zstd() -> Compressor:
-    return ZstdCompressor(level=LEVEL)
+    return ZstdCompressor(level=_LEVEL)
 
 
 # In order of preference: zstd is three times as fast, and smaller.

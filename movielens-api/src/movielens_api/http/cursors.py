@@ -16,11 +16,11 @@ from movielens_api.http.parameters import MAX_LIMIT
 from movielens_api.table.snapshots import ID_BYTES, Origin, SnapshotGoneError
 
 # The version of the layout, the snapshot's id and version, then first row, row after the last, offset and limit.
-LAYOUT = struct.Struct(f">B{ID_BYTES}sQQQQI")
+_LAYOUT = struct.Struct(f">B{ID_BYTES}sQQQQI")
 VERSION = 2
 # Together with the layout, a multiple of three bytes, so that base64 needs no padding.
-SIGNATURE_BYTES = 17
-TOKEN_CHARACTERS = (LAYOUT.size + SIGNATURE_BYTES) // 3 * 4
+_SIGNATURE_BYTES = 17
+_TOKEN_CHARACTERS = (_LAYOUT.size + _SIGNATURE_BYTES) // 3 * 4
 
 
 class BadCursorError(ValueError):
@@ -54,7 +54,7 @@ class Cursor:
 
     def token(self, key: bytes) -> str:
         """Return the cursor as text that needs no escaping in a URL."""
-        content = LAYOUT.pack(VERSION, self.snapshot, self.version, self.first, self.end, self.offset, self.limit)
+        content = _LAYOUT.pack(VERSION, self.snapshot, self.version, self.first, self.end, self.offset, self.limit)
         return urlsafe_b64encode(content + _sign(content, key)).decode()
 
 
@@ -67,7 +67,7 @@ def read(token: str, origin: Origin) -> Cursor:
             gone with the ratings, and the client has to start over in any case.
     """
     content, signature = _parts(token)
-    layout, *fields = LAYOUT.unpack(content)
+    layout, *fields = _LAYOUT.unpack(content)
     cursor = Cursor(*fields)
     if layout != VERSION or cursor.limit > MAX_LIMIT:
         raise BadCursorError(token)
@@ -80,14 +80,14 @@ def read(token: str, origin: Origin) -> Cursor:
 
 def _parts(token: str) -> tuple[bytes, bytes]:
     try:
-        written = urlsafe_b64decode(token) if len(token) == TOKEN_CHARACTERS else b""
+        written = urlsafe_b64decode(token) if len(token) == _TOKEN_CHARACTERS else b""
     except (binascii.Error, ValueError):
         written = b""
     # Decoding skips characters outside the alphabet, so the same bytes have several spellings. Accept only ours.
     if urlsafe_b64encode(written) != token.encode() or not written:
         raise BadCursorError(token)
-    return written[: LAYOUT.size], written[LAYOUT.size :]
+    return written[: _LAYOUT.size], written[_LAYOUT.size :]
 
 
 def _sign(content: bytes, key: bytes) -> bytes:
-    return hmac.digest(key, content, "sha256")[:SIGNATURE_BYTES]
+    return hmac.digest(key, content, "sha256")[:_SIGNATURE_BYTES]

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 # Another version may encode the same rows differently.
-WRITER = f"movielens-api {__version__}, polars {pl.__version__}"
-OPAQUE = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_WRITER = f"movielens-api {__version__}, polars {pl.__version__}"
+_OPAQUE = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 def etag(*parts: object) -> str:
     """Return a strong entity tag for a response that depends on nothing but the given parts."""
-    return f'"{blake2b(repr((WRITER, *parts)).encode(), digest_size=12).hexdigest()}"'
+    return f'"{blake2b(repr((_WRITER, *parts)).encode(), digest_size=12).hexdigest()}"'
 
 
 def matches(if_none_match: str, tag: str) -> bool:
     """Return whether an ``If-None-Match`` header contains the tag, by weak comparison as the RFC demands."""
-    return if_none_match.strip() == "*" or tag in OPAQUE.findall(if_none_match)
+    return if_none_match.strip() == "*" or tag in _OPAQUE.findall(if_none_match)
 
 
 class Document:

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
     from movielens_api.store.row_log import Row
 
-JSON = "application/json"
-NDJSON = "application/x-ndjson"
-MEDIA_TYPES = (JSON, NDJSON)
+_JSON = "application/json"
+_NDJSON = "application/x-ndjson"
+_MEDIA_TYPES = (_JSON, _NDJSON)
 MAX_ROWS = 10_000
-MAX_ERRORS = 100
-QUOTES_PER_ROW = 8
-HALF_STARS = "Input should be a multiple of 0.5"
-MAX_BYTES = 2 << 20
-ACCEPT_POST = {"Accept-Post": ", ".join(MEDIA_TYPES)}
-TOO_LARGE = f"A post may have at most {MAX_ROWS:,} ratings and {MAX_BYTES:,} bytes. Split it into several."
+_MAX_ERRORS = 100
+_QUOTES_PER_ROW = 8
+_HALF_STARS = "Input should be a multiple of 0.5"
+_MAX_BYTES = 2 << 20
+_ACCEPT_POST = {"Accept-Post": ", ".join(_MEDIA_TYPES)}
+_TOO_LARGE = f"A post may have at most {MAX_ROWS:,} ratings and {_MAX_BYTES:,} bytes. Split it into several."
 
 
 class NewRating(BaseModel):
@@ -55,7 +55,7 @@ class WrongRowsError(ValueError):
     """Some rows are not ratings.
 
     Attributes:
-        errors: The first ``MAX_ERRORS`` errors.
+        errors: The first ``_MAX_ERRORS`` errors.
     """
 
     def __init__(self, errors: list[RowError]) -> None:
@@ -68,14 +68,14 @@ def parse(body: bytes, media_type: str) -> list[Row]:
 
     Args:
         body: A JSON array of objects, or one object per line.
-        media_type: One of ``MEDIA_TYPES``.
+        media_type: One of ``_MEDIA_TYPES``.
 
     Raises:
         NotJsonError: The body is not JSON.
         TooManyRowsError: The body has more than ``MAX_ROWS`` rows.
         WrongRowsError: A row is not a rating.
     """
-    lines = None if media_type == JSON else [line for line in body.split(b"\n") if line.strip()]
+    lines = None if media_type == _JSON else [line for line in body.split(b"\n") if line.strip()]
     if lines is not None and len(lines) > MAX_ROWS:
         raise TooManyRowsError
     try:
@@ -86,7 +86,7 @@ def parse(body: bytes, media_type: str) -> list[Row]:
         raise TooManyRowsError
     # No value is text, so all quotes belong to keys. More quotes than four keys per row need mean repeated keys.
     # Pydantic accepts 4.0000000001 as a multiple of 0.5.
-    if body.count(b'"') != QUOTES_PER_ROW * len(found) or not all((row.rating * 2).is_integer() for row in found):
+    if body.count(b'"') != _QUOTES_PER_ROW * len(found) or not all((row.rating * 2).is_integer() for row in found):
         raise _explained(body, lines)
     return [(row.userId, row.movieId, row.rating, row.timestamp) for row in found]
 
@@ -110,7 +110,7 @@ def _explained(body: bytes, lines: list[bytes] | None) -> ValueError:
         return WrongRowsError([RowError(message="Input should be an array of objects, one per rating")])
     if len(rows) > MAX_ROWS:
         return TooManyRowsError()
-    return WrongRowsError(list(islice(_wrong(rows), MAX_ERRORS)))
+    return WrongRowsError(list(islice(_wrong(rows), _MAX_ERRORS)))
 
 
 def _decode(text: bytes, place: str) -> Any:
@@ -143,14 +143,14 @@ def _wrong_values(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
     try:
         rating = _ONE.validate_python(known).rating
         if not (rating * 2).is_integer():
-            yield "rating", HALF_STARS
+            yield "rating", _HALF_STARS
     except ValidationError as error:
         for found in error.errors(include_url=False, include_context=False, include_input=False):
             yield str(found["loc"][0]), found["msg"]
 
 
 def body_media_type(request: Request) -> str:
-    """Return the media type of the body, one of ``MEDIA_TYPES``.
+    """Return the media type of the body, one of ``_MEDIA_TYPES``.
 
     Raises:
         HTTPException: 415: the media type is not supported, or the body is compressed.
@@ -163,8 +163,8 @@ def body_media_type(request: Request) -> str:
             headers={"Accept-Encoding": "identity"},
         )
     name, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
-    if name not in MEDIA_TYPES or any(each.replace('"', "") not in {"", "charset=utf-8"} for each in parameters):
-        raise HTTPException(415, f"Send ratings as {' or '.join(MEDIA_TYPES)}, in UTF-8.", headers=ACCEPT_POST)
+    if name not in _MEDIA_TYPES or any(each.replace('"', "") not in {"", "charset=utf-8"} for each in parameters):
+        raise HTTPException(415, f"Send ratings as {' or '.join(_MEDIA_TYPES)}, in UTF-8.", headers=_ACCEPT_POST)
     return name
 
 
@@ -177,11 +177,11 @@ async def read_body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BYTES:
+        if len(body) > _MAX_BYTES:
             raise too_large_error()
     return bytes(body)
 
 
 def too_large_error() -> HTTPException:
     """Return the error for a body with too many bytes or rows."""
-    return HTTPException(413, TOO_LARGE)
+    return HTTPException(413, _TOO_LARGE)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-QUALITY = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
-NAMED_QUALITY = re.compile(r"q\s*(=|$)")
+_QUALITY = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
+_NAMED_QUALITY = re.compile(r"q\s*(=|$)")
 # An unclosed quote matches to the end of the header. Searching for its end at each quote would take quadratic time.
-QUOTED = re.compile(r'"(?:\\.|[^"\\])*(?:(")|\\?\Z)')
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*(?:(")|\\?\Z)')
 # A coding or format that is not mentioned is worse than any that is.
-UNMENTIONED = 0.0001
+_UNMENTIONED = 0.0001
 
 
 @lru_cache(maxsize=1024)
@@ -45,7 +45,7 @@ def coding(accept_encoding: str, offered: Sequence[str]) -> str:
     wanted = _qualities(accept_encoding)
     others = wanted.get("*", 0.0)
     qualities = {name: wanted.get(name, others) for name in offered}
-    return _best(qualities | {"identity": wanted.get("identity", UNMENTIONED)}) or "identity"
+    return _best(qualities | {"identity": wanted.get("identity", _UNMENTIONED)}) or "identity"
 
 
 def _best(qualities: dict[str, float]) -> str | None:
@@ -64,7 +64,7 @@ def _media_quality(offer: str, wanted: dict[str, float]) -> float:
 def _qualities(header: str) -> dict[str, float]:
     qualities: dict[str, float] = {}
     # Quoted text does not matter here, and commas and semicolons in it are not separators.
-    for element in QUOTED.sub(lambda quoted: '""' if quoted[1] else quoted[0], header.lower()).split(","):
+    for element in _QUOTED.sub(lambda quoted: '""' if quoted[1] else quoted[0], header.lower()).split(","):
         name, *parameters = (part.strip() for part in element.split(";"))
         # If a name is repeated, the lowest quality counts, in any order.
         qualities[name] = min(_quality(parameters), qualities.get(name, 1.0))
@@ -72,9 +72,9 @@ def _qualities(header: str) -> dict[str, float]:
 
 
 def _quality(parameters: list[str]) -> float:
-    given = [parameter for parameter in parameters if NAMED_QUALITY.match(parameter)]
+    given = [parameter for parameter in parameters if _NAMED_QUALITY.match(parameter)]
     if not given:
         return 1.0
     # An invalid or repeated quality makes it unacceptable: a clear 406 is better than a guess.
-    quality = QUALITY.fullmatch(given[0])
+    quality = _QUALITY.fullmatch(given[0])
     return float(quality[1]) if quality and len(given) == 1 else 0.0

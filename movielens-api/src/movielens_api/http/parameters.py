@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Query = TypeVar("Query", bound=BaseModel)
 MAX_LIMIT = 10_000
-MAX_OFFSET = 2**63 - 1
+_MAX_OFFSET = 2**63 - 1
 MAX_ID = 2**31 - 1
 
 
@@ -50,7 +50,7 @@ class NoParameters(BaseModel):
 class Paging(NoParameters):
     """The part of the rows to return."""
 
-    offset: WholeNumber = Field(default=0, ge=0, le=MAX_OFFSET, description="How many rows to skip, by default none.")
+    offset: WholeNumber = Field(default=0, ge=0, le=_MAX_OFFSET, description="How many rows to skip, by default none.")
     limit: WholeNumber = Field(
         default=100,
         ge=0,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from movielens_api.table.snapshots import Snapshot
 
 # Other Host headers are not put into commands, because people paste these into a shell.
-HOST = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+_HOST = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 
 # One command, so that `read` does not take the next line as its input.
 LOG_IN = """\
@@ -58,14 +58,14 @@ while url:
     url = link and urljoin(response.url, link["url"])"""
 
 FOLDER = files(__name__)
-STYLE = (FOLDER / "page.css").read_text(encoding="utf-8")
-SCRIPT = (FOLDER / "page.js").read_text(encoding="utf-8")
-PAGE = Template((FOLDER / "page.html").read_text(encoding="utf-8"))
+_STYLE = (FOLDER / "page.css").read_text(encoding="utf-8")
+_SCRIPT = (FOLDER / "page.js").read_text(encoding="utf-8")
+_PAGE = Template((FOLDER / "page.html").read_text(encoding="utf-8"))
 HEADERS = content_security.headers(
-    script_src=[content_security.inline(SCRIPT)], style_src=[content_security.inline(STYLE)], img_src=["data:"]
+    script_src=[content_security.inline(_SCRIPT)], style_src=[content_security.inline(_STYLE)], img_src=["data:"]
 )
 NOTHING = "<p>There are no ratings yet.</p>"
-CHART = Template("""\
+_CHART = Template("""\
 <figure>
 $drawing
 <details>
@@ -79,7 +79,7 @@ $rows
 </table>
 </details>
 </figure>""")
-CALL = Template("""\
+_CALL = Template("""\
 <section class="call" aria-labelledby="call-$number">
 <h3 id="call-$number">$title</h3>
 <button type="button" hidden aria-describedby="call-$number">Copy</button>
@@ -90,7 +90,7 @@ CALL = Template("""\
 def address(request: Request) -> str:
     """Return the URL under which the visitor reached this server, if it is safe to paste into a shell."""
     host = request.headers.get("host", "")
-    safe = host if HOST.fullmatch(host) else "localhost"
+    safe = host if _HOST.fullmatch(host) else "localhost"
     return f"{request.scope['scheme']}://{safe}{quote(request.scope.get('root_path', ''))}"
 
 
@@ -125,16 +125,16 @@ def render(catalogue: Catalogue, snapshot: Snapshot, address: str) -> bytes:
     """
     days = snapshot.ratings.days()
     years = shown(ratings_per_year(snapshot.ratings))
-    page = PAGE.substitute(
-        style=STYLE,
-        script=SCRIPT,
+    page = _PAGE.substitute(
+        style=_STYLE,
+        script=_SCRIPT,
         facts="\n".join(
             f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
             for name, value in _facts(catalogue, snapshot).items()
         ),
-        chart=CHART.substitute(drawing=chart.svg(years), rows=chart.table(years)) if years else NOTHING,
+        chart=_CHART.substitute(drawing=chart.svg(years), rows=chart.table(years)) if years else NOTHING,
         calls="\n".join(
-            CALL.substitute(number=number, title=escape(title), call=escape(call))
+            _CALL.substitute(number=number, title=escape(title), call=escape(call))
             for number, (title, call) in enumerate(calls(address, days[1] if days else None))
         ),
     )

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from movielens_api.table.ratings_table import RatingsTable
 
 MAX_YEARS = 60
-WIDTH, HEIGHT = 720, 330
+_WIDTH, _HEIGHT = 720, 330
 # Room for labels in the size that a phone needs.
-LEFT, RIGHT, TOP, BOTTOM = 60, 14, 14, 32
-GAP = 0.22
-WIDEST = 90.0
-MAX_LABELS = 13
-MAX_TICKS = 5
-PREFIXES = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 14, 14, 32
+_GAP = 0.22
+_WIDEST = 90.0
+_MAX_LABELS = 13
+_MAX_TICKS = 5
+_PREFIXES = ((10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
 def ratings_per_year(ratings: RatingsTable) -> dict[int, int]:
@@ -58,7 +58,7 @@ def svg(counts: dict[int, int]) -> str:
     """
     ticks = scale(max(counts.values()))
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="chart-title chart-description">',
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="chart-title chart-description">',
         '<title id="chart-title">Ratings per year</title>',
         f'<desc id="chart-description">{escape(describe(counts))}</desc>',
         *(_grid_line(tick, ticks[-1]) for tick in ticks),
@@ -88,42 +88,42 @@ def describe(counts: dict[int, int]) -> str:
 def scale(highest: int) -> list[int]:
     """Return the grid lines from 0 up to the highest count or more, in steps of 1, 2 or 5 times a power of ten."""
     steps = (factor * 10**power for power in range(19) for factor in (1, 2, 5))
-    step = next(step for step in steps if step * (MAX_TICKS - 1) >= highest)
+    step = next(step for step in steps if step * (_MAX_TICKS - 1) >= highest)
     return list(range(0, highest + step, step))
 
 
 def short(count: int) -> str:
     """Return a short label of a grid line, such as ``20k``."""
-    size, unit = next((prefix for prefix in PREFIXES if count >= prefix[0]), (1, ""))
+    size, unit = next((prefix for prefix in _PREFIXES if count >= prefix[0]), (1, ""))
     return f"{count / size:g}{unit}"
 
 
 def _grid_line(count: int, highest: int) -> str:
     y = _y(count, highest)
     return (
-        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-        f'<text class="count" x="{LEFT - 8}" y="{y + 4}">{short(count)}</text>'
+        f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>'
+        f'<text class="count" x="{_LEFT - 8}" y="{y + 4}">{short(count)}</text>'
     )
 
 
 def _columns(counts: dict[int, int], highest: int) -> list[str]:
-    pitch = (WIDTH - LEFT - RIGHT) / len(counts)
-    width = min(pitch * (1 - GAP), WIDEST)
-    every = -(-len(counts) // MAX_LABELS)
+    pitch = (_WIDTH - _LEFT - _RIGHT) / len(counts)
+    width = min(pitch * (1 - _GAP), _WIDEST)
+    every = -(-len(counts) // _MAX_LABELS)
     columns = []
     for place, (year, count) in enumerate(counts.items()):
-        middle = LEFT + pitch * (place + 0.5)
+        middle = _LEFT + pitch * (place + 0.5)
         y = _y(count, highest)
-        bottom = HEIGHT - BOTTOM
+        bottom = _HEIGHT - _BOTTOM
         columns.append(
             f'<rect x="{middle - width / 2:.2f}" y="{y}" width="{width:.2f}" height="{bottom - y:.2f}">'
             f"<title>{year}: {count:,}</title></rect>"
         )
         if place % every == 0:
             rank = "year" if place // every % 2 == 0 else "year between"
-            columns.append(f'<text class="{rank}" x="{middle:.2f}" y="{HEIGHT - 8}">{year}</text>')
+            columns.append(f'<text class="{rank}" x="{middle:.2f}" y="{_HEIGHT - 8}">{year}</text>')
     return columns
 
 
 def _y(count: int, highest: int) -> float:
-    return round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - count / highest), 2)
+    return round(_TOP + (_HEIGHT - _TOP - _BOTTOM) * (1 - count / highest), 2)

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 # The parser refuses a repeated Content-Length itself; headers that are lists may come in several lines (RFC 9110, 5.3).
-SINGLE_HEADERS = frozenset({b"authorization", b"content-encoding", b"content-type", b"host", b"idempotency-key"})
+_SINGLE_HEADERS = frozenset({b"authorization", b"content-encoding", b"content-type", b"host", b"idempotency-key"})
 # The key in the scope for the target of a request as it was sent.
 TARGET = "movielens_api.target"
-ABSOLUTE = re.compile(rb"https?://([^/?#]*)[^#]*", re.IGNORECASE)
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)[^#]*", re.IGNORECASE)
 # uri-host [ ":" port ] of RFC 9110, 7.2, where an http URI has no empty host (4.2.1); an IPv6 address may have a zone.
-HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+(%[\w.~-]+)?\]|([\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(:[0-9]*)?")
-BAD_FRAMING = "Transfer-Encoding: not defined in this version of HTTP. Send Content-Length, or use HTTP/1.1."
-BAD_CODING = "Transfer-Encoding: only chunked is supported."
-BAD_TARGET = "The target of a request is a path or begins with http:// or https://, and has no fragment (#)."
-BAD_HOST = "Host: missing, empty or not a host name. Send the host of the URL, such as localhost:5000."
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+(%[\w.~-]+)?\]|([\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(:[0-9]*)?")
+_BAD_FRAMING = "Transfer-Encoding: not defined in this version of HTTP. Send Content-Length, or use HTTP/1.1."
+_BAD_CODING = "Transfer-Encoding: only chunked is supported."
+_BAD_TARGET = "The target of a request is a path or begins with http:// or https://, and has no fragment (#)."
+_BAD_HOST = "Host: missing, empty or not a host name. Send the host of the URL, such as localhost:5000."
 
 
 class AmbiguityMiddleware:
@@ -47,7 +47,7 @@ class AmbiguityMiddleware:
 
 
 def _refusal(scope: Scope) -> Response | None:
-    headers = Counter(name for name, _ in scope["headers"] if name in SINGLE_HEADERS)
+    headers = Counter(name for name, _ in scope["headers"] if name in _SINGLE_HEADERS)
     if repeated := sorted(name.decode().title() for name, count in headers.items() if count > 1):
         return problems.respond(scope["path"], 400, f"{', '.join(repeated)}: given more than once. Send it once.")
     return _bad_framing(scope) or _bad_address(scope) or _repeated_parameter(scope)
@@ -58,9 +58,9 @@ def _bad_framing(scope: Scope) -> Response | None:
     if not codings:
         return None
     if scope["http_version"] != "1.1":
-        status, detail = 400, BAD_FRAMING
+        status, detail = 400, _BAD_FRAMING
     elif codings != [b"chunked"]:
-        status, detail = 501, BAD_CODING
+        status, detail = 501, _BAD_CODING
     else:
         return None
     # Nothing that follows on this connection can be trusted (RFC 9112, 6.1).
@@ -69,15 +69,15 @@ def _bad_framing(scope: Scope) -> Response | None:
 
 def _bad_address(scope: Scope) -> Response | None:
     target = scope.get(TARGET, b"/")
-    absolute = ABSOLUTE.fullmatch(target)
+    absolute = _ABSOLUTE.fullmatch(target)
     if not absolute and (not target.startswith((b"/", b"*")) or b"#" in target):
-        return problems.respond(scope["path"], 400, BAD_TARGET)
+        return problems.respond(scope["path"], 400, _BAD_TARGET)
     if absolute:
         # The target takes precedence over Host (RFC 9112, 3.2.2).
         scope["headers"] = [(name, absolute[1] if name == b"host" else value) for name, value in scope["headers"]]
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if (not hosts and scope["http_version"] == "1.1") or not all(HOST.fullmatch(host.strip(b" \t")) for host in hosts):
-        return problems.respond(scope["path"], 400, BAD_HOST)
+    if (not hosts and scope["http_version"] == "1.1") or not all(_HOST.fullmatch(host.strip(b" \t")) for host in hosts):
+        return problems.respond(scope["path"], 400, _BAD_HOST)
     return None
 
 

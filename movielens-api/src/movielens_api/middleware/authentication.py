@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from movielens_api.auth.credentials import Identity, Role
 
-PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
-PUBLIC_FOLDER = "/static/"
+_PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+_PUBLIC_FOLDER = "/static/"
 WANTED = "Authentication required: send a user and password (HTTP Basic) or a token (Bearer)."
 LIMITED = "Too many logins failed or are in progress. Wait as long as the Retry-After header says."
-SCHEMES = {
+_SCHEMES = {
     "basic": {"type": "http", "scheme": "basic", "description": "A user and password of this server."},
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token from `movielens-api tokens add`."},
 }
@@ -62,7 +62,7 @@ class AuthenticationMiddleware:
 
 def is_public(path: str) -> bool:
     """Return whether a path needs no credentials."""
-    return path in PUBLIC or path.startswith(PUBLIC_FOLDER)
+    return path in _PUBLIC or path.startswith(_PUBLIC_FOLDER)
 
 
 def _route(scope: Scope) -> str:
@@ -86,11 +86,11 @@ def _address(scope: Scope) -> str:
 
 def document_authentication(document: dict[str, Any]) -> None:
     """Add the authentication schemes, and the errors 401, 403 and 429, to an OpenAPI document."""
-    document["components"]["securitySchemes"] = SCHEMES
+    document["components"]["securitySchemes"] = _SCHEMES
     for path, item in document["paths"].items():
         for method, operation in item.items():
             if not is_public(path):
-                operation["security"] = [{scheme: []} for scheme in SCHEMES]
+                operation["security"] = [{scheme: []} for scheme in _SCHEMES]
                 forbidden = () if method.upper() in READING else (403,)
                 errors = problems.responses(401, *forbidden, 429)
                 operation["responses"] |= {str(status): error for status, error in errors.items()}

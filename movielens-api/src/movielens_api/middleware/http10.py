@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MEMORY_BYTES = 4 * 1024 * 1024
-PIECE_BYTES = 256 * 1024
+_MEMORY_BYTES = 4 * 1024 * 1024
+_PIECE_BYTES = 256 * 1024
 
 
 class Http10Middleware:
@@ -29,7 +29,7 @@ class Http10Middleware:
         if scope["type"] != "http" or scope["http_version"] == "1.1" or scope["method"] == "HEAD":
             await self.app(scope, receive, send)
             return
-        with SpooledTemporaryFile(MEMORY_BYTES) as body:
+        with SpooledTemporaryFile(_MEMORY_BYTES) as body:
             await self.app(scope, receive, _spooling(body, send))
 
 
@@ -59,5 +59,5 @@ def _has_length(start: Message) -> bool:
 
 def _pieces(body: IO[bytes]) -> Iterator[bytes]:
     body.seek(0)
-    while piece := body.read(PIECE_BYTES):
+    while piece := body.read(_PIECE_BYTES):
         yield piece

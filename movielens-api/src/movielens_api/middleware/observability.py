@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 # The key in the scope with which routes report how many ratings they sent or added.
 ROWS = "movielens_api.rows"
-FIRST_REDIRECTION = 300
-MAX_TEXT = 500
+_FIRST_REDIRECTION = 300
+_MAX_TEXT = 500
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class ObservabilityMiddleware:
         label: str = scope["route"].path if "route" in scope else scope["path"]
         if "route" not in scope and label not in self._routes:
             label = OTHER
-        rows = scope.get(ROWS, 0) if response.bytes and response.status < FIRST_REDIRECTION else 0
+        rows = scope.get(ROWS, 0) if response.bytes and response.status < _FIRST_REDIRECTION else 0
         self._metrics.count(scope["method"], label, response.status, seconds=seconds, sent=response.bytes, rows=rows)
         if self._access_log:
             self._access_log.write(_entry(scope, response, seconds))
@@ -119,12 +119,12 @@ def _entry(scope: Scope, response: ResponseRecorder, seconds: float) -> dict[str
         "client": client[0] if client else None,
         "user": getattr(scope.get("user"), "name", None),
         "method": scope["method"],
-        "path": scope["path"][:MAX_TEXT],
-        "query": scope["query_string"][:MAX_TEXT].decode("latin-1"),
+        "path": scope["path"][:_MAX_TEXT],
+        "query": scope["query_string"][:_MAX_TEXT].decode("latin-1"),
         "status": response.status,
         "bytes": response.bytes,
         "duration_ms": round(seconds * 1000, 2),
-        "agent": next((value for name, value in scope["headers"] if name == b"user-agent"), b"")[:MAX_TEXT].decode(
+        "agent": next((value for name, value in scope["headers"] if name == b"user-agent"), b"")[:_MAX_TEXT].decode(
             "latin-1"
         ),
     }

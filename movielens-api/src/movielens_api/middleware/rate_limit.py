@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SLOTS = 8_192
-BYTES_PER_SLOT = 8
-OWNER_ONLY = 0o600
+_BYTES_PER_SLOT = 8
+_OWNER_ONLY = 0o600
 WINDOW = 1  # seconds
 
 
@@ -43,11 +43,11 @@ class Slots:
     def __init__(self, path: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._slots: dict[str, int] = {}
-        size = 2 * SLOTS * BYTES_PER_SLOT
+        size = 2 * SLOTS * _BYTES_PER_SLOT
         self._lock = _open(path, size) if path else None
         shared = memoryview(mmap.mmap(self._lock.file.fileno() if self._lock else -1, size))
-        self._numbers = shared[: SLOTS * BYTES_PER_SLOT].cast("d")
-        self._names = shared[SLOTS * BYTES_PER_SLOT :].cast("Q")
+        self._numbers = shared[: SLOTS * _BYTES_PER_SLOT].cast("d")
+        self._names = shared[SLOTS * _BYTES_PER_SLOT :].cast("Q")
 
     def __enter__(self) -> None:
         if self._lock:
@@ -73,7 +73,7 @@ class Slots:
 
     def _claim(self, user: str) -> int:
         name = (
-            int.from_bytes(blake2b(user.encode(errors="surrogateescape"), digest_size=BYTES_PER_SLOT).digest(), "big")
+            int.from_bytes(blake2b(user.encode(errors="surrogateescape"), digest_size=_BYTES_PER_SLOT).digest(), "big")
             or 1
         )
         first = name % SLOTS
@@ -87,7 +87,7 @@ class Slots:
 def _open(path: Path, size: int) -> FileLock:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, OWNER_ONLY)
+        lock = FileLock(path, _OWNER_ONLY)
         lock.file.truncate(size)  # new bytes are zero, existing ones stay
     except OSError as error:
         raise StartupError(f"cannot write {path} (see --data-dir): {error.strerror or error}") from error

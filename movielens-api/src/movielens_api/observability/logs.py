@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-SECONDS_COLLECTED = 0.1
-STANDARD_ERROR = "-"
+_SECONDS_COLLECTED = 0.1
+_STANDARD_ERROR = "-"
 
 
 class AccessLog:
@@ -29,7 +29,7 @@ class AccessLog:
     """
 
     def __init__(self, destination: str) -> None:
-        self._path = None if destination == STANDARD_ERROR else Path(destination)
+        self._path = None if destination == _STANDARD_ERROR else Path(destination)
         self._descriptor = self._open()
         self._lines: list[str] = []
         # Everything except ASCII is escaped, also line ends, so no request can forge a line.
@@ -38,7 +38,7 @@ class AccessLog:
     def write(self, entry: dict[str, Any]) -> None:
         """Add a line. Call it from within the event loop."""
         if not self._lines:
-            asyncio.get_running_loop().call_later(SECONDS_COLLECTED, self.flush)
+            asyncio.get_running_loop().call_later(_SECONDS_COLLECTED, self.flush)
         self._lines.append(self._encode(entry))
 
     def flush(self) -> None:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # prometheus_client's variable for the folder in which workers share their metrics.
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
-PREFIX = "movielens_api"
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_PREFIX = "movielens_api"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
 
 
@@ -46,7 +46,7 @@ class Metrics:
 
     def __init__(self, ratings: Callable[[], int]) -> None:
         self._registry = registry = CollectorRegistry()
-        named: dict[str, Any] = {"namespace": PREFIX, "registry": registry}
+        named: dict[str, Any] = {"namespace": _PREFIX, "registry": registry}
         address = ["method", "route"]
         self._requests = Counter("requests", "Finished requests.", [*address, "status"], **named)
         self._seconds = Histogram("request_duration_seconds", "From request to last byte.", address, **named)
@@ -68,7 +68,7 @@ class Metrics:
             sent: The size of the body in bytes.
             rows: The number of ratings sent or posted.
         """
-        requests, duration, size, ratings = self._of(method if method in METHODS else OTHER, route, status)
+        requests, duration, size, ratings = self._of(method if method in _METHODS else OTHER, route, status)
         requests.inc()
         duration.observe(seconds)
         size.inc(sent)
@@ -102,7 +102,7 @@ class State:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the current values."""
-        yield GaugeMetricFamily(f"{PREFIX}_ratings", "Current number of ratings.", self._ratings())
-        info = GaugeMetricFamily(f"{PREFIX}_info", "The version of the server.", labels=["version"])
+        yield GaugeMetricFamily(f"{_PREFIX}_ratings", "Current number of ratings.", self._ratings())
+        info = GaugeMetricFamily(f"{_PREFIX}_info", "The version of the server.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info

@@ -18,9 +18,9 @@ from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
 
 # The package carries current releases of Swagger UI; FastAPI's own page loads them from the internet.
-FOLDER = files("fastapi_offline") / "static"
-FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
-NOT_GUESSED = {"X-Content-Type-Options": "nosniff"}
+_FOLDER = files("fastapi_offline") / "static"
+_FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
+_NOT_GUESSED = {"X-Content-Type-Options": "nosniff"}
 
 
 def docs_router(title: str) -> APIRouter:
@@ -31,7 +31,7 @@ def docs_router(title: str) -> APIRouter:
     """
     routes = APIRouter(route_class=ReadRoute, include_in_schema=False)
     # Starlette's StaticFiles would respond to a malformed Range in plain text, and these files are small.
-    static = {name: Document((FOLDER / name).read_bytes(), kind, NOT_GUESSED) for name, kind in FILES.items()}
+    static = {name: Document((_FOLDER / name).read_bytes(), kind, _NOT_GUESSED) for name, kind in _FILES.items()}
     page = _page(title)
 
     @routes.get("/docs")

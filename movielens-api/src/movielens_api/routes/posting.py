@@ -19,17 +19,17 @@ from movielens_api.store.idempotency import IdempotencyKey, KeyReusedError, Post
 from movielens_api.store.row_log import Row
 from movielens_api.store.writer import NotWrittenError, OverloadedError
 
-KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 RETRY = {"Retry-After": "1"}
-REUSED = "This Idempotency-Key was used with other content. Use a new key for new content."
-BAD_KEY = "Idempotency-Key: Input should be 1 to 255 visible ASCII characters"
-HEADERS = {
+_REUSED = "This Idempotency-Key was used with other content. Use a new key for new content."
+_BAD_KEY = "Idempotency-Key: Input should be 1 to 255 visible ASCII characters"
+_HEADERS = {
     "Snapshot": "Names a state of the ratings that contains those posted.",
     "Idempotency-Replayed": "`true` if an earlier request with this `Idempotency-Key` added the ratings.",
 }
-ARRAY = {"type": "array", "items": {"$ref": "#/components/schemas/NewRating"}, "maxItems": MAX_ROWS}
+_ARRAY = {"type": "array", "items": {"$ref": "#/components/schemas/NewRating"}, "maxItems": MAX_ROWS}
 # NDJSON is described in words only, because client generators support one kind of body and warn about others.
-BODY = {"required": True, "content": {"application/json": {"schema": ARRAY}}}
+BODY = {"required": True, "content": {"application/json": {"schema": _ARRAY}}}
 
 
 def router(store: Store) -> APIRouter:
@@ -78,8 +78,8 @@ def router(store: Store) -> APIRouter:
 def _idempotency_key(request: Request, header: str | None, media_type: str, body: bytes) -> IdempotencyKey | None:
     if header is None:
         return None
-    if not KEY.fullmatch(header):
-        raise HTTPException(422, BAD_KEY)
+    if not _KEY.fullmatch(header):
+        raise HTTPException(422, _BAD_KEY)
     return IdempotencyKey(request.scope["user"].name, header, sha256(media_type.encode() + b"\n" + body).digest())
 
 
@@ -98,7 +98,7 @@ async def _post(store: Store, rows: list[Row], key: IdempotencyKey | None) -> Po
     try:
         return await store.post(rows, key)
     except KeyReusedError:
-        raise HTTPException(422, REUSED) from None
+        raise HTTPException(422, _REUSED) from None
     except OverloadedError:
         raise HTTPException(503, "Too many posts are waiting. Try again in a moment.", headers=RETRY) from None
     except NotWrittenError:
@@ -106,7 +106,7 @@ async def _post(store: Store, rows: list[Row], key: IdempotencyKey | None) -> Po
 
 
 def _documented() -> dict[int | str, dict[str, Any]]:
-    headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in HEADERS.items()}
+    headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
     return {
         201: {"description": "The ratings are on disk.", "headers": headers},
         **problems.responses(400, 413, 415, 422, 503),

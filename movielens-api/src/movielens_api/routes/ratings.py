@@ -38,11 +38,11 @@ HEADERS = {
 SECTION = frozenset({"offset", "limit"})
 GONE = "The snapshot of this cursor is gone. Start again from the first page of the window."
 MEDIA_TYPES = (JSON, *FORMATS)
-VARY = "Accept, Accept-Encoding"
+_VARY = "Accept, Accept-Encoding"
 # Fewer rows fit into one packet uncompressed.
-MIN_ROWS_COMPRESSED = 20
+_MIN_ROWS_COMPRESSED = 20
 # Writing more rows takes longer than handing them to another thread.
-MAX_ROWS_AT_ONCE = 1_000
+_MAX_ROWS_AT_ONCE = 1_000
 
 
 def router(store: Store) -> APIRouter:
@@ -150,7 +150,7 @@ def preferences(request: Request) -> Preferences:
     media_type = negotiation.media_type(",".join(headers.getlist("accept")), MEDIA_TYPES)
     if media_type is None:
         offered = ", ".join(MEDIA_TYPES)
-        raise HTTPException(406, f"Ratings come as {offered}; accept one of these.", headers={"Vary": VARY})
+        raise HTTPException(406, f"Ratings come as {offered}; accept one of these.", headers={"Vary": _VARY})
     coding = negotiation.coding(",".join(headers.getlist("accept-encoding")), tuple(CODINGS))
     if_none_match = ",".join(headers.getlist("if-none-match"))
     return Preferences(media_type, coding, if_none_match, request.method == "HEAD")
@@ -176,7 +176,7 @@ async def respond(
         "X-Total-Count": str(total),
         "ETag": etag(page, wanted.media_type, coding),
         "Cache-Control": "private, no-cache",
-        "Vary": VARY,
+        "Vary": _VARY,
     }
     following = page.next()
     if following or is_section:
@@ -218,7 +218,7 @@ async def _send(body: Chunks, rows: int, headers: dict[str, str], wanted: Prefer
     if rows > ROWS_PER_CHUNK:
         # The length is known only at the end, so HEAD need not start.
         return StreamingResponse(iter(()) if wanted.is_head else body, headers=headers)
-    if rows <= MAX_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
+    if rows <= _MAX_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
         return Response(_joined(body), headers=headers)
     return Response(await run_in_threadpool(_joined, body), headers=headers)
 
@@ -229,7 +229,7 @@ def _joined(body: Chunks) -> bytes | memoryview:
 
 
 def _worthwhile(wanted: Preferences, rows: int) -> str:
-    too_few = rows < MIN_ROWS_COMPRESSED
+    too_few = rows < _MIN_ROWS_COMPRESSED
     is_compressed = wanted.media_type != JSON and FORMATS[wanted.media_type].is_compressed
     return "identity" if too_few or is_compressed else wanted.coding
 

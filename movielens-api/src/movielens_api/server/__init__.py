@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 # uvicorn's variable for trusted proxies.
-PROXIES = "FORWARDED_ALLOW_IPS"
+_PROXIES = "FORWARDED_ALLOW_IPS"
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -93,7 +93,7 @@ def config(
         ssl_context_factory=(lambda *_: tls) if tls else None,
         timeout_keep_alive=limits.idle_seconds,
         timeout_graceful_shutdown=limits.finish_seconds,
-        proxy_headers=PROXIES in os.environ,
+        proxy_headers=_PROXIES in os.environ,
         server_header=False,
         access_log=False,
         log_config=None,

@@ -10,9 +10,9 @@ from contextlib import suppress
 import uvicorn
 
 # How long a worker pauses after accepting a connection, for each connection that it has.
-SECONDS_PER_CONNECTION = 0.0005
-MAX_PAUSE_SECONDS = 0.005
-SECONDS_AFTER_A_FAILURE = 0.1
+_SECONDS_PER_CONNECTION = 0.0005
+_MAX_PAUSE_SECONDS = 0.005
+_SECONDS_AFTER_A_FAILURE = 0.1
 Accept = Callable[[socket.socket], None]
 
 
@@ -90,11 +90,11 @@ class Acceptor:
             return
         except OSError:
             # The client disconnected, or too many files are open, which is temporary.
-            self._hold_back(SECONDS_AFTER_A_FAILURE)
+            self._hold_back(_SECONDS_AFTER_A_FAILURE)
             return
         accepted.settimeout(0)
         self._accept(accepted)
-        self._hold_back(min(SECONDS_PER_CONNECTION * (1 + self._connections()), MAX_PAUSE_SECONDS))
+        self._hold_back(min(_SECONDS_PER_CONNECTION * (1 + self._connections()), _MAX_PAUSE_SECONDS))
 
     def _hold_back(self, seconds: float) -> None:
         self._loop.remove_reader(self._shared)

@@ -15,11 +15,11 @@ from movielens_api.middleware.request_limits import CROWDED, Limits
 if TYPE_CHECKING:
     from asyncio import BaseTransport, TimerHandle, Transport
 
-LINGER_SECONDS = 1
-BYTES_AROUND_A_HEADER = 4
+_LINGER_SECONDS = 1
+_BYTES_AROUND_A_HEADER = 4
 
 log = logging.getLogger(__name__)
-INTERIM = b"HTTP/1.1 1"
+_INTERIM = b"HTTP/1.1 1"
 
 
 class Stage(Enum):
@@ -93,7 +93,7 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header. Trailers are dropped: nothing here needs them, and uvicorn would mix them with the headers."""
-        self._count(len(name) + len(value) + BYTES_AROUND_A_HEADER)
+        self._count(len(name) + len(value) + _BYTES_AROUND_A_HEADER)
         if self._stage is Stage.HEAD:
             super().on_header(name, value)
 
@@ -196,7 +196,7 @@ class Connection(HttpToolsProtocol):
                 self.cycle.message_event.set()
             self.transport.write(_refusal(status, detail))
         # If it were closed at once, further data would reset the connection before the client has read the response.
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def _may_respond(self) -> bool:
         if self.cycle is None:
@@ -228,7 +228,7 @@ class CoalescingTransport:
 
     def write(self, data: bytes | memoryview) -> None:
         """Hold back the first write, which is the head, until the second one. Pass on all others."""
-        if self._head is None or (isinstance(data, bytes) and data.startswith(INTERIM)):
+        if self._head is None or (isinstance(data, bytes) and data.startswith(_INTERIM)):
             self._transport.write(data)
         elif not self._head:
             self._head = bytes(data)

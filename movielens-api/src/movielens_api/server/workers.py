@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-MAX_WAIT = 30.0
+_MAX_WAIT = 30.0
 COMMAND = (sys.executable, "-m", "movielens_api.server.workers")
 
 log = logging.getLogger(__name__)
-READY = b"ready\n"
+_READY = b"ready\n"
 
 
 def run(number: int, settings: str, bound: socket.socket, lock: int, announce: Callable[[], None]) -> None:
@@ -118,7 +118,7 @@ class Workers:
         assert worker.stdin is not None  # noqa: S101 - it is a pipe
         assert worker.stdout is not None  # noqa: S101 - it is a pipe
         worker.stdin.write(self._settings)
-        if await worker.stdout.readline() != READY:
+        if await worker.stdout.readline() != _READY:
             status = await self._end(worker)
             if not self._stopping.is_set():
                 raise StartupError(f"a worker exited with status {status} before it was ready")
@@ -137,7 +137,7 @@ class Workers:
             except StartupError as error:
                 log.error("%s; retrying in %d seconds", error, wait)
                 await self._pause(wait)
-                wait = min(wait * 2, MAX_WAIT)
+                wait = min(wait * 2, _MAX_WAIT)
 
     async def _end(self, worker: Process) -> int:
         status = await worker.wait()
@@ -192,7 +192,7 @@ def _serve(app: FastAPI, bound: socket.socket, tls: ssl.SSLContext | None) -> No
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     # The parent may have been killed meanwhile.
     with suppress(BrokenPipeError):
-        os.write(sys.stdout.fileno(), READY)
+        os.write(sys.stdout.fileno(), _READY)
         server.run(app, bound, tls, SharedSocketServer)
 
 

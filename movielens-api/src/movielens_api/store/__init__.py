@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Store"]
 
-FEW_ROWS = 500
+_FEW_ROWS = 500
 
 
 class Store:
@@ -119,7 +119,7 @@ class Store:
         if self._versions.is_fresh():
             return self._versions.latest
         # Reading a few rows is faster than handing them to another thread.
-        if not self._versions.refresh(max_rows=FEW_ROWS):
+        if not self._versions.refresh(max_rows=_FEW_ROWS):
             await run_in_threadpool(self._versions.refresh)
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.get_running_loop().run_in_executor(None, self._tidy)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # Reading 100 of a million ratings takes 3 µs; with 50,000 posted ones over them 11 µs, with 200,000 164 µs.
 MIN_ROWS = 50_000
-SHARE_OF_BASE = 50
-SECONDS_AFTER_FAILURE = 60.0
+_SHARE_OF_BASE = 50
+_SECONDS_AFTER_FAILURE = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +63,8 @@ class Compactor:
                 self._versions.rebase()
         except (OSError, sqlite3.Error, DamagedBaseError):
             # Nothing is lost, because the log has everything. Each attempt writes a whole base, so retry after a while.
-            self._not_before = time.monotonic() + SECONDS_AFTER_FAILURE
-            log.exception("compaction failed; it will not be retried for %d seconds", SECONDS_AFTER_FAILURE)
+            self._not_before = time.monotonic() + _SECONDS_AFTER_FAILURE
+            log.exception("compaction failed; it will not be retried for %d seconds", _SECONDS_AFTER_FAILURE)
         finally:
             self._running.release()
 
@@ -73,7 +73,7 @@ class Compactor:
 
     def _is_long(self) -> bool:
         base, latest = self._versions.base, self._versions.latest
-        return latest.version - base.version > max(self._min_rows, len(base.ratings) // SHARE_OF_BASE)
+        return latest.version - base.version > max(self._min_rows, len(base.ratings) // _SHARE_OF_BASE)
 
     def _compact(self) -> None:
         lock = FileLock(self._files.compacting)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION = 1
-SECONDS_TO_WAIT = 30.0
+_SECONDS_TO_WAIT = 30.0
 # `seq` is never reused: rows are deleted only after a generation contains them, and numbering continues from there.
-TABLES = """
+_TABLES = """
 CREATE TABLE log (seq INTEGER PRIMARY KEY, userId INTEGER NOT NULL, movieId INTEGER NOT NULL, rating REAL NOT NULL,
     timestamp INTEGER NOT NULL, received INTEGER NOT NULL);
 CREATE TABLE generations (number INTEGER PRIMARY KEY, version INTEGER NOT NULL);
@@ -34,7 +34,7 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises:
         sqlite3.OperationalError: The file system lacks the shared memory that SQLite's WAL needs.
     """
-    connection = sqlite3.connect(path, SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, _SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False)
     [mode] = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError("this file system has no memory that processes share (SQLite's WAL needs it)")
@@ -45,7 +45,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def create_tables(connection: sqlite3.Connection) -> None:
     """Create all tables in one transaction."""
     with writing(connection):
-        for statement in TABLES.split(";\n"):
+        for statement in _TABLES.split(";\n"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
 

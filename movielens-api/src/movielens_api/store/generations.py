@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # The latest, and the one before it for readers that have not switched yet. More are kept while a lease needs them.
-MIN_KEPT = 2
+_MIN_KEPT = 2
 MAX_KEPT = 4
-LEASE_SECONDS = 900
-SECONDS_BETWEEN_RENEWALS = 60
+_LEASE_SECONDS = 900
+_SECONDS_BETWEEN_RENEWALS = 60
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def retire(connection: sqlite3.Connection, needed: int | None) -> None:
         needed: The oldest version with a lease, if any.
     """
     generations = list_all(connection)
-    first = len(generations) - MIN_KEPT
+    first = len(generations) - _MIN_KEPT
     while first > 0 and needed is not None and needed < generations[first].version:
         first -= 1
     oldest = generations[max(first, len(generations) - MAX_KEPT, 0)]
@@ -72,7 +72,7 @@ def retire(connection: sqlite3.Connection, needed: int | None) -> None:
 
 
 def renew_leases(connection: sqlite3.Connection, versions: Iterable[int], now: int) -> None:
-    """Keep versions for ``LEASE_SECONDS``, and delete expired leases.
+    """Keep versions for ``_LEASE_SECONDS``, and delete expired leases.
 
     Args:
         connection: A connection in a write transaction.
@@ -80,7 +80,7 @@ def renew_leases(connection: sqlite3.Connection, versions: Iterable[int], now: i
         now: The current time in Unix seconds.
     """
     # Renewals are rate-limited, so a lease lasts that much longer.
-    until = now + LEASE_SECONDS + SECONDS_BETWEEN_RENEWALS
+    until = now + _LEASE_SECONDS + _SECONDS_BETWEEN_RENEWALS
     connection.executemany("INSERT OR REPLACE INTO leases VALUES (?, ?)", ((version, until) for version in versions))
     connection.execute("DELETE FROM leases WHERE until < ?", (now,))
 
@@ -104,8 +104,8 @@ class RenewalTimer:
             version: The version.
             now: The current time of a monotonic clock, in seconds.
         """
-        if now - self._renewed.get(version, -SECONDS_BETWEEN_RENEWALS) < SECONDS_BETWEEN_RENEWALS:
+        if now - self._renewed.get(version, -_SECONDS_BETWEEN_RENEWALS) < _SECONDS_BETWEEN_RENEWALS:
             return False
-        recent = {each: at for each, at in self._renewed.items() if now - at < SECONDS_BETWEEN_RENEWALS}
+        recent = {each: at for each, at in self._renewed.items() if now - at < _SECONDS_BETWEEN_RENEWALS}
         self._renewed = {**recent, version: now}
         return True

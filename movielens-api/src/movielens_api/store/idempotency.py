@@ -10,7 +10,7 @@ from movielens_api.system.days import SECONDS_PER_DAY
 if TYPE_CHECKING:
     import sqlite3
 
-SECONDS_KEPT = SECONDS_PER_DAY
+_SECONDS_KEPT = SECONDS_PER_DAY
 
 
 @dataclass(frozen=True)
@@ -70,4 +70,4 @@ def save_result(connection: sqlite3.Connection, key: IdempotencyKey, result: Pos
         "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?)",
         (key.user, key.key, key.fingerprint, result.rows, result.version, now),
     )
-    connection.execute("DELETE FROM answers WHERE answered < ?", (now - SECONDS_KEPT,))
+    connection.execute("DELETE FROM answers WHERE answered < ?", (now - _SECONDS_KEPT,))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from movielens_api.table.ratings_table import RatingsTable
 
 # Snapshots share layers, so each costs little more than the ratings posted between two of them.
-CACHED_SNAPSHOTS = 256
+_CACHED_SNAPSHOTS = 256
 
 
 class Versions:
@@ -42,7 +42,7 @@ class Versions:
         self.origin = origin
         self._files = files
         self._dataset = dataset
-        self._recent = SnapshotCache(CACHED_SNAPSHOTS)
+        self._recent = SnapshotCache(_CACHED_SNAPSHOTS)
         self._lock = Lock()
         self._watching = files.connect()
         self._watching_lock = Lock()

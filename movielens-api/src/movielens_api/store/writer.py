@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from movielens_api.store.row_log import Row
 
 MAX_ROWS_WAITING = 100_000
-MAX_POSTS_WAITING = 10_000
+_MAX_POSTS_WAITING = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Writer:
             OverloadedError: Too many ratings wait to be written.
         """
         with self._changed:
-            if self._rows_waiting + len(rows) > MAX_ROWS_WAITING or len(self._posts) >= MAX_POSTS_WAITING:
+            if self._rows_waiting + len(rows) > MAX_ROWS_WAITING or len(self._posts) >= _MAX_POSTS_WAITING:
                 raise OverloadedError
             post = Post(rows, key)
             self._posts.append(post)

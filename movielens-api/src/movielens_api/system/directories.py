@@ -12,7 +12,7 @@ from movielens_api.errors import StartupError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-APPLICATION = "movielens-api"
+_APPLICATION = "movielens-api"
 
 
 def cache_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
@@ -26,7 +26,7 @@ def cache_directory(environ: Mapping[str, str] = os.environ, platform: str = sys
         StartupError: The directory depends on the home directory, and the user has none.
     """
     if platform == "darwin":
-        return home_directory() / "Library" / "Caches" / APPLICATION
+        return home_directory() / "Library" / "Caches" / _APPLICATION
     return _xdg_directory(environ, "XDG_CACHE_HOME", ".cache")
 
 
@@ -41,7 +41,7 @@ def data_directory(environ: Mapping[str, str] = os.environ, platform: str = sys.
         StartupError: The directory depends on the home directory, and the user has none.
     """
     if platform == "darwin":
-        return home_directory() / "Library" / "Application Support" / APPLICATION
+        return home_directory() / "Library" / "Application Support" / _APPLICATION
     return _xdg_directory(environ, "XDG_DATA_HOME", ".local/share")
 
 
@@ -64,4 +64,4 @@ def home_directory() -> Path:
 def _xdg_directory(environ: Mapping[str, str], variable: str, default: str) -> Path:
     # The XDG specification says that relative paths are to be ignored.
     given = Path(environ.get(variable, ""))
-    return (given if given.is_absolute() else home_directory() / default) / APPLICATION
+    return (given if given.is_absolute() else home_directory() / default) / _APPLICATION

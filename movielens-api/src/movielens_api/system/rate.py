@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # The part of an interval by which an event may be early, because sums of intervals are not exact.
-EARLY = 0.01
+_EARLY = 0.01
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Rate:
             now: The time in seconds, by a monotonic clock.
         """
         wait = max(arrival, now) - now - (self.burst - 1) * self.interval
-        return wait if wait > EARLY * self.interval else 0.0
+        return wait if wait > _EARLY * self.interval else 0.0
 
     def after(self, arrival: float, now: float) -> float:
         """Return the state after one more event."""
@@ -39,4 +39,4 @@ class Rate:
 
     def left(self, arrival: float, now: float) -> int:
         """Return how many more events are allowed now."""
-        return max(0, int((now - max(arrival, now)) / self.interval + self.burst + EARLY))
+        return max(0, int((now - max(arrival, now)) / self.interval + self.burst + _EARLY))

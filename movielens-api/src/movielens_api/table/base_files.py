@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MANIFEST = "manifest.json"
-USERS = "users.arrow"
-ROWS_AT_ONCE = 1 << 18
-BYTES_AT_ONCE = 1 << 24
+_USERS = "users.arrow"
+_ROWS_AT_ONCE = 1 << 18
+_BYTES_AT_ONCE = 1 << 24
 
 
 class DamagedBaseError(Exception):
@@ -47,7 +47,7 @@ def write_base(table: RatingsTable, folder: Path) -> None:
     with create_folder(folder) as beside:
         digest = _write_columns(table, beside)
         # Polars accepts only UTF-8 paths, but any open file.
-        with (beside / USERS).open("wb") as users:
+        with (beside / _USERS).open("wb") as users:
             table.users.write_ipc(users)
         files = {path.name: checksum(path) for path in sorted(beside.iterdir())}
         manifest = {"rows": len(table), "digest": digest.hex(), "files": files}
@@ -69,7 +69,7 @@ def open_base(folder: Path) -> RatingsTable:
             if checksum(folder / name) != expected:
                 raise DamagedBaseError(f"{folder / name} is not as it was written")
         columns = {name: _map(folder, name) for name in DTYPES}
-        users = pl.read_ipc((folder / USERS).read_bytes())
+        users = pl.read_ipc((folder / _USERS).read_bytes())
         return RatingsTable.of(SortedRun(columns, users), bytes.fromhex(manifest["digest"]))
     except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise DamagedBaseError(f"{folder} holds no ratings: {error}") from error
@@ -82,7 +82,7 @@ def _write_columns(table: RatingsTable, folder: Path) -> bytes:
         for name, file in files.items():
             header = {"descr": DTYPES[name], "fortran_order": False, "shape": (len(table),)}
             np.lib.format.write_array_header_1_0(file, header)
-        for rows in table.chunks(0, len(table), ROWS_AT_ONCE):
+        for rows in table.chunks(0, len(table), _ROWS_AT_ONCE):
             for name, content in digest.update(rows).items():
                 files[name].write(content)
     return digest.value()
@@ -104,6 +104,6 @@ def checksum(path: Path) -> int:
     """Return the CRC-32 of a file. It is read, not mapped, so it does not count as memory of this process."""
     found = 0
     with path.open("rb") as file:
-        while content := file.read(BYTES_AT_ONCE):
+        while content := file.read(_BYTES_AT_ONCE):
             found = zlib.crc32(content, found)
     return found

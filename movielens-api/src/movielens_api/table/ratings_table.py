@@ -20,11 +20,11 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     "timestamp": pl.Int64,
 }
 ORDER = ["timestamp", "userId", "movieId"]
-ROWS_PER_DIGESTED_CHUNK = 1 << 18
+_ROWS_PER_DIGESTED_CHUNK = 1 << 18
 # Merging up to MAX_IN_TOP changes takes about as long as merging one. Each overlay has at least GROWTH times the
 # changes of the one above.
 MAX_IN_TOP = 2_000
-GROWTH = 8
+_GROWTH = 8
 
 
 class RatingsTable:
@@ -42,7 +42,7 @@ class RatingsTable:
     """
 
     max_in_top = MAX_IN_TOP
-    growth = GROWTH
+    growth = _GROWTH
 
     def __init__(self, ratings: pl.DataFrame) -> None:
         ordered = _as_stored(ratings).sort(ORDER).rechunk()
@@ -122,7 +122,7 @@ class RatingsTable:
         """Return a digest of the ratings. Unless they come from a base, the first call reads all of them."""
         if self._digest is None:
             digest = Digest()
-            for rows in self.chunks(0, len(self), ROWS_PER_DIGESTED_CHUNK):
+            for rows in self.chunks(0, len(self), _ROWS_PER_DIGESTED_CHUNK):
                 digest.update(rows)
             self._digest = digest.value()
         return self._digest

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LAYOUT = 2
 """Incremented when the meaning of a checkpoint or its files changes: other layouts are not resumed."""
 
-MAX_AGE = timedelta(hours=24)
+_MAX_AGE = timedelta(hours=24)
 """Older checkpoints are not resumed: a server without snapshots reveals few of the changes since."""
 
 CHECKPOINT_NAME = "checkpoint.json"
@@ -88,8 +88,8 @@ class Checkpoint:
 
     @property
     def is_old(self) -> bool:
-        """Whether it was saved more than `MAX_AGE` ago, or so far in the future that a clock must be wrong."""
-        return self.saved_at is not None and abs(datetime.now(UTC) - self.saved_at) > MAX_AGE
+        """Whether it was saved more than `_MAX_AGE` ago, or so far in the future that a clock must be wrong."""
+        return self.saved_at is not None and abs(datetime.now(UTC) - self.saved_at) > _MAX_AGE
 
     def to_dict(self) -> dict[str, Any]:
         """Return the checkpoint as values that JSON can hold."""

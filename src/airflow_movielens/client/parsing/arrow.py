@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from airflow_movielens.client.settings import Tuning
     from airflow_movielens.ratings.schema import Table
 
-CONTINUATION: Final = b"\xff\xff\xff\xff"
-END: Final = CONTINUATION + b"\0\0\0\0"
-SCHEMA, RECORD_BATCH = 1, 3
-PREFIX = 8
+_CONTINUATION: Final = b"\xff\xff\xff\xff"
+_END: Final = _CONTINUATION + b"\0\0\0\0"
+SCHEMA, _RECORD_BATCH = 1, 3
+_PREFIX = 8
 _MAX_METADATA = 1 << 20
 _MAX_BODY = 256 << 20
 _INT32, _UINT16, _UINT8, _INT64 = Struct("<i"), Struct("<H"), Struct("<B"), Struct("<q")
@@ -42,7 +42,7 @@ class Message:
     """One message of a stream.
 
     Attributes:
-        kind: ``SCHEMA`` or ``RECORD_BATCH``.
+        kind: ``SCHEMA`` or ``_RECORD_BATCH``.
         size: The number of bytes, with prefix and body.
         rows: The number of rows.
     """
@@ -59,7 +59,7 @@ def metadata_size(buffer: bytes | bytearray, start: int) -> int:
         ValueError: No message starts there.
     """
     (size,) = _INT32.unpack_from(buffer, start + 4)
-    if buffer[start : start + 4] != CONTINUATION or not 0 <= size <= _MAX_METADATA:
+    if buffer[start : start + 4] != _CONTINUATION or not 0 <= size <= _MAX_METADATA:
         raise ValueError("no message starts where one should")
     return int(size)
 
@@ -80,12 +80,12 @@ def _read_message(metadata: bytes) -> Message:
     (root,) = _INT32.unpack_from(metadata, 0)
     kind = _number(metadata, root, _HEADER_TYPE, _UINT8)
     body = _number(metadata, root, _BODY_LENGTH, _INT64)
-    if kind not in {SCHEMA, RECORD_BATCH}:
+    if kind not in {SCHEMA, _RECORD_BATCH}:
         raise ValueError(f"a message is of kind {kind}: only record batches without dictionaries can be read")
     if not 0 <= body <= _MAX_BODY or body % 8:
         raise ValueError(f"a message claims to have {body} bytes")
-    size = PREFIX + len(metadata) + body
-    return Message(kind, size, _rows(metadata, root, body) if kind == RECORD_BATCH else 0)
+    size = _PREFIX + len(metadata) + body
+    return Message(kind, size, _rows(metadata, root, body) if kind == _RECORD_BATCH else 0)
 
 
 def _rows(metadata: bytes, root: int, body: int) -> int:
@@ -182,7 +182,7 @@ class ArrowDecoder:
     def _next(self) -> Message | None:
         """Return the next message; None if it has not arrived completely."""
         waiting, start = self._waiting, self._whole
-        if len(waiting) < start + PREFIX:
+        if len(waiting) < start + _PREFIX:
             if self._is_at_end and len(waiting) > start:
                 raise ValueError("it continues after its end")
             return None
@@ -192,21 +192,21 @@ class ArrowDecoder:
         if not size:
             self._end()
             return self._next()
-        if len(waiting) < start + PREFIX + size:
+        if len(waiting) < start + _PREFIX + size:
             return None
-        message = read_message(bytes(waiting[start + PREFIX : start + PREFIX + size]))
+        message = read_message(bytes(waiting[start + _PREFIX : start + _PREFIX + size]))
         return message if len(waiting) >= start + message.size else None
 
     def _end(self) -> None:
         if not self._schema:
             raise ValueError("it ends before its schema")
         self._is_at_end = True
-        del self._waiting[self._whole : self._whole + PREFIX]
+        del self._waiting[self._whole : self._whole + _PREFIX]
 
     def _take(self, message: Message) -> None:
         if (message.kind == SCHEMA) == bool(self._schema):
             raise ValueError("its schema is not its first message, or not the only one")
-        if message.kind == RECORD_BATCH:
+        if message.kind == _RECORD_BATCH:
             self._whole += message.size
             self._rows += message.rows
             return
@@ -217,7 +217,7 @@ class ArrowDecoder:
     def _check_columns(self) -> None:
         import polars as pl
 
-        sent = pl.read_ipc_stream(self._schema + END).columns
+        sent = pl.read_ipc_stream(self._schema + _END).columns
         missing = [name for name in self._table.column_names if name not in sent]
         if missing:
             raise BadResponseError(
@@ -231,7 +231,7 @@ class ArrowDecoder:
         stream.write(self._schema)
         with memoryview(self._waiting) as waiting:
             stream.write(waiting[: self._whole])
-        stream.write(END)
+        stream.write(_END)
         # Polars reads a BytesIO without a copy.
         stream.seek(0)
         columns = pl.read_ipc_stream(stream)
