@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 
 import polars as pl
@@ -91,19 +92,27 @@ def test_a_glob_on_object_storage_finds_ratings_only(tmp_path):
     assert rank("memory://bucket/.hidden/**/*.csv", tmp_path / "ranking.csv")["files"] == 1
 
 
-def test_the_operators_concurrency_is_that_of_the_client(connection, tmp_path, monkeypatch):
+def test_the_operators_concurrency_is_that_of_the_client(connection, tmp_path):
+    rows, in_flight, lock = ratings(600), [0, 0], threading.Lock()
+
+    def slow(_, query, __):
+        with lock:
+            in_flight[0] += 1
+            in_flight[1] = max(in_flight)
+        time.sleep(0.1)
+        with lock:
+            in_flight[0] -= 1
+        return page_of(rows, query)
+
     seen = []
-
-    def fetched(client, *_, **__):
-        seen.append(client.settings.concurrency)
-        raise RetryableError("enough")
-
-    # An operator creates its client itself.
-    monkeypatch.setattr("airflow_movielens.client.fetch.fetch_ratings", fetched)
-    for given in (3, "4", None):
-        with pytest.raises(RetryableError):
-            fetch(tmp_path / "r.csv", concurrency=given)
-    assert seen == [3, 4, 16]
+    with serve(slow) as server:
+        connection(host=server.base_url, port=None)
+        for given in (3, "4", None):
+            in_flight[1] = 0
+            fetch(tmp_path / "r.csv", start_date="1970-01-02", end_date="1970-01-03", batch_size=11, concurrency=given)
+            seen.append(in_flight[1])
+    assert seen[:2] == [3, 4]
+    assert 4 < seen[2] <= 16
     with pytest.raises(AirflowFailException, match="concurrency is 0: give a whole number of at least 1"):
         fetch(tmp_path / "r.csv", concurrency=0)
 
