@@ -56,9 +56,10 @@ test-tools:
 
 # The slowest first, so that all processes end at about the same time; a group of tests (a file, for one) shares a process.
 ALL_TESTS := tests/e2e tests/packaging tests/integration tests/docs movielens-api/tests tests/unit
-WORKERS ?= 2
+# More processes than cores, because many tests wait for a server or for Airflow.
+WORKERS ?= 3
 PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
-test: lint test-tools ## install what the tests need, check the code, run all tests except the longest (WORKERS=2 processes)
+test: lint test-tools ## install what the tests need, check the code, run all tests except the longest (WORKERS=3 processes)
 	$(PYTEST) -m "not long" $(ALL_TESTS)
 
 .PHONY: test-fast

@@ -99,7 +99,7 @@ def test_the_operators_concurrency_is_that_of_the_client(connection, tmp_path):
         with lock:
             in_flight[0] += 1
             in_flight[1] = max(in_flight)
-        time.sleep(0.1)
+        time.sleep(0.04)
         with lock:
             in_flight[0] -= 1
         return page_of(rows, query)

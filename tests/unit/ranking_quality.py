@@ -22,15 +22,17 @@ def mean_ndcg(ratings, method):
     ratings = pl.DataFrame({name: ratings[name].to_numpy() for name in ("userId", "movieId", "rating", "timestamp")})
     start, last = ratings["timestamp"][len(ratings) // 2], ratings["timestamp"].max()
     time = pl.col("timestamp")
+    rated = movies_of(ratings.filter(time < start))
     found = []
     while start < last:
-        before = ratings.filter(time < start)
-        ranking = rank_movies(before, method, as_of=start)["movieId"].to_list()
-        rated = movies_of(before)
-        likes = movies_of(ratings.filter(time >= start, time < start + WINDOW, pl.col("rating") >= LIKE))
+        window = ratings.filter(time >= start, time < start + WINDOW)
+        ranking = rank_movies(ratings.filter(time < start), method, as_of=start)["movieId"].to_list()
+        likes = movies_of(window.filter(pl.col("rating") >= LIKE))
         users = [ndcg(ranking, rated.get(user, set()), liked) for user, liked in likes.items()]
         if users := [value for value in users if value is not None]:
             found.append(sum(users) / len(users))
+        for user, movies in movies_of(window).items():
+            rated[user] = rated.get(user, set()) | movies
         start += WINDOW
     return sum(found) / len(found)
 
