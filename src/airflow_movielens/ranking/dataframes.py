@@ -36,7 +36,9 @@ def checked_ratings(ratings: Any) -> nw.LazyFrame[Any]:
     missing = [name for name in RATINGS.column_names if name not in frame.collect_schema().names()]
     if missing:
         raise ValueError(f"the ratings lack the columns {', '.join(missing)}")
-    check_values(frame)
+    if not check_values(frame):
+        # Without rows, columns of pandas may have any dtype.
+        return nw.from_native(RATINGS.empty().lazy())
     lazy: nw.LazyFrame[Any] = frame.lazy().select(*RATINGS.column_names)
     if isinstance(lazy.collect_schema()["timestamp"], nw.Datetime):
         lazy = lazy.with_columns(nw.col("timestamp").dt.timestamp("ms") // 1000)
@@ -117,12 +119,19 @@ def with_times_in_utc(ratings: Any) -> Any:
     return ratings.assign(timestamp=times.dt.tz_convert("UTC")) if times is not None and is_in_zone else ratings
 
 
-def check_values(frame: nw.LazyFrame[Any]) -> None:
-    """Check the values that a ranking reads, as those of files are; a lazy dataframe is computed once for it."""
+def check_values(frame: nw.LazyFrame[Any]) -> bool:
+    """Check the values that a ranking reads, as those of files are; a lazy dataframe is computed once for it.
+
+    Returns:
+        Whether there are rows; without rows, dtypes are not checked.
+
+    Raises:
+        ValueError: A value is missing or wrong.
+    """
     import narwhals as nw
 
     if not frame.lazy().select(nw.len()).collect(backend="polars").item():
-        return  # whatever its dtypes: pandas has none for empty columns
+        return False
     schema = frame.collect_schema()
     columns = [column for column in RATINGS.columns if column.name in schema]
     for column in columns:
@@ -134,11 +143,12 @@ def check_values(frame: nw.LazyFrame[Any]) -> None:
     has_zones = not frame.implementation.is_duckdb()
     wrong = [_is_wrong(column, schema[column.name], has_zones=has_zones).any().alias(column.name) for column in columns]
     if not wrong:
-        return
+        return True
     found = frame.lazy().select(*wrong).collect(backend="polars").row(0)
     for column, is_found in zip(columns, found, strict=True):
         if is_found:
             raise ValueError(f"the ratings have a {column.name} that is not {column.expects}")
+    return True
 
 
 def _is_wrong(column: Column, dtype: nw.dtypes.DType, *, has_zones: bool) -> nw.Expr:

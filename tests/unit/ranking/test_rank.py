@@ -169,3 +169,23 @@ def test_declared_unique_ratings_are_ranked_alike():
     unique = as_polars().unique(["userId", "movieId"])
     for method in METHODS:
         assert rank_movies(unique, method, unique=True).equals(rank_movies(unique, method))
+
+
+@pytest.mark.parametrize("zone", [None, "UTC", "America/New_York"])
+def test_timestamps_may_be_times(zone):
+    times = pl.from_epoch("timestamp", time_unit="s").dt.cast_time_unit("ms")
+    times = times if zone is None else times.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    for method in METHODS:
+        expected = rank_movies(as_polars(), method)
+        assert rank_movies(as_polars().with_columns(times), method).equals(expected)
+        in_pandas = as_pandas()
+        in_pandas["timestamp"] = pd.to_datetime(in_pandas["timestamp"], unit="s", utc=zone is not None)
+        if zone is not None:
+            in_pandas["timestamp"] = in_pandas["timestamp"].dt.tz_convert(zone)
+        assert rank_movies(in_pandas, method)["score"].tolist() == expected["score"].to_list()
+
+
+def test_pandas_without_rows_has_no_dtypes():
+    for empty in (pd.DataFrame([], columns=COLUMNS), pd.DataFrame([], columns=COLUMNS, dtype="str")):
+        assert rank_movies(empty).columns.tolist() == ["rank", "movieId", "score", "num_ratings", "num_likes"]
+        assert rank_movies(empty).empty
