@@ -57,6 +57,7 @@ def test_the_decision_has_a_reason():
     assert "a pause of 7 s" in policy.evaluate(RetryableError("429", retry_after=7.0), 1, 3).reason
 
 
+@pytest.mark.slow
 @pytest.mark.airflow("3.3")
 @pytest.mark.parametrize("by_default_args", [True, False])
 @pytest.mark.parametrize("is_mapped", [True, False])

@@ -9,6 +9,8 @@ import pytest
 
 from airflow_movielens.client import FatalError, MovielensClient, RetryableError
 
+pytestmark = pytest.mark.slow
+
 DAY = 86_400
 NOV_15_2000 = 974_246_400
 

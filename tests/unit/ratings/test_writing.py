@@ -19,6 +19,8 @@ from airflow_movielens.ratings.reading import scan_files
 from airflow_movielens.ratings.schema import MOVIES, RATINGS
 from airflow_movielens.ratings.writing import write_table
 
+pytestmark = pytest.mark.slow
+
 ENDINGS = ["json", "json.gz", "ndjson", "jsonl", "ndjson.gz", "ndjson.zst", "csv", "csv.gz", "csv.zst", "parquet"]
 FRAME = pl.DataFrame(ratings(120_001), schema=RATINGS.polars_schema())
 

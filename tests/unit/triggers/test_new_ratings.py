@@ -271,6 +271,7 @@ MONDAY = date(2026, 11, 23)
 BATCHES = st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(-12, 12), max_size=4)), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(BATCHES, st.integers(1, 5))
 def test_every_rating_is_reported_as_the_days_pass(batches, lookback):

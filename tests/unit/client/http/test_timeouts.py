@@ -15,6 +15,8 @@ from airflow_movielens.client.errors import AbortedError
 from airflow_movielens.client.http import timeouts
 from airflow_movielens.client.http.transport import Transport
 
+pytestmark = pytest.mark.slow
+
 JSON = "application/json"
 FOREVER = {"connect_timeout": 60, "read_timeout": 60, "total_timeout": 60}
 

@@ -17,6 +17,8 @@ from airflow_movielens.client import DataError, FatalError, MovielensClient, Mov
 from airflow_movielens.client.window import ServerCalendar
 from airflow_movielens.connection.client_factory import check
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3600
 ZONES = [
     "UTC", "Asia/Seoul", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Asia/Kathmandu",
