@@ -33,9 +33,7 @@ def checked_ratings(ratings: Any) -> nw.LazyFrame[Any]:
     import narwhals as nw
 
     frame: Any = nw.from_native(with_times_in_utc(ratings))
-    missing = [name for name in RATINGS.column_names if name not in frame.collect_schema().names()]
-    if missing:
-        raise ValueError(f"the ratings lack the columns {', '.join(missing)}")
+    check_columns(frame)
     if not check_values(frame):
         # Without rows, columns of pandas may have any dtype.
         return nw.from_native(RATINGS.empty().lazy())
@@ -117,6 +115,17 @@ def with_times_in_utc(ratings: Any) -> Any:
     times = ratings.get("timestamp") if hasattr(ratings, "iloc") else None
     is_in_zone = getattr(getattr(times, "dtype", None), "tz", None) is not None
     return ratings.assign(timestamp=times.dt.tz_convert("UTC")) if times is not None and is_in_zone else ratings
+
+
+def check_columns(frame: nw.LazyFrame[Any]) -> None:
+    """Check that no column of ratings is missing.
+
+    Raises:
+        ValueError: A column is missing.
+    """
+    found = frame.collect_schema().names()
+    if missing := [name for name in RATINGS.column_names if name not in found]:
+        raise ValueError(f"the ratings lack the columns {', '.join(missing)}")
 
 
 def check_values(frame: nw.LazyFrame[Any]) -> bool:

@@ -30,11 +30,9 @@ class MovieStatistics:
     Attributes:
         movies: One row per movie: movieId, num_ratings (int64), total (float64, stars), num_likes (int64) and, if
             likes decay, decayed_likes (float64).
-        half_life: The half-life of likes, in days; None if they do not decay.
     """
 
     movies: pl.DataFrame
-    half_life: float | None = None
 
     @property
     def mean_rating(self) -> float:
@@ -110,9 +108,9 @@ def movie_statistics(
     # DuckDB adds integers up in 128 bits.
     movies = pl.concat(found).with_columns(pl.exclude("movieId").cast(pl.Int64))
     movies = movies.with_columns(total=pl.col("total") / 2)
-    if decay is None:
-        return MovieStatistics(movies)
-    return MovieStatistics(movies.with_columns(pl.col("decayed_likes") / _WEIGHT_UNITS), decay.half_life)
+    if decay is not None:
+        movies = movies.with_columns(pl.col("decayed_likes") / _WEIGHT_UNITS)
+    return MovieStatistics(movies)
 
 
 def _parts(ratings: nw.LazyFrame[Any], parts: int) -> Iterator[nw.LazyFrame[Any]]:

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from airflow_movielens.ranking.dataframes import as_polars, check_values, checked_ratings, in_kind_of, with_times_in_utc
+from airflow_movielens.ranking.dataframes import (
+    as_polars,
+    check_columns,
+    check_values,
+    checked_ratings,
+    in_kind_of,
+    with_times_in_utc,
+)
 from airflow_movielens.ranking.methods import ranking_method
 from airflow_movielens.ranking.movie_statistics import decay_of, movie_statistics
 from airflow_movielens.ratings.messages import shown
@@ -214,9 +221,7 @@ def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFram
     check_values(nw.from_native(with_times_in_utc(ratings)))
     _check_min_ratings(min_ratings)
     frame: nw.LazyFrame[Any] = nw.from_native(cast("Any", ratings))
-    missing = [name for name in RATINGS.column_names if name not in frame.collect_schema().names()]
-    if missing:
-        raise ValueError(f"the ratings lack the columns {', '.join(missing)}")
+    check_columns(frame)
     ranking = (
         frame.select(*RATINGS.column_names)
         .unique(["userId", "movieId"], keep="last", order_by=["timestamp", "rating"])
