@@ -73,6 +73,16 @@ def _is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
+def collected(frame: nw.LazyFrame[Any]) -> pl.DataFrame:
+    """Compute a lazy dataframe of any engine, out of core if it is Polars."""
+    polars: pl.DataFrame
+    if frame.implementation.is_polars():
+        polars = frame.collect(backend="polars", engine="streaming").to_native()
+    else:
+        polars = frame.collect(backend="polars").to_native()
+    return polars
+
+
 def in_kind_of(ranking: pl.DataFrame, ratings: Any) -> Any:
     """Return a ranking as the kind of dataframe that the ratings are: of Polars, pandas, PyArrow or DuckDB.
 

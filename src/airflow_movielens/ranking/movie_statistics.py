@@ -6,21 +6,17 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.ranking.dataframes import collected
 from airflow_movielens.ranking.methods import LIKE, half_life_of
+from airflow_movielens.ranking.re_ratings import half_stars, latest_ratings, superseded_ratings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import narwhals as nw
     import polars as pl
 
 _DAY = 86_400
 # The weights of likes are added up as integers, so that every engine gets the same sum in any order.
 _WEIGHT_UNITS = 2**36
-# The latest rating is the greatest of these numbers: its second, then twice its stars (1 to 10).
-_CODES_PER_SECOND = 16
-# Identifiers have 32 bits.
-_IDENTIFIERS = 2**32
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ def decay_of(ratings: nw.LazyFrame[Any], as_of: int | None, half_life: float | N
     import narwhals as nw
 
     stamps, likes = nw.col("timestamp"), nw.col("rating") >= LIKE
-    found = _collected(
+    found = collected(
         ratings.select(
             first=stamps.min().cast(nw.Int64),
             last=stamps.max().cast(nw.Int64),
@@ -78,7 +74,7 @@ def decay_of(ratings: nw.LazyFrame[Any], as_of: int | None, half_life: float | N
 
 
 def movie_statistics(
-    ratings: nw.LazyFrame[Any], decay: Decay | None = None, *, unique: bool = False, parts: int = 1
+    ratings: nw.LazyFrame[Any], decay: Decay | None = None, *, unique: bool = False
 ) -> MovieStatistics:
     """Sum up the ratings of each movie.
 
@@ -86,63 +82,61 @@ def movie_statistics(
         ratings: userId, movieId, rating and timestamp (whole Unix seconds), checked.
         decay: The decay of likes; None if they are only counted.
         unique: Whether the caller knows that no user rated a movie twice, which saves most of the time and memory.
-        parts: In how many parts the movies are divided, to bound memory; each part reads all ratings.
+    """
+    return _statistics([_sums(ratings if unique else latest_ratings(ratings), decay)])
+
+
+def movie_statistics_of_files(
+    ratings: pl.LazyFrame, decay: Decay | None = None, *, unique: bool = False, rows_at_once: int
+) -> MovieStatistics:
+    """Sum up the ratings of each movie with memory bounded by the number of movies, not of ratings.
+
+    All ratings are added up; then those are subtracted that do not count because the user rated the movie again later.
+
+    Args:
+        ratings: userId, movieId, rating and timestamp (whole Unix seconds), checked and scanned from files.
+        decay: The decay of likes; None if they are only counted.
+        unique: Whether the caller knows that no user rated a movie twice, which saves most of the time and memory.
+        rows_at_once: About how many ratings are held in memory, in 8 bytes each.
     """
     import narwhals as nw
     import polars as pl
 
+    sums = [_sums(nw.from_native(ratings), decay)]
+    if not unique:
+        parts = -(-int(sums[0]["num_ratings"].sum()) // rows_at_once)
+        for superseded in superseded_ratings(ratings, parts):
+            excess = _sums(nw.from_native(superseded.lazy()), decay)
+            sums.append(excess.with_columns(-pl.exclude("movieId")))
+    return _statistics(sums)
+
+
+def _sums(ratings: nw.LazyFrame[Any], decay: Decay | None) -> pl.DataFrame:
+    """Add up the ratings of each movie as whole numbers: half-stars, and weights of likes in units."""
+    import narwhals as nw
+    import polars as pl
+
+    rows = ratings.with_columns(half_stars=half_stars())
+    rows = rows.with_columns(like=(nw.col("half_stars") >= round(2 * LIKE)).cast(nw.Int64))
     sums = [
         nw.col("half_stars").count().alias("num_ratings"),
         nw.col("half_stars").sum().alias("total"),
         nw.col("like").sum().alias("num_likes"),
     ]
     if decay is not None:
+        rows = rows.with_columns(weight=nw.col("like") * decay.weight(nw.col("timestamp")))
         sums.append(nw.col("weight").sum().alias("decayed_likes"))
-    found = []
-    for part in _parts(ratings, 1 if unique else parts):
-        latest = part.with_columns(half_stars=_half_stars()) if unique else _latest(part)
-        rows = latest.with_columns(like=(nw.col("half_stars") >= round(2 * LIKE)).cast(nw.Int64))
-        if decay is not None:
-            rows = rows.with_columns(weight=nw.col("like") * decay.weight(nw.col("timestamp")))
-        found.append(_collected(rows.group_by("movieId").agg(*sums)))
-    # DuckDB adds integers up in 128 bits.
-    movies = pl.concat(found).with_columns(pl.exclude("movieId").cast(pl.Int64))
-    movies = movies.with_columns(total=pl.col("total") / 2)
-    if decay is not None:
+    # Counts have 32 bits in Polars, sums 128 in DuckDB.
+    return collected(rows.group_by("movieId").agg(*sums)).with_columns(pl.exclude("movieId").cast(pl.Int64))
+
+
+def _statistics(sums: list[pl.DataFrame]) -> MovieStatistics:
+    import polars as pl
+
+    movies = pl.concat(sums).group_by("movieId").sum().with_columns(total=pl.col("total") / 2)
+    if "decayed_likes" in movies.columns:
         movies = movies.with_columns(pl.col("decayed_likes") / _WEIGHT_UNITS)
     return MovieStatistics(movies)
-
-
-def _parts(ratings: nw.LazyFrame[Any], parts: int) -> Iterator[nw.LazyFrame[Any]]:
-    import narwhals as nw
-
-    if parts == 1:
-        yield ratings
-        return
-    for part in range(parts):
-        yield ratings.filter(nw.col("movieId") % parts == part)
-
-
-def _latest(ratings: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """Return the latest rating of each user and movie; at the same second, the higher one."""
-    import narwhals as nw
-
-    # One number per user and movie, and one per second and rating: several columns take twice the time and memory.
-    pair = nw.col("movieId").cast(nw.Int64) * _IDENTIFIERS + (nw.col("userId").cast(nw.Int64) + _IDENTIFIERS // 2)
-    code = nw.col("timestamp") * _CODES_PER_SECOND + _half_stars()
-    latest = ratings.select(pair=pair, code=code).group_by("pair").agg(nw.col("code").max())
-    return latest.select(
-        movieId=(nw.col("pair") // _IDENTIFIERS).cast(ratings.collect_schema()["movieId"]),
-        half_stars=nw.col("code") % _CODES_PER_SECOND,
-        timestamp=nw.col("code") // _CODES_PER_SECOND,
-    )
-
-
-def _half_stars() -> nw.Expr:
-    """Return ratings as whole numbers from 1 to 10, whose sums are exact."""
-    import narwhals as nw
-
-    return (nw.col("rating") * 2).cast(nw.Int64)
 
 
 def _rounded(numbers: nw.Expr) -> nw.Expr:
@@ -150,12 +144,3 @@ def _rounded(numbers: nw.Expr) -> nw.Expr:
     import narwhals as nw
 
     return (numbers + 0.5).floor().cast(nw.Int64)
-
-
-def _collected(frame: nw.LazyFrame[Any]) -> pl.DataFrame:
-    polars: pl.DataFrame
-    if frame.implementation.is_polars():
-        polars = frame.collect(backend="polars", engine="streaming").to_native()
-    else:
-        polars = frame.collect(backend="polars").to_native()
-    return polars

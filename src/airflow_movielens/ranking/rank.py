@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from airflow_movielens.ranking.dataframes import (
@@ -15,18 +13,16 @@ from airflow_movielens.ranking.dataframes import (
     with_times_in_utc,
 )
 from airflow_movielens.ranking.methods import ranking_method
-from airflow_movielens.ranking.movie_statistics import decay_of, movie_statistics
-from airflow_movielens.ratings.messages import shown
+from airflow_movielens.ranking.movie_statistics import decay_of, movie_statistics, movie_statistics_of_files
+from airflow_movielens.ranking.options import RankingOptions, check_files, check_min_ratings
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import narwhals as nw
     import polars as pl
     from narwhals.typing import IntoFrameT
 
-    from airflow_movielens.ranking.movie_statistics import MovieStatistics
+    from airflow_movielens.ranking.movie_statistics import Decay, MovieStatistics
 
 _MEAN_ORDER = {"avg_rating": True, "num_ratings": True, "movieId": False}
 _ORDER = {"score": True, "num_ratings": True, "movieId": False}
@@ -44,46 +40,6 @@ RANKINGS = Table(
     key=("genre", "rank"),
 )
 """What is read of earlier rankings."""
-
-
-@dataclass(frozen=True)
-class RankingOptions:
-    """How to rank, checked.
-
-    Attributes:
-        method: The name of the ranking method.
-        min_ratings: Movies rated by fewer distinct users are left out; None for the method's default.
-        by: ``"genre"`` for a ranking of each genre; None for one of all movies.
-        as_of: The Unix second as of which to rank: later ratings do not count; None for the last rating.
-        unique: Whether no user rated a movie twice, which saves most of the time and memory.
-        parameters: Parameters of the method; see `methods`.
-
-    Raises:
-        ValueError: The method or a parameter is unknown, or a value is not one of those allowed.
-    """
-
-    method: str = "trending"
-    min_ratings: int | None = None
-    by: Literal["genre"] | None = None
-    as_of: int | None = None
-    unique: bool = False
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def compared_columns(self) -> list[str]:
-        """The columns of `RANKINGS` that are read of an earlier ranking."""
-        return ["genre", "rank", "movieId"] if self.by == "genre" else ["rank", "movieId"]
-
-    def __post_init__(self) -> None:
-        method = ranking_method(self.method)
-        object.__setattr__(self, "parameters", method.checked(self.parameters))
-        if self.min_ratings is None:
-            object.__setattr__(self, "min_ratings", method.min_ratings)
-        _check_min_ratings(self.min_ratings)
-        if self.by not in (None, "genre"):
-            raise ValueError(f"by is {shown(self.by)}: give 'genre', or None for one ranking of all movies")
-        if self.as_of is not None and (isinstance(self.as_of, bool) or not isinstance(self.as_of, Integral)):
-            raise ValueError(f"as_of is {shown(self.as_of)}: give a whole number of Unix seconds (UTC)")
 
 
 def rank_movies(
@@ -133,20 +89,21 @@ def rank_movies(
     options = RankingOptions(method, min_ratings, by, as_of, unique, parameters)
     known = None if movies is None else as_polars(movies, MOVIES.polars_schema())
     _check_genres(options, known)
-    statistics = statistics_of(checked_ratings(ratings), options)
+    counted, decay = _until(checked_ratings(ratings), options)
+    statistics = movie_statistics(counted, decay, unique=unique)
     earlier = None if compare_to is None else as_polars(compare_to, RANKINGS.polars_schema())
     return cast("IntoFrameT", in_kind_of(ranking_of(statistics, options, known, earlier), ratings))
 
 
-def statistics_of(ratings: nw.LazyFrame[Any], options: RankingOptions, parts: int = 1) -> MovieStatistics:
-    """Return the statistics that a ranking needs."""
+def _until(ratings: nw.LazyFrame[Any], options: RankingOptions) -> tuple[nw.LazyFrame[Any], Decay | None]:
+    """Return the ratings until ``as_of``, and the decay of likes if the method needs one."""
     import narwhals as nw
 
-    method = ranking_method(options.method)
     if options.as_of is not None:
         ratings = ratings.filter(nw.col("timestamp") <= options.as_of)
-    decay = decay_of(ratings, options.as_of, options.parameters.get("half_life")) if method.decays else None
-    return movie_statistics(ratings, decay, unique=options.unique, parts=parts)
+    if not ranking_method(options.method).decays:
+        return ratings, None
+    return ratings, decay_of(ratings, options.as_of, options.parameters.get("half_life"))
 
 
 def ranking_of(
@@ -219,7 +176,7 @@ def rank_movies_by_rating(ratings: IntoFrameT, min_ratings: int = 3) -> IntoFram
     import narwhals as nw
 
     check_values(nw.from_native(with_times_in_utc(ratings)))
-    _check_min_ratings(min_ratings)
+    check_min_ratings(min_ratings)
     frame: nw.LazyFrame[Any] = nw.from_native(cast("Any", ratings))
     check_columns(frame)
     ranking = (
@@ -241,20 +198,17 @@ def rank_large(
     movies: pl.DataFrame | None = None,
     compare_to: pl.DataFrame | None = None,
     *,
-    rows_at_once: int = 8_000_000,
+    rows_at_once: int = 16_000_000,
 ) -> pl.DataFrame:
     """Rank movies with memory bounded by the number of movies, not of ratings.
 
-    A movie is ranked by all of its ratings and by no others, so movies are divided into parts, and the sums of each
-    part are computed alone.
-
     Args:
-        ratings: userId, movieId, rating and timestamp (Unix seconds), checked, preferably scanned from files; read once
-            for each part.
+        ratings: userId, movieId, rating and timestamp (Unix seconds), checked, preferably scanned from files; read
+            several times unless they are unique.
         options: How to rank.
         movies: movieId, title, year and genres; None to rank without titles.
         compare_to: An earlier ranking; None for no comparison.
-        rows_at_once: About how many ratings a part has.
+        rows_at_once: About how many ratings are held in memory, in 8 bytes each, to find those that do not count.
 
     Returns:
         The ranking, as `rank_movies` describes it; with the method ``mean``, as `rank_movies_by_rating` describes it,
@@ -268,8 +222,10 @@ def rank_large(
 
     check_files(options, has_movies=movies is not None, has_earlier=compare_to is not None)
     _check_genres(options, movies)
-    rows = ratings.select(pl.len()).collect(engine="streaming").item()
-    statistics = statistics_of(nw.from_native(ratings), options, -(-rows // rows_at_once) or 1)
+    counted, decay = _until(nw.from_native(ratings), options)
+    statistics = movie_statistics_of_files(
+        nw.to_native(counted), decay, unique=options.unique, rows_at_once=rows_at_once
+    )
     if options.method != "mean":
         return ranking_of(statistics, options, movies, compare_to)
     ranking = (
@@ -278,23 +234,6 @@ def rank_large(
         .sort(list(_MEAN_ORDER), descending=list(_MEAN_ORDER.values()))
     )
     return ranking if movies is None else add_titles(ranking.lazy(), movies.lazy()).collect()
-
-
-def check_files(options: RankingOptions, *, has_movies: bool, has_earlier: bool) -> None:
-    """Check that files can be ranked with these options, before any of them is read.
-
-    Args:
-        options: How to rank.
-        has_movies: Whether there are movies.
-        has_earlier: Whether there is an earlier ranking.
-
-    Raises:
-        ValueError: A ranking by genre has no movies, or the method ``mean`` is used by genre or for a comparison.
-    """
-    if options.method == "mean" and (options.by or has_earlier):
-        raise ValueError("files of the method mean have no rank: use another method for by and compare_to")
-    if options.by == "genre" and not has_movies:
-        raise ValueError("a ranking by genre needs movies with the column genres")
 
 
 def add_titles(ranking: pl.LazyFrame, movies: pl.LazyFrame) -> pl.LazyFrame:
@@ -310,11 +249,6 @@ def add_titles(ranking: pl.LazyFrame, movies: pl.LazyFrame) -> pl.LazyFrame:
     titles = movies.select("movieId", "title").unique("movieId", keep="first", maintain_order=True)
     titled = ranking.join(titles, on="movieId", how="left", maintain_order="left")
     return titled.select("movieId", "title", *ranking.collect_schema().names()[1:])
-
-
-def _check_min_ratings(min_ratings: Any) -> None:
-    if isinstance(min_ratings, bool) or not isinstance(min_ratings, Integral) or min_ratings < 1:
-        raise ValueError(f"min_ratings is {shown(min_ratings)}: give a whole number of at least 1")
 
 
 def _check_genres(options: RankingOptions, movies: pl.DataFrame | None) -> None:

@@ -5,6 +5,7 @@ import warnings
 import pandas as pd
 import polars as pl
 import pytest
+from unit.ranking_engines import AS_OF, awkward_ratings
 
 from airflow_movielens.ranking import (
     METHODS,
@@ -74,13 +75,18 @@ def test_bad_arguments_are_refused():
         rank_movies_by_rating(as_polars().drop("rating", "timestamp"))
 
 
+@pytest.mark.parametrize("rows_at_once", [700, 16_000_000])
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "mean"])
+def test_files_are_ranked_as_dataframes_are(method, rows_at_once):
+    ratings = awkward_ratings()
+    for as_of in (None, AS_OF):
+        ranking = rank_large(ratings.lazy(), RankingOptions(method, as_of=as_of), rows_at_once=rows_at_once)
+        assert ranking.equals(rank_movies(ratings, method, as_of=as_of))
+    assert rank_large(ratings.clear().lazy(), RankingOptions(method), rows_at_once=rows_at_once).is_empty()
+
+
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])
-def test_ranking_in_parts_gives_the_same_result(rows_at_once):
-    for method in METHODS:
-        options = RankingOptions(method)
-        whole = rank_large(as_polars().lazy(), options)
-        assert rank_large(as_polars().lazy(), options, rows_at_once=rows_at_once).equals(whole)
-        assert rank_large(as_polars().lazy().clear(), options, rows_at_once=rows_at_once).is_empty()
+def test_the_mean_of_files_is_that_of_dataframes(rows_at_once):
     assert rank_large(as_polars().lazy(), RankingOptions("mean"), rows_at_once=rows_at_once).rows() == RANKING
 
 
