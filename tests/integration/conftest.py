@@ -88,12 +88,12 @@ def bag(airflow):
 
 
 @pytest.fixture
-def run_day(bag, capfd, caplog, monkeypatch):
+def run_day(bag, capfd, caplog, monkeypatch, tmp_path):
     """Run a Dag for a data interval of one day: ``run_day("01_python", "2000-11-20")``."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-
     # Before each run, Airflow would parse and store all Dags again, which takes longer than the run.
-    monkeypatch.setattr(DagBundlesManager, "get_all_dag_bundles", lambda self: [])
+    kind = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    empty = {"name": "dags-folder", "classpath": kind, "kwargs": {"path": str(tmp_path / "empty")}}
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([empty]))
 
     def run(dag_id, day=None, conf=None):
         # A manual run takes the last interval that ended before its date.

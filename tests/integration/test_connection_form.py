@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -47,10 +47,9 @@ def test_airflow_shows_the_form():
 @pytest.fixture
 def wtforms():
     """Replace WTForms as the API server of Airflow 3.1 does."""
-    fields, validators = ModuleType("wtforms"), ModuleType("wtforms.validators")
-    for name in ("StringField", "IntegerField", "PasswordField", "BooleanField"):
-        setattr(fields, name, getattr(HookMetaService, f"Mock{name}"))
-    validators.any_of = HookMetaService.MockEnum
+    names = ("StringField", "IntegerField", "PasswordField", "BooleanField")
+    fields = SimpleNamespace(**{name: getattr(HookMetaService, f"Mock{name}") for name in names})
+    validators = SimpleNamespace(any_of=HookMetaService.MockEnum)
     # Later versions of Airflow do not install WTForms.
     with mock.patch.dict(sys.modules, {"wtforms": fields, "wtforms.validators": validators}):
         yield

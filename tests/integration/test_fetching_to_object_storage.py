@@ -12,8 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 from airflow.sdk.io import attach
-from fsspec.implementations.dirfs import DirFileSystem
-from fsspec.implementations.local import LocalFileSystem
+from integration.bucket import Bucket
 from unit.scripted_server import page_of, ratings, serve
 
 from airflow_movielens.client import MovielensClient, RatingsChangedError, Window
@@ -25,28 +24,27 @@ ROWS = ratings(1_030)
 WINDOW = Window.of("1970-01-02", "1970-01-03")
 TUNING = Tuning(part_rows=100, start_over_seconds=0.0)
 URL = "s3://bucket/days/r.csv"
+STORE = Bucket()
 CHILD = """
 import os, signal, sys
-from integration import test_fetching_to_object_storage as tests
-from airflow_movielens.storage import object_store
-tests.attach_store(sys.argv[2])
-put, calls = object_store.ObjectFolder.save, []
-def deadly(folder, name):
-    calls.append(name)
-    put(folder, name)
-    if len(calls) == 4:
-        os.kill(os.getpid(), signal.SIGKILL)
-object_store.ObjectFolder.save = deadly
-tests.fetch(sys.argv[1])
+from airflow.sdk.io import attach
+from integration.bucket import Bucket
+from integration.test_fetching_to_object_storage import fetch
+class Deadly(Bucket):
+    puts = 0
+    def put_file(self, lpath, rpath, **options):
+        super().put_file(lpath, rpath, **options)
+        self.puts += 1
+        if self.puts == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+attach(protocol="s3", fs=Deadly(sys.argv[2]))
+fetch(sys.argv[1])
 """
 
 
-STORE = DirFileSystem("/", LocalFileSystem(auto_mkdir=True))
-
-
 def attach_store(folder):
-    STORE.path = str(folder)
-    attach(protocol="s3", fs=STORE)  # the first store that is attached stays
+    STORE.open_at(folder)
+    attach(protocol="s3", fs=STORE)
 
 
 def fetch(base_url, output=None):
@@ -175,12 +173,8 @@ def test_data_that_keeps_changing_leaves_no_checkpoint(store):
     assert not (store / "r.csv").exists()
 
 
-def test_a_fetch_works_without_permission_to_delete(store, server, monkeypatch, caplog):
-    def forbidden(*_, **__):
-        raise PermissionError("delete is not allowed")
-
-    for name in ("rm", "rm_file"):
-        monkeypatch.setattr(DirFileSystem, name, forbidden)  # no store here has permissions
+def test_a_fetch_works_without_permission_to_delete(store, server, caplog):
+    STORE.refused = dict.fromkeys(("rm", "rm_file"), PermissionError("delete is not allowed"))
     fetch(server.base_url)
     assert "cannot be removed: delete is not allowed" in caplog.text
     server.requests.clear()
@@ -196,11 +190,8 @@ def test_the_folders_of_other_outputs_are_not_removed(killed, store, server):
     assert list(other.iterdir())
 
 
-def test_a_fetch_works_without_permission_to_list(store, server, monkeypatch, caplog):
-    def forbidden(*_, **__):
-        raise PermissionError("listing is not allowed")
-
-    for name in ("exists", "cat_file", "glob"):  # without that permission, S3 returns 403 for a missing object
-        monkeypatch.setattr(DirFileSystem, name, forbidden)  # no store here has permissions
+def test_a_fetch_works_without_permission_to_list(store, server):
+    # Without that permission, S3 returns 403 for a missing object.
+    STORE.refused = dict.fromkeys(("exists", "cat_file", "glob"), PermissionError("listing is not allowed"))
     fetch(server.base_url)
     assert (store / "r.csv").read_text().count("\n") == 1031

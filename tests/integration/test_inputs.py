@@ -12,15 +12,15 @@ import pytest
 from airflow.exceptions import AirflowFailException
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
-from fsspec.implementations.dirfs import DirFileSystem
-from fsspec.implementations.local import LocalFileSystem
+from integration.bucket import Bucket
+from unit.command_line import COMMAND
 from unit.scripted_server import ratings
 
 from airflow_movielens.cli import main
 from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
 from airflow_movielens.storage.inputs import input_files
 
-STORE = DirFileSystem("/", LocalFileSystem(auto_mkdir=True))
+STORE = Bucket()
 ROWS = "userId,movieId,rating,timestamp\n" + "".join(
     f"{row['userId']},{row['movieId']},{row['rating']},{row['timestamp']}\n" for row in ratings(20)
 )
@@ -29,7 +29,7 @@ ROWS = "userId,movieId,rating,timestamp\n" + "".join(
 @pytest.fixture(params=["", "gs://bucket/", "gs://conn@bucket/"], ids=["local", "bucket", "bucket of a connection"])
 def place(request, tmp_path, monkeypatch):
     """Return the prefix of paths in a folder, which is also the working directory."""
-    STORE.path = str(tmp_path)
+    STORE.open_at(tmp_path)
     attach(protocol="gs", fs=STORE)
     attach(protocol="gs", conn_id="conn", fs=STORE)
     (tmp_path / "bucket").mkdir()
@@ -160,7 +160,7 @@ def test_templates_are_rendered_in_path_objects(place):
 
 
 def test_a_dag_run_accepts_path_objects(run_day, airflow, tmp_path):
-    STORE.path = str(tmp_path)
+    STORE.open_at(tmp_path)
     attach(protocol="gs", fs=STORE)
     movies = "movieId,title\n912,Casablanca\n"
     put(str(airflow / "paths" / "movies.csv"), content=movies)
@@ -180,11 +180,8 @@ def test_a_missing_object_is_reported_by_its_url(place):
 
 
 @pytest.mark.parametrize("error", [PermissionError("Access Denied"), FileNotFoundError("NoSuchBucket")], ids=repr)
-def test_an_object_that_a_store_refuses_is_reported_by_its_url(tmp_path, monkeypatch, connection, error):
-    def refuse(*_, **__):
-        raise error
-
-    STORE.path = str(tmp_path)
+def test_an_object_that_a_store_refuses_is_reported_by_its_url(tmp_path, error):
+    STORE.open_at(tmp_path)
     attach(protocol="gs", fs=STORE)
     put(str(tmp_path / "bucket" / "a.csv"))
     words = "Access Denied" if isinstance(error, PermissionError) else "no such bucket"
@@ -198,19 +195,16 @@ def test_an_object_that_a_store_refuses_is_reported_by_its_url(tmp_path, monkeyp
     ):
         given = arguments | more
         named = re.escape(given["output_path" if method == "put_file" else "input_path"])
-        # No store here refuses access.
-        with monkeypatch.context() as patch, pytest.raises(AirflowFailException, match=f"{named}.*{words}"):
-            patch.setattr(DirFileSystem, method, refuse)
+        STORE.refused = {method: error}
+        with pytest.raises(AirflowFailException, match=f"{named}.*{words}"):
             rank(**given)
     for method in ("put_file", "pipe_file"):
-        with (
-            monkeypatch.context() as patch,
-            pytest.raises(AirflowFailException, match=rf"gs://bucket/.*f\.csv.*{words}"),
-        ):
-            patch.setattr(DirFileSystem, method, refuse)
+        STORE.refused = {method: error}
+        with pytest.raises(AirflowFailException, match=rf"gs://bucket/.*f\.csv.*{words}"):
             MovielensFetchRatingsOperator(
                 task_id="fetch", output_path="gs://bucket/f.csv", start_date="2000-11-20", end_date="2000-11-21"
             ).execute({})
+    STORE.refused = {}
 
 
 def test_a_damaged_object_is_reported_by_its_url(place):
@@ -237,30 +231,42 @@ def test_a_store_without_its_provider_is_reported_with_the_package_to_install(ca
     assert "install apache-airflow-providers-microsoft-azure" in said.err
 
 
+NOISY_PROVIDER = {
+    "noisy/__init__.py": """
+def get_provider_info():
+    return {"package-name": "noisy", "name": "Noisy", "description": "-", "filesystems": ["noisy.fs"]}
+""",
+    "noisy/fs.py": """
+import logging
+from pathlib import Path
+
+import structlog
+from integration.bucket import Bucket
+
+schemes = ["gs"]
+
+def get_fs(conn_id, storage_options):
+    return Noisy(str(Path(__file__).parents[1]))
+
+class Noisy(Bucket):
+    def isfile(self, path):
+        structlog.get_logger("airflow").warning("noise of structlog")
+        logging.getLogger("airflow").warning("noise of logging")
+        return super().isfile(path)
+""",
+    "noisy-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: noisy\nVersion: 1\n",
+    "noisy-1.dist-info/entry_points.txt": "[apache_airflow_provider]\nprovider_info=noisy:get_provider_info\n",
+}
+"""The files of an Airflow provider with a file system that logs."""
+
+
 def test_stdout_holds_only_results(tmp_path):
     put(str(tmp_path / "bucket" / "a.csv"))
-    code = f"""
-import sys
-from airflow_movielens.cli import main
-def attach_store():
-    import logging, structlog
-    from airflow.sdk.io import attach
-    from integration.test_inputs import STORE
-    class Noisy(type(STORE)):
-        def isfile(self, path):
-            structlog.get_logger("airflow").warning("noise of structlog")
-            logging.getLogger("airflow").warning("noise of logging")
-            return super().isfile(path)
-    attach(protocol="gs", fs=Noisy({str(tmp_path)!r}, STORE.fs))
-from airflow_movielens.storage import object_store
-made = object_store.object_at
-object_store.object_at = lambda url: (attach_store(), made(url))[1]
-from airflow_movielens.storage import files, inputs
-inputs.object_at = files.object_at = object_store.object_at
-sys.exit(main(["rank", "--input-path", "gs://bucket/a.csv", "--output-path", "gs://bucket/k.ndjson"]))
-"""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    for name, content in NOISY_PROVIDER.items():
+        put(str(tmp_path / name), content=content)
+    command = [*COMMAND, "rank", "--input-path", "gs://bucket/a.csv", "--output-path", "gs://bucket/k.ndjson"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1
     assert "of 1 files ranked in gs://bucket/k.ndjson" in done.stdout
