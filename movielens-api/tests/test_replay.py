@@ -106,11 +106,17 @@ def test_nothing_arrives_at_a_server_that_does_not_start(
 
 def test_a_failure_says_that_the_replay_has_ended(small: Catalogue, tmp_path: Path) -> None:
     told: list[str] = []
-    store = Store(tmp_path, small)
-    store.close()
-    # Closed, it takes nothing; with that, a replay waits. This is a failure that nobody foresaw.
-    store.add = lambda *_: 1 / 0  # type: ignore[assignment,method-assign,return-value]
-    with Replay(small.ratings, date(1970, 1, 1), 1e9, store, told.append) as replay:
+
+    class BrokenStore(Store):
+        """A store with a failure that nobody foresaw. With a closed one, a replay waits."""
+
+        def add(self, *_: Any) -> Any:
+            raise ZeroDivisionError("division by zero")
+
+    with (
+        BrokenStore(tmp_path, small) as store,
+        Replay(small.ratings, date(1970, 1, 1), 1e9, store, told.append) as replay,
+    ):
         replay.start()
         deadline = time.monotonic() + 30
         while len(told) < 2:

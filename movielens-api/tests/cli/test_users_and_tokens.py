@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pty
 import re
@@ -24,12 +23,15 @@ PAGE = (DOCS / "users-and-tokens.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in this process, which is faster than a new one, and return its stdout and stderr."""
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command, in this process unless it reads its standard input, and return its stdout and stderr."""
 
-    def run(*arguments: str, stdin: bytes = b"", status: int = 0) -> tuple[str, str]:
-        # A patch, because the command reads the standard input of this process.
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+    def run(*arguments: str, stdin: bytes | None = None, status: int = 0) -> tuple[str, str]:
+        if stdin is not None:
+            command = [sys.executable, "-m", "movielens_api", *arguments, "--data-dir", str(tmp_path)]
+            done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+            assert done.returncode == status
+            return done.stdout.decode(), done.stderr.decode()
         capsys.readouterr()
         assert main([*arguments, "--data-dir", str(tmp_path)]) == status
         return tuple(capsys.readouterr())

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -241,22 +241,23 @@ def run(folder: Path, tmp_path: Path) -> Run:
     return serve
 
 
-def test_a_worker_that_starts_during_the_stop_ends(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    start = asyncio.create_subprocess_exec
-    pids = []
+class StoppingCommand(tuple[str, ...]):
+    """A command that stops this process each time when it is about to be started."""
 
-    async def stopped_meanwhile(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
-        started = await start(*arguments, **options)
-        pids.append(started.pid)
+    times_started = 0
+
+    def __iter__(self) -> Iterator[str]:
+        self.times_started += 1
+        # Python handles the signal when it waits for the start of the worker.
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.sleep(0.1)
-        return started
+        return super().__iter__()
 
-    # A patch, because nothing else happens exactly while a process is started.
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", stopped_meanwhile)
-    run(lambda: pytest.fail("the server started"))
-    assert len(pids) == 2
-    assert not any(is_alive(pid) for pid in pids)
+
+def test_a_worker_that_starts_during_the_stop_ends(run: Run) -> None:
+    command = StoppingCommand(workers.COMMAND)
+    run(lambda: pytest.fail("the server started"), command)
+    assert command.times_started == 2
+    assert subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "server.worker"], check=False).returncode == 1
 
 
 def test_a_worker_that_cannot_be_started_is_retried(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

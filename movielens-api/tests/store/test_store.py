@@ -14,8 +14,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, ClassVar
 
 import polars as pl
@@ -30,6 +32,7 @@ from movielens_api.store import Store, generations
 from movielens_api.store.database import Files
 from movielens_api.store.opening import DamagedStoreError
 from movielens_api.store.row_log import Row
+from movielens_api.store.versions import Versions
 from movielens_api.store.writer import Writer
 from movielens_api.table.base_files import write_base
 from movielens_api.table.catalogue import Catalogue
@@ -137,15 +140,8 @@ def test_threads_post_and_read_while_the_log_is_compacted(small: Catalogue, tmp_
                     mine = seen.ratings.window().filter(userId=user)["timestamp"].to_list()
                     assert mine == list(range(number + 1))
 
-        threads = [threading.Thread(target=work, args=(user,)) for user in range(100, 106)]
-        failures: list[object] = []
-        threading.excepthook = failures.append
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        threading.excepthook = threading.__excepthook__
-        assert not failures
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(work, range(100, 106)))
         assert store._versions.generation.number > 1
         assert contents(current(store)) == contents(current(other))
     with short_log_store(tmp_path, small) as store:
@@ -245,43 +241,45 @@ def test_a_generation_that_is_retired_while_it_is_opened(
         version = post(store, (5, 1, 4.0, 2))
         expected = contents(current(store))
         other._versions.refresh()
-        meanwhile = open_slowly(other, monkeypatch, lambda: compacted(store, 2))
-        other._versions.rebase()
+        with after_the_next(Versions._open, lambda: compacted(store, 2)) as meanwhile:
+            other._versions.rebase()
         assert not meanwhile
         assert other.latest.version == version
         assert contents(other.latest) == expected
         assert contents(current(other)) == contents(current(store))
 
 
-def test_a_version_that_goes_while_it_is_rebuilt_is_gone(
-    small: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_version_that_goes_while_it_is_rebuilt_is_gone(small: Catalogue, tmp_path: Path) -> None:
     with short_log_store(tmp_path, small) as store:
         compacted(store, 1)
         version = post(store, (5, 1, 4.0, 1))
         compacted(store, 1)
         with short_log_store(tmp_path, small, own=False) as other:
-            meanwhile = open_slowly(other, monkeypatch, lambda: compacted(store, 2))
-            with pytest.raises(SnapshotGoneError):
-                find(other, version)
+            with after_the_next(Versions._open, lambda: compacted(store, 2)) as meanwhile:
+                with pytest.raises(SnapshotGoneError):
+                    find(other, version)
             assert not meanwhile
 
 
-def open_slowly(
-    store: Store, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]
-) -> list[Callable[[], None]]:
-    """Call a function after the store opens a generation for the first time. Return a list that is empty after the call."""
-    left, opened = [meanwhile], store._versions._open
+@contextmanager
+def after_the_next(function: Callable[..., Any], meanwhile: Callable[[], None]) -> Iterator[list[Callable[[], None]]]:
+    """Call ``meanwhile`` once, after this thread or one that starts in the block has called a function.
 
-    def slow(generation: generations.Generation) -> Snapshot:
-        found = opened(generation)
-        if left:
+    A profiler sees that moment, and replaces nothing. The yielded list is empty after the call.
+    """
+    left = [meanwhile]
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        if event == "return" and frame.f_code is function.__code__ and left:
             left.pop()()
-        return found
 
-    # A patch, because compactions of another process must fall into this moment.
-    monkeypatch.setattr(store._versions, "_open", slow)
-    return left
+    for module in (sys, threading):
+        module.setprofile(watch)
+    try:
+        yield left
+    finally:
+        for module in (sys, threading):
+            module.setprofile(None)  # type: ignore[arg-type]
 
 
 class InterruptedTable(RatingsTable):
@@ -464,20 +462,17 @@ def test_nothing_is_lost_duplicated_or_torn_by_kills(tmp_path: Path, kills: int)
 
 
 CRASH_IN_COMPACTION = """
-import asyncio, os, sys
+import asyncio, os, sys, threading
 from pathlib import Path
 from movielens_api import datasets
-from movielens_api.store import Store, compaction, generations
-from movielens_api.table import base_files
+from movielens_api.store import Store
 
 store = Store(Path(sys.argv[1]), datasets.load(sys.argv[2]), compact_after=20)
-module, name = sys.argv[3].split(".")
-after = getattr({"base_files": base_files, "generations": generations, "compaction": compaction}[module], name)
-def crash(*arguments):
-    after(*arguments)
-    os.kill(os.getpid(), 9)
-# A patch, because a kill from outside does not hit a certain step.
-setattr({"base_files": base_files, "generations": generations, "compaction": compaction}[module], name, crash)
+def crash(frame, event, argument):  # a profiler, because a kill from outside does not hit a certain step
+    code = frame.f_code
+    if event == "return" and f"{Path(code.co_filename).stem}.{code.co_name}" == sys.argv[3]:
+        os.kill(os.getpid(), 9)
+threading.setprofile(crash)
 
 asyncio.run(store.post([(1, 1, 4.0, second) for second in range(100, 121)]))
 print("posted", flush=True)
@@ -486,7 +481,7 @@ asyncio.run(asyncio.sleep(60))
 
 
 @pytest.mark.parametrize(
-    "crash", ["base_files._write_columns", "compaction.write_base", "generations.add", "generations.retire"]
+    "crash", ["base_files._write_columns", "base_files.write_base", "generations.add", "generations.retire"]
 )
 def test_a_crash_within_a_compaction_changes_nothing(tmp_path: Path, folder: Path, crash: str) -> None:
     from movielens_api import datasets
