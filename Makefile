@@ -111,6 +111,17 @@ bench-client: ROWS = 5_000_000
 bench-client: .venv/.bench-installed .venv-clients/.installed ## compare the client with others (10 minutes; short run: ROWS=200_000 ROUNDS=1)
 	$(BIN)/python -m benchmarks.client --rows $(ROWS) --rounds $(ROUNDS)
 
+# With pyarrow, pandas behaves differently, so other engines than Polars are not in .venv.
+.venv-engines/.installed: requirements/engines.lock | $(UV)
+	@echo "Installing requirements/engines.lock (hashes checked) into .venv-engines"
+	@$(BIN)/python -m venv --without-pip .venv-engines
+	@$(UV) pip install --quiet --python .venv-engines/bin/python --require-hashes -r $<
+	@touch $@
+
+.PHONY: bench-rank
+bench-rank: .venv/.test-installed .venv-engines/.installed ## compare rankings with other engines (10 minutes; short run: ROWS=100_000 ROUNDS=1)
+	$(BIN)/python -m benchmarks.rank --rows $(ROWS) --rounds $(ROUNDS)
+
 .PHONY: bench-parse
 bench-parse: .venv/.test-installed ## compare the parsing of Dag files with plain operators (5 minutes; short run: ROUNDS=1)
 	$(BIN)/python -m benchmarks.parse --rounds $(ROUNDS)
@@ -126,4 +137,4 @@ clean: ## remove the stack's data, logs and database
 	rm -rf .local
 
 distclean: clean ## remove also the virtual environment and the download cache
-	rm -rf .venv .venv-airflow-* .venv-clients .cache
+	rm -rf .venv .venv-airflow-* .venv-clients .venv-engines .cache

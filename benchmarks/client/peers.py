@@ -13,7 +13,8 @@ from resource import RUSAGE_CHILDREN, getrusage
 from typing import Protocol
 from urllib.parse import urlencode
 
-from benchmarks.client.job import Cost, Job
+from benchmarks.client.job import Job
+from benchmarks.cost import Cost
 from benchmarks.failure import BenchmarkError
 
 PROGRAMS = "benchmarks.client.competitors"

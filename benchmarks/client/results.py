@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks.client.cases import Case
-from benchmarks.client.job import Cost
+from benchmarks.cost import Cost
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 from benchmarks.client.cases import CONCURRENCY, Case
 from benchmarks.client.checks import check
 from benchmarks.client.dataset import Dataset
-from benchmarks.client.job import Cost, Job
+from benchmarks.client.job import Job
 from benchmarks.client.results import Results
+from benchmarks.cost import Cost
 from benchmarks.progress import say
 from benchmarks.servers import PASSWORD, USER
 

@@ -18,11 +18,11 @@ from benchmarks.client import report
 from benchmarks.client.__main__ import ONE_ROW, start_bare
 from benchmarks.client.cases import LARGE, LATENCY, LIMIT, OURS_JSON, Case, cases
 from benchmarks.client.dataset import ARROW, Dataset, prepare
-from benchmarks.client.job import Cost
 from benchmarks.client.peers import CURL, NAIVE, OPERATOR, OURS
 from benchmarks.client.results import Results
 from benchmarks.client.rounds import Rounds
 from benchmarks.client.targets import judge, times_floor
+from benchmarks.cost import Cost
 from benchmarks.failure import BenchmarkError
 
 ROWS = 20_000

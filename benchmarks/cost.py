@@ -1,0 +1,58 @@
+"""The cost of a competitor's work, which each competitor measures itself, after its imports.
+
+This module needs only the standard library, because competitors run in several environments.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from benchmarks.processes import PROC, family
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of some work.
+
+    Attributes:
+        seconds: The time from its start to the finished file.
+        cpu: Processor seconds in that time, of all threads, user and system.
+        megabytes: The peak of resident memory since the start of the process; None if not measured.
+    """
+
+    seconds: float
+    cpu: float
+    megabytes: float | None
+
+
+def measure(work: Callable[[], object]) -> None:
+    """Do the work, and print its cost as the last line."""
+    processes = family(os.getpid())
+    began, cpu = time.perf_counter(), _cpu(processes)
+    work()
+    cost = Cost(time.perf_counter() - began, _cpu(processes) - cpu, sum(map(_peak_memory, processes)))
+    print(json.dumps(asdict(cost)))
+
+
+def _peak_memory(process: int) -> float:
+    """Return the highest resident memory of a process, in megabytes.
+
+    getrusage would include the memory of the parent process before its fork.
+    """
+    for line in (PROC / str(process) / "status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise OSError(f"/proc/{process}/status has no VmHWM")
+
+
+def _cpu(processes: list[int]) -> float:
+    ticks = 0
+    for process in processes:
+        # The name before the last parenthesis may hold anything.
+        fields = (PROC / str(process) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
