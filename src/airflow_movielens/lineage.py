@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import BaseHook
     from openlineage.client.event_v2 import InputDataset, OutputDataset
-    from openlineage.client.facet_v2 import DatasetFacet, InputDatasetFacet
+    from openlineage.client.facet_v2 import DatasetFacet, InputDatasetFacet, RunFacet
     from openlineage.client.generated.base_subset_dataset import CompareSubsetCondition
 
     from airflow_movielens.client import Window
     from airflow_movielens.client.fetch.output import Manifest
+    from airflow_movielens.ranking import RankingOptions
+    from airflow_movielens.ranking.manifest import RankingManifest
     from airflow_movielens.ratings.schema import Table
 
 log = logging.getLogger(__name__)
@@ -93,6 +95,35 @@ def files_of_fetch(manifest: Manifest) -> list[Dataset]:
     return files
 
 
+def inputs_of_ranking(
+    manifest: RankingManifest, movies: pl.DataFrame | None, earlier: pl.DataFrame | None
+) -> list[Dataset]:
+    """Return the datasets that a ranking was computed from: ratings, movies and the earlier ranking."""
+    from airflow_movielens.ratings.schema import MOVIES, RATINGS
+
+    columns = columns_of(RATINGS.polars_schema())
+    inputs = [Dataset(file.path, columns, file.rows, file.bytes, file.sha256) for file in manifest.inputs or ()]
+    if movies is not None and manifest.source is not None:
+        inputs.append(table_of_api(manifest.source, MOVIES, len(movies)))
+    for files, rows in ((manifest.movies, movies), (manifest.compare_to, earlier)):
+        known = {} if rows is None else columns_of(rows.schema)
+        inputs += [Dataset(file.path, known, size=file.bytes, version=file.sha256) for file in files]
+    return inputs
+
+
+def file_of_ranking(manifest: RankingManifest, ranking: pl.DataFrame) -> Dataset:
+    """Return the dataset of a ranking that was written."""
+    return Dataset(manifest.path, columns_of(ranking.schema), manifest.rows, manifest.bytes, manifest.sha256)
+
+
+def parameters_of_ranking(options: RankingOptions) -> dict[str, Any]:
+    """Return how movies were ranked: the method, its parameters that were given, and the further options."""
+    further = {"min_ratings": options.min_ratings, "by": options.by, "as_of": options.as_of}
+    return {"method": options.method, **options.parameters} | {
+        name: value for name, value in further.items() if value is not None
+    }
+
+
 def columns_of(schema: pl.Schema) -> dict[str, str]:
     """Return the names and types of columns, with types such as ``int32``, ``float32`` and ``string``."""
     return {name: str(dtype).lower() for name, dtype in schema.items()}
@@ -106,14 +137,16 @@ class LineageMixin:
 
     _inputs: Sequence[Dataset] = ()
     _outputs: Sequence[Dataset] = ()
+    _parameters: Mapping[str, Any] | None = None
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> OperatorLineage[Any, Any]:  # noqa: ARG002
-        """Return inputs and outputs; OpenLineage's provider calls this when the task has ended."""
+        """Return inputs, outputs and parameters; OpenLineage's provider calls this when the task has ended."""
         from airflow.providers.openlineage.extractors import OperatorLineage
 
         return OperatorLineage(
             inputs=[_input(dataset) for dataset in _distinct(self._inputs)],
             outputs=[_output(dataset) for dataset in _distinct(self._outputs)],
+            run_facets={} if self._parameters is None else {"executionParameters": _execution(self._parameters)},
         )
 
 
@@ -121,13 +154,25 @@ def _distinct(datasets: Sequence[Dataset]) -> Iterable[Dataset]:
     return {dataset.identifier: dataset for dataset in datasets}.values()
 
 
+def _execution(parameters: Mapping[str, Any]) -> RunFacet:
+    """Return the facet of the parameters of a run."""
+    from openlineage.client.facet_v2 import execution_parameters_run
+
+    return execution_parameters_run.ExecutionParametersRunFacet(
+        parameters=[
+            execution_parameters_run.ExecutionParameter(key=name, value=str(value))
+            for name, value in parameters.items()
+        ]
+    )
+
+
 def _input(dataset: Dataset) -> InputDataset:
-    """Return an input with its schema, source and version, the window and the number of rows."""
+    """Return an input with its schema, source and version, the window, and the number of rows and bytes."""
     from openlineage.client.event_v2 import InputDataset
     from openlineage.client.facet_v2 import input_statistics_input_dataset
 
     facets: dict[str, InputDatasetFacet] = {}
-    if dataset.rows is not None:
+    if dataset.rows is not None or dataset.size is not None:
         facets["inputStatistics"] = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(
             rowCount=dataset.rows, size=dataset.size
         )

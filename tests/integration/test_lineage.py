@@ -47,6 +47,10 @@ def columns(dataset):
     return {field["name"]: field["type"] for field in dataset["facets"]["schema"]["fields"]}
 
 
+def parameters(event):
+    return {item["key"]: item["value"] for item in event["run"]["facets"]["executionParameters"]["parameters"]}
+
+
 @pytest.fixture
 def data(airflow):
     return f"{airflow}/lineage"
@@ -95,6 +99,30 @@ def test_a_ranking_reads_what_the_fetch_wrote(events, data, source):
         ranking["outputFacets"]["outputStatistics"]["rowCount"]
         == len(Path(f"{data}/top.csv").read_text().splitlines()) - 1
     )
+
+
+def test_a_rankings_datasets_have_checksums_and_its_run_has_the_parameters(events, data, source):
+    event = events["lineage.rank_best"]
+    named = {dataset["name"]: dataset for dataset in [*event["inputs"], *event["outputs"]]}
+    files = [f"{data}/20.parquet", f"{data}/names.csv", f"{data}/best_before.csv", f"{data}/best.csv"]
+    assert sorted(named) == sorted(files)
+    for name in files:
+        content = Path(name).read_bytes()
+        assert named[name]["facets"]["version"]["datasetVersion"] == hashlib.sha256(content).hexdigest()
+    statistics = named[files[0]]["inputFacets"]["inputStatistics"]
+    assert statistics.items() >= {"rowCount": 1055, "size": Path(files[0]).stat().st_size}.items()
+    assert columns(named[files[1]]) == {"movieId": "int32", "title": "string"}
+    assert columns(named[files[2]]) == {"rank": "int64", "movieId": "int32"}
+    assert columns(named[files[3]]) == {
+        "rank": "int64", "movieId": "int32", "title": "string", "score": "float64", "num_ratings": "int64",
+        "avg_rating": "float64", "previous_rank": "int64", "rank_change": "int64", "is_new": "boolean",
+    }  # fmt: skip
+    output = named[files[3]]["outputFacets"]["outputStatistics"]
+    assert output.items() >= {"size": Path(files[3]).stat().st_size, "rowCount": output["rowCount"]}.items()
+    assert parameters(event) == {"method": "bayesian", "k": "50.0", "min_ratings": "2"}
+    assert parameters(events["lineage.rank"]) == {"method": "mean", "min_ratings": "3"}
+    assert parameters(events["lineage.popularity"]) == {"method": "mean", "min_ratings": "4"}
+    assert "executionParameters" not in events["lineage.fetch"]["run"]["facets"]
 
 
 def test_popularity_reads_the_api_and_writes_nothing(events, source):

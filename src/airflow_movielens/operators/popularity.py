@@ -66,7 +66,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
 
         from airflow_movielens.client.fetch import LogProgress, fetched_rows
         from airflow_movielens.hooks import MovielensHook
-        from airflow_movielens.lineage import table_of_api
+        from airflow_movielens.lineage import parameters_of_ranking, table_of_api
         from airflow_movielens.ranking import RankingOptions, rank_large
         from airflow_movielens.ratings.schema import MOVIES, RATINGS
 
@@ -84,4 +84,5 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
                 table_of_api(base_url, RATINGS, rows, window=window),
                 table_of_api(base_url, MOVIES, len(movies)),
             ]
+            self._parameters = parameters_of_ranking(options)
             return top.to_dicts()

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_movielens.hooks import MovielensHook
-    from airflow_movielens.lineage import Dataset
     from airflow_movielens.ranking import RankingOptions
+    from airflow_movielens.ranking.manifest import InputFile
     from airflow_movielens.storage.inputs import InputPath
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,9 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
     With ``mean``, the ranking has movieId, title (if titles are known), avg_rating and num_ratings, ordered by
     avg_rating and num_ratings, both descending, then movieId. Other methods write the columns of
-    `airflow_movielens.ranking.rank_movies`. The return value is a small manifest: ``path``, ``rows``, ``files`` (the
-    number of files read), ``method`` and its ``parameters``.
+    `airflow_movielens.ranking.rank_movies`. The return value is a small manifest: the method and its parameters, the
+    days that the ratings cover, the files read with their checksums, and more
+    (`airflow_movielens.ranking.manifest.RankingManifest`). It also lies beside the ranking.
 
     Args:
         input_path: Ratings: a path, a glob or a folder of part files, local or URL; the return value of a fetch
@@ -96,11 +97,15 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Rank, write, and return the manifest."""
-        from airflow_movielens.lineage import Dataset, columns_of
+        import polars as pl
+
+        from airflow_movielens.lineage import file_of_ranking, inputs_of_ranking, parameters_of_ranking
         from airflow_movielens.ranking import RANKINGS, check_files, rank_large
+        from airflow_movielens.ranking.manifest import RankingSources
         from airflow_movielens.ratings.reading import scan_files
         from airflow_movielens.ratings.schema import RATINGS
-        from airflow_movielens.storage.files import checked_output, local_copies, write_output
+        from airflow_movielens.storage.files import checked_output, local_copies, read_files, write_ranking
+        from airflow_movielens.storage.input_facts import ratings_files
         from airflow_movielens.storage.inputs import input_files
 
         with clear_failures():
@@ -111,24 +116,21 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             files = input_files(self.input_path, output=output)
             movies_files = [] if self.movies_path is None else input_files(self.movies_path, output=output)
             earlier_files = [] if self.compare_to is None else input_files(self.compare_to, output=output)
-            with local_copies(earlier_files) as paths:
-                earlier = scan_files(paths, RANKINGS, options.compared_columns).collect() if paths else None
-            movies, sources = self._movies(movies_files)
+            earlier, compare_to = read_files(earlier_files, RANKINGS, options.compared_columns)
+            movies, movies_from, source = self._movies(movies_files)
             with local_copies(files) as paths:
-                ranking = rank_large(scan_files(paths, RATINGS), options, movies, earlier)
-            write_output(ranking.lazy(), output)
-            self._inputs = [*(Dataset(file, columns_of(RATINGS.polars_schema())) for file in files), *sources]
-            self._outputs = [Dataset(output, columns_of(ranking.schema), len(ranking))]
+                scans = [scan_files([path], RATINGS) for path in paths]
+                inputs = ratings_files(files, paths, scans)
+                ranking = rank_large(pl.concat(scans), options, movies, earlier)
+            sources = RankingSources(inputs, movies_from, source, compare_to)
+            manifest = write_ranking(ranking, output, options, sources)
+            self._inputs = inputs_of_ranking(manifest, movies, earlier)
+            self._outputs = [file_of_ranking(manifest, ranking)]
+            self._parameters = parameters_of_ranking(options)
             self.log.info(
                 "Ranked %d movies of %d files by %s into %s", len(ranking), len(files), options.method, output
             )
-            return {
-                "path": output,
-                "rows": len(ranking),
-                "files": len(files),
-                "method": options.method,
-                "parameters": dict(options.parameters),
-            }
+            return manifest.summary()
 
     def _options(self) -> RankingOptions:
         from airflow_movielens.ranking import RankingOptions
@@ -148,24 +150,16 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             parameters={name: rendered(value) for name, value in (self.parameters or {}).items()},
         )
 
-    def _movies(self, files: list[str]) -> tuple[pl.DataFrame | None, list[Dataset]]:
-        """Return the movies with their titles, and the datasets that they come from."""
+    def _movies(self, files: list[str]) -> tuple[pl.DataFrame | None, list[InputFile], str | None]:
+        """Return the movies with their titles, and the files or the base URL of the API that they come from."""
         from airflow_movielens.hooks import MovielensHook
-        from airflow_movielens.lineage import Dataset, columns_of, table_of_api
-        from airflow_movielens.ratings.reading import scan_files
         from airflow_movielens.ratings.schema import MOVIES
-        from airflow_movielens.storage.files import local_copies
+        from airflow_movielens.storage.files import read_files
 
-        if files:
-            with local_copies(files) as paths:
-                wanted = ["movieId", "title", *(["genres"] if self.by else [])]
-                movies = scan_files(paths, MOVIES, wanted).collect()
-            return movies, [Dataset(file, columns_of(movies.schema)) for file in files]
-        if self.conn_id is not None:
-            with MovielensHook(self.conn_id) as hook:
-                movies = movies_of_api(hook)
-                return movies, [table_of_api(hook.get_conn().base_url, MOVIES, len(movies))]
-        return None, []
+        if files or self.conn_id is None:
+            return *read_files(files, MOVIES, ["movieId", "title", *(["genres"] if self.by else [])]), None
+        with MovielensHook(self.conn_id) as hook:
+            return movies_of_api(hook), [], hook.get_conn().base_url
 
 
 def movies_of_api(hook: MovielensHook) -> pl.DataFrame:

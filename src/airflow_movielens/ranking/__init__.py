@@ -5,6 +5,7 @@
 - ``methods``: the statistics that movies are ranked by, with their formulas.
 - ``movie_statistics``: the sums over each movie's ratings, computed by the engine that holds the ratings.
 - ``re_ratings``: which ratings count if a user rated a movie more than once.
+- ``manifest``: how a ranking was computed, and from exactly which files.
 - ``dataframes``: dataframes of callers, checked; and rankings in the same kind.
 """
 

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.fetch import LocalOutput
 from airflow_movielens.client.fetch.workdirs import scratch_folder
-from airflow_movielens.ratings.paths import local_path, output_text
-from airflow_movielens.ratings.writing import write_table
+from airflow_movielens.ranking.manifest import RankingManifest
+from airflow_movielens.ratings.paths import FileFormat, local_path, output_text
+from airflow_movielens.ratings.reading import scan_files
+from airflow_movielens.ratings.writing import write_rows
+from airflow_movielens.storage.input_facts import input_file
 from airflow_movielens.storage.object_store import ObjectOutput, named_errors, object_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from os import PathLike
     from pathlib import Path
 
     import polars as pl
 
     from airflow_movielens.client.fetch import Output
+    from airflow_movielens.ranking import RankingOptions
+    from airflow_movielens.ranking.manifest import InputFile, RankingSources
+    from airflow_movielens.ratings.schema import Table
+
+_RANKING_KEY = sha256(b"ranking").hexdigest()[:16]
+"""Names the folder of an unfinished ranking beside the output, as the key of a fetch does."""
 
 
 def checked_output(path: str | PathLike[str]) -> str:
@@ -35,24 +45,28 @@ def checked_output(path: str | PathLike[str]) -> str:
     return text
 
 
-def write_output(rows: pl.LazyFrame, path: str) -> None:
-    """Write rows to ``path``, whole or not at all; an object store sees one put.
+def write_ranking(
+    ranking: pl.DataFrame, path: str, options: RankingOptions, sources: RankingSources
+) -> RankingManifest:
+    """Write a ranking to ``path``, whole or not at all, with its manifest beside it.
+
+    Args:
+        ranking: The ranking.
+        path: The file to write; its extension selects the format.
+        options: How the movies were ranked.
+        sources: What the ranking was computed from.
 
     Raises:
         ValueError: The path cannot be that of an output.
         FatalError: Access is denied.
     """
-    text = output_text(path)
-    local = local_path(text)
-    if local is not None:
-        write_table(rows, local)
-        return
-    target = object_at(text)
-    with scratch_folder() as folder:
-        written = folder / target.name
-        write_table(rows, written)
-        with named_errors(text, "written"):
-            target.fs.put_file(str(written), target.path)
+    output = output_of(path)
+    with output.folder(_RANKING_KEY) as folder:
+        data = folder.local / output.name
+        write_rows(ranking.lazy(), data, FileFormat.of(output.name))
+        manifest = RankingManifest.of(input_file(path, data), len(ranking), options, sources)
+        output.publish(data, None, manifest)
+    return manifest
 
 
 def output_of(path: str | PathLike[str]) -> Output:
@@ -93,3 +107,23 @@ def _fetched(path: str, folder: Path) -> Path:
     with named_errors(path, "read"):
         source.fs.get_file(source.path, str(copy))
     return copy
+
+
+def read_files(
+    files: Sequence[str], table: Table, columns: Sequence[str]
+) -> tuple[pl.DataFrame | None, list[InputFile]]:
+    """Return the rows of files, None if there are no files, and the facts about the files.
+
+    Args:
+        files: The paths or URLs of the files.
+        table: The table of their rows.
+        columns: The columns to read.
+
+    Raises:
+        FileNotFoundError: A file does not exist.
+        ValueError: A file cannot be read as this table.
+        FatalError: Access is denied.
+    """
+    with local_copies(files) as paths:
+        rows = scan_files(paths, table, columns).collect() if paths else None
+        return rows, [input_file(file, path) for file, path in zip(files, paths, strict=True)]

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import ObjectStoragePath
 
-    from airflow_movielens.client.fetch import Checkpoints, Manifest
+    from airflow_movielens.client.fetch import Checkpoints
+    from airflow_movielens.client.fetch.output import ManifestFile
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +175,7 @@ class ObjectOutput:
         with scratch_folder() as local:
             yield ObjectFolder(self._target(), key, local)
 
-    def publish(self, data: Path, quarantine: Path | None, manifest: Manifest) -> None:
+    def publish(self, data: Path, quarantine: Path | None, manifest: ManifestFile) -> None:
         """Upload the files, each with a single put; see `Output`."""
         target = self._target()
         manifest_object = target.parent / manifest_name(self.name)

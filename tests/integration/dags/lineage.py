@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from airflow.sdk import DAG, ObjectStoragePath, task
 
@@ -23,6 +24,16 @@ with DAG("lineage", schedule=None):
     rank = MovielensRankMoviesOperator(
         task_id="rank", conn_id="movielens", input_path=f"{FOLDER}/*.parquet", output_path=f"{FOLDER}/top.csv"
     )
+    best = {"input_path": f"{FOLDER}/20.parquet", "method": "bayesian", "movies_path": f"{FOLDER}/names.csv"}
+    rank_before = MovielensRankMoviesOperator(task_id="rank_before", output_path=f"{FOLDER}/best_before.csv", **best)
+    rank_best = MovielensRankMoviesOperator(
+        task_id="rank_best",
+        output_path=f"{FOLDER}/best.csv",
+        parameters={"k": "50"},
+        min_ratings=2,
+        compare_to=f"{FOLDER}/best_before.csv",
+        **best,
+    )
     popularity = MovielensPopularityOperator(task_id="popularity", conn_id="movielens", **WINDOW)
     refused = MovielensFetchRatingsOperator(
         task_id="refused", conn_id="refused", output_path=f"{FOLDER}/never.parquet", **WINDOW
@@ -39,4 +50,8 @@ with DAG("lineage", schedule=None):
         with ObjectStoragePath(f"file://{FOLDER}/titles.txt").open("w") as file:
             file.write("\n".join(titles[rating["movieId"]] for rating in ratings))
 
-    fetch >> rank >> popularity >> refused >> plain()
+    @task
+    def name_movies():
+        Path(f"{FOLDER}/names.csv").write_text("movieId,title\n912,Casablanca (1942)\n")
+
+    fetch >> rank >> name_movies() >> rank_before >> rank_best >> popularity >> refused >> plain()

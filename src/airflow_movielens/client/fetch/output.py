@@ -66,6 +66,13 @@ class Manifest:
         return json.dumps(self.to_dict(), indent=2) + "\n"
 
 
+class ManifestFile(Protocol):
+    """A manifest that is published beside the file that it describes."""
+
+    def to_json(self) -> str:
+        """Return the content of the manifest file."""
+
+
 def manifest_name(name: str) -> str:
     """Return the name of the hidden manifest file of the file ``name``."""
     return f".{name}.manifest.json"
@@ -114,7 +121,7 @@ class Output(Protocol):
     def folder(self, key: str) -> AbstractContextManager[PartsFolder]:
         """Yield the folder of the fetch ``key``, with the files of earlier attempts."""
 
-    def publish(self, data: Path, quarantine: Path | None, manifest: Manifest) -> None:
+    def publish(self, data: Path, quarantine: Path | None, manifest: ManifestFile) -> None:
         """Publish the finished file ``data``, its quarantine file and its manifest.
 
         The files of an earlier fetch are replaced; a manifest never lies beside a file that it does not describe.
@@ -187,7 +194,7 @@ class LocalOutput:
         with claimed_folder(self._file, key) as folder:
             yield LocalFolder(folder)
 
-    def publish(self, data: Path, quarantine: Path | None, manifest: Manifest) -> None:
+    def publish(self, data: Path, quarantine: Path | None, manifest: ManifestFile) -> None:
         """Rename the files; see `Output`."""
         manifest_file = self._file.with_name(manifest_name(self.name))
         quarantine_file = self._file.with_name(self.name + QUARANTINE_ENDING)

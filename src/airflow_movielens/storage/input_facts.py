@@ -1,0 +1,82 @@
+"""The facts about input files: their checksums, and the windows and numbers of ratings that they hold."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_movielens.client.fetch.output import manifest_name
+from airflow_movielens.ranking.manifest import InputFile, RatingsFile
+from airflow_movielens.ratings.paths import local_path
+from airflow_movielens.storage.object_store import object_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import polars as pl
+
+
+def input_file(path: str, local: Path) -> InputFile:
+    """Return the facts about a file.
+
+    Args:
+        path: Its path or URL.
+        local: The file, or its local copy.
+    """
+    with local.open("rb") as file:
+        return InputFile(path, hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size)
+
+
+def ratings_files(paths: Sequence[str], copies: Sequence[Path], rows: Sequence[pl.LazyFrame]) -> list[RatingsFile]:
+    """Return the facts about files of ratings.
+
+    The window and the number of rows are those of the manifest that a fetch has written beside the file, if it
+    describes this very file. Otherwise they are computed from the ratings.
+
+    Args:
+        paths: The paths or URLs of the files.
+        copies: The files, or their local copies.
+        rows: Their ratings.
+    """
+    return [
+        _ratings_file(input_file(path, copy), ratings) for path, copy, ratings in zip(paths, copies, rows, strict=True)
+    ]
+
+
+def _ratings_file(file: InputFile, ratings: pl.LazyFrame) -> RatingsFile:
+    import polars as pl
+
+    fetched = _manifest_beside(file.path)
+    if fetched.get("sha256") == file.sha256 and fetched.get("start_date") and fetched.get("end_date"):
+        return RatingsFile(**asdict(file), **{name: fetched[name] for name in ("rows", "start_date", "end_date")})
+    stamps = pl.col("timestamp")
+    count, first, last = ratings.select(pl.len(), first=stamps.min(), last=stamps.max()).collect().row(0)
+    if not count:
+        return RatingsFile(**asdict(file), rows=0, start_date=None, end_date=None)
+    beyond = min(_day(last).toordinal() + 1, date.max.toordinal())
+    start, end = str(_day(first)), str(date.fromordinal(beyond))
+    return RatingsFile(**asdict(file), rows=count, start_date=start, end_date=end)
+
+
+def _day(timestamp: int) -> date:
+    return datetime.fromtimestamp(timestamp, UTC).date()
+
+
+def _manifest_beside(path: str) -> dict[str, Any]:
+    """Return the manifest of a fetched file; an empty one if it has none that can be read."""
+    local = local_path(path)
+    try:
+        if local is not None:
+            content = local.with_name(manifest_name(local.name)).read_bytes()
+        else:
+            target = object_at(path)
+            content = target.fs.cat_file((target.parent / manifest_name(target.name)).path)
+        found = json.loads(content)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
