@@ -47,6 +47,7 @@ RUN_BY = {
     "python -m pip install git+": "tests/packaging/test_installing_the_provider.py",
     "python -m pip install airflow_movielens": "tests/packaging/test_installing_the_provider.py",
     "uv pip install apache-airflow==": "tests/packaging/test_resolving.py",
+    "sha256sum": "tests/integration/test_ranking_manifest.py",
 }
 
 
