@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from packaging.version import Version
@@ -127,3 +128,15 @@ def default_tuning(monkeypatch):
 def temporary_folder(tmp_path, monkeypatch):
     """Let temporary files and folders be made in ``tmp_path``."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # Python reads the variable TMPDIR only once
+
+
+@pytest.fixture
+def supervised(monkeypatch):
+    """Return a function that lets Airflow believe it runs in a task, and that gives the supervisor's responses."""
+    from airflow.sdk.execution_time import task_runner
+
+    def supervise(respond):
+        # Only the process of a real task has a supervisor.
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=respond), raising=False)
+
+    return supervise

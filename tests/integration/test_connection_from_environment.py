@@ -94,12 +94,11 @@ def test_an_undefined_connection_is_reported_as_missing():
         MovielensHook("nowhere").get_conn()
 
 
-def test_secrets_are_masked_in_a_tasks_log(define, monkeypatch):
-    from airflow.sdk.execution_time import task_runner
+def test_secrets_are_masked_in_a_tasks_log(define, supervised):
     from airflow.sdk.log import mask_logs
 
-    # Tells Airflow 3.1 that it runs in a task, whose connections and masks differ from those of its server.
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", object(), raising=False)
+    # In Airflow 3.1, the connections and masks of a task differ from those of its server.
+    supervised(lambda _: None)
     # Secrets that no other test uses, because theirs would be masked here too.
     define({"conn_type": "movielens", "password": "correct-horse", "extra": {"api_token": "battery-staple"}})
     line = mask_logs(None, "info", {"event": "The password is correct-horse, the token is battery-staple"})

@@ -97,8 +97,13 @@ def test_the_provider_info_obeys_airflows_schema():
     jsonschema.validate(get_provider_info(), schema)
 
 
-def test_reading_continues_if_lineage_cannot_be_collected(monkeypatch):
-    # All Airflow versions that are supported have the collector.
-    monkeypatch.setattr("airflow_movielens.lineage._collector", lambda: None)
-    with MovielensHook("movielens") as hook:
-        assert next(hook.get_users()) == {"userId": 1, "num_ratings": 20}
+def test_reading_continues_if_lineage_cannot_be_collected(connection, caplog):
+    caplog.set_level("DEBUG", "airflow_movielens")
+    users = [{"userId": 1, "num_ratings": 20}]
+    with serve(
+        lambda _path, _query, _number: Response({"result": users, "offset": 0, "limit": 100, "total": 1})
+    ) as api:
+        connection(host=f"{api.base_url}/{'long/' * 300}", port=None)  # longer than the URI of an asset may be
+        with MovielensHook("movielens") as hook:
+            assert next(hook.get_users()) == users[0]
+    assert "No lineage of" in caplog.text

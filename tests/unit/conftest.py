@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from types import SimpleNamespace
 
 import pytest
-import tenacity.nap
 
 from airflow_movielens.client.http import rate_limit
 
@@ -45,6 +43,4 @@ def sleeps(monkeypatch, clock):
     The default clock is replaced because connections, operators and command lines make clients of their own.
     """
     monkeypatch.setattr(rate_limit, "SYSTEM_CLOCK", clock)
-    # Locks of files wait by tenacity.
-    monkeypatch.setattr(tenacity.nap, "time", SimpleNamespace(sleep=clock.waits.append))
     return clock.waits

@@ -1,6 +1,6 @@
 """A fetch in a separate process that kills itself at a chosen place: ``python fetch_process.py URL PATH [PLACE [N]]``.
 
-PLACE names a function as ``module:name``; the process dies when it is called for the Nth time, from 1.
+PLACE names a function as ``module:name``, where the module defines or calls it; the process dies at its Nth call, from 1.
 """
 
 from __future__ import annotations
@@ -8,8 +8,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from importlib import import_module
+from itertools import count
+from operator import attrgetter
 from pathlib import Path
+
+from unit.moments import when_called
 
 from airflow_movielens.client import MovielensClient, Window
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
@@ -19,23 +24,19 @@ from airflow_movielens.client.settings import Tuning
 TUNING = Tuning(part_rows=100, part_seconds=3600.0)
 
 
-def die_at(place, nth):
-    module, _, name = place.partition(":")
-    *owners, name = name.split(".")
-    owner = import_module(f"airflow_movielens.client.fetch.{module}")
-    for part in owners:
-        owner = getattr(owner, part)
-    original, calls = getattr(owner, name), []
+def deadly(place, nth):
+    module_name, _, name = place.partition(":")
+    module = import_module(f"airflow_movielens.client.fetch.{module_name}")
+    numbers = count(1)
 
-    def deadly(*arguments, **named):
-        calls.append(arguments)
-        if len(calls) == nth:
+    def die(frame):
+        files = {frame.f_code.co_filename, frame.f_back.f_code.co_filename}
+        if module.__file__ in files and next(numbers) == nth:
             if name == "write_rows":  # in the middle of it
-                arguments[1].write_bytes(b"half of it")
+                frame.f_locals["path"].write_bytes(b"half of it")
             os.kill(os.getpid(), signal.SIGKILL)
-        return original(*arguments, **named)
 
-    setattr(owner, name, deadly)
+    return when_called(attrgetter(name)(module), die)
 
 
 def fetch(url, path, **settings):
@@ -44,6 +45,5 @@ def fetch(url, path, **settings):
 
 
 if __name__ == "__main__":
-    if sys.argv[3:]:
-        die_at(sys.argv[3], int((sys.argv[4:] or ["1"])[0]))
-    fetch(*sys.argv[1:3])
+    with deadly(sys.argv[3], int((sys.argv[4:] or ["1"])[0])) if sys.argv[3:] else nullcontext():
+        fetch(*sys.argv[1:3])

@@ -10,13 +10,16 @@ from airflow_movielens.links import MovielensOutputLink
 
 
 @pytest.fixture
-def link_to(monkeypatch):
+def link_to(supervised):
     """Make the link of a task that returned something."""
-    from airflow.sdk.execution_time.xcom import XCom
+    from airflow.sdk.execution_time.comms import XComResult
 
     def link_to(returned, map_index=-1):
-        # XCom needs a running Airflow.
-        monkeypatch.setattr(XCom, "get_value", lambda *, ti_key, key: returned if key == "return_value" else None)
+        def stored(asked):
+            is_asked = (asked.key, asked.task_id, asked.map_index) == ("return_value", "group.t", map_index)
+            return XComResult(key=asked.key, value=returned if is_asked else None)
+
+        supervised(stored)
         key = SimpleNamespace(
             dag_id="d", task_id="group.t", run_id="manual__2000-11-20T00:00:00+00:00", map_index=map_index
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 DAG_FILE = Path(__file__).resolve().parents[2] / "dags" / "06_partitioned.py"
 FIRST = date(2000, 2, 15)
@@ -44,11 +45,19 @@ def test_a_day_is_part_of_the_windows_that_end_with_it_and_with_the_29_days_afte
     assert dags["windows_with"]([day]) == sorted(each for each in FETCHED if first <= each <= last)
 
 
-def test_each_window_of_many_days_is_checked_once(dags, monkeypatch):
+def test_each_window_of_many_days_is_checked_once(monkeypatch):
+    from airflow.sdk.io import attach
+
     asked = []
-    # A Dag file takes no arguments.
-    monkeypatch.setitem(dags["windows_with"].__globals__, "is_fetched", lambda day: asked.append(day) or True)
-    windows = dags["windows_with"]([f"2000-03-{number:02}" for number in range(1, 31)])
+
+    class Complete(MemoryFileSystem):
+        def exists(self, path, **options):
+            asked.append(date.fromisoformat(Path(path).stem))
+            return True
+
+    attach(protocol="gs", conn_id="complete", fs=Complete())
+    monkeypatch.setenv("MOVIELENS_DATA_DIR", "gs://complete@bucket")
+    windows = runpy.run_path(str(DAG_FILE))["windows_with"]([f"2000-03-{number:02}" for number in range(1, 31)])
     assert windows == [date(2000, 3, 1) + timedelta(days=number) for number in range(59)]
     assert sorted(asked) == windows
 

@@ -44,26 +44,27 @@ def try_lock(path: Path, *, create: bool = False) -> int | None:
 
 
 @contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
+def one_at_a_time(folder: Path, max_wait: float = MAX_WAIT) -> Iterator[None]:
     """Wait until no other process is in such a block for ``folder``; if the folder cannot be locked, do not wait.
 
-    A process that holds the lock for more than `MAX_WAIT` hangs or is a foreign one: the block runs without it.
+    A process that holds the lock for more than ``max_wait`` seconds hangs or is a foreign one: the block runs without
+    it.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):
-            _waiting()(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _waiting(max_wait)(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)
 
 
-def _waiting() -> tenacity.Retrying:
+def _waiting(max_wait: float) -> tenacity.Retrying:
     import tenacity
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(BlockingIOError),
         wait=tenacity.wait_random(0.01, 0.05),
-        stop=tenacity.stop_after_delay(MAX_WAIT),
+        stop=tenacity.stop_after_delay(max_wait),
         reraise=True,
     )

@@ -10,6 +10,7 @@ import sys
 
 import polars as pl
 import pytest
+from unit.moments import when_called
 from unit.scripted_server import ratings
 
 from airflow_movielens.ratings.atomic_files import remove_dead_partials, whole_file
@@ -110,17 +111,14 @@ def test_brackets_in_a_name_are_not_a_pattern(tmp_path, ending):
     assert scan_files([tmp_path / f"r[1].{ending}"], RATINGS).collect().equals(FRAME[3:9])
 
 
-def test_a_removed_file_cannot_be_locked(tmp_path, monkeypatch):
-    path, flock = tmp_path / "lock", fcntl.flock
-
-    def slow(descriptor, operation):
-        path.unlink()
-        flock(descriptor, operation)
-
-    # The file must be removed exactly between open and lock.
-    monkeypatch.setattr(fcntl, "flock", slow)
-    assert try_lock(path) is None
-    assert try_lock(path, create=True) is None
+def test_a_file_that_is_removed_between_open_and_lock_cannot_be_locked(tmp_path):
+    path = tmp_path / "lock"
+    path.touch()
+    with when_called(fcntl.flock, lambda _: path.unlink()):
+        assert try_lock(path) is None
+        assert not path.exists()
+        assert try_lock(path, create=True) is None
+        assert not path.exists()
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -10,11 +10,12 @@ from contextvars import ContextVar
 
 import pytest
 from unit.counting_server import serve_counts
+from unit.moments import when_called
 from unit.raw_server import hangs, listen
 from unit.scripted_server import Response, serve
 from unit.trigger_runs import cancelled, connect, first_event, until
 
-from airflow_movielens.connection import client_factory
+from airflow_movielens.connection.client_factory import client_from_connection
 from airflow_movielens.triggers import MovielensRatingsTrigger, polling
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
@@ -228,40 +229,31 @@ def test_sensors_of_one_window_share_requests_whatever_their_thresholds(server):
     asyncio.run(scenario())
 
 
-def test_a_shared_poll_runs_outside_the_tasks_of_its_members(server, monkeypatch):
+def test_a_shared_poll_runs_outside_the_tasks_of_its_members(server):
     """Airflow sets context variables of a trigger's task, such as the target of its log lines."""
     whose, seen = ContextVar("whose", default="nobody's"), set()
-    look = polling._poll_once
-
-    async def spied(what):
-        seen.add(whose.get())
-        return await look(what)
 
     async def scenario():
         whose.set("the first member's")
         assert await first_event(waiting_for()) == FOUND_ONE
 
-    # Only the function itself can tell in which context it runs.
-    monkeypatch.setattr(polling, "_poll_once", spied)
     server.add("2000-11-20")
-    asyncio.run(scenario())
+    with when_called(polling._poll_once, lambda _: seen.add(whose.get())):
+        asyncio.run(scenario())
     assert seen == {"nobody's"}
 
 
-def test_clients_are_made_outside_the_event_loop(server, monkeypatch):
+def test_clients_are_made_outside_the_event_loop(server):
     """Creating a client takes a while, because modules and certificates are loaded."""
-    make, threads = client_factory.client_from_connection, set()
+    from airflow.sdk import BaseHook
 
-    def spied(*arguments, **options):
-        threads.add(threading.get_ident())
-        return make(*arguments, **options)
-
-    # Only the function itself can tell in which thread it runs.
-    monkeypatch.setattr(client_factory, "client_from_connection", spied)
+    made_here = []
     server.add("2000-11-20")
-    assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
-    assert threads
-    assert threading.get_ident() not in threads
+    with when_called(client_from_connection, made_here.append):
+        client_from_connection(BaseHook.get_connection("movielens")).close()
+        assert len(made_here) == 1
+        assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
+    assert len(made_here) == 1
 
 
 def test_a_poll_ends_with_its_last_trigger_and_starts_again_with_the_next(server):
@@ -289,27 +281,25 @@ def test_a_serialized_trigger_is_recreated_and_holds_no_secret(server):
 
 
 @pytest.mark.airflow("3.3")
-def test_the_connection_is_read_asynchronously(server, monkeypatch):
+def test_the_connection_is_read_asynchronously(server):
+    """Otherwise it takes a thread, which all triggers share, for as long as a secrets backend wants."""
+    assert reads_asynchronously(server)
+
+
+def reads_asynchronously(server):
     from airflow.sdk import BaseHook
 
-    def block(conn_id):
-        raise AssertionError("this takes a thread, which all triggers share, for as long as a secrets backend wants")
-
-    # Airflow has no secrets backend here that would block.
-    monkeypatch.setattr(BaseHook, "get_connection", block)
+    reads = []
     server.add("2000-11-20")
-    assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
+    with when_called(BaseHook.aget_connection.__func__, reads.append):
+        assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
+    return bool(reads)
 
 
 @pytest.mark.slow
 def test_before_airflow_3_3_2_the_connection_is_read_in_a_thread(server, monkeypatch):
-    from airflow.sdk import BaseHook, Connection
-
-    async def deadlock(conn_id):
-        raise AssertionError("not safe there")
+    from airflow.sdk import Connection
 
     # The installed Airflow may be a later one.
     monkeypatch.delattr(Connection, "aextra_dejson", raising=False)
-    monkeypatch.setattr(BaseHook, "aget_connection", deadlock)
-    server.add("2000-11-20")
-    assert asyncio.run(first_event(waiting_for())) == FOUND_ONE
+    assert not reads_asynchronously(server)

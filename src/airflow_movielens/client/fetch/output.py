@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME, FileCheckpoints
 from airflow_movielens.client.fetch.workdirs import claimed_folder
 from airflow_movielens.ratings.atomic_files import flush_to_disk, move_into_place, write_whole
-from airflow_movielens.ratings.locks import one_at_a_time
+from airflow_movielens.ratings.locks import MAX_WAIT, one_at_a_time
 from airflow_movielens.ratings.paths import local_path, output_text
 
 if TYPE_CHECKING:
@@ -166,17 +166,19 @@ class LocalOutput:
 
     Args:
         path: The file; its extension selects the format.
+        max_wait: How many seconds to wait for another process that puts its files into the same folder.
 
     Raises:
         ValueError: The path cannot be that of an output (see `output_text`), or is a URL of object storage.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
+    def __init__(self, path: str | PathLike[str], *, max_wait: float = MAX_WAIT) -> None:
         self.path = output_text(path)
         local = local_path(self.path)
         if local is None:
             raise ValueError(f"{self.path} is not a local file: give a path of this machine")
         self._file = local.absolute()
+        self._max_wait = max_wait
 
     @property
     def address(self) -> str:
@@ -198,7 +200,7 @@ class LocalOutput:
         """Rename the files; see `Output`."""
         manifest_file = self._file.with_name(manifest_name(self.name))
         quarantine_file = self._file.with_name(self.name + QUARANTINE_ENDING)
-        with one_at_a_time(self._file.parent):
+        with one_at_a_time(self._file.parent, self._max_wait):
             manifest_file.unlink(missing_ok=True)
             if quarantine is None:
                 quarantine_file.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from datetime import datetime
 
 import polars as pl
 import pytest
+from unit.moments import when_called
 from unit.scripted_server import page_of, rating, ratings, serve
 
 from airflow_movielens import __version__
@@ -34,8 +35,8 @@ from airflow_movielens.client.fetch.parts import Part
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.rows import Batch, Bookmark, Rows
 from airflow_movielens.client.settings import Tuning
-from airflow_movielens.ratings import locks
 from airflow_movielens.ratings.schema import RATINGS
+from airflow_movielens.ratings.writing import write_rows
 
 WINDOW = Window.of("1970-01-02", "1970-01-03")
 FRAME = pl.DataFrame(ratings(1000), schema=RATINGS.polars_schema())
@@ -246,12 +247,11 @@ def test_an_unknown_ending_is_refused():
         LocalOutput("ratings.txt")
 
 
-def test_a_folder_that_another_process_has_locked_does_not_stop_a_fetch(tmp_path, monkeypatch):
-    monkeypatch.setattr(locks, "MAX_WAIT", 0.1)  # a fetch waits for half a minute
+def test_a_folder_that_another_process_has_locked_does_not_stop_a_fetch(tmp_path):
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        fetch(ScriptedClient(), tmp_path / "r.csv")
+        fetch_ratings(ScriptedClient(), WINDOW, LocalOutput(tmp_path / "r.csv", max_wait=0.1))
     finally:
         os.close(descriptor)
     assert names(tmp_path) == [MANIFEST, "r.csv"]
@@ -342,10 +342,10 @@ def test_ctrl_c_ends_the_wait_for_a_part_that_is_written():
     assert b"KeyboardInterrupt" in ended.stderr
 
 
-def test_the_main_thread_can_be_stopped_while_the_file_is_written(tmp_path, monkeypatch):
+def test_the_main_thread_can_be_stopped_while_the_file_is_written(tmp_path):
     never = threading.Event()
 
-    def write(*_):
+    def write(_):
         assert threading.current_thread() is not threading.main_thread()
         os.kill(os.getpid(), signal.SIGTERM)
         never.wait()
@@ -353,11 +353,10 @@ def test_the_main_thread_can_be_stopped_while_the_file_is_written(tmp_path, monk
     def stop(*_):
         raise SystemExit("asked to stop")
 
-    # A real file is written too fast for a signal to arrive meanwhile.
-    monkeypatch.setattr("airflow_movielens.client.fetch.fetching.write_rows", write)
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        with pytest.raises(SystemExit, match="asked to stop"):
+        # A real file is written too fast for a signal to arrive meanwhile.
+        with when_called(write_rows, write), pytest.raises(SystemExit, match="asked to stop"):
             fetch(ScriptedClient(), tmp_path / "r.csv")
     finally:
         signal.signal(signal.SIGTERM, before)

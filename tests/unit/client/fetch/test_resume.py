@@ -39,7 +39,7 @@ def undisturbed(tmp_path_factory, rows):
 
 def start(server, path, *place):
     command = [sys.executable, str(Path(fetch_process.__file__)), server.base_url, str(path), *place]
-    return subprocess.Popen(command)
+    return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
 
 
 def names(folder):
@@ -90,7 +90,7 @@ def durable_rows(folder):
         (("output:LocalFolder.save", "4"), lambda rows: 0 < rows < ROWS),
         (("checkpoint:FileCheckpoints.save", "4"), lambda rows: 0 < rows < ROWS),
         (("fetching:write_rows",), lambda rows: rows == ROWS),
-        (("output:one_at_a_time",), lambda rows: rows == ROWS),
+        (("output:LocalOutput.publish",), lambda rows: rows == ROWS),
         (("output:write_whole",), lambda rows: rows == ROWS),  # the data is in its place, the manifest is not
         (("checkpoint:FileCheckpoints.clear",), lambda rows: rows == ROWS),
         (("output:LocalFolder.clear",), lambda rows: rows == 0),
