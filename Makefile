@@ -38,21 +38,30 @@ $(UV): requirements/uv.lock | $(BIN)/python
 	@$(UV) pip install --quiet --python .venv-airflow-$*/bin/python --no-deps --no-build-isolation -e . -e ./movielens-api
 	@touch $@
 
+# Added to PYTHONPATH by the tests of Spark. Building PySpark leaves gigabytes in uv's cache, and takes half the time
+# without compression.
+.spark/.installed: requirements/spark.lock | $(UV)
+	@echo "Installing requirements/spark.lock (hashes checked) into .spark"
+	@rm -rf .spark
+	@$(UV) pip install --quiet --no-cache --python $(BIN)/python --target .spark --require-hashes -r $< \
+		--build-constraints $< --config-settings-package pyspark:--build-option=--compression=stored
+	@touch $@
+
 lint: .venv/.test-installed ## check style, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src movielens-api/src demo benchmarks
 	$(BIN)/lint-imports
 
-# What the tests take from the system: a browser, and curl for the calls that the landing page offers.
+# What the tests take from the system: a browser, curl for the calls that the landing page offers, and Java for Spark.
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
-HAS_TEST_TOOLS = for name in $(BROWSERS); do command -v $$name; done | grep -q . && command -v curl >/dev/null
+HAS_TEST_TOOLS = for name in $(BROWSERS); do command -v $$name; done | grep -q . && command -v curl java >/dev/null
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo -n)
 .PHONY: test-tools
 test-tools:
-	@$(HAS_TEST_TOOLS) || { echo "Installing chromium and curl (apt-get)"; \
-		{ $(AS_ROOT) apt-get update -qq && $(AS_ROOT) apt-get install -qq -y chromium curl; } >/dev/null; $(HAS_TEST_TOOLS); } \
-		|| { echo "The tests need Chromium or Chrome, and curl: install them so that they are on PATH." >&2; exit 1; }
+	@$(HAS_TEST_TOOLS) || { echo "Installing chromium, curl and Java (apt-get)"; \
+		{ $(AS_ROOT) apt-get update -qq && $(AS_ROOT) apt-get install -qq -y chromium curl openjdk-17-jre-headless; } >/dev/null; $(HAS_TEST_TOOLS); } \
+		|| { echo "The tests need Chromium or Chrome, curl, and Java 17 or later: install them so that they are on PATH." >&2; exit 1; }
 
 # The slowest first, so that all processes end at about the same time; a group of tests (a file, for one) shares a process.
 ALL_TESTS := tests/e2e tests/packaging tests/integration tests/docs movielens-api/tests tests/unit
@@ -91,6 +100,7 @@ lock: | $(UV) ## resolve all dependencies again and write requirements/*.lock
 	$(COMPILE) $(PROJECTS) --group bench -c requirements/test.lock -o requirements/bench.lock --upgrade
 	$(COMPILE) --group clients -o requirements/clients.lock --upgrade
 	$(COMPILE) --group engines -c requirements/test.lock -o requirements/engines.lock --upgrade
+	$(COMPILE) --group spark -c requirements/engines.lock -o requirements/spark.lock --upgrade
 
 .PHONY: bench-api
 ROWS ?= 25_000_000
@@ -119,7 +129,7 @@ bench-client: .venv/.bench-installed .venv-clients/.installed ## compare the cli
 	@touch $@
 
 .PHONY: bench-rank
-bench-rank: .venv/.test-installed .venv-engines/.installed ## compare rankings with other engines (10 minutes; short run: ROWS=100_000 ROUNDS=1)
+bench-rank: .venv/.test-installed .venv-engines/.installed .spark/.installed ## compare rankings with other engines (10 minutes; short run: ROWS=100_000 ROUNDS=1)
 	$(BIN)/python -m benchmarks.rank --rows $(ROWS) --rounds $(ROUNDS)
 
 .PHONY: bench-parse
@@ -137,4 +147,4 @@ clean: ## remove the stack's data, logs and database
 	rm -rf .local
 
 distclean: clean ## remove also the virtual environment and the download cache
-	rm -rf .venv .venv-airflow-* .venv-clients .venv-engines .cache
+	rm -rf .venv .venv-airflow-* .venv-clients .venv-engines .spark .cache

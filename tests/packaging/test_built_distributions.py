@@ -143,12 +143,17 @@ def test_the_provider_requires_nothing_of_the_server(provider: Built) -> None:
 
 
 def test_the_provider_declares_exactly_what_it_imports(provider: Built) -> None:
-    carriers = {**packages_distributions(), "airflow": ["apache-airflow"], "openlineage": [OPENLINEAGE]}
+    carriers = {
+        **packages_distributions(),
+        "airflow": ["apache-airflow"],
+        "openlineage": [OPENLINEAGE],
+        "pyspark": ["pyspark"],
+    }
     imported = {name for file, code in provider.wheel.items() if file.endswith(".py") for name in imports(code)}
     # Of dataframes that a user passes: whoever has one has the package.
     foreign = imported - sys.stdlib_module_names - {"airflow_movielens", "pandas", "duckdb"}
     assert {carriers.get(name, [name])[0] for name in foreign} == {each.name for each in provider.requirements}
-    assert [each.name for each in provider.requirements if "extra" in str(each.marker)] == [OPENLINEAGE]
+    assert [each.name for each in provider.requirements if "extra" in str(each.marker)] == [OPENLINEAGE, "pyspark"]
 
 
 def imports(code: bytes) -> set[str]:

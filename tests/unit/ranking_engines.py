@@ -44,35 +44,46 @@ def in_duckdb(ratings):
     return duckdb.from_arrow(ratings.to_arrow())
 
 
+def in_pyspark(ratings):
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession().createDataFrame(ratings.to_arrow())
+
+
 ENGINES = {
     "polars": lambda ratings: ratings,
     "polars-lazy": lambda ratings: ratings.lazy(),
     "pandas": in_pandas,
     "pyarrow": lambda ratings: ratings.to_arrow(),
     "duckdb": in_duckdb,
+    "pyspark": in_pyspark,
 }
-PRINTED = {
-    "DataFrame": lambda ranking: (ranking if isinstance(ranking, pl.DataFrame) else polars_of(ranking)).write_csv(),
-    "LazyFrame": lambda ranking: ranking.collect().write_csv(),
-    "Table": lambda ranking: pl.from_arrow(ranking).write_csv(),
-    "DuckDBPyRelation": lambda ranking: ranking.pl().write_csv(),
+TO_POLARS = {
+    "polars": lambda ranking: ranking,
+    "polars-lazy": lambda ranking: ranking.collect(),
+    "pandas": lambda ranking: pl.DataFrame(ranking.to_dict("list")),
+    "pyarrow": pl.from_arrow,
+    "duckdb": lambda ranking: ranking.pl(),
+    "pyspark": lambda ranking: pl.from_arrow(ranking.toArrow()),
 }
 
 
-def polars_of(ranking):
-    return pl.DataFrame(ranking.to_dict("list"))
+def rankings_on(engine, few=tuple(METHODS)):
+    """Return rankings as CSV, and the error of a rating that is not a number.
 
-
-def rankings_on(engine):
-    """Return the ranking of each method as CSV, and the error of a rating that is not a number."""
+    All ratings are ranked by each method, one rating and none by the methods ``few``.
+    """
     ratings = awkward_ratings()
+    cases = [(method, "all", ratings) for method in METHODS]
+    cases += [
+        (method, name, rows) for method in few for name, rows in (("one", ratings.head(1)), ("none", ratings.clear()))
+    ]
     rankings = {}
-    for method in METHODS:
-        for name, rows in {"all": ratings, "one": ratings.head(1), "none": ratings.clear()}.items():
-            given = ENGINES[engine](rows)
-            ranking = rank_movies(given, method, as_of=AS_OF)
-            assert type(ranking) is type(given)
-            rankings[f"{method}, {name}"] = PRINTED[type(ranking).__name__](ranking)
+    for method, name, rows in cases:
+        given = ENGINES[engine](rows)
+        ranking = rank_movies(given, method, as_of=AS_OF)
+        assert type(ranking) is type(given)
+        rankings[f"{method}, {name}"] = TO_POLARS[engine](ranking).write_csv()
     wrong = ratings.head(3).with_columns(rating=pl.Series([4.0, float("nan"), 3.0], dtype=pl.Float32))
     try:
         rank_movies(ENGINES[engine](wrong))

@@ -23,7 +23,7 @@ def checked_ratings(ratings: Any) -> nw.LazyFrame[Any]:
     """Return the ratings of a dataframe, checked, with timestamps as whole Unix seconds.
 
     Args:
-        ratings: A dataframe of pandas, Polars (eager or lazy), PyArrow, DuckDB, or another kind that Narwhals
+        ratings: A dataframe of pandas, Polars (eager or lazy), PyArrow, DuckDB, PySpark, or another kind that Narwhals
             supports, with userId, movieId, rating and timestamp.
 
     Raises:
@@ -84,9 +84,9 @@ def collected(frame: nw.LazyFrame[Any]) -> pl.DataFrame:
 
 
 def in_kind_of(ranking: pl.DataFrame, ratings: Any) -> Any:
-    """Return a ranking as the kind of dataframe that the ratings are: of Polars, pandas, PyArrow or DuckDB.
+    """Return a ranking as the kind of dataframe that the ratings are: of Polars, pandas, PyArrow, DuckDB or PySpark.
 
-    A ranking for DuckDB belongs to its default connection.
+    A ranking for DuckDB belongs to its default connection, and one for PySpark to the session of the ratings.
 
     Raises:
         ValueError: The kind is none of these.
@@ -105,6 +105,8 @@ def in_kind_of(ranking: pl.DataFrame, ratings: Any) -> Any:
         import duckdb
 
         return duckdb.from_arrow(ranking.to_arrow())
+    if kind.is_pyspark() or kind.is_pyspark_connect():
+        return ratings.sparkSession.createDataFrame(ranking.to_arrow())
     raise ValueError(f"a ranking cannot be returned as a dataframe of {kind}: convert the ratings to Polars first")
 
 
@@ -121,10 +123,35 @@ def _in_pandas(ranking: pl.DataFrame) -> Any:
 
 
 def with_times_in_utc(ratings: Any) -> Any:
-    """Convert times of pandas to UTC: narwhals does not support zones with ``_``, digits or signs in their names."""
+    """Convert times of pandas to UTC, and those of Spark to seconds.
+
+    Narwhals does not support zones with ``_``, digits or signs in their names, and Spark shows times in the zone of its
+    session.
+    """
+    if hasattr(ratings, "sparkSession"):
+        return _with_seconds(ratings)
     times = ratings.get("timestamp") if hasattr(ratings, "iloc") else None
     is_in_zone = getattr(getattr(times, "dtype", None), "tz", None) is not None
     return ratings.assign(timestamp=times.dt.tz_convert("UTC")) if times is not None and is_in_zone else ratings
+
+
+def _with_seconds(ratings: Any) -> Any:
+    """Return ratings of Spark with seconds for times; null, which is refused, for times between two seconds."""
+    from pyspark.sql import functions as sf
+
+    dtype = dict(ratings.dtypes).get("timestamp")
+    if dtype not in ("timestamp", "timestamp_ntz"):
+        return ratings
+    time = sf.col("timestamp")
+    # Times without a zone are in UTC.
+    without_zone = (
+        sf.unix_date(sf.to_date(time)) * 86_400 + sf.hour(time) * 3600 + sf.minute(time) * 60 + sf.second(time)
+    )
+    seconds, is_exact = {
+        "timestamp": (sf.unix_seconds(time), sf.unix_micros(time) % 1_000_000 == 0),
+        "timestamp_ntz": (without_zone, sf.extract(sf.lit("second"), time) == sf.second(time)),
+    }[dtype]
+    return ratings.withColumn("timestamp", sf.when(is_exact, seconds))
 
 
 def check_columns(frame: nw.LazyFrame[Any]) -> None:

@@ -61,8 +61,8 @@ def rank_movies(
     same ranking.
 
     Args:
-        ratings: A dataframe (pandas, Polars eager or lazy, PyArrow, DuckDB) with the columns userId, movieId, rating
-            (0.5 to 5.0 stars) and timestamp (Unix seconds or times); further ones are ignored.
+        ratings: A dataframe (pandas, Polars eager or lazy, PyArrow, DuckDB, PySpark) with the columns userId, movieId,
+            rating (0.5 to 5.0 stars) and timestamp (Unix seconds or times); further ones are ignored.
         method: ``mean``, ``bayesian``, ``wilson``, ``imdb``, ``popular`` or ``trending``.
         min_ratings: Movies rated by fewer distinct users are left out; None for 3 with ``mean`` and 1 otherwise.
         by: ``"genre"`` to rank the movies of each genre; None to rank all movies.
@@ -89,10 +89,15 @@ def rank_movies(
     options = RankingOptions(method, min_ratings, by, as_of, unique, parameters)
     known = None if movies is None else as_polars(movies, MOVIES.polars_schema())
     _check_genres(options, known)
-    counted, decay = _until(checked_ratings(ratings), options)
-    statistics = movie_statistics(counted, decay, unique=unique)
+    statistics = statistics_of(checked_ratings(ratings), options)
     earlier = None if compare_to is None else as_polars(compare_to, RANKINGS.polars_schema())
     return cast("IntoFrameT", in_kind_of(ranking_of(statistics, options, known, earlier), ratings))
+
+
+def statistics_of(ratings: nw.LazyFrame[Any], options: RankingOptions) -> MovieStatistics:
+    """Return the statistics that a ranking needs, computed by the engine that holds the ratings."""
+    counted, decay = _until(ratings, options)
+    return movie_statistics(counted, decay, unique=options.unique)
 
 
 def _until(ratings: nw.LazyFrame[Any], options: RankingOptions) -> tuple[nw.LazyFrame[Any], Decay | None]:
@@ -218,7 +223,6 @@ def rank_large(
         ValueError: Genres are unknown, or ``compare_to`` lacks a column.
     """
     import narwhals as nw
-    import polars as pl
 
     check_files(options, has_movies=movies is not None, has_earlier=compare_to is not None)
     _check_genres(options, movies)
@@ -226,6 +230,18 @@ def rank_large(
     statistics = movie_statistics_of_files(
         nw.to_native(counted), decay, unique=options.unique, rows_at_once=rows_at_once
     )
+    return file_ranking_of(statistics, options, movies, compare_to)
+
+
+def file_ranking_of(
+    statistics: MovieStatistics,
+    options: RankingOptions,
+    movies: pl.DataFrame | None = None,
+    compare_to: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Return the ranking as it is written to files; see `rank_large`."""
+    import polars as pl
+
     if options.method != "mean":
         return ranking_of(statistics, options, movies, compare_to)
     ranking = (

@@ -85,8 +85,10 @@ def _code() -> nw.Expr:
 def _decoded(coded: nw.LazyFrame[Any], ratings: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     import narwhals as nw
 
+    # Spark divides in 64-bit floats: this dividend is exact in them.
+    movie = nw.col("pair") - nw.col("pair") % _IDENTIFIERS
     return coded.select(
-        movieId=(nw.col("pair") // _IDENTIFIERS).cast(ratings.collect_schema()["movieId"]),
+        movieId=(movie // _IDENTIFIERS).cast(ratings.collect_schema()["movieId"]),
         rating=(nw.col("code") % _CODES_PER_SECOND) / 2,
         timestamp=nw.col("code") // _CODES_PER_SECOND,
     )

@@ -1,0 +1,111 @@
+"""Spark gives the same rankings as the embedded engine, of dataframes and of files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from unit import spark_rankings
+from unit.ranking_engines import awkward_ratings, rankings_on
+from unit.spark_packages import spark_packages
+from unit.spark_rankings import OPTIONS
+
+from airflow_movielens.ranking import rank_large
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[3]
+NOT_STARS = "the ratings have a rating that is not 0.5 to 5.0 in steps of 0.5"
+NOT_SECONDS = "the ratings have a timestamp that is not whole Unix seconds from 1970 to 9999"
+NO_USER = "the ratings have a userId that is not a whole number of 32 bits"
+ROW = '{"userId": 1, "movieId": 2, "rating": 4, "timestamp": 5}'
+HEADER = "userId,movieId,rating,timestamp\n"
+WRONG = {
+    "a_second_header.csv": (f"{HEADER}1,2,4.5,7\n{HEADER}", NO_USER),
+    "array.json": (f"[{ROW}]", "{file} is a JSON array, which Spark cannot divide: write Parquet, NDJSON or CSV"),
+    "five_values.csv": (
+        f"{HEADER}1,2,4.5,7\n1,2,4.5,7,8\n",
+        "Spark cannot read {file}: [MALFORMED_CSV_RECORD] Malformed CSV record: 1,2,4.5,7,8 SQLSTATE: KD000",
+    ),
+    "large.ndjson": (ROW.replace("1", str(2**31)), NO_USER),
+    "no_rating.csv": (
+        "userId,movieId,timestamp\n1,2,3\n",
+        "lacks the columns rating; it has 'userId', 'movieId', 'timestamp'",
+    ),
+    "not_whole.csv": (f"{HEADER}1,2,4.5,7.5\n", NOT_SECONDS),
+    "three_values.csv": (
+        f"{HEADER}1,2,4.5,7\n1,2,4.5\n",
+        "Spark cannot read {file}: [MALFORMED_CSV_RECORD] Malformed CSV record: 1,2,4.5 SQLSTATE: KD000",
+    ),
+    "truncated.ndjson": (f'{ROW}\n{{"userId": 1, "mov', NO_USER),
+    "two_on_a_line.ndjson": (ROW + ROW, NO_USER),
+    "words.ndjson": (ROW.replace("4", '"four"'), NOT_STARS),
+}
+
+
+def write_same(ratings, folder):
+    (folder / "[day]={1} é%20*").mkdir(parents=True)
+    ratings.write_parquet(folder / "[day]={1} é%20*" / "ratings.parquet")
+    others = ratings.select(Rating=pl.col("rating").cast(pl.Float64), MOVIE_ID="movieId", userId=pl.col("userId").cast(pl.Int64), x=1, timestamp="timestamp")  # fmt: skip
+    others.write_parquet(folder / "others.parquet")
+    times = ratings.with_columns(pl.from_epoch("timestamp").cast(pl.Datetime("us")))
+    times.write_parquet(folder / "times.parquet")
+    times.with_columns(pl.col("timestamp").dt.replace_time_zone("UTC")).write_parquet(folder / "in_utc.parquet")
+    ratings.write_csv(folder / "ratings.csv.gz", compression="gzip")
+    others.rename({"MOVIE_ID": "movie id"}).write_csv(folder / "others.csv")
+    ratings.write_ndjson(folder / "ratings.ndjson.zst", compression="zstd")
+    (folder / "lines.ndjson").write_text("\r\n\n".join(ratings.write_ndjson().splitlines()))
+
+
+def write_wrong(ratings, folder):
+    folder.mkdir()
+    for name, (text, _) in WRONG.items():
+        (folder / name).write_text(text)
+    late = (pl.from_epoch("timestamp") + timedelta(microseconds=1)).cast(pl.Datetime("us"))
+    ratings.with_columns(late).write_parquet(folder / "between_seconds.parquet")
+    ratings.with_columns(late.dt.replace_time_zone("UTC")).write_parquet(folder / "between_seconds_in_utc.parquet")
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("spark")
+    write_same(awkward_ratings(), folder / "same")
+    write_wrong(awkward_ratings().head(5), folder / "wrong")
+    paths = os.pathsep.join(map(str, [spark_packages(), ROOT / "src", ROOT / "tests"]))
+    ranked = subprocess.run(
+        [sys.executable, spark_rankings.__file__, folder],
+        env={**os.environ, "PYTHONPATH": paths}, check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    return {**json.loads(ranked.stdout), "folder": folder}
+
+
+def test_dataframes_of_spark_are_ranked_alike(found):
+    assert found["engines"] == rankings_on("polars", few=["trending"])
+
+
+def test_files_are_read_exactly(found):
+    expected = sorted(awkward_ratings().rows())
+    assert len(found["rows"]) == 8
+    for name, rows in found["rows"].items():
+        assert sorted(map(tuple, rows)) == expected, name
+
+
+def test_files_are_ranked_alike(found):
+    assert found["ranking"] == rank_large(awkward_ratings().lazy(), OPTIONS).write_csv()
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_is_refused(name, found):
+    file = f"file://{found['folder']}/wrong/{name}"
+    assert found["wrong"][name] == WRONG[name][1].replace("{file}", file)
+
+
+@pytest.mark.parametrize("name", ["between_seconds.parquet", "between_seconds_in_utc.parquet"])
+def test_times_between_seconds_are_refused(name, found):
+    assert found["wrong"][name] == NOT_SECONDS

@@ -1,0 +1,83 @@
+"""Rankings by a small Spark in this process: ``python spark_rankings.py FOLDER`` prints them in JSON.
+
+The folder has the folders ``same``, whose files all have the same ratings, and ``wrong``, whose files are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from functools import reduce
+from pathlib import Path
+
+import polars as pl
+from unit.ranking_engines import rankings_on
+
+from airflow_movielens.ranking import RankingOptions
+from airflow_movielens.ranking.dataframes import with_times_in_utc
+from airflow_movielens.ranking.spark import rank_on_spark, ratings_on_spark
+
+# Two partitions suffice for two cores. Compiling less pays off in short runs.
+SETTINGS = {
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.memory": "1g",
+    "spark.sql.session.timeZone": "America/New_York",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+OPTIONS = RankingOptions("bayesian")
+
+
+@contextmanager
+def local_session():
+    """Run Spark in this process, which listens only on the loopback interface."""
+    from pyspark.sql import SparkSession
+
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    session = SparkSession.builder.master("local[2]").config(map=SETTINGS).getOrCreate()
+    try:
+        yield session
+    finally:
+        session.stop()
+
+
+def rows_of(session, files):
+    """Return the rows of each file, read in one job."""
+    from pyspark.sql import functions as sf
+
+    each = [with_times_in_utc(ratings_on_spark(session, [url])).withColumn("file", sf.lit(url)) for url in files]
+    rows = pl.from_arrow(reduce(type(each[0]).union, each).toArrow())
+    return {name: part.drop("file").rows() for (name,), part in rows.partition_by("file", as_dict=True).items()}
+
+
+def refusal_of(session, file):
+    try:
+        rank_on_spark(session, [file], OPTIONS)
+    except ValueError as error:
+        return str(error)
+    return "none"
+
+
+def main(folder):
+    same, wrong = (
+        {file.name: f"file://{file}" for file in (folder / part).rglob("*") if file.is_file()}
+        for part in ("same", "wrong")
+    )
+    with local_session() as session:
+        rows = rows_of(session, list(same.values()))
+        found = {
+            "engines": rankings_on("pyspark", few=["trending"]),
+            "rows": {name: rows[file] for name, file in same.items()},
+            "ranking": rank_on_spark(
+                session, [file for name, file in same.items() if "ratings" in name], OPTIONS
+            ).write_csv(),
+            "wrong": {name: refusal_of(session, file) for name, file in wrong.items()},
+        }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
