@@ -13,6 +13,7 @@ def start_tasks_api():
     assert server.transport
     while not hasattr(server.app.state, "svcs_registry"):
         time.sleep(0.01)
+    # Airflow has no argument for it.
     supervisor.in_process_api_server = lambda: server
 
 

@@ -18,7 +18,7 @@ from unit.scripted_server import page_of, ratings, serve
 from airflow_movielens.client import MovielensClient, RatingsChangedError, Window
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
 from airflow_movielens.client.settings import Tuning
-from airflow_movielens.storage.object_store import ObjectOutput
+from airflow_movielens.storage.object_store import ObjectFolder, ObjectOutput, object_at
 
 ROWS = ratings(1_030)
 WINDOW = Window.of("1970-01-02", "1970-01-03")
@@ -124,20 +124,19 @@ def test_missing_parts_are_fetched_again(killed, store, server, tmp_path, vanish
 def test_an_attempt_that_ends_does_not_damage_another_one(store, server, tmp_path):
     kept = []
 
+    class SlowFolder(ObjectFolder):
+        def save(self, name):
+            super().save(name)
+            kept.append(name)
+            if len(kept) == 4:  # another attempt resumes from these parts, finishes and cleans up
+                fetch(server.base_url, SlowOutput(URL))
+                assert not list(store.glob(".partial-*"))
+
     class SlowOutput(ObjectOutput):
         @contextmanager
         def folder(self, key):
             with super().folder(key) as folder:
-                save = folder.save
-                folder.save = lambda name: slow(save, name)
-                yield folder
-
-    def slow(save, name):
-        save(name)
-        kept.append(name)
-        if len(kept) == 4:  # another attempt resumes from these parts, finishes and cleans up
-            fetch(server.base_url, SlowOutput(URL))
-            assert not list(store.glob(".partial-*"))
+                yield SlowFolder(object_at(URL), key, folder.local)
 
     fetch(server.base_url, SlowOutput(URL))
     assert len(set(kept)) == len(kept) > 8

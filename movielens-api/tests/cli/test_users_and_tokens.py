@@ -34,7 +34,8 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
             return done.stdout.decode(), done.stderr.decode()
         capsys.readouterr()
         assert main([*arguments, "--data-dir", str(tmp_path)]) == status
-        return tuple(capsys.readouterr())
+        output, errors = capsys.readouterr()
+        return output, errors
 
     return run
 

@@ -31,6 +31,7 @@ from airflow_movielens.client import (
 )
 from airflow_movielens.client.errors import BadRow
 from airflow_movielens.client.fetch import LocalOutput, LogProgress, Progress, fetch_ratings, fetched_rows
+from airflow_movielens.client.fetch.output import LocalFolder
 from airflow_movielens.client.fetch.parts import Part
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.rows import Batch, Bookmark, Rows
@@ -42,8 +43,8 @@ WINDOW = Window.of("1970-01-02", "1970-01-03")
 FRAME = pl.DataFrame(ratings(1000), schema=RATINGS.polars_schema())
 MANIFEST = ".r.csv.manifest.json"
 # Parts do not end earlier on a busy machine.
-ONE_PART = Tuning(part_seconds=3600.0)
-SHORT_PARTS = Tuning(part_seconds=3600.0, part_rows=200)
+ONE_PART = Tuning(part_seconds=3600.0, start_over_seconds=0.0)
+SHORT_PARTS = Tuning(part_seconds=3600.0, part_rows=200, start_over_seconds=0.0)
 
 
 class ScriptedClient:
@@ -75,6 +76,18 @@ def fetch(client, path, **arguments):
     return fetch_ratings(client, WINDOW, LocalOutput(path), **arguments)
 
 
+class WatchedFolder(LocalFolder):
+    """A local folder that calls a function with each part before it is durable."""
+
+    def __init__(self, path, before_part):
+        super().__init__(path)
+        self._before_part = before_part
+
+    def save(self, name):
+        self._before_part(name)
+        super().save(name)
+
+
 class WatchedOutput(LocalOutput):
     """A local output that calls a function with each part before it is durable."""
 
@@ -85,9 +98,7 @@ class WatchedOutput(LocalOutput):
     @contextmanager
     def folder(self, key):
         with super().folder(key) as folder:
-            save = folder.save
-            folder.save = lambda name: (self._before_part(name), save(name))
-            yield folder
+            yield WatchedFolder(folder.local, self._before_part)
 
 
 def test_the_manifest_describes_the_file(tmp_path):
