@@ -191,6 +191,15 @@ def test_an_error_in_the_triggerer_ends_the_task_like_one_in_a_worker(run_day, c
     assert "running trigger in line" in run.log
 
 
+def test_an_unforeseen_error_in_the_triggerer_is_retried(run_day, connection):
+    with serve(lambda _path, _query, _number: Response({"result": [], "total": 0})) as server:
+        connection(host=server.base_url, port=None)
+        run = run_day("sensor_broken", "2000-11-18")
+        assert len(server.requests) == 8  # four tries, each of which polls in the worker and in the triggerer
+    assert run.tasks == {"wait": "failed"}
+    assert "TypeError: nobody foresaw it" in run.log
+
+
 def test_a_deferral_holds_plain_values_and_the_timeout():
     from airflow_movielens.sensors import MovielensRatingsSensor
     from airflow_movielens.task_errors import airflow_exceptions

@@ -71,6 +71,17 @@ for ending in ("skip", "never"):
             task_id="wait", timeout=600, retries=3, retry_delay=timedelta(0), deferrable=True, **ENDINGS[ending]
         )
 
+
+class BrokenSensor(MovielensRatingsSensor):
+    def defer(self, *, trigger, **arguments):
+        from integration.broken_trigger import BrokenTrigger
+
+        super().defer(trigger=BrokenTrigger(**trigger.serialize()[1]), **arguments)
+
+
+with DAG(dag_id="sensor_broken", start_date=datetime(2000, 1, 1), schedule=DAY):
+    BrokenSensor(task_id="wait", soft_fail=True, retries=3, retry_delay=timedelta(0), deferrable=True)
+
 with DAG(dag_id="sensor_min_ratings", start_date=datetime(2000, 1, 1), schedule=DAY):
     MovielensRatingsSensor(task_id="wait_1475", min_ratings=1475, timeout=0.1, poke_interval=0.1)
     MovielensRatingsSensor(task_id="wait_1476", min_ratings=1476, timeout=0.1, poke_interval=0.1, soft_fail=True)
