@@ -55,7 +55,7 @@ lint: .venv/.test-installed ## check style, types and imports
 
 # What the tests take from the system: a browser, curl for the calls that the landing page offers, and Java for Spark.
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
-HAS_TEST_TOOLS = for name in $(BROWSERS); do command -v $$name; done | grep -q . && command -v curl java >/dev/null
+HAS_TEST_TOOLS = for name in $(BROWSERS); do command -v $$name; done | grep -q . && command -v curl >/dev/null && command -v java >/dev/null
 AS_ROOT := $(if $(filter-out 0,$(shell id -u)),sudo -n)
 .PHONY: test-tools
 test-tools:
