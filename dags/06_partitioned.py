@@ -1,14 +1,16 @@
 """### 6. Partitions
 
-One partition per day, from the API to two rankings. Each result is computed again exactly when its input has changed:
+One partition per day, from the API to the rankings of each day and of each 30 days: `bayesian` ("best rated") and
+`trending` ("popular now"). Each result is computed again exactly when its input has changed:
 
 - `06_ratings` fetches a day into a Parquet file. Backfill it for any period.
 - `06_watch` runs when a trigger reports new or late ratings. When no day is being fetched, it reports the changed days,
   and `06_late` fetches them again.
-- `06_rank` ranks a day after it was fetched.
+- `06_rank` ranks the movies of a day after it was fetched.
 - `06_windows` waits until no day is being fetched, then reports the 30-day windows that contain the fetched days, each
-  window once. `06_trailing` ranks them. A window exists once its last day is fetched. A day of the window that was
-  never fetched counts as empty, and the task's log says so.
+  window once, and those that begin the day after, whose movement depends on them. `06_trailing` ranks the movies of a
+  window, with their movement since the window one day earlier. A window exists once its last day is fetched. A day of
+  the window that was never fetched counts as empty, and the task's log says so.
 
 Unpause all six Dags. They need Airflow 3.3.
 """
@@ -29,6 +31,7 @@ DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 
 RATINGS = f"{DATA_DIR}/06_partitioned/ratings"
 RANKINGS = f"{DATA_DIR}/06_partitioned/rankings"
 TRAILING = f"{DATA_DIR}/06_partitioned/trailing"
+METHODS = ["bayesian", "trending"]
 PORT = os.environ.get("MOVIELENS_PORT", "")  # Kubernetes sets it to tcp://… for a service named movielens
 API = {"host": os.environ.get("MOVIELENS_HOST"), "port": int(PORT) if PORT.isdecimal() else None}
 POLL_INTERVAL = float(os.environ.get("MOVIELENS_POLL_INTERVAL", "60"))
@@ -38,9 +41,7 @@ WAITING = {"mode": "reschedule", "poke_interval": 10, "timeout": 2 * PATIENCE.to
 
 changed_days = Asset("movielens_changed_days")
 ratings_daily = Asset("movielens_ratings_daily")
-ranking_daily = Asset("movielens_ranking_daily")
 due_windows = Asset("movielens_due_windows")
-ranking_trailing = Asset("movielens_ranking_trailing")
 
 
 def is_fetched(day: date) -> bool:
@@ -49,9 +50,10 @@ def is_fetched(day: date) -> bool:
     return ObjectStoragePath(f"{RATINGS}/{day}.parquet").exists()
 
 
-def files_of_window(last: str) -> list[str]:
-    """Return the files of the window that ends with a day."""
-    days = [date.fromisoformat(last) - timedelta(days=number) for number in reversed(range(DAYS))]
+def files_of_window(last: str, days_earlier: int = 0) -> list[str]:
+    """Return the files of the window that ends with a day, or some days earlier."""
+    end = date.fromisoformat(last) - timedelta(days=days_earlier)
+    days = [end - timedelta(days=number) for number in reversed(range(DAYS))]
     fetched = [day for day in days if is_fetched(day)]
     if missing := sorted(set(days) - set(fetched)):
         log.warning("%d of %d days were never fetched: %s", len(missing), DAYS, ", ".join(map(str, missing)))
@@ -59,9 +61,17 @@ def files_of_window(last: str) -> list[str]:
 
 
 def windows_with(days: list[str]) -> list[date]:
-    """Return the last days of the windows that contain one of these days."""
-    lasts = {date.fromisoformat(day) + timedelta(days=number) for day in days for number in range(DAYS)}
+    """Return the last days of the windows that contain one of these days, or whose previous window does."""
+    lasts = {date.fromisoformat(day) + timedelta(days=number) for day in days for number in range(DAYS + 1)}
     return sorted(last for last in lasts if is_fetched(last))
+
+
+def skip_without_files(context) -> None:
+    """Skip the task if no day of its window was fetched: there is nothing to compare to."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    if not context["task"].input_path:
+        raise AirflowSkipException("No day of this window was fetched")
 
 
 def must_wait(ti, dag_run) -> bool:
@@ -142,12 +152,14 @@ def define_dags():
         report_days()
 
     with DAG("06_rank", schedule=PartitionedAssetTimetable(assets=ratings_daily), **common):
-        MovielensRankMoviesOperator(
-            task_id="rank_movies",
-            input_path=f"{RATINGS}/{{{{ partition_key }}}}.parquet",
-            output_path=f"{RANKINGS}/{{{{ partition_key }}}}.csv",
-            outlets=[ranking_daily],
-        )
+        for method in METHODS:
+            MovielensRankMoviesOperator(
+                task_id=f"rank_{method}",
+                method=method,
+                input_path=f"{RATINGS}/{{{{ partition_key }}}}.parquet",
+                output_path=f"{RANKINGS}/{method}/{{{{ partition_key }}}}.csv",
+                outlets=[Asset(f"movielens_{method}_daily")],
+            )
 
     # All days have the same key here, so that one run can report the windows for all runs queued before it.
     together = PartitionedAssetTimetable(assets=ratings_daily, default_partition_mapper=FixedKeyMapper("windows"))
@@ -161,12 +173,24 @@ def define_dags():
         render_template_as_native_obj=True,
         **common,
     ):
-        MovielensRankMoviesOperator(
-            task_id="rank_movies",
-            input_path="{{ files_of_window(partition_key) }}",
-            output_path=f"{TRAILING}/{{{{ partition_key }}}}.csv",
-            outlets=[ranking_trailing],
-        )
+        for method in METHODS:
+            # Not the file of yesterday's run, which may be late, or run again: this one has always the right inputs.
+            before = MovielensRankMoviesOperator(
+                task_id=f"rank_{method}_before",
+                method=method,
+                input_path="{{ files_of_window(partition_key, 1) }}",
+                output_path=f"{TRAILING}/{method}/before/{{{{ partition_key }}}}.csv",
+                pre_execute=skip_without_files,
+            )
+            MovielensRankMoviesOperator(
+                task_id=f"rank_{method}",
+                method=method,
+                input_path="{{ files_of_window(partition_key) }}",
+                output_path=f"{TRAILING}/{method}/{{{{ partition_key }}}}.csv",
+                compare_to=before.output,
+                outlets=[Asset(f"movielens_{method}_trailing")],
+                trigger_rule="none_failed",
+            )
 
 
 try:

@@ -7,15 +7,18 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime, time, timedelta
 
-import pandas as pd
+import polars as pl
 import pytest
 import requests
 
+from airflow_movielens.ranking import rank_movies
+from airflow_movielens.ratings.schema import RATINGS
 from demo.configuration import airflow_environment
 
 TODAY = datetime.now(UTC).date()
 DAY = timedelta(days=1)
 YESTERDAY = TODAY - DAY
+METHODS = ["bayesian", "trending"]
 DAGS = ["06_ratings", "06_late", "06_watch", "06_rank", "06_windows", "06_trailing"]
 
 
@@ -81,26 +84,29 @@ class Pipeline:
     def fetched_days(self):
         return {date.fromisoformat(file.stem) for file in (self.folder / "ratings").glob("[0-9]*.parquet")}
 
-    def ranking(self, kind, day):
-        return pd.read_csv(self.folder / kind / f"{day}.csv")
+    def ranking(self, kind, method, day):
+        return pl.read_csv(self.folder / kind / method / f"{day}.csv", infer_schema=False)
 
-    def true_ranking(self, first, last):
-        """Return the expected ranking, computed from the ratings that the API has now."""
+    def true_ratings(self, first, last):
+        """Return the ratings that the API has now."""
         window = {"start_date": str(first), "end_date": str(last + DAY), "limit": 10_000}
         ratings = self.http.get(f"{self.stack.api_address}/ratings", params=window).json()
         assert ratings["total"] <= 10_000
-        frame = pd.DataFrame(ratings["result"], columns=["userId", "movieId", "rating", "timestamp"])
-        latest = frame.sort_values(["timestamp", "rating"]).drop_duplicates(["userId", "movieId"], keep="last")
-        movies = latest.groupby("movieId").agg(avg_rating=("rating", "mean"), num_ratings=("userId", "nunique"))
-        movies = movies[movies.num_ratings >= 3].reset_index()
-        order = ["avg_rating", "num_ratings", "movieId"]
-        return movies.sort_values(order, ascending=[False, False, True]).reset_index(drop=True)
+        return pl.DataFrame(ratings["result"], schema=RATINGS.polars_schema())
+
+    def true_ranking(self, method, first, last, *, compared):
+        """Return the expected ranking and, for a window, its movement since the window one day earlier."""
+        earlier = rank_movies(self.true_ratings(first - DAY, last - DAY), method) if compared else None
+        return rank_movies(self.true_ratings(first, last), method, compare_to=earlier)
 
     def check(self, kind, day, days):
-        expected = self.true_ranking(day - (days - 1) * DAY, day)
-        found = self.ranking(kind, day)
-        assert list(found.columns) == ["movieId", "title", "avg_rating", "num_ratings"]
-        pd.testing.assert_frame_equal(found.drop(columns="title"), expected, check_dtype=False, obj=f"{kind} {day}")
+        """Check the rankings of a day or window by both methods, and return the number of movies."""
+        first = day - (days - 1) * DAY
+        compared = kind == "trailing" and any(first - DAY <= fetched < day for fetched in self.fetched_days())
+        for method in METHODS:
+            expected, found = self.true_ranking(method, first, day, compared=compared), self.ranking(kind, method, day)
+            assert ("is_new" in found.columns, found.columns[2]) == (compared, "title")
+            assert found.select(expected.columns).write_csv() == expected.write_csv(), f"{kind} {method} {day}"
         return len(found)
 
 
@@ -120,7 +126,7 @@ def pipeline(running_stack):
 
 
 def test_new_ratings_end_the_wait_and_are_ranked(pipeline, running_stack):
-    assert len(pipeline.ranking("rankings", YESTERDAY)) == 0
+    assert [len(pipeline.ranking("rankings", method, YESTERDAY)) for method in METHODS] == [0, 0]
     running_stack.airflow.set_paused("arrival", paused=False)
     run_id = running_stack.airflow.trigger("arrival", {"start_date": str(YESTERDAY), "end_date": str(TODAY)})
     waiting = {"wait_for_ratings": "deferred", "fetch_ratings": None}
@@ -129,7 +135,7 @@ def test_new_ratings_end_the_wait_and_are_ranked(pipeline, running_stack):
     seen = pipeline.seen()
     pipeline.post(ratings_of(YESTERDAY))
     pipeline.until("the sensor", lambda: running_stack.run_state("arrival", run_id) == "success")
-    assert len(pd.read_csv(running_stack.data / "arrival.csv")) == len(ratings_of(YESTERDAY))
+    assert len(pl.read_csv(running_stack.data / "arrival.csv")) == len(ratings_of(YESTERDAY))
 
     pipeline.until_ranked([YESTERDAY], seen)
     assert pipeline.check("rankings", YESTERDAY, 1) > 0

@@ -89,17 +89,30 @@ def bag(airflow):
 
 @pytest.fixture
 def run_day(bag, capfd, caplog, monkeypatch, tmp_path):
-    """Run a Dag for a data interval of one day: ``run_day("01_python", "2000-11-20")``."""
+    """Run a Dag for a data interval of one day, ``run_day("01_python", "2000-11-20")``, or for a partition."""
+    from airflow.models import dagrun
+
     # Before each run, Airflow would parse and store all Dags again, which takes longer than the run.
     kind = "airflow.dag_processing.bundles.local.LocalDagBundle"
     empty = {"name": "dags-folder", "classpath": kind, "kwargs": {"path": str(tmp_path / "empty")}}
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([empty]))
 
-    def run(dag_id, day=None, conf=None):
+    create = dagrun.get_or_create_dagrun
+
+    def run(dag_id, day=None, conf=None, partition=None):
         # A manual run takes the last interval that ended before its date.
         moment = (
             datetime.combine(date.fromisoformat(day) + timedelta(days=1), datetime.min.time(), UTC) if day else None
         )
+
+        def create_with_partition(*, session, **arguments):  # `dag.test` takes no partition
+            made = create(session=session, **arguments)
+            made.partition_key = partition
+            session.commit()
+            return made
+
+        if partition is not None:
+            monkeypatch.setattr(dagrun, "get_or_create_dagrun", create_with_partition)
         capfd.readouterr()
         dag_run = bag.get_dag(dag_id).test(logical_date=moment, run_conf=conf)
         out, err = capfd.readouterr()

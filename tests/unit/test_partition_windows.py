@@ -34,13 +34,13 @@ def dags(tmp_path_factory):
 @pytest.mark.parametrize(
     ("day", "last"),
     [
-        ("2000-02-15", date(2000, 3, 15)),
+        ("2000-02-15", date(2000, 3, 16)),
         ("2000-03-20", date(2000, 4, 14)),  # the last fetched day
         ("2000-04-14", date(2000, 4, 14)),
-        ("2000-02-01", date(2000, 3, 1)),  # a day before all others, fetched late
+        ("2000-02-01", date(2000, 3, 2)),  # a day before all others, fetched late
     ],
 )
-def test_a_day_is_part_of_the_windows_that_end_with_it_and_with_the_29_days_after_it(dags, day, last):
+def test_a_day_changes_the_windows_that_end_with_it_and_with_the_30_days_after_it(dags, day, last):
     first = date.fromisoformat(day)
     assert dags["windows_with"]([day]) == sorted(each for each in FETCHED if first <= each <= last)
 
@@ -58,7 +58,7 @@ def test_each_window_of_many_days_is_checked_once(monkeypatch):
     attach(protocol="gs", conn_id="complete", fs=Complete())
     monkeypatch.setenv("MOVIELENS_DATA_DIR", "gs://complete@bucket")
     windows = runpy.run_path(str(DAG_FILE))["windows_with"]([f"2000-03-{number:02}" for number in range(1, 31)])
-    assert windows == [date(2000, 3, 1) + timedelta(days=number) for number in range(59)]
+    assert windows == [date(2000, 3, 1) + timedelta(days=number) for number in range(60)]
     assert sorted(asked) == windows
 
 
@@ -69,6 +69,11 @@ def test_a_window_is_made_of_the_days_that_were_fetched_and_names_the_others(dag
     assert [Path(file).stem for file in files] == [str(day) for day in days if day in FETCHED]
     assert "11 of 30 days were never fetched: 2000-02-05, " in caplog.text
     assert caplog.text.rstrip().endswith("2000-02-14, 2000-03-01")
+
+
+def test_the_window_one_day_earlier_begins_and_ends_one_day_earlier(dags):
+    names = [Path(file).stem for file in dags["files_of_window"]("2000-04-10", 1)]
+    assert (names[0], names[-1], len(names)) == ("2000-03-11", "2000-04-09", 30)
 
 
 def test_a_complete_window_logs_nothing(dags, caplog):
