@@ -63,10 +63,10 @@ def run_demo(layout: Layout, report: Report, interruption: Interruption, connect
         with report.step(title), report.days() as show:
             fetched = pipeline.fetch(stack.airflow, watch, show)
         with report.step(f"Ranking the whole period by a run of {pipeline.RANKING}"):
-            ranking = pipeline.rank(stack.airflow, watch)
+            rankings = pipeline.rank(stack.airflow, watch)
     report.fetched(fetched, layout)
-    report.ranking(pipeline.top_movies(ranking, TOP), pipeline.MIN_RATINGS)
-    report.files(layout, ranking)
+    report.rankings(rankings, TOP)
+    report.files(layout, rankings.folder)
 
 
 def run_up(layout: Layout, report: Report, interruption: Interruption, settings: Sections | None = None) -> None:

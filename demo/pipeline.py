@@ -1,4 +1,4 @@
-"""The work of the demo: fetch a fortnight by a backfill, then rank the whole of it."""
+"""The work of the demo: fetch a fortnight by a backfill, then rank the whole of it in three ways."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     ShowStates = Callable[[dict[str, str]], None]
 
 FETCHING, FETCH_TASK = "05_pipeline", "fetch_ratings"
-RANKING, RANK_TASK = "05_pipeline_ranking", "rank_movies"
+RANKING, RANK_TASKS = "05_pipeline_ranking", ("rank_bayesian", "rank_trending", "rank_movies")
 DAGS = (FETCHING, RANKING)
 # The busiest fortnight of the sample data.
 FIRST_DAY, LAST_DAY = date(2000, 11, 15), date(2000, 11, 28)
 DAYS = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]
-MIN_RATINGS = 5
+MIN_RATINGS = 3
 LOG_LINES = 40
 
 
@@ -36,6 +36,23 @@ class Fetched:
     day: str
     rows: int
     path: str
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """The rankings of the whole period, best movie first.
+
+    Attributes:
+        best_rated: By the damped mean, with the movement since the first week.
+        popular: By the likes, of which recent ones weigh more, with the movement since the first week.
+        by_mean: By the mean alone.
+        folder: Where their files are.
+    """
+
+    best_rated: list[dict[str, str]]
+    popular: list[dict[str, str]]
+    by_mean: list[dict[str, str]]
+    folder: Path
 
 
 def end_interrupted_runs(airflow: AirflowApi) -> None:
@@ -59,20 +76,21 @@ def fetch(airflow: AirflowApi, watch: Watch, show: ShowStates) -> list[Fetched]:
     return [_fetched(airflow, run) for run in runs]
 
 
-def rank(airflow: AirflowApi, watch: Watch) -> Path:
-    """Rank the whole period in a run of its own and return the ranking's file."""
+def rank(airflow: AirflowApi, watch: Watch) -> Rankings:
+    """Rank the whole period in a run of its own and return the rankings."""
     conf = {"start_date": str(FIRST_DAY), "end_date": str(LAST_DAY + timedelta(days=1)), "min_ratings": MIN_RATINGS}
     airflow.set_paused(RANKING, paused=False)
     run_id = airflow.trigger(RANKING, conf)
-    watch.until("the ranking", lambda: _has_finished(airflow, airflow.run(RANKING, run_id)))
-    manifest = airflow.xcom(RANKING, run_id, RANK_TASK)
-    return Path(manifest["path"].removeprefix("file://"))
+    watch.until("the rankings", lambda: _has_finished(airflow, airflow.run(RANKING, run_id)))
+    best_rated, popular, by_mean = (
+        Path(airflow.xcom(RANKING, run_id, task)["path"].removeprefix("file://")) for task in RANK_TASKS
+    )
+    return Rankings(_rows(best_rated), _rows(popular), _rows(by_mean), by_mean.parent)
 
 
-def top_movies(ranking: Path, number: int) -> list[dict[str, str]]:
-    """Return the first rows of a ranking."""
+def _rows(ranking: Path) -> list[dict[str, str]]:
     with ranking.open(newline="", encoding="utf-8") as file:
-        return [row for row, _ in zip(csv.DictReader(file), range(number), strict=False)]
+        return list(csv.DictReader(file))
 
 
 def _create_backfill(airflow: AirflowApi) -> bool:

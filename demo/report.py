@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -20,10 +21,31 @@ if TYPE_CHECKING:
 
     from demo.errors import DemoError
     from demo.layout import Layout
-    from demo.pipeline import Fetched, ShowStates
+    from demo.pipeline import Fetched, Rankings, ShowStates
     from demo.stack import Stack
 
-PLAIN_WIDTH = 110
+PLAIN_WIDTH = 125
+
+
+def movement(movie: dict[str, str]) -> str:
+    """Return how a movie has moved since the ranking before."""
+    if movie["is_new"] == "true":
+        return "new"
+    change = int(movie["rank_change"])
+    return f"{'▲' if change > 0 else '▼'} {abs(change)}" if change else "="
+
+
+def why_not_the_mean(rankings: Rankings) -> str:
+    """Return a sentence that shows what a ranking by the mean alone is worth."""
+    means = [float(movie["avg_rating"]) for movie in rankings.by_mean]
+    tie = [movie for movie, mean in zip(rankings.by_mean, means, strict=True) if mean == means[0]]
+    most = max(int(movie["num_ratings"]) for movie in tie)
+    best = rankings.best_rated[0]
+    place = 1 + sum(mean > float(best["avg_rating"]) for mean in means)
+    return (
+        f"A top ten by the mean alone is no ranking: {len(tie)} movies tie at {means[0]:.2f}, none of them with more "
+        f"than {most} ratings, and {best['title']}, with {best['num_ratings']} ratings, would be number {place}."
+    )
 
 
 class Report:
@@ -92,23 +114,32 @@ class Report:
         table.add_row(f"{len(days)} days", f"{sum(day.rows for day in days):,}", "")
         self._print_table(f"Ratings fetched from {FIRST_DAY} to {LAST_DAY}", table)
 
-    def ranking(self, movies: Sequence[dict[str, str]], min_ratings: int) -> None:
-        """Print the best movies of the period."""
+    def rankings(self, rankings: Rankings, number: int) -> None:
+        """Print the best rated and the popular movies of the period, and why their mean alone is no ranking."""
+        self._ranking("Best rated (bayesian: the mean, damped where there are few ratings)", "Average", "avg_rating",
+                      rankings.best_rated[:number])  # fmt: skip
+        self._ranking("Popular in these days (trending: likes, of which recent ones weigh more)", "Likes", "num_likes",
+                      rankings.popular[:number])  # fmt: skip
+        self.say(f"Movement: since the ranking of the first week, {FIRST_DAY} to {LAST_DAY - timedelta(days=7)}.")
+        self.say(escape(why_not_the_mean(rankings)))
+
+    def _ranking(self, title: str, heading: str, column: str, movies: Sequence[dict[str, str]]) -> None:
         table = Table()
         table.add_column("#", justify="right")
         table.add_column("Title", overflow="fold")
-        table.add_column("Average", justify="right")
-        table.add_column("Ratings", justify="right")
-        for place, movie in enumerate(movies, start=1):
-            table.add_row(str(place), escape(movie["title"]), f"{float(movie['avg_rating']):.2f}", movie["num_ratings"])
-        self._print_table(
-            f"Top {len(movies)} movies of the period, of those that at least {min_ratings} users rated", table
-        )
+        for name in ("Score", heading, "Ratings", "Movement"):
+            table.add_column(name, justify="right")
+        for movie in movies:
+            title_and_year = escape(f"{movie['title']} ({movie['year']})")
+            score = f"{float(movie['score']):.3f}"
+            fact = f"{float(movie[column]):.2f}" if column == "avg_rating" else movie[column]
+            table.add_row(movie["rank"], title_and_year, score, fact, movie["num_ratings"], movement(movie))
+        self._print_table(title, table)
 
-    def files(self, layout: Layout, ranking: Path) -> None:
+    def files(self, layout: Layout, rankings: Path) -> None:
         """Print where the files are and what to do next."""
         self.say()
-        self.say(f"Ranking     {escape(layout.shown(ranking))}")
+        self.say(f"Rankings    {escape(layout.shown(rankings))}")
         self.say(f"Data        {escape(layout.shown(layout.data))}")
         self.say(f"Task logs   {escape(layout.shown(layout.airflow_home / 'logs'))}")
         self.say(f"Done in {time.monotonic() - self._started:.0f} s; nothing is left running.")

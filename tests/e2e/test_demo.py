@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import signal
@@ -17,7 +18,8 @@ from e2e.stack_processes import processes_of, user_environment
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 600
 FIRST, BEYOND = 974246400, 975456000  # 2000-11-15 and 2000-11-29 in UTC
-TOP, MIN_RATINGS = 10, 5
+DAY = 86_400
+TOP = 10
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +51,44 @@ def table_rows(output):
     ]
 
 
-def best_movies(truth):
-    """Return the expected ranking, computed in plain pandas from the source of the ratings."""
+def ranked(ratings, method):
+    """Return all movies, best first, computed in plain pandas by the formulas of the documentation."""
+    likes = ratings[ratings.rating >= 4]
+    movies = ratings.groupby("movieId").agg(total=("rating", "sum"), number=("rating", "count"))
+    if method == "bayesian":
+        movies["score"] = (100 * ratings.rating.mean() + movies.total) / (100 + movies.number)
+        movies["fact"] = (movies.total / movies.number).map("{:.2f}".format)
+    else:
+        days = (ratings.timestamp.max() - ratings.timestamp.min()) / DAY
+        half_life = min(max(5000 * math.log(2) * days / len(likes), 7), 365)
+        weights = 2 ** ((likes.timestamp - ratings.timestamp.max()) / DAY / half_life)
+        movies["score"] = weights.groupby(likes.movieId).sum().reindex(movies.index, fill_value=0.0)
+        movies["fact"] = likes.groupby("movieId").size().reindex(movies.index, fill_value=0).astype(str)
+    movies["score"] = movies.score.round(6)
+    movies = movies.reset_index().sort_values(["score", "number", "movieId"], ascending=[False, False, True])
+    return movies.assign(place=range(1, len(movies) + 1))
+
+
+def expected_table(truth, method):
+    """Return the expected rows of a table: both weeks, with the movement since the first week."""
     period = truth[(truth.timestamp >= FIRST) & (truth.timestamp < BEYOND)]
-    movies = period.groupby(["movieId", "title"]).rating.agg(["mean", "count"]).reset_index()
-    movies = movies[movies["count"] >= MIN_RATINGS]
-    best = movies.sort_values(["mean", "count", "movieId"], ascending=[False, False, True]).head(TOP)
-    return [[movie.title, f"{movie['mean']:.2f}", str(movie["count"])] for _, movie in best.iterrows()]
+    before = ranked(period[period.timestamp < FIRST + 7 * DAY], method).set_index("movieId").place
+    named = truth.drop_duplicates("movieId").set_index("movieId")
+    rows = []
+    for movie in ranked(period, method).head(TOP).itertuples():
+        title = f"{named.title[movie.movieId]} ({named.year[movie.movieId]:.0f})"
+        change = before.get(movie.movieId, math.nan) - movie.place
+        moved = "new" if math.isnan(change) else f"{'▲' if change > 0 else '▼'} {abs(change)}" if change else "="
+        rows.append([str(movie.place), title, f"{movie.score:.3f}", movie.fact, str(movie.number), moved])
+    return rows
+
+
+def tie_of_the_mean(truth):
+    """Return how many movies with at least three ratings have a mean of 5, and the most ratings of one of them."""
+    period = truth[(truth.timestamp >= FIRST) & (truth.timestamp < BEYOND)]
+    movies = period.groupby("movieId").rating.agg(["mean", "count"])
+    tie = movies[(movies["count"] >= 3) & (movies["mean"] == 5)]
+    return len(tie), tie["count"].max()
 
 
 @pytest.mark.parametrize(("target", "arguments"), [("demo", "run"), ("up", "up")])
@@ -129,6 +162,10 @@ def test_a_demo_fetches_and_ranks_a_fortnight(environment, local, truth, time):
     assert [day for day, *_ in days] == [f"2000-11-{day}" for day in range(15, 29)]
     assert sum(int(ratings.replace(",", "")) for _, ratings, _ in days) == 3532
     assert [ratings for _, ratings, _ in days].count("0") == 4
-    assert [row[1:] for row in rows if row[0].isdecimal()] == best_movies(truth)
+    ranks = [row for row in rows if row[0].isdecimal()]
+    assert (ranks[:TOP], ranks[TOP:]) == (expected_table(truth, "bayesian"), expected_table(truth, "trending"))
+    assert "no ranking: {} movies tie at 5.00, none of them with more than {} ratings".format(
+        *tie_of_the_mean(truth)
+    ) in demo.stdout.replace("\n", " ")
     assert processes_of(local) == []
     assert list(Path(environment["HOME"]).iterdir()) == []
