@@ -50,7 +50,8 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         method: ``mean``, ``bayesian``, ``wilson``, ``imdb``, ``popular`` or ``trending``.
         parameters: Parameters of the method, such as ``{"k": 50}`` for ``bayesian``.
         by: ``"genre"`` to rank the movies of each genre; not with ``mean``.
-        compare_to: A file with an earlier ranking of the same kind, to add each movie's movement; not with ``mean``.
+        compare_to: A file with an earlier ranking of the same kind, or the return value of the task that wrote it, to
+            add each movie's movement; not with ``mean``.
         unique: Whether no user rated a movie twice in these files, which saves most of the time and memory.
         **kwargs: Arguments of BaseOperator.
     """
@@ -79,7 +80,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         method: str = "mean",
         parameters: dict[str, Any] | None = None,
         by: Literal["genre"] | None = None,
-        compare_to: str | PathLike[str] | None = None,
+        compare_to: InputPath | None = None,
         unique: bool = False,
         **kwargs: Any,
     ) -> None:
