@@ -117,7 +117,7 @@ def file_of_ranking(manifest: RankingManifest, ranking: pl.DataFrame) -> Dataset
 
 
 def parameters_of_ranking(options: RankingOptions) -> dict[str, Any]:
-    """Return how movies were ranked: the method, its parameters that were given, and the further options."""
+    """Return how movies were ranked: the method, its parameters, and the further options."""
     further = {"min_ratings": options.min_ratings, "by": options.by, "as_of": options.as_of}
     return {"method": options.method, **options.parameters} | {
         name: value for name, value in further.items() if value is not None

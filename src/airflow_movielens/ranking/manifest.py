@@ -74,7 +74,7 @@ class RankingManifest:
         path: The path or URL of the file, as the user gave it.
         rows: How many rows it has.
         method: The ranking method.
-        parameters: The parameters of the method that were given.
+        parameters: The parameters of the method; one that was not given and depends on the ratings is missing.
         min_ratings: Movies rated by fewer distinct users are left out.
         by: ``genre`` if each genre has a ranking; None otherwise.
         as_of: The Unix second as of which the movies are ranked; None for the last rating.

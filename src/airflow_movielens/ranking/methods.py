@@ -117,6 +117,7 @@ class RankingMethod:
         columns: Returns the columns of a ranking from the statistics of movies and the parameters: ``score`` first,
             then the method's own.
         parameters: The names of its parameters, each with a description of its values.
+        defaults: The values of parameters that are not given; without those that depend on the ratings.
         min_ratings: The default of ``min_ratings``.
         decays: Whether likes are weighted by their age.
     """
@@ -124,11 +125,12 @@ class RankingMethod:
     name: str
     columns: Callable[[MovieStatistics, Mapping[str, float]], dict[str, pl.Expr]]
     parameters: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, float] = field(default_factory=dict)
     min_ratings: int = 1
     decays: bool = False
 
     def checked(self, given: Mapping[str, Any]) -> dict[str, float]:
-        """Return the parameters given, without those that are None.
+        """Return the parameters given, without those that are None, and the defaults of the others.
 
         Raises:
             ValueError: A parameter is unknown, or its value is not one of those allowed.
@@ -140,7 +142,7 @@ class RankingMethod:
                 raise ValueError(f"the ranking method {self.name} has no parameter {name}: it {takes}")
             if not _is_allowed(name, value):
                 raise ValueError(f"{name} is {shown(value)}: give {self.parameters[name]}")
-        return parameters
+        return {**self.defaults, **parameters}
 
 
 def ranking_method(name: str) -> RankingMethod:
@@ -172,7 +174,7 @@ def _bayesian(statistics: MovieStatistics, parameters: Mapping[str, float]) -> d
     import polars as pl
 
     total, count = pl.col("total"), pl.col("num_ratings")
-    score = damped_mean(total, count, statistics.mean_rating, parameters.get("k", 100))
+    score = damped_mean(total, count, statistics.mean_rating, parameters["k"])
     return {"score": score, "avg_rating": mean_rating(total, count)}
 
 
@@ -180,7 +182,7 @@ def _wilson(_: MovieStatistics, parameters: Mapping[str, float]) -> dict[str, pl
     import polars as pl
 
     likes, count = pl.col("num_likes"), pl.col("num_ratings")
-    lower, upper = wilson_interval(likes, count, parameters.get("confidence", 0.95))
+    lower, upper = wilson_interval(likes, count, parameters["confidence"])
     return {"score": lower, "like_share": likes / count, "upper_bound": upper}
 
 
@@ -208,8 +210,8 @@ def _trending(_: MovieStatistics, __: Mapping[str, float]) -> dict[str, pl.Expr]
 _COUNT = "a number of at least 0"
 _METHODS = (
     RankingMethod("mean", _mean, min_ratings=3),
-    RankingMethod("bayesian", _bayesian, {"k": _COUNT}),
-    RankingMethod("wilson", _wilson, {"confidence": "a number between 0 and 1, such as 0.95"}),
+    RankingMethod("bayesian", _bayesian, {"k": _COUNT}, {"k": 100}),
+    RankingMethod("wilson", _wilson, {"confidence": "a number between 0 and 1, such as 0.95"}, {"confidence": 0.95}),
     RankingMethod("imdb", _imdb, {"m": _COUNT}),
     RankingMethod("popular", _popular),
     RankingMethod("trending", _trending, {"half_life": "a number of days above 0"}, decays=True),
