@@ -1,4 +1,4 @@
-"""Rankings by a small Spark in this process: ``python spark_rankings.py FOLDER`` prints them in JSON.
+"""Rankings by a small Spark in this process: ``python spark_rankings.py FOLDER`` writes them to its found.json.
 
 The folder has the folders ``same``, whose files all have the same ratings, and ``wrong``, whose files are refused.
 """
@@ -11,13 +11,15 @@ import sys
 from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 from unit.ranking_engines import rankings_on
+from unit.spark_operator import manifests, write_inputs
 
 from airflow_movielens.ranking import RankingOptions
 from airflow_movielens.ranking.dataframes import with_times_in_utc
-from airflow_movielens.ranking.spark import rank_on_spark, ratings_on_spark
+from airflow_movielens.ranking.spark import numbers_on_spark, rank_on_spark, ratings_on_spark
 
 # Two partitions suffice for two cores. Compiling less pays off in short runs.
 SETTINGS = {
@@ -46,16 +48,14 @@ def local_session():
 
 def rows_of(session, files):
     """Return the rows of each file, read in one job."""
-    from pyspark.sql import functions as sf
-
-    each = [with_times_in_utc(ratings_on_spark(session, [url])).withColumn("file", sf.lit(url)) for url in files]
+    each = [with_times_in_utc(ratings_on_spark(session, [file])) for file in files]
     rows = pl.from_arrow(reduce(type(each[0]).union, each).toArrow())
-    return {name: part.drop("file").rows() for (name,), part in rows.partition_by("file", as_dict=True).items()}
+    return {unquote(url): part.drop("file").rows() for (url,), part in rows.partition_by("file", as_dict=True).items()}
 
 
 def refusal_of(session, file):
     try:
-        rank_on_spark(session, [file], OPTIONS)
+        rank_on_spark(ratings_on_spark(session, [file]), OPTIONS)
     except ValueError as error:
         return str(error)
     return "none"
@@ -66,17 +66,20 @@ def main(folder):
         {file.name: f"file://{file}" for file in (folder / part).rglob("*") if file.is_file()}
         for part in ("same", "wrong")
     )
+    named = [file for name, file in same.items() if "ratings" in name]
+    write_inputs(folder)
     with local_session() as session:
         rows = rows_of(session, list(same.values()))
         found = {
             "engines": rankings_on("pyspark", few=["trending"]),
             "rows": {name: rows[file] for name, file in same.items()},
-            "ranking": rank_on_spark(
-                session, [file for name, file in same.items() if "ratings" in name], OPTIONS
-            ).write_csv(),
+            "ranking": rank_on_spark(ratings_on_spark(session, named), OPTIONS).write_csv(),
+            "numbers": numbers_on_spark(ratings_on_spark(session, named)),
             "wrong": {name: refusal_of(session, file) for name, file in wrong.items()},
         }
-    print(json.dumps(found))
+        # The operator takes the running session, and ends it.
+        found["operator"] = [manifests(folder, ["genres.csv"]), manifests(folder, ["genres.csv"], engine="spark")]
+    (folder / "found.json").write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_movielens.hooks import MovielensHook
     from airflow_movielens.ranking import RankingOptions
-    from airflow_movielens.ranking.manifest import InputFile
+    from airflow_movielens.ranking.manifest import InputFile, RatingsFile
     from airflow_movielens.storage.inputs import InputPath
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,9 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         compare_to: A file with an earlier ranking of the same kind, or the return value of the task that wrote it, to
             add each movie's movement; not with ``mean``.
         unique: Whether no user rated a movie twice in these files, which saves most of the time and memory.
+        engine: ``"spark"`` to read and add up the ratings with Spark; ``"polars"`` to do it in this process.
+        spark_conn_id: The Airflow connection of the Spark cluster, of type ``spark``; None for what Spark itself is
+            configured for, by default the cores of this machine.
         **kwargs: Arguments of BaseOperator.
     """
 
@@ -66,6 +69,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         "parameters",
         "by",
         "compare_to",
+        "spark_conn_id",
     )
     operator_extra_links = (MovielensOutputLink(),)
 
@@ -82,6 +86,8 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         by: Literal["genre"] | None = None,
         compare_to: InputPath | None = None,
         unique: bool = False,
+        engine: Literal["polars", "spark"] = "polars",
+        spark_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -95,23 +101,21 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         self.by = by
         self.compare_to = paths_as_text(compare_to)
         self.unique = unique
+        self.engine = engine
+        self.spark_conn_id = spark_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Rank, write, and return the manifest."""
-        import polars as pl
-
         from airflow_movielens.lineage import file_of_ranking, inputs_of_ranking, parameters_of_ranking
-        from airflow_movielens.ranking import RANKINGS, check_files, rank_large
+        from airflow_movielens.ranking import RANKINGS, check_files
         from airflow_movielens.ranking.manifest import RankingSources
-        from airflow_movielens.ratings.reading import scan_files
-        from airflow_movielens.ratings.schema import RATINGS
-        from airflow_movielens.storage.files import checked_output, local_copies, read_files, write_ranking
-        from airflow_movielens.storage.input_facts import ratings_files
+        from airflow_movielens.storage.files import checked_output, read_files, write_ranking
         from airflow_movielens.storage.inputs import input_files
 
         with clear_failures():
             output = checked_output(self.output_path)
             options = self._options()
+            self._check_engine()
             has_movies = self.movies_path is not None or self.conn_id is not None
             check_files(options, has_movies=has_movies, has_earlier=self.compare_to is not None)
             files = input_files(self.input_path, output=output)
@@ -119,10 +123,8 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             earlier_files = [] if self.compare_to is None else input_files(self.compare_to, output=output)
             earlier, compare_to = read_files(earlier_files, RANKINGS, options.compared_columns)
             movies, movies_from, source = self._movies(movies_files)
-            with local_copies(files) as paths:
-                scans = [scan_files([path], RATINGS) for path in paths]
-                inputs = ratings_files(files, paths, scans)
-                ranking = rank_large(pl.concat(scans), options, movies, earlier)
+            rank = self._rank_on_spark if self.engine == "spark" else self._rank_here
+            ranking, inputs = rank(files, options, movies, earlier)
             sources = RankingSources(inputs, movies_from, source, compare_to)
             manifest = write_ranking(ranking, output, options, sources)
             self._inputs = inputs_of_ranking(manifest, movies, earlier)
@@ -132,6 +134,40 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
                 "Ranked %d movies of %d files by %s into %s", len(ranking), len(files), options.method, output
             )
             return manifest.summary()
+
+    def _check_engine(self) -> None:
+        if self.engine not in ("polars", "spark"):
+            raise ValueError(f"there is no engine {self.engine!r}: use 'polars' or 'spark'")
+        if self.spark_conn_id is not None and self.engine != "spark":
+            raise ValueError("spark_conn_id is given without engine='spark'")
+
+    def _rank_here(
+        self, files: list[str], options: RankingOptions, movies: pl.DataFrame | None, earlier: pl.DataFrame | None
+    ) -> tuple[pl.DataFrame, list[RatingsFile]]:
+        import polars as pl
+
+        from airflow_movielens.ranking import rank_large
+        from airflow_movielens.ratings.reading import scan_files
+        from airflow_movielens.ratings.schema import RATINGS
+        from airflow_movielens.storage.files import local_copies
+        from airflow_movielens.storage.input_facts import ratings_files
+
+        with local_copies(files) as paths:
+            scans = [scan_files([path], RATINGS) for path in paths]
+            inputs = ratings_files(files, paths, scans)
+            return rank_large(pl.concat(scans), options, movies, earlier), inputs
+
+    def _rank_on_spark(
+        self, files: list[str], options: RankingOptions, movies: pl.DataFrame | None, earlier: pl.DataFrame | None
+    ) -> tuple[pl.DataFrame, list[RatingsFile]]:
+        from airflow_movielens.ranking.spark import rank_on_spark, ratings_on_spark
+        from airflow_movielens.storage.input_facts import ratings_files_on_spark
+        from airflow_movielens.storage.spark import spark_session, spark_url
+
+        with spark_session(self.spark_conn_id, f"{self.dag_id}.{self.task_id}") as session:
+            ratings = ratings_on_spark(session, [spark_url(file) for file in files])
+            ranking = rank_on_spark(ratings, options, movies, earlier)
+            return ranking, ratings_files_on_spark(files, ratings)
 
     def _options(self) -> RankingOptions:
         from airflow_movielens.ranking import RankingOptions

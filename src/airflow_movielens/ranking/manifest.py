@@ -25,12 +25,12 @@ class InputFile:
 
     Attributes:
         path: Its path or URL.
-        sha256: Of the file, in hexadecimal digits.
+        sha256: Of the file, in hexadecimal digits; None if only the workers of Spark have read it.
         bytes: Size of the file.
     """
 
     path: str
-    sha256: str
+    sha256: str | None
     bytes: int
 
 
@@ -83,7 +83,8 @@ class RankingManifest:
         days: The number of days that they cover.
         ratings: The number of ratings in them.
         files: The number of inputs.
-        inputs_sha256: One checksum of all inputs: that of their checksums, sorted, one per line.
+        inputs_sha256: One checksum of all inputs: that of their checksums, sorted, one per line; None if one
+            of them has none.
         inputs: The files of ratings; None in a return value if there are more than `MANY_INPUTS`.
         movies: The files of movies.
         source: Base URL of the API that the titles are from; None if there is none.
@@ -106,12 +107,12 @@ class RankingManifest:
     days: int
     ratings: int
     files: int
-    inputs_sha256: str
+    inputs_sha256: str | None
     inputs: list[RatingsFile] | None
     movies: list[InputFile]
     source: str | None
     compare_to: list[InputFile]
-    sha256: str
+    sha256: str | None
     bytes: int
     ranked_at: str
     package_version: str
@@ -178,6 +179,9 @@ def _covered(files: Sequence[RatingsFile]) -> tuple[str | None, str | None, int]
     return str(windows[0][0]), str(reached), days
 
 
-def _combined(files: Sequence[InputFile]) -> str:
-    lines = "".join(f"{checksum}\n" for checksum in sorted(file.sha256 for file in files))
+def _combined(files: Sequence[InputFile]) -> str | None:
+    checksums = [file.sha256 for file in files if file.sha256 is not None]
+    if len(checksums) < len(files):
+        return None
+    lines = "".join(f"{checksum}\n" for checksum in sorted(checksums))
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from airflow_movielens.ranking.dataframes import checked_ratings
+from airflow_movielens.ranking.dataframes import checked_ratings, with_times_in_utc
 from airflow_movielens.ranking.rank import file_ranking_of, statistics_of
 from airflow_movielens.ratings.paths import FileFormat
 from airflow_movielens.ratings.schema import RATINGS, find_columns
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from airflow_movielens.ranking.options import RankingOptions
+
+Numbers = tuple[int, int | None, int | None]
+"""How many ratings there are, and the first and the last timestamp; None without ratings."""
 
 # Wider than the columns are, so that a number too large is found, and files with different dtypes are read alike.
 _TYPES = {"userId": "bigint", "movieId": "bigint", "rating": "double", "timestamp": "bigint"}
@@ -32,18 +36,15 @@ _FOLDERS_NAME_NO_COLUMNS = {"recursiveFileLookup": True}
 
 
 def rank_on_spark(
-    session: SparkSession,
-    files: Sequence[str],
+    ratings: DataFrame,
     options: RankingOptions,
     movies: pl.DataFrame | None = None,
     compare_to: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Rank the movies in files of ratings that Spark reads; the driver's memory is bounded by the number of movies.
+    """Rank movies with Spark; the memory of its driver is bounded by the number of movies.
 
     Args:
-        session: A Spark session.
-        files: The files (Parquet, CSV, NDJSON), by addresses that every worker of the cluster can read; files of the
-            same format have the same columns.
+        ratings: The ratings; see `ratings_on_spark`.
         options: How to rank.
         movies: movieId, title, year and genres; None to rank without titles.
         compare_to: An earlier ranking; None for no comparison.
@@ -52,15 +53,32 @@ def rank_on_spark(
         The ranking, equal to that of `rank_large`.
 
     Raises:
-        ValueError: Spark cannot read a file, a column is missing, or a value is missing or wrong.
+        ValueError: Spark cannot read a file, or a value is missing or wrong.
     """
     with _clear_errors():
-        statistics = statistics_of(checked_ratings(ratings_on_spark(session, files)), options)
+        statistics = statistics_of(checked_ratings(ratings), options)
     return file_ranking_of(statistics, options, movies, compare_to)
+
+
+def numbers_on_spark(ratings: DataFrame) -> dict[str, Numbers]:
+    """Return the number of ratings in each file that has any, and their first and last timestamp."""
+    from pyspark.sql import functions as sf
+
+    stamps = sf.col("timestamp")
+    rows = with_times_in_utc(ratings).groupBy("file").agg(sf.count("*"), sf.min(stamps), sf.max(stamps)).collect()
+    return {unquote(file): (count, first, last) for file, count, first, last in rows}
 
 
 def ratings_on_spark(session: SparkSession, files: Sequence[str]) -> DataFrame:
     """Return the ratings in files as a dataframe of Spark, lazily; values that are not numbers are null.
+
+    Args:
+        session: A Spark session.
+        files: The files (Parquet, CSV, NDJSON), by URLs that every worker of the cluster can read; files of the same
+            format have the same columns.
+
+    Returns:
+        The columns of ratings, and the URL of the file.
 
     Raises:
         ValueError: Spark cannot read a format, or a column is missing.
@@ -105,7 +123,7 @@ def _csv(session: SparkSession, paths: Sequence[str]) -> DataFrame:
     strict = {"header": True, "enforceSchema": False, "columnPruning": False, "mode": "FAILFAST"}
     rows = session.read.options(**strict, **_FOLDERS_NAME_NO_COLUMNS).csv(list(paths))
     texts = _named(rows, find_columns(rows.columns, RATINGS.column_names))
-    return texts.select(*(texts[name].try_cast(type_).alias(name) for name, type_ in _TYPES.items()))
+    return texts.select(*(texts[name].try_cast(type_).alias(name) for name, type_ in _TYPES.items()), "file")
 
 
 def _ndjson(session: SparkSession, paths: Sequence[str]) -> DataFrame:
@@ -115,9 +133,11 @@ def _ndjson(session: SparkSession, paths: Sequence[str]) -> DataFrame:
     line: Column = sf.col("value")
     schema = ", ".join(f"{name} {type_}" for name, type_ in _TYPES.items())
     row = sf.when(line.rlike(_ONE_OBJECT), sf.from_json(line, schema))
-    return lines.select(row.alias("row")).select("row.*")
+    return lines.select(row.alias("row"), sf.input_file_name().alias("file")).select("row.*", "file")
 
 
 def _named(rows: DataFrame, names: Mapping[str, str]) -> DataFrame:
-    columns: list[Any] = [rows[given].alias(name) for name, given in names.items()]
-    return rows.select(*columns)
+    from pyspark.sql import functions as sf
+
+    columns = [rows[given].alias(name) for name, given in names.items()]
+    return rows.select(*columns, sf.input_file_name().alias("file"))

@@ -7,18 +7,24 @@ import json
 import os
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.client.fetch.output import manifest_name
 from airflow_movielens.ranking.manifest import InputFile, RatingsFile
+from airflow_movielens.ranking.spark import numbers_on_spark
 from airflow_movielens.ratings.paths import local_path
-from airflow_movielens.storage.object_store import object_at
+from airflow_movielens.storage.object_store import named_errors, object_at
+from airflow_movielens.storage.spark import spark_url
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import polars as pl
+    from pyspark.sql import DataFrame
+
+    from airflow_movielens.ranking.spark import Numbers
 
 
 def input_file(path: str, local: Path) -> InputFile:
@@ -43,20 +49,52 @@ def ratings_files(paths: Sequence[str], copies: Sequence[Path], rows: Sequence[p
         copies: The files, or their local copies.
         rows: Their ratings.
     """
-    return [
-        _ratings_file(input_file(path, copy), ratings) for path, copy, ratings in zip(paths, copies, rows, strict=True)
-    ]
+    files = [input_file(path, copy) for path, copy in zip(paths, copies, strict=True)]
+    return [_ratings_file(file, partial(_numbers, ratings)) for file, ratings in zip(files, rows, strict=True)]
 
 
-def _ratings_file(file: InputFile, ratings: pl.LazyFrame) -> RatingsFile:
+def ratings_files_on_spark(paths: Sequence[str], ratings: DataFrame) -> list[RatingsFile]:
+    """Return the facts about files of ratings that Spark reads, as `ratings_files` does.
+
+    Files on object storage are not read for it: their checksums are those of their manifests, if they are of that size.
+
+    Args:
+        paths: The paths or URLs of the files.
+        ratings: Their ratings; see `ratings_on_spark`.
+    """
+    numbers = cache(partial(numbers_on_spark, ratings))
+
+    def numbers_of(path: str) -> Numbers:
+        return numbers().get(spark_url(path), (0, None, None))
+
+    return [_ratings_file(_unread_file(path), partial(numbers_of, path)) for path in paths]
+
+
+def _unread_file(path: str) -> InputFile:
+    local = local_path(path)
+    if local is not None:
+        return input_file(path, local)
+    target = object_at(path)
+    with named_errors(path, "read"):
+        size = int(target.fs.size(target.path))
+    fetched = _manifest_beside(path)
+    return InputFile(path, fetched.get("sha256") if fetched.get("bytes") == size else None, size)
+
+
+def _numbers(ratings: pl.LazyFrame) -> Numbers:
     import polars as pl
 
+    stamps = pl.col("timestamp")
+    count, first, last = ratings.select(pl.len(), first=stamps.min(), last=stamps.max()).collect().row(0)
+    return count, first, last
+
+
+def _ratings_file(file: InputFile, numbers: Callable[[], Numbers]) -> RatingsFile:
     fetched = _manifest_beside(file.path)
     if fetched.get("sha256") == file.sha256 and fetched.get("start_date") and fetched.get("end_date"):
         return RatingsFile(**asdict(file), **{name: fetched[name] for name in ("rows", "start_date", "end_date")})
-    stamps = pl.col("timestamp")
-    count, first, last = ratings.select(pl.len(), first=stamps.min(), last=stamps.max()).collect().row(0)
-    if not count:
+    count, first, last = numbers()
+    if first is None or last is None:
         return RatingsFile(**asdict(file), rows=0, start_date=None, end_date=None)
     beyond = min(_day(last).toordinal() + 1, date.max.toordinal())
     start, end = str(_day(first)), str(date.fromordinal(beyond))

@@ -78,11 +78,10 @@ def found(tmp_path_factory):
     write_same(awkward_ratings(), folder / "same")
     write_wrong(awkward_ratings().head(5), folder / "wrong")
     paths = os.pathsep.join(map(str, [spark_packages(), ROOT / "src", ROOT / "tests"]))
-    ranked = subprocess.run(
-        [sys.executable, spark_rankings.__file__, folder],
-        env={**os.environ, "PYTHONPATH": paths}, check=True, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    return {**json.loads(ranked.stdout), "folder": folder}
+    subprocess.run(
+        [sys.executable, spark_rankings.__file__, folder], env={**os.environ, "PYTHONPATH": paths}, check=True
+    )
+    return {**json.loads((folder / "found.json").read_text()), "folder": folder}
 
 
 def test_dataframes_of_spark_are_ranked_alike(found):
@@ -98,6 +97,20 @@ def test_files_are_read_exactly(found):
 
 def test_files_are_ranked_alike(found):
     assert found["ranking"] == rank_large(awkward_ratings().lazy(), OPTIONS).write_csv()
+
+
+def test_files_have_numbers(found):
+    stamps = awkward_ratings()["timestamp"]
+    names = {file.rpartition("/")[2] for file in found["numbers"]}
+    assert names == {"ratings.parquet", "ratings.csv.gz", "ratings.ndjson.zst"}
+    assert set(map(tuple, found["numbers"].values())) == {(len(stamps), stamps.min(), stamps.max())}
+
+
+def test_the_operator_writes_the_same_file(found):
+    embedded, on_spark = found["operator"]
+    # The manifests have the checksums of the rankings.
+    assert on_spark == embedded
+    assert embedded["genres.csv"]["ratings"] > 4000
 
 
 @pytest.mark.parametrize("name", WRONG)
