@@ -50,5 +50,6 @@ def cases() -> list[Case]:
             Case(users, "DuckDB", "duckdb_sql", (users,), "engines"),
             Case(users, "pandas", "pandas_groupby", (users,), "engines"),
             Case(users, "Spark, local", "spark_local", (users,), "spark"),
+            Case(users, "ours on Spark, local, values checked", "ours_on_spark", ("bayesian", users), "spark"),
         ]
     return [*found, Case(AGAIN, SCAN, "scan"), Case(AGAIN, OURS, "ours", ("bayesian", EXACT, "trusted"))]

@@ -69,7 +69,8 @@ class Rounds:
 
 def _run(case: Case, ratings: Path, output: Path) -> Cost:
     python = sys.executable if case.environment == "test" else str(ENGINES)
-    environ = {**os.environ, "PYTHONPATH": str(SPARK.resolve())} if case.environment == "spark" else None
+    paths = os.pathsep.join([str(SPARK.resolve()), "src"])
+    environ = {**os.environ, "PYTHONPATH": paths} if case.environment == "spark" else None
     program = [python, "-m", f"benchmarks.rank.competitors.{case.module}", str(ratings), str(output), *case.arguments]
     done = subprocess.run(program, capture_output=True, env=environ, text=True, check=False)
     if done.returncode:

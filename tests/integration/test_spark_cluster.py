@@ -86,6 +86,6 @@ def test_a_cluster_writes_the_same_files(cluster, tmp_path):
     # The manifests have the checksums of the rankings.
     assert on_spark == embedded
     assert embedded["genres.csv"]["ratings"] > 4000
-    assert len(embedded["genres.csv"]["inputs"]) == 5
+    assert len(embedded["genres.csv"]["inputs"]) == 4
     for name in ("first", "second"):
         assert "Running task" in "".join(log.read_text() for log in (tmp_path / name).rglob("stderr"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import contextmanager
 from functools import reduce
@@ -30,6 +31,7 @@ SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
+PAGE = Path(__file__).resolve().parents[2] / "docs/spark.md"
 OPTIONS = RankingOptions("bayesian")
 
 
@@ -61,6 +63,15 @@ def refusal_of(session, file):
     return "none"
 
 
+def ranking_of_page(session, folder):
+    """Run the snippet of docs/spark.md, which the tests of the docs cannot run, and return its ranking."""
+    snippet = re.search(r"```py\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
+    names = {"spark": session}
+    os.chdir(folder)
+    exec(snippet, names)
+    return pl.from_arrow(names["ranking"].toArrow()).write_csv()
+
+
 def main(folder):
     same, wrong = (
         {file.name: f"file://{file}" for file in (folder / part).rglob("*") if file.is_file()}
@@ -75,10 +86,11 @@ def main(folder):
             "rows": {name: rows[file] for name, file in same.items()},
             "ranking": rank_on_spark(ratings_on_spark(session, named), OPTIONS).write_csv(),
             "numbers": numbers_on_spark(ratings_on_spark(session, named)),
+            "page": ranking_of_page(session, folder),
             "wrong": {name: refusal_of(session, file) for name, file in wrong.items()},
         }
         # The operator takes the running session, and ends it.
-        found["operator"] = [manifests(folder, ["genres.csv"]), manifests(folder, ["genres.csv"], engine="spark")]
+        found["operator"] = [manifests(folder, ["mean.parquet"]), manifests(folder, ["mean.parquet"], engine="spark")]
     (folder / "found.json").write_text(json.dumps(found))
 
 

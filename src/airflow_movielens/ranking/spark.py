@@ -55,8 +55,11 @@ def rank_on_spark(
     Raises:
         ValueError: Spark cannot read a file, or a value is missing or wrong.
     """
+    import narwhals as nw
+
     with _clear_errors():
-        statistics = statistics_of(checked_ratings(ratings), options)
+        checked = checked_ratings(ratings).with_columns(nw.col("movieId").cast(nw.Int32))
+        statistics = statistics_of(checked, options)
     return file_ranking_of(statistics, options, movies, compare_to)
 
 

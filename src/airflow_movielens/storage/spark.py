@@ -34,7 +34,7 @@ def spark_session(conn_id: str | None, name: str) -> Iterator[SparkSession]:
         from pyspark.sql import SparkSession
     except ImportError as error:
         raise FatalError(f"engine='spark' needs PySpark: install airflow-movielens[spark] ({error})") from error
-    builder = SparkSession.builder.appName(name).config(map=_settings(conn_id))
+    builder = SparkSession.builder.appName(name).config(map=spark_settings(conn_id))
     try:
         session = builder.getOrCreate()
     except PySparkRuntimeError as error:
@@ -60,7 +60,8 @@ def spark_url(path: str) -> str:
     return f"{_SCHEMES.get(scheme, scheme)}://{bucket.rpartition('@')[2]}{slash}{key}"
 
 
-def _settings(conn_id: str | None) -> dict[str, str]:
+def spark_settings(conn_id: str | None) -> dict[str, str]:
+    """Return the settings of Spark for a connection; see `spark_session`."""
     from airflow.sdk import BaseHook
 
     if conn_id is None:

@@ -16,7 +16,7 @@ from unit.ranking_engines import awkward_ratings, rankings_on
 from unit.spark_packages import spark_packages
 from unit.spark_rankings import OPTIONS
 
-from airflow_movielens.ranking import rank_large
+from airflow_movielens.ranking import rank_large, rank_movies
 
 pytestmark = pytest.mark.slow
 
@@ -99,6 +99,10 @@ def test_files_are_ranked_alike(found):
     assert found["ranking"] == rank_large(awkward_ratings().lazy(), OPTIONS).write_csv()
 
 
+def test_the_snippet_of_the_docs_runs(found):
+    assert found["page"] == rank_movies(awkward_ratings(), "trending").write_csv()
+
+
 def test_files_have_numbers(found):
     stamps = awkward_ratings()["timestamp"]
     names = {file.rpartition("/")[2] for file in found["numbers"]}
@@ -110,7 +114,7 @@ def test_the_operator_writes_the_same_file(found):
     embedded, on_spark = found["operator"]
     # The manifests have the checksums of the rankings.
     assert on_spark == embedded
-    assert embedded["genres.csv"]["ratings"] > 4000
+    assert embedded["mean.parquet"]["ratings"] > 4000
 
 
 @pytest.mark.parametrize("name", WRONG)
