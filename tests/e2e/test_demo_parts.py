@@ -15,6 +15,7 @@ from demo.configuration import Credentials
 from demo.errors import DemoError
 from demo.ports import choose_port
 from demo.processes import Component, process_groups, stop
+from demo.report import movement
 from demo.watch import Interruption, Watch
 
 
@@ -72,3 +73,11 @@ def test_secrets_are_kept_and_only_their_owner_can_read_them(tmp_path):
     assert Credentials.load(tmp_path) == credentials
     assert stat.S_IMODE((tmp_path / "credentials.json").stat().st_mode) == 0o600
     assert credentials.api_password not in repr(credentials)
+
+
+@pytest.mark.parametrize(
+    ("is_new", "change", "shown"),
+    [("true", "", "new"), ("false", "0", "="), ("false", "43", "▲ 43"), ("false", "-2", "▼ 2")],
+)
+def test_movement_is_shown_as_in_charts(is_new, change, shown):
+    assert movement({"is_new": is_new, "rank_change": change}) == shown
