@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from benchmarks.processes import PROC, family
@@ -39,20 +40,23 @@ def measure(work: Callable[[], object]) -> None:
 
 
 def _peak_memory(process: int) -> float:
-    """Return the highest resident memory of a process, in megabytes.
+    """Return the highest resident memory of a process, in megabytes; 0 if it has ended.
 
     getrusage would include the memory of the parent process before its fork.
     """
-    for line in (PROC / str(process) / "status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise OSError(f"/proc/{process}/status has no VmHWM")
+    with suppress(OSError):
+        for line in (PROC / str(process) / "status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
 
 
 def _cpu(processes: list[int]) -> float:
     ticks = 0
     for process in processes:
-        # The name before the last parenthesis may hold anything.
-        fields = (PROC / str(process) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
+        # The start of Spark leaves processes that soon end.
+        with suppress(OSError):
+            # The name before the last parenthesis may hold anything.
+            fields = (PROC / str(process) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
