@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -12,5 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def spark_packages():
     """Return the folder to add to PYTHONPATH, installed if it is not yet or no more the locked one."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    subprocess.run(["make", "--silent", ".spark/.installed"], cwd=ROOT, env=own, check=True)
+    with (ROOT / "requirements/spark.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of the tests may install them
+        subprocess.run(["make", "--silent", ".spark/.installed"], cwd=ROOT, env=own, check=True)
     return ROOT / ".spark"

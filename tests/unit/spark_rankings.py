@@ -63,11 +63,10 @@ def refusal_of(session, file):
     return "none"
 
 
-def ranking_of_page(session, folder):
+def ranking_of_page(session):
     """Run the snippet of docs/spark.md, which the tests of the docs cannot run, and return its ranking."""
     snippet = re.search(r"```py\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
     names = {"spark": session}
-    os.chdir(folder)
     exec(snippet, names)
     return pl.from_arrow(names["ranking"].toArrow()).write_csv()
 
@@ -86,7 +85,7 @@ def main(folder):
             "rows": {name: rows[file] for name, file in same.items()},
             "ranking": rank_on_spark(ratings_on_spark(session, named), OPTIONS).write_csv(),
             "numbers": numbers_on_spark(ratings_on_spark(session, named)),
-            "page": ranking_of_page(session, folder),
+            "page": ranking_of_page(session),
             "wrong": {name: refusal_of(session, file) for name, file in wrong.items()},
         }
         # The operator takes the running session, and ends it.

@@ -79,7 +79,10 @@ def found(tmp_path_factory):
     write_wrong(awkward_ratings().head(5), folder / "wrong")
     paths = os.pathsep.join(map(str, [spark_packages(), ROOT / "src", ROOT / "tests"]))
     subprocess.run(
-        [sys.executable, spark_rankings.__file__, folder], env={**os.environ, "PYTHONPATH": paths}, check=True
+        [sys.executable, spark_rankings.__file__, folder],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": paths},
+        check=True,
     )
     return {**json.loads((folder / "found.json").read_text()), "folder": folder}
 
