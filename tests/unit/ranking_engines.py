@@ -32,10 +32,10 @@ def awkward_ratings():
     return pl.DataFrame([*rows, *again, *ties, *limits, (1, 999, 0.5, FIRST)], schema=SCHEMA, orient="row")
 
 
-def in_pandas(ratings):
+def in_pandas(rows):
     import pandas as pd
 
-    return pd.DataFrame(ratings.to_dict(as_series=False)).astype({"rating": "float32"})
+    return pd.DataFrame(rows.to_dict(as_series=False)).astype({"rating": "float32"} if "rating" in rows.columns else {})
 
 
 def in_duckdb(ratings):
@@ -68,6 +68,22 @@ TO_POLARS = {
 }
 
 
+def ranking_by_genre(ratings, in_engine):
+    """Return a ranking with movies and an earlier ranking of the same engine."""
+    ids = ratings["movieId"].unique().sort()
+    movies = pl.DataFrame(
+        {
+            "movieId": ids,
+            "title": [f"Movie {movie}" if movie % 5 else None for movie in ids],
+            "year": [1990 + movie % 20 for movie in ids],
+            "genres": [["Drama", "Comedy|Drama", None][movie % 3] for movie in ids],
+        }
+    )
+    arguments = {"by": "genre", "movies": in_engine(movies)}
+    earlier = rank_movies(in_engine(ratings.filter(pl.col("timestamp") < AS_OF)), "bayesian", **arguments)
+    return rank_movies(in_engine(ratings), "bayesian", compare_to=earlier, **arguments)
+
+
 def rankings_on(engine, few=tuple(METHODS)):
     """Return rankings as CSV, and the error of a rating that is not a number.
 
@@ -84,6 +100,7 @@ def rankings_on(engine, few=tuple(METHODS)):
         ranking = rank_movies(given, method, as_of=AS_OF)
         assert type(ranking) is type(given)
         rankings[f"{method}, {name}"] = TO_POLARS[engine](ranking).write_csv()
+    rankings["by genre"] = TO_POLARS[engine](ranking_by_genre(ratings, ENGINES[engine])).write_csv()
     wrong = ratings.head(3).with_columns(rating=pl.Series([4.0, float("nan"), 3.0], dtype=pl.Float32))
     try:
         rank_movies(ENGINES[engine](wrong))

@@ -34,8 +34,10 @@ def interpreter(tmp_path_factory):
 
 
 def test_the_ratings_are_awkward(expected):
-    assert len(expected) == 3 * len(METHODS) + 1
+    assert len(expected) == 3 * len(METHODS) + 2
     assert expected["nan"] == "the ratings have a rating that is not 0.5 to 5.0 in steps of 0.5"
+    assert expected["by genre"].count("true") > 0
+    assert expected["by genre"].count("false") > 50
     for method in METHODS:
         assert expected[f"{method}, all"].count("\n") > 50
         assert expected[f"{method}, none"].count("\n") == 1
