@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -23,6 +24,8 @@ from airflow_movielens.operators import (
     MovielensRankMoviesOperator,
 )
 from airflow_movielens.ranking import rank_movies
+from airflow_movielens.ranking.manifest import InputFile
+from airflow_movielens.storage.input_facts import ratings_files_on_spark, unread_file
 
 WINDOW = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 
@@ -81,6 +84,18 @@ def test_object_storage_is_written_and_read(tmp_path):
     rank("memory://bucket/ratings/*.parquet", "memory://bucket/ranking.csv")
     rank(str(tmp_path / "local.parquet"), tmp_path / "ranking.csv")
     assert ObjectStoragePath("memory://bucket/ranking.csv").read_text() == (tmp_path / "ranking.csv").read_text()
+
+
+def test_spark_takes_the_checksum_of_object_storage_from_the_manifest_of_the_same_size(tmp_path):
+    attach(protocol="memory", fs=MemoryFileSystem())
+    url = "memory://bucket/checksums/20.parquet"
+    fetched = fetch(url)
+    # Their manifest has all facts, so Spark is not asked.
+    (file,) = ratings_files_on_spark([url], None)
+    assert dataclasses.asdict(file).items() <= fetched.items()
+    with ObjectStoragePath(url).open("ab") as data:
+        data.write(b"more")
+    assert unread_file(url) == InputFile(url, None, fetched["bytes"] + 4)
 
 
 def test_a_glob_on_object_storage_finds_ratings_only(tmp_path):

@@ -67,10 +67,11 @@ def ratings_files_on_spark(paths: Sequence[str], ratings: DataFrame) -> list[Rat
     def numbers_of(path: str) -> Numbers:
         return numbers().get(spark_url(path), (0, None, None))
 
-    return [_ratings_file(_unread_file(path), partial(numbers_of, path)) for path in paths]
+    return [_ratings_file(unread_file(path), partial(numbers_of, path)) for path in paths]
 
 
-def _unread_file(path: str) -> InputFile:
+def unread_file(path: str) -> InputFile:
+    """Return the facts about a file without reading it, if it is on object storage; see `ratings_files_on_spark`."""
     local = local_path(path)
     if local is not None:
         return input_file(path, local)
