@@ -1,0 +1,134 @@
+"""The ratings of each user in time order, and the vector that sums them up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_movielens.ranking.dataframes import checked_ratings, collected
+from airflow_movielens.ranking.methods import LIKE
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import polars as pl
+    from scipy.sparse import csr_array
+
+# Ratings of so many stars or fewer have no weight.
+_NEUTRAL = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Histories:
+    """The ratings of users, each user's in the order of timestamp and movieId.
+
+    Attributes:
+        users: The identifiers of the users, ascending.
+        starts: The number of the first rating of each user, and the number of all ratings.
+        movies: The position of each rated movie in the list of movies.
+        ratings: The ratings in stars.
+    """
+
+    users: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int64]
+    movies: npt.NDArray[np.int64]
+    ratings: npt.NDArray[np.float64]
+
+    @property
+    def owners(self) -> npt.NDArray[np.int64]:
+        """The position of each rating's user."""
+        import numpy as np
+
+        return np.repeat(np.arange(len(self.users)), np.diff(self.starts))
+
+    @property
+    def are_likes(self) -> npt.NDArray[np.bool_]:
+        """Whether each rating is a like."""
+        return self.ratings >= LIKE
+
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """The weight of each rating: the stars above three, or 0."""
+        import numpy as np
+
+        return np.maximum(self.ratings - _NEUTRAL, 0.0)
+
+    @property
+    def num_likes(self) -> npt.NDArray[np.int64]:
+        """The number of likes of each user."""
+        import numpy as np
+
+        return np.bincount(self.owners[self.are_likes], minlength=len(self.users))
+
+    def keep(self, kept: npt.NDArray[np.bool_]) -> Histories:
+        """Return only some of the ratings; users remain, also without ratings."""
+        import numpy as np
+
+        starts = np.concatenate([[0], np.cumsum(kept)])[self.starts]
+        return Histories(self.users, starts, self.movies[kept], self.ratings[kept])
+
+    def of_users(self, first: int, end: int) -> Histories:
+        """Return the users from one position to before another."""
+        starts = self.starts[first : end + 1]
+        rows = slice(starts[0], starts[-1])
+        return Histories(self.users[first:end], starts - starts[0], self.movies[rows], self.ratings[rows])
+
+    def decayed_weights(self, decay: float) -> npt.NDArray[np.float64]:
+        """Return the weight of each rating: less by e^(-decay) for each later rating of its user."""
+        import numpy as np
+
+        later = self.starts[1:][self.owners] - 1 - np.arange(len(self.ratings))
+        return self.weights * np.exp(-decay * later)
+
+
+def latest_of(ratings: Any) -> pl.DataFrame:
+    """Return the latest rating of each user and movie (at the same second, the higher one), checked.
+
+    Args:
+        ratings: A dataframe of any kind that Narwhals supports, with userId, movieId, rating and timestamp.
+
+    Returns:
+        The ratings, sorted by userId, timestamp and movieId.
+
+    Raises:
+        TypeError: It is no such dataframe.
+        ValueError: A column is missing, or a value is missing or wrong.
+    """
+    from airflow_movielens.ratings.schema import RATINGS
+
+    rows = collected(checked_ratings(ratings)).cast(dict(RATINGS.polars_schema()))
+    rows = rows.sort("userId", "timestamp", "movieId", "rating")
+    return rows.unique(["userId", "movieId"], keep="last", maintain_order=True)
+
+
+def histories_of(
+    ratings: pl.DataFrame, movies: npt.NDArray[np.int32], users: npt.NDArray[np.int32] | None = None
+) -> Histories:
+    """Return the histories of users.
+
+    Args:
+        ratings: As `latest_of` returns them; those of other movies are left out, but their users remain.
+        movies: The list of movies, in any order.
+        users: Further users, who may have no ratings.
+    """
+    import numpy as np
+
+    raters = ratings["userId"].to_numpy()
+    identifiers = np.unique(raters if users is None else np.concatenate([raters, users]))
+    starts = np.concatenate([np.searchsorted(raters, identifiers), [len(raters)]])
+    order = np.argsort(movies)
+    rated = ratings["movieId"].to_numpy()
+    places = np.searchsorted(movies, rated, sorter=order)
+    positions = order[np.minimum(places, len(movies) - 1)] if len(movies) else places
+    histories = Histories(identifiers, starts, positions, ratings["rating"].to_numpy().astype(np.float64))
+    is_known = movies[positions] == rated if len(movies) else np.zeros(len(rated), bool)
+    return histories.keep(is_known)
+
+
+def vectors(histories: Histories, values: npt.NDArray[Any], num_movies: int) -> csr_array:
+    """Return a sparse matrix with a row per user, a column per movie and a value for each rating; zeros are left out."""
+    import numpy as np
+    from scipy.sparse import csr_array
+
+    kept = histories.keep(values != 0)
+    return csr_array((values[np.flatnonzero(values)], kept.movies, kept.starts), (len(histories.users), num_movies))

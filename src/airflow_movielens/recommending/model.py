@@ -1,0 +1,188 @@
+"""A model: what is recommended to users, and which movies are similar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+from airflow_movielens.ranking.dataframes import in_kind_of
+from airflow_movielens.ratings.messages import shown
+from airflow_movielens.ratings.schema import RATINGS
+from airflow_movielens.recommending.explanations import reasons_of
+from airflow_movielens.recommending.histories import histories_of, latest_of, vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy as np
+    import numpy.typing as npt
+    import polars as pl
+
+    from airflow_movielens.recommending.catalogue import Catalogue
+    from airflow_movielens.recommending.histories import Histories
+    from airflow_movielens.recommending.parameters import ModelParameters
+
+# Users who are scored at once.
+_USERS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A recommender of movies.
+
+    The score of a movie for a user is v·B + a/(2 + H)·L: v is the vector of the user's decayed weights, B the
+    item-by-item matrix, H the user's number of likes and L the trend of the movie. Movies outside the catalogue have
+    only the second term.
+
+    Attributes:
+        parameters: The parameters that it was trained with.
+        catalogue: The movies and their trend.
+        matrix: B; the row is the rated movie, the column the scored one.
+    """
+
+    parameters: ModelParameters
+    catalogue: Catalogue
+    matrix: npt.NDArray[np.float32]
+
+    def recommend(self, ratings: Any, n: int = 10, users: Iterable[int] | None = None, *, explain: bool = False) -> Any:
+        """Recommend movies to users by their ratings. The users need not be those of the training.
+
+        Args:
+            ratings: A dataframe as for `train`, with the whole history of ratings of one or many users.
+            n: How many movies to recommend to each user; never one that the user has rated.
+            users: Further users, who may have no ratings: they are recommended what is trending.
+            explain: Whether to add the reasons.
+
+        Returns:
+            A dataframe of the same kind with userId, rank (int32, from 1), movieId and score (float32), sorted by
+            userId and rank; equal scores are ordered by movieId. With ``explain``, reasons: a list of up to three
+            {movieId, rating, contribution}, the largest contribution first, of the movies that the user likes. It is
+            empty if none of them contributes.
+
+        Raises:
+            TypeError: The ratings are no such dataframe.
+            ValueError: ``n`` or ``users`` is not one of those allowed, a column is missing, or a value is missing or
+                wrong.
+        """
+        import polars as pl
+
+        _check_number(n)
+        movies = self.catalogue.all_movies
+        rated = histories_of(latest_of(ratings), movies, _identifiers(users))
+        parts = [
+            self._recommended(rated.of_users(start, start + _USERS), movies, n, explain=explain)
+            for start in range(0, max(len(rated.users), 1), _USERS)
+        ]
+        return in_kind_of(pl.concat(parts), ratings)
+
+    def similar(self, movie_id: int, n: int = 10) -> pl.DataFrame:
+        """Return the movies whose scores a rating of one movie raises most.
+
+        Args:
+            movie_id: The movie.
+            n: How many movies to return.
+
+        Returns:
+            rank (int32, from 1), movieId and score (float32: what a rating of 4 stars adds to the score), best first.
+
+        Raises:
+            ValueError: The model does not have this movie in its catalogue, or ``n`` is not one of those allowed.
+        """
+        import numpy as np
+        import polars as pl
+
+        _check_number(n)
+        position = int(np.searchsorted(self.catalogue.movies, movie_id))
+        if self.catalogue.movies[position : position + 1].tolist() != [movie_id]:
+            raise ValueError(
+                f"the model knows too few likes of movie {shown(movie_id)}: it has {len(self.catalogue.movies)} movies,"
+                f" each liked by at least {self.parameters.min_likes} users"
+            )
+        scores = self.matrix[position].copy()
+        scores[position] = -np.inf
+        best = best_movies(scores, self.catalogue.movies, n)
+        return pl.DataFrame(
+            {
+                "rank": pl.Series(range(1, len(best) + 1), dtype=pl.Int32),
+                "movieId": self.catalogue.movies[best],
+                "score": scores[best],
+            }
+        )
+
+    def scores(self, histories: Histories, num_others: int = 0) -> npt.NDArray[np.float32]:
+        """Return the scores of all movies of the catalogue, and of the first others, for users.
+
+        Args:
+            histories: The ratings of the users, of movies of the catalogue only.
+            num_others: The number of other movies.
+
+        Returns:
+            A row for each user; with a column for each movie of the catalogue, then for each other movie.
+        """
+        import numpy as np
+
+        size = len(self.catalogue.movies)
+        weights = histories.decayed_weights(self.parameters.decay).astype(np.float32)
+        share = (self.parameters.trend / (2 + histories.num_likes)).astype(np.float32)
+        trend = np.concatenate([self.catalogue.trend, self.catalogue.other_trend[:num_others]])
+        scores = share[:, None] * trend
+        # Sparse, each user's sum has the same order alone and among others, so that the scores are equal.
+        scores[:, :size] += vectors(histories, weights, size) @ self.matrix
+        return scores
+
+    def _recommended(self, rated: Histories, movies: npt.NDArray[np.int32], n: int, *, explain: bool) -> pl.DataFrame:
+        import numpy as np
+        import polars as pl
+
+        is_known = rated.movies < len(self.catalogue.movies)
+        known = rated.keep(is_known)
+        # So many other movies that n of them are not rated.
+        most_rated = np.bincount(rated.owners[~is_known], minlength=1).max()
+        scores = self.scores(known, min(n + int(most_rated), len(self.catalogue.other_movies)))
+        is_scored = rated.movies < scores.shape[1]
+        scores[rated.owners[is_scored], rated.movies[is_scored]] = -np.inf
+        best = [best_movies(row, movies, n) for row in scores]
+        lengths = [len(positions) for positions in best]
+        owners, positions = np.repeat(np.arange(len(best)), lengths), np.concatenate([*best, np.empty(0, np.int64)])
+        recommended = pl.DataFrame(
+            {
+                "userId": rated.users[owners],
+                "rank": np.concatenate([*map(np.arange, lengths), np.empty(0, np.int64)]).astype(np.int32) + 1,
+                "movieId": movies[positions],
+                "score": scores[owners, positions],
+            }
+        )
+        return recommended.with_columns(reasons=reasons_of(self, known, best)) if explain else recommended
+
+
+def best_movies(scores: npt.NDArray[np.float32], movies: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.int64]:
+    """Return the positions of the ``n`` highest scores, best first; equal scores are ordered by movie.
+
+    Args:
+        scores: A score for each of the first movies; -inf for those that are left out.
+        movies: The identifiers of the movies.
+        n: The number of positions; there are fewer if there are fewer movies.
+    """
+    import numpy as np
+
+    n = min(n, len(scores))
+    lowest = max(np.partition(scores, -n)[-n], np.finfo(np.float32).min) if n else 0.0
+    found = np.flatnonzero(scores >= lowest)
+    return found[np.lexsort((movies[found], -scores[found]))[:n]]
+
+
+def _check_number(n: Any) -> None:
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
+        raise ValueError(f"n is {shown(n)}: give a whole number of at least 1")
+
+
+def _identifiers(users: Iterable[int] | None) -> npt.NDArray[np.int32]:
+    import numpy as np
+
+    identifiers = [] if users is None else list(users)
+    (column,) = (column for column in RATINGS.columns if column.name == "userId")
+    for user in identifiers:
+        if isinstance(user, bool) or not isinstance(user, Integral) or not column.accepts([int(user)]):
+            raise ValueError(f"users has {shown(user)}: give identifiers, each {column.expects}")
+    return np.array(identifiers, np.int32)

@@ -1,0 +1,41 @@
+"""A model from ratings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_movielens.recommending.catalogue import catalogue_of
+from airflow_movielens.recommending.histories import histories_of, latest_of
+from airflow_movielens.recommending.matrices import item_matrix
+from airflow_movielens.recommending.model import Model
+from airflow_movielens.recommending.parameters import ModelParameters
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def train(ratings: Any, parameters: ModelParameters | None = None) -> Model:
+    """Train a model on ratings.
+
+    If a user rated a movie more than once, only the latest rating counts (at the same second, the higher one).
+
+    Args:
+        ratings: A dataframe (pandas, Polars eager or lazy, PyArrow, DuckDB, PySpark) with the columns userId, movieId,
+            rating (0.5 to 5.0 stars) and timestamp (Unix seconds or times); further ones are ignored.
+        parameters: The parameters of the model; None for the defaults.
+
+    Raises:
+        TypeError: The ratings are no such dataframe.
+        ValueError: There are no ratings, a column is missing, or a value is missing or wrong.
+    """
+    latest = latest_of(ratings)
+    if latest.is_empty():
+        raise ValueError("there are no ratings to train a model on: give the ratings of at least one user")
+    return train_on_latest(latest, parameters or ModelParameters())
+
+
+def train_on_latest(ratings: pl.DataFrame, parameters: ModelParameters) -> Model:
+    """Train a model on ratings as `histories.latest_of` returns them."""
+    catalogue = catalogue_of(ratings, parameters)
+    histories = histories_of(ratings, catalogue.movies)
+    return Model(parameters, catalogue, item_matrix(histories, len(catalogue.movies), parameters))
