@@ -30,8 +30,8 @@ class Histories:
     """
 
     users: npt.NDArray[np.int32]
-    starts: npt.NDArray[np.int64]
-    movies: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int32]
+    movies: npt.NDArray[np.int32]
     ratings: npt.NDArray[np.float64]
 
     @property
@@ -64,7 +64,7 @@ class Histories:
         """Return only some of the ratings; users remain, also without ratings."""
         import numpy as np
 
-        starts = np.concatenate([[0], np.cumsum(kept)])[self.starts]
+        starts = np.concatenate([[0], np.cumsum(kept)])[self.starts].astype(np.int32)
         return Histories(self.users, starts, self.movies[kept], self.ratings[kept])
 
     def of_users(self, first: int, end: int) -> Histories:
@@ -120,7 +120,9 @@ def histories_of(
     rated = ratings["movieId"].to_numpy()
     places = np.searchsorted(movies, rated, sorter=order)
     positions = order[np.minimum(places, len(movies) - 1)] if len(movies) else places
-    histories = Histories(identifiers, starts, positions, ratings["rating"].to_numpy().astype(np.float64))
+    histories = Histories(
+        identifiers, starts, positions.astype(np.int32), ratings["rating"].to_numpy().astype(np.float64)
+    )
     is_known = movies[positions] == rated if len(movies) else np.zeros(len(rated), bool)
     return histories.keep(is_known)
 
