@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.packaging.conftest import Index, RunDag, Shell
 
 # Requirements that Airflow itself does not install; a new name here means a new dependency.
-BROUGHT = {"airflow-movielens", "narwhals", "polars", "polars-runtime-32"}
+BROUGHT = {"airflow-movielens", "narwhals", "numpy", "polars", "polars-runtime-32", "scipy"}
 
 
 class Installed(NamedTuple):

@@ -118,4 +118,5 @@ def trends(ratings, movies):
         trending = sum(2 ** ((second - now) / DAY / half_life) for second, rating in own if rating >= 4)
         damped = (sum(rating for _, rating in own) + 25 * mean) / (len(own) + 25)
         found[wanted] = math.log(1 + trending) * damped
-    return {movie: trend / max(found[movie] for movie in movies) for movie, trend in found.items()}
+    highest = max(found[movie] for movie in movies)
+    return {movie: trend / highest for movie, trend in found.items()}

@@ -24,6 +24,7 @@ HEAVY = {
     "pyarrow",
     "pyspark",
     "requests",
+    "scipy",
     "urllib3",
 }
 CORE = [
@@ -32,9 +33,10 @@ CORE = [
     "airflow_movielens.client.fetch",
     "airflow_movielens.ratings.schema",
     "airflow_movielens.ranking",
+    "airflow_movielens.recommending",
 ]
 # Not adapters to Airflow: the core and the command line.
-OTHERS = {"__main__", "cli", "client", "ranking", "ratings"}
+OTHERS = {"__main__", "cli", "client", "ranking", "ratings", "recommending"}
 # What a Dag file imports, so that the dag processor imports it each time it parses the file.
 IN_DAG_FILES = {"assets", "book", "hooks", "operators", "retry_policy", "sensors", "triggers"}
 # What tasks need when they run.

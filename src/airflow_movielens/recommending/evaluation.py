@@ -90,7 +90,11 @@ def evaluate_new_users(
     if before.is_empty():
         raise ValueError(f"no rating is before the cut {cut}: give a later one")
     model = train_on_latest(before, parameters or ModelParameters())
-    recommenders = {"model": model, "ease": _Ease(before, model.catalogue), "trending": _Trending(before, model.catalogue)}
+    recommenders: dict[str, Recommender] = {
+        "model": model,
+        "ease": _Ease(before, model.catalogue),
+        "trending": _Trending(before, model.catalogue),
+    }
     later = latest_of(nw.to_native(checked.filter(nw.col("timestamp") >= cut)))
     new = later.join(before, on="userId", how="anti", maintain_order="left")
     rated = histories_of(new, model.catalogue.all_movies)
@@ -110,7 +114,7 @@ def compare(model: pl.Series, baseline: pl.Series, *, seed: int = 0) -> Comparis
     return Comparison(float(differences.mean()), float(low), float(high), float(np.mean(means <= 0)))
 
 
-def ndcg(recommended: npt.NDArray[np.int64], relevant: npt.NDArray[np.int64]) -> float:
+def ndcg(recommended: npt.NDArray[Any], relevant: npt.NDArray[Any]) -> float:
     """Return the NDCG@10: the discounted gain of the relevant movies, as a share of the highest possible.
 
     Args:
@@ -130,13 +134,10 @@ def _figures(
     import numpy as np
     import polars as pl
 
-    is_like = rated.are_likes & (rated.movies < len(catalogue.movies))
-    num_likes = np.bincount(rated.owners[is_like], minlength=len(rated.users))
-    # How many likes each user has given before each rating.
-    before = np.cumsum(is_like) - is_like
-    before -= np.concatenate([[0], np.cumsum(is_like)])[rated.starts[:-1]][rated.owners]
-    is_known = before < known_likes
-    known, relevant = rated.keep(is_known), rated.keep(~is_known & is_like)
+    are_likes = rated.are_likes & (rated.movies < len(catalogue.movies))
+    num_likes = np.bincount(rated.owners[are_likes], minlength=len(rated.users))
+    is_known = rated.number_before(are_likes) < known_likes
+    known, relevant = rated.keep(is_known), rated.keep(~is_known & are_likes)
     users = np.flatnonzero(num_likes >= max(_LIKES, known_likes + _LATER_LIKES))
     figures = {name: _ndcg_of_users(each, catalogue, known, relevant, users) for name, each in recommenders.items()}
     columns = {"known_likes": np.full(len(users), known_likes, np.int32), "userId": rated.users[users]}
@@ -144,7 +145,7 @@ def _figures(
 
 
 def _ndcg_of_users(
-    recommender: Recommender, catalogue: Catalogue, known: Histories, relevant: Histories, users: npt.NDArray[np.int64]
+    recommender: Recommender, catalogue: Catalogue, known: Histories, relevant: Histories, users: npt.NDArray[Any]
 ) -> list[float]:
     """Return the NDCG@10 of some users."""
     found = []

@@ -19,9 +19,7 @@ _SHOWN = 3
 _SINGLE_SHARE = 0.1
 
 
-def contributions(
-    model: Model, history: Histories, recommended: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
+def contributions(model: Model, history: Histories, recommended: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Return how much each rating of one user adds to the score of each recommended movie: w_j·B_ji.
 
     With the trend's term a/(2 + H)·L_i, they sum to the score.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ranking.dataframes import checked_ratings, collected
 from airflow_movielens.ranking.methods import LIKE
+from airflow_movielens.ratings.schema import RATINGS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,16 @@ class Histories:
         import numpy as np
 
         later = self.starts[1:][self.owners] - 1 - np.arange(len(self.ratings))
-        return self.weights * np.exp(-decay * later)
+        weights: npt.NDArray[np.float64] = self.weights * np.exp(-decay * later)
+        return weights
+
+    def number_before(self, are_counted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """Return how many of the user's earlier ratings are counted, for each rating."""
+        import numpy as np
+
+        numbers = np.concatenate([[0], np.cumsum(are_counted)])
+        before: npt.NDArray[np.int64] = numbers[:-1] - numbers[self.starts[:-1]][self.owners]
+        return before
 
 
 def latest_of(ratings: Any) -> pl.DataFrame:
@@ -94,9 +104,7 @@ def latest_of(ratings: Any) -> pl.DataFrame:
         TypeError: It is no such dataframe.
         ValueError: A column is missing, or a value is missing or wrong.
     """
-    from airflow_movielens.ratings.schema import RATINGS
-
-    rows = collected(checked_ratings(ratings)).cast(dict(RATINGS.polars_schema()))
+    rows = collected(checked_ratings(ratings)).cast(RATINGS.polars_schema())
     rows = rows.sort("userId", "timestamp", "movieId", "rating")
     return rows.unique(["userId", "movieId"], keep="last", maintain_order=True)
 
@@ -128,7 +136,7 @@ def histories_of(
 
 
 def vectors(histories: Histories, values: npt.NDArray[Any], num_movies: int) -> csr_array:
-    """Return a sparse matrix with a row per user, a column per movie and a value for each rating; zeros are left out."""
+    """Return a sparse matrix with a row per user, a column per movie and a value per rating; zeros are left out."""
     import numpy as np
     from scipy.sparse import csr_array
 

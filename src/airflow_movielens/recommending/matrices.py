@@ -2,7 +2,7 @@
 
 B = B₁ + c·B₂. B₁ says which movies are liked together, and B₂ which movies users come to like after their first likes.
 
-Products are summed with 64 bits and kept with 32, so that two matrices of the catalogue's size are all that is in memory.
+Products are summed with 64 bits and kept with 32, and at most two matrices of the catalogue's size are in memory.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class Model:
         weights = histories.decayed_weights(self.parameters.decay).astype(np.float32)
         share = (self.parameters.trend / (2 + histories.num_likes)).astype(np.float32)
         trend = np.concatenate([self.catalogue.trend, self.catalogue.other_trend[:num_others]])
-        scores = share[:, None] * trend
+        scores: npt.NDArray[np.float32] = share[:, None] * trend
         # Sparse, each user's sum has the same order alone and among others, so that the scores are equal.
         scores[:, :size] += vectors(histories, weights, size) @ self.matrix
         return scores

@@ -184,5 +184,3 @@ def test_reasons_in_words():
     assert sentence_of(reasons, 1.0, titles) == "because you rated Heat 5.0, Toy Story 4.5, movie 3 4.0"
     assert sentence_of(reasons, 4.0, titles) == "films like Heat, Toy Story, movie 3"
     assert sentence_of([], 1.0, titles) == "trending now"
-
-
