@@ -66,7 +66,8 @@ def connected(api, monkeypatch):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_python_snippets_run(page, connected):
+def test_python_snippets_run(page, connected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     document = Sybil(parsers=[PythonCodeBlockParser()]).parse(page)
     document.namespace.update(connected)
     for example in document.examples():

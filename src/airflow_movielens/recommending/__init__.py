@@ -6,14 +6,16 @@
 - ``catalogue``: the movies of a model, and how many users like them now.
 - ``histories``: the ratings of each user in time order, and the vector that sums them up.
 - ``matrices``: the item-by-item matrices, from the weights of ratings.
+- ``artefacts``: models in files.
 - ``explanations``: which of a user's ratings a recommendation comes from.
 - ``evaluation``: how good recommendations to new users are, without leaks.
 """
 
 from __future__ import annotations
 
+from airflow_movielens.recommending.artefacts import load_model
 from airflow_movielens.recommending.model import Model
 from airflow_movielens.recommending.parameters import ModelParameters
 from airflow_movielens.recommending.training import train
 
-__all__ = ["Model", "ModelParameters", "train"]
+__all__ = ["Model", "ModelParameters", "load_model", "train"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ranking.dataframes import in_kind_of
@@ -27,6 +28,23 @@ if TYPE_CHECKING:
 _USERS = 256
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """What a model was trained on.
+
+    Attributes:
+        ratings: The number of ratings that counted.
+        users: The number of users.
+        first_timestamp: The time of the first of these ratings, in Unix seconds.
+        last_timestamp: The time of the last one.
+    """
+
+    ratings: int
+    users: int
+    first_timestamp: int
+    last_timestamp: int
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A recommender of movies.
@@ -39,11 +57,13 @@ class Model:
         parameters: The parameters that it was trained with.
         catalogue: The movies and their trend.
         matrix: B; the row is the rated movie, the column the scored one.
+        trained_on: What it was trained on.
     """
 
     parameters: ModelParameters
     catalogue: Catalogue
     matrix: npt.NDArray[np.float32]
+    trained_on: TrainingData
 
     def recommend(self, ratings: Any, n: int = 10, users: Iterable[int] | None = None, *, explain: bool = False) -> Any:
         """Recommend movies to users by their ratings. The users need not be those of the training.
@@ -109,6 +129,12 @@ class Model:
                 "score": scores[best],
             }
         )
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to a local file, which appears whole or not at all; `load_model` reads it."""
+        from airflow_movielens.recommending.artefacts import save_model
+
+        save_model(self, Path(path))
 
     def scores(self, histories: Histories, num_others: int = 0) -> npt.NDArray[np.float32]:
         """Return the scores of all movies of the catalogue, and of the first others, for users.

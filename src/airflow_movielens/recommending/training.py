@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_movielens.recommending.catalogue import catalogue_of
 from airflow_movielens.recommending.histories import histories_of, latest_of
 from airflow_movielens.recommending.matrices import item_matrix
-from airflow_movielens.recommending.model import Model
+from airflow_movielens.recommending.model import Model, TrainingData
 from airflow_movielens.recommending.parameters import ModelParameters
 
 if TYPE_CHECKING:
@@ -38,4 +38,6 @@ def train_on_latest(ratings: pl.DataFrame, parameters: ModelParameters) -> Model
     """Train a model on ratings as `histories.latest_of` returns them."""
     catalogue = catalogue_of(ratings, parameters)
     histories = histories_of(ratings, catalogue.movies)
-    return Model(parameters, catalogue, item_matrix(histories, len(catalogue.movies), parameters))
+    timestamps = ratings["timestamp"].to_numpy()
+    trained_on = TrainingData(len(ratings), ratings["userId"].n_unique(), int(timestamps.min()), int(timestamps.max()))
+    return Model(parameters, catalogue, item_matrix(histories, len(catalogue.movies), parameters), trained_on)

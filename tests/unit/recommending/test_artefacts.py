@@ -1,0 +1,149 @@
+"""Models in files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+from unit import brute_force_model as slow
+
+from airflow_movielens.recommending import ModelParameters, load_model, train
+from airflow_movielens.recommending.artefacts import read_header
+
+RATINGS = slow.awkward_ratings()
+MODEL = train(RATINGS, ModelParameters(lambda_1=5.0, min_likes=4))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "models" / "model.npz"
+    MODEL.save(path)
+    return path
+
+
+def rewritten(path, **changes):
+    """Change a field of the header of a model's file."""
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["header.json"] = json.dumps(json.loads(members["header.json"]) | changes).encode()
+    with ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def test_a_loaded_model_is_the_one_that_was_saved(saved):
+    model = load_model(str(saved))
+    assert model.parameters == MODEL.parameters
+    assert model.trained_on == MODEL.trained_on
+    assert model.recommend(RATINGS, explain=True).equals(MODEL.recommend(RATINGS, explain=True))
+    assert model.similar(int(MODEL.catalogue.movies[0])).equals(MODEL.similar(int(MODEL.catalogue.movies[0])))
+
+
+def test_a_model_without_a_catalogue_is_saved_too(tmp_path):
+    model = train(RATINGS.head(1))
+    model.save(tmp_path / "model.npz")
+    loaded = load_model(tmp_path / "model.npz")
+    assert loaded.recommend(RATINGS.clear(), users=[1]).equals(model.recommend(RATINGS.clear(), users=[1]))
+
+
+def test_the_header_says_what_the_model_is(saved):
+    header = read_header(saved)
+    assert header["parameters"]["lambda_1"] == 5.0
+    latest = RATINGS.unique(["userId", "movieId"])
+    assert header["trained_on"] == {
+        "ratings": len(latest),
+        "users": latest["userId"].n_unique(),
+        "first_timestamp": MODEL.trained_on.first_timestamp,
+        "last_timestamp": RATINGS["timestamp"].max(),
+    }
+    with ZipFile(saved) as archive:
+        assert json.loads(archive.read("header.json")) == header
+        assert archive.namelist()[0] == "header.json"
+
+
+def test_numpy_alone_reads_the_arrays(saved):
+    with np.load(saved, allow_pickle=False) as arrays:
+        np.testing.assert_array_equal(arrays["matrix"], MODEL.matrix)
+        np.testing.assert_array_equal(arrays["movies"], MODEL.catalogue.movies)
+
+
+def test_saving_again_replaces_the_file(saved):
+    replace(MODEL, parameters=ModelParameters(trend=0.0)).save(saved)
+    assert load_model(saved).parameters.trend == 0.0
+    assert [path.name for path in saved.parent.iterdir()] == ["model.npz"]
+
+
+def failure_of(path):
+    """Return the error of loading a model, or None if it is loaded as it was saved."""
+    try:
+        model = load_model(path)
+    except ValueError as error:
+        return str(error)
+    np.testing.assert_array_equal(model.matrix, MODEL.matrix)
+    assert model.recommend(RATINGS.head(20)).equals(MODEL.recommend(RATINGS.head(20)))
+    return None
+
+
+def test_a_damaged_file_is_refused_wherever_it_is_damaged(saved):
+    whole = saved.read_bytes()
+    failures = []
+    for place in [*range(120), *np.random.default_rng(4).integers(len(whole), size=300).tolist()]:
+        saved.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        failures.append(failure_of(saved))
+    # Nothing reads some bytes, such as times in the archive.
+    assert sum(failure is not None for failure in failures) > 300
+    assert all(failure.startswith(str(saved)) for failure in failures if failure)
+
+
+def test_a_truncated_file_is_refused_as_damaged(saved):
+    whole = saved.read_bytes()
+    for length in (5, 40, len(whole) // 2, len(whole) - 1):
+        saved.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"model\.npz is damaged \(.*\): save or copy the model again"):
+            load_model(saved)
+
+
+@pytest.mark.parametrize("content", [b"", b"userId,movieId", b"\x80\x04pickle"])
+def test_another_file_is_refused(content, tmp_path):
+    path = tmp_path / "model.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.npz holds no model: give a file that Model\.save wrote"):
+        load_model(path)
+
+
+def test_arrays_of_others_are_refused(tmp_path):
+    np.savez(tmp_path / "model.npz", matrix=MODEL.matrix)
+    with pytest.raises(ValueError, match="holds no model"):
+        load_model(tmp_path / "model.npz")
+
+
+def test_a_newer_format_is_refused(saved):
+    rewritten(saved, format_version=2, package_version="9.0")
+    with pytest.raises(ValueError, match=r"has version 2 of the model format, written by airflow-movielens 9\.0"):
+        load_model(saved)
+    with pytest.raises(ValueError, match="install a later one"):
+        read_header(saved)
+
+
+def test_arrays_that_do_not_fit_each_other_are_refused(saved):
+    arrays = read_header(saved)["arrays"]
+    rewritten(saved, arrays=arrays | {"matrix": arrays["matrix"] | {"shape": [1, len(MODEL.matrix) ** 2]}})
+    with pytest.raises(ValueError, match=r"is damaged \(the shapes of matrix do not fit the movies\)"):
+        load_model(saved)
+
+
+def test_a_model_holds_no_ratings(saved):
+    with ZipFile(saved) as archive:
+        names = archive.namelist()
+    assert names == [
+        "header.json",
+        *(f"{name}.npy" for name in ("movies", "trend", "other_movies", "other_trend", "matrix")),
+    ]
+
+
+def test_a_missing_file_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_model(tmp_path / "model.npz")
