@@ -66,7 +66,9 @@ def save_model(model: Model, path: Path) -> None:
         "other_trend": catalogue.other_trend,
         "matrix": model.matrix,
     }
-    contiguous = {name: np.ascontiguousarray(array, _DTYPES[name]) for name, array in arrays.items()}
+    contiguous = {
+        name: np.ascontiguousarray(array, np.dtype(_DTYPES[name]).newbyteorder("<")) for name, array in arrays.items()
+    }
     header = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -152,11 +154,12 @@ def _read(archive: ZipFile, name: str, description: Mapping[str, Any]) -> npt.ND
     import numpy as np
 
     member = archive.getinfo(f"{name}.npy")
-    size = np.dtype(_DTYPES[name]).itemsize * math.prod(description["shape"])
+    dtype = np.dtype(_DTYPES[name]).newbyteorder("<")
+    size = dtype.itemsize * math.prod(description["shape"])
     if not 0 <= size <= member.file_size:
         raise ValueError(f"{name} is shorter than its shape")
-    array = np.empty(description["shape"], np.dtype(_DTYPES[name]).newbyteorder("<"))
-    content, place = memoryview(array.reshape(-1)).cast("B") if size else memoryview(b""), 0
+    array = np.empty(description["shape"], dtype)
+    content, place = _content(array), 0
     with archive.open(member) as file:
         # NumPy's own header: the shape and the dtype are known.
         file.read(member.file_size - size)
@@ -169,5 +172,9 @@ def _read(archive: ZipFile, name: str, description: Mapping[str, Any]) -> npt.ND
 
 
 def _description(array: npt.NDArray[Any]) -> dict[str, Any]:
-    content = memoryview(array.reshape(-1)).cast("B") if array.size else b""
-    return {"shape": list(array.shape), "dtype": array.dtype.name, "sha256": sha256(content).hexdigest()}
+    return {"shape": list(array.shape), "dtype": array.dtype.name, "sha256": sha256(_content(array)).hexdigest()}
+
+
+def _content(array: npt.NDArray[Any]) -> memoryview:
+    """Return the bytes of an array in C order."""
+    return array.reshape(-1).view("uint8").data
