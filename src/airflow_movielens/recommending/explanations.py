@@ -52,29 +52,48 @@ def reasons_of(model: Model, histories: Histories, recommended: Sequence[npt.NDA
     Returns:
         A list of {movieId, rating, contribution} for each recommended movie of each user, in this order.
     """
+    import numpy as np
     import polars as pl
 
+    if not len(histories.ratings):
+        reason = pl.Struct({"movieId": pl.Int32, "rating": pl.Float32, "contribution": pl.Float32})
+        return pl.Series("reasons", [[]] * sum(map(len, recommended)), pl.List(reason))
+    places = [_largest(model, histories, user, positions) for user, positions in enumerate(recommended)]
+    rows = np.concatenate([*(rows for rows, _ in places), np.empty((0, _SHOWN), np.int64)])
+    added = np.concatenate([*(added for _, added in places), np.empty((0, _SHOWN))])
     reasons = []
-    for user, positions in enumerate(recommended):
-        history = histories.of_users(user, user + 1)
-        likes = history.are_likes
-        movies, ratings = model.catalogue.movies[history.movies[likes]], history.ratings[likes]
-        for added in contributions(model, history, positions)[likes].T:
-            reasons.append(_largest(movies, ratings, added))
-    struct = pl.Struct({"movieId": pl.Int32, "rating": pl.Float32, "contribution": pl.Float32})
-    return pl.Series("reasons", reasons, pl.List(struct))
+    for place in range(_SHOWN):
+        columns = {
+            "movieId": model.catalogue.movies[histories.movies[rows[:, place]]],
+            "rating": histories.ratings[rows[:, place]].astype(np.float32),
+            "contribution": added[:, place].astype(np.float32),
+        }
+        reason = pl.DataFrame(columns).select(pl.when(pl.col("contribution") > 0).then(pl.struct(pl.all())))
+        reasons.append(reason.to_series())
+    return pl.select(pl.concat_list(reasons).list.drop_nulls().alias("reasons")).to_series()
 
 
 def _largest(
-    movies: npt.NDArray[np.int32], ratings: npt.NDArray[np.float64], added: npt.NDArray[np.float64]
-) -> list[dict[str, Any]]:
+    model: Model, histories: Histories, user: int, recommended: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the three likes of a user that contribute most to each movie, and their contributions.
+
+    Returns:
+        The numbers of the ratings and their contributions, a row for each movie; 0 where there are fewer likes.
+    """
     import numpy as np
 
-    order = [place for place in np.lexsort((movies, -added))[:_SHOWN] if added[place] > 0]
-    return [
-        {"movieId": int(movies[place]), "rating": float(ratings[place]), "contribution": float(added[place])}
-        for place in order
-    ]
+    history = histories.of_users(user, user + 1)
+    likes = np.flatnonzero(history.are_likes)
+    likes = likes[np.argsort(history.movies[likes])]
+    added = contributions(model, history, recommended)[likes].T
+    # Stable, so that equal contributions are in the order of the movies.
+    largest = np.argsort(-added, axis=1, kind="stable")[:, :_SHOWN]
+    rows = np.zeros((len(recommended), _SHOWN), np.int64)
+    contributed = np.zeros((len(recommended), _SHOWN))
+    rows[:, : largest.shape[1]] = likes[largest] + histories.starts[user]
+    contributed[:, : largest.shape[1]] = np.take_along_axis(added, largest, axis=1)
+    return rows, contributed
 
 
 def sentence_of(reasons: Sequence[Mapping[str, Any]], score: float, titles: Mapping[int, str]) -> str:

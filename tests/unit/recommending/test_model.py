@@ -89,6 +89,16 @@ def test_reasons_are_the_likes_that_contribute_most():
     assert lengths >= {1, 3}
 
 
+def test_without_likes_there_are_no_reasons():
+    unliked = NEW.filter(pl.col("userId") == 1002)
+    nobody = NEW.clear()
+    schema = MODEL.recommend(NEW, explain=True).schema
+    for ratings in (unliked, nobody):
+        found = MODEL.recommend(ratings, n=3, users=[7], explain=True)
+        assert found["reasons"].to_list() == [[]] * len(found)
+        assert found.schema == schema
+
+
 def test_a_user_gets_the_same_alone_and_among_others():
     everybody = MODEL.recommend(RATINGS, n=8)
     for user in (0, 7, 99):
