@@ -56,8 +56,8 @@ def reasons_of(model: Model, histories: Histories, recommended: Sequence[npt.NDA
     import polars as pl
 
     if not len(histories.ratings):
-        reason = pl.Struct({"movieId": pl.Int32, "rating": pl.Float32, "contribution": pl.Float32})
-        return pl.Series("reasons", [[]] * sum(map(len, recommended)), pl.List(reason))
+        struct = pl.Struct({"movieId": pl.Int32, "rating": pl.Float32, "contribution": pl.Float32})
+        return pl.Series("reasons", [[]] * sum(map(len, recommended)), pl.List(struct))
     places = [_largest(model, histories, user, positions) for user, positions in enumerate(recommended)]
     rows = np.concatenate([*(rows for rows, _ in places), np.empty((0, _SHOWN), np.int64)])
     added = np.concatenate([*(added for _, added in places), np.empty((0, _SHOWN))])
