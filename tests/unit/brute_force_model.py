@@ -25,7 +25,8 @@ def awkward_ratings(users=40, movies=14, seed=15):
             rows.append((user, movie, chance.choice([0.5, 2, 3, 3.5, 4, 4, 4.5, 5, 5]), second))
     many = [(99, 100 + 7 * movie, 4.0 + movie % 3 / 2, 150 * DAY + movie) for movie in range(movies)]
     rare = [(user, 900 + user % 4, chance.choice([2, 4, 5]), 140 * DAY + user) for user in range(users // 4)]
-    return pl.DataFrame([*rows, *many, *rare], schema=SCHEMA, orient="row")
+    disliked = [(user, 910 + user % 3, 2.0, 140 * DAY) for user in range(6)]
+    return pl.DataFrame([*rows, *many, *rare, *disliked], schema=SCHEMA, orient="row")
 
 
 def histories(ratings):

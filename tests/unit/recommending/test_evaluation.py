@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from unit import brute_force_model as slow
 
-from airflow_movielens.recommending import ModelParameters
+from airflow_movielens.recommending import ModelParameters, train
 from airflow_movielens.recommending.evaluation import compare, evaluate_new_users, ndcg
 
 CUT = int(datetime(2005, 3, 10, 2, 30, 28, tzinfo=UTC).timestamp())
@@ -56,6 +56,7 @@ def test_ndcg_by_hand():
 
 MOVIES = list(range(10, 60))
 SCHEMA = slow.SCHEMA
+PARAMETERS = ModelParameters(lambda_1=5.0, lambda_2=5.0)
 
 
 def story(chance):
@@ -70,7 +71,7 @@ def story(chance):
 
 
 def evaluated(ratings, known_likes=(1, 3)):
-    return evaluate_new_users(ratings, 10_000, known_likes, ModelParameters(lambda_1=5.0, lambda_2=5.0))
+    return evaluate_new_users(ratings, 10_000, known_likes, PARAMETERS)
 
 
 def test_only_new_users_with_enough_likes_are_evaluated():
@@ -84,6 +85,19 @@ def test_only_new_users_with_enough_likes_are_evaluated():
     assert evaluated(ratings, [13])["userId"].to_list() == sorted(
         likes.filter(pl.col("count") >= 18)["userId"].to_list()
     )
+
+
+def test_the_figures_are_those_of_the_recommendations():
+    ratings = story(np.random.default_rng(3))
+    model = train(ratings.filter(pl.col("timestamp") < 10_000), PARAMETERS)
+    catalogue = set(model.catalogue.movies.tolist())
+    for known_likes, user, figure in evaluated(ratings).select("known_likes", "userId", "model").iter_rows():
+        rows = ratings.filter(pl.col("userId") == user).sort("timestamp", "movieId")
+        likes = rows.filter(pl.col("rating") >= 4, pl.col("movieId").is_in(catalogue))
+        last = likes["timestamp"][known_likes - 1]
+        recommended = model.recommend(rows.filter(pl.col("timestamp") <= last))["movieId"]
+        relevant = likes.filter(pl.col("timestamp") > last)["movieId"]
+        assert figure == pytest.approx(ndcg(recommended.to_numpy(), relevant.to_numpy()))
 
 
 def test_nothing_after_the_cut_reaches_the_model():

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 from unit import brute_force_model as slow
 
-from airflow_movielens.recommending import ModelParameters, train
+from airflow_movielens.recommending import Model, ModelParameters, train
+from airflow_movielens.recommending.catalogue import Catalogue
 from airflow_movielens.recommending.explanations import contributions, sentence_of
 from airflow_movielens.recommending.histories import histories_of, latest_of
 from airflow_movielens.recommending.model import best_movies
@@ -87,6 +88,18 @@ def test_reasons_are_the_likes_that_contribute_most():
         assert [reason["contribution"] for reason in reasons] == pytest.approx([added[m] for m in best], rel=1e-5)
         lengths.add(len(reasons))
     assert lengths >= {1, 3}
+
+
+def test_equal_contributions_are_ordered_by_movie():
+    movies = np.arange(30, dtype=np.int32)
+    nothing = np.zeros(0, np.float32)
+    catalogue = Catalogue(movies, np.zeros(30, np.float32), nothing.astype(np.int32), nothing)
+    model = Model(ModelParameters(decay=0.0), catalogue, np.ones((30, 30), np.float32), MODEL.trained_on)
+    liked = [27, 3, 12, *range(28, 13, -1)]
+    rows = [(1, movie, 5.0, second) for second, movie in enumerate(dict.fromkeys(liked))]
+    found = model.recommend(pl.DataFrame(rows, schema=slow.SCHEMA, orient="row"), n=2, explain=True)
+    assert found["movieId"].to_list() == [0, 1]
+    assert [[reason["movieId"] for reason in reasons] for reasons in found["reasons"]] == [[3, 12, 14]] * 2
 
 
 def test_without_likes_there_are_no_reasons():

@@ -53,13 +53,18 @@ def test_which_movies_are_liked_later(regularisation, decay):
     assert later.diagonal().any()
 
 
-def test_the_trend_of_all_movies():
-    catalogue = trained().catalogue
-    expected = slow.trends(RATINGS, MOVIES)
+@pytest.mark.parametrize("speed", [1, 20, 10_000])
+def test_the_trend_of_all_movies(speed):
+    """With the longest half-life, with that of the data, and with the shortest."""
+    ratings = RATINGS.with_columns(pl.col("timestamp") // speed)
+    catalogue = train(ratings, ModelParameters(min_likes=MIN_LIKES)).catalogue
+    expected = slow.trends(ratings, slow.catalogue(ratings, MIN_LIKES))
     found = dict(zip(catalogue.all_movies.tolist(), [*catalogue.trend, *catalogue.other_trend], strict=True))
     assert found == pytest.approx(expected, rel=1e-6)
     assert catalogue.trend.max() == 1
-    assert catalogue.other_trend.tolist() == sorted(catalogue.other_trend.tolist(), reverse=True)
+    others = catalogue.other_movies.tolist()
+    assert others == sorted(others, key=lambda movie: (-found[movie], movie))
+    assert 0 < len({found[movie] for movie in others}) < len(others)
 
 
 def test_blocks_do_not_change_the_matrix(monkeypatch):
