@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from airflow_movielens.client.http import rate_limit
+
+LOCK = Path(__file__).resolve().parents[2] / "requirements/engines.lock"
+UV = Path(sys.executable).parent / "uv"
 
 
 class SkippingClock:
@@ -44,3 +50,13 @@ def sleeps(monkeypatch, clock):
     """
     monkeypatch.setattr(rate_limit, "SYSTEM_CLOCK", clock)
     return clock.waits
+
+
+@pytest.fixture(scope="session")
+def engines_python(tmp_path_factory):
+    """Return the Python of a new environment with other engines than Polars, and without Airflow."""
+    environment = tmp_path_factory.mktemp("engines") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    python = environment / "bin/python"
+    subprocess.run([UV, "pip", "install", "--quiet", "--require-hashes", "--python", python, "-r", LOCK], check=True)
+    return python

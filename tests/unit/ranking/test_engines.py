@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,23 +13,11 @@ from unit.ranking_engines import rankings_on
 from airflow_movielens.ranking import METHODS
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCK = ROOT / "requirements/engines.lock"
-UV = Path(sys.executable).parent / "uv"
 
 
 @pytest.fixture(scope="module")
 def expected():
     return rankings_on("polars")
-
-
-@pytest.fixture(scope="module")
-def interpreter(tmp_path_factory):
-    """Return the Python of a new environment with the engines. It has no Airflow, which ranking does not need."""
-    environment = tmp_path_factory.mktemp("engines") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    python = environment / "bin/python"
-    subprocess.run([UV, "pip", "install", "--quiet", "--require-hashes", "--python", python, "-r", LOCK], check=True)
-    return python
 
 
 def test_the_ratings_are_awkward(expected):
@@ -51,9 +38,9 @@ def test_engines_of_this_process_agree(engine, expected):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["duckdb", "pandas", "pyarrow"])
-def test_engines_of_another_environment_agree(engine, interpreter, expected):
+def test_engines_of_another_environment_agree(engine, engines_python, expected):
     ranked = subprocess.run(
-        [interpreter, ranking_engines.__file__, engine],
+        [engines_python, ranking_engines.__file__, engine],
         env={"PYTHONPATH": str(ROOT / "src")}, check=True, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     found = json.loads(ranked.stdout)
