@@ -97,14 +97,17 @@ class Model:
         return in_kind_of(pl.concat(parts), ratings)
 
     def similar(self, movie_id: int, n: int = 10) -> pl.DataFrame:
-        """Return the movies whose scores a rating of one movie raises most.
+        """Return the movies most similar to one: those that raise each other's scores most.
+
+        The similarity of the movies i and j is √(B_ij·B_ji), or 0 if one of them lowers the other's score. B_ij alone
+        favours popular movies, which everything raises.
 
         Args:
             movie_id: The movie.
             n: How many movies to return.
 
         Returns:
-            rank (int32, from 1), movieId and score (float32: what a rating of 4 stars adds to the score), best first.
+            rank (int32, from 1), movieId and score (float32: the similarity), best first; equal ones by movieId.
 
         Raises:
             ValueError: The model does not have this movie in its catalogue, or ``n`` is not one of those allowed.
@@ -119,7 +122,8 @@ class Model:
                 f"the model knows too few likes of movie {shown(movie_id)}: it has {len(self.catalogue.movies)} movies,"
                 f" each liked by at least {self.parameters.min_likes} users"
             )
-        scores = self.matrix[position].copy()
+        raised, raising = np.maximum(self.matrix[position], 0), np.maximum(self.matrix[:, position], 0)
+        scores = np.sqrt(raised * raising)
         scores[position] = -np.inf
         best = best_movies(scores, self.catalogue.movies, n)
         return pl.DataFrame(

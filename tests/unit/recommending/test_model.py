@@ -146,13 +146,20 @@ def test_equal_scores_are_ordered_by_movie():
     assert best_movies(scores[:0], movies, 3).tolist() == []
 
 
-def test_similar_movies_are_those_whose_scores_a_rating_raises_most():
-    found = MODEL.similar(MOVIES[2], n=4)
+def test_similar_movies_raise_each_others_scores():
+    found = MODEL.similar(MOVIES[2], n=1_000)
     assert dict(found.schema) == {"rank": pl.Int32, "movieId": pl.Int32, "score": pl.Float32}
-    row = MODEL.matrix[2].tolist()
-    order = sorted((place for place in range(len(MOVIES)) if place != 2), key=lambda place: (-row[place], place))[:4]
-    assert found.rows() == [(rank, MOVIES[place], row[place]) for rank, place in enumerate(order, start=1)]
-    assert len(MODEL.similar(MOVIES[2], n=1_000)) == len(MOVIES) - 1
+    assert found["rank"].to_list() == list(range(1, len(MOVIES)))
+    pairs = [(float(MODEL.matrix[2, other]), float(MODEL.matrix[other, 2])) for other in range(len(MOVIES))]
+    expected = {
+        MOVIES[other]: (one * another) ** 0.5 if min(one, another) > 0 else 0.0
+        for other, (one, another) in enumerate(pairs)
+        if other != 2
+    }
+    assert dict(found.select("movieId", "score").iter_rows()) == pytest.approx(expected, rel=1e-5)
+    assert 0.0 in expected.values()
+    assert found["movieId"].to_list() == sorted(expected, key=lambda movie: (-expected[movie], movie))
+    assert MODEL.similar(MOVIES[2], n=4).equals(found.head(4))
 
 
 @pytest.mark.parametrize("movie", [900, 77_777, -1, 2**40])
