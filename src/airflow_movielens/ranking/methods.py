@@ -116,18 +116,18 @@ class RankingMethod:
         name: Its name, as in ``method="bayesian"``.
         columns: Returns the columns of a ranking from the statistics of movies and the parameters: ``score`` first,
             then the method's own.
+        sums: The sums over each movie's ratings that the method needs; see `MovieStatistics`.
         parameters: The names of its parameters, each with a description of its values.
         defaults: The values of parameters that are not given; without those that depend on the ratings.
         min_ratings: The default of ``min_ratings``.
-        decays: Whether likes are weighted by their age.
     """
 
     name: str
     columns: Callable[[MovieStatistics, Mapping[str, float]], dict[str, pl.Expr]]
+    sums: tuple[str, ...]
     parameters: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, float] = field(default_factory=dict)
     min_ratings: int = 1
-    decays: bool = False
 
     def checked(self, given: Mapping[str, Any]) -> dict[str, float]:
         """Return the parameters given, without those that are None, and the defaults of the others.
@@ -207,13 +207,13 @@ def _trending(_: MovieStatistics, __: Mapping[str, float]) -> dict[str, pl.Expr]
     return {"score": pl.col("decayed_likes"), "num_likes": pl.col("num_likes")}
 
 
-_COUNT = "a number of at least 0"
+_COUNT, _SHARE = "a number of at least 0", "a number between 0 and 1, such as 0.95"
 _METHODS = (
-    RankingMethod("mean", _mean, min_ratings=3),
-    RankingMethod("bayesian", _bayesian, {"k": _COUNT}, {"k": 100}),
-    RankingMethod("wilson", _wilson, {"confidence": "a number between 0 and 1, such as 0.95"}, {"confidence": 0.95}),
-    RankingMethod("imdb", _imdb, {"m": _COUNT}),
-    RankingMethod("popular", _popular),
-    RankingMethod("trending", _trending, {"half_life": "a number of days above 0"}, decays=True),
+    RankingMethod("mean", _mean, ("total",), min_ratings=3),
+    RankingMethod("bayesian", _bayesian, ("total",), {"k": _COUNT}, {"k": 100}),
+    RankingMethod("wilson", _wilson, ("num_likes",), {"confidence": _SHARE}, {"confidence": 0.95}),
+    RankingMethod("imdb", _imdb, ("total",), {"m": _COUNT}),
+    RankingMethod("popular", _popular, ("num_likes",)),
+    RankingMethod("trending", _trending, ("num_likes", "decayed_likes"), {"half_life": "a number of days above 0"}),
 )
 METHODS: Mapping[str, RankingMethod] = {method.name: method for method in _METHODS}

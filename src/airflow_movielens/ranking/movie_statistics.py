@@ -11,6 +11,8 @@ from airflow_movielens.ranking.methods import LIKE, half_life_of
 from airflow_movielens.ranking.re_ratings import half_stars, latest_ratings, superseded_ratings
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import narwhals as nw
     import polars as pl
 
@@ -24,8 +26,8 @@ class MovieStatistics:
     """Sums over the ratings that count: the latest of each user and movie.
 
     Attributes:
-        movies: One row per movie: movieId, num_ratings (int64), total (float64, stars), num_likes (int64) and, if
-            likes decay, decayed_likes (float64).
+        movies: One row per movie: movieId, num_ratings (int64) and, if they were asked for, total (float64, stars),
+            num_likes (int64) and decayed_likes (float64).
     """
 
     movies: pl.DataFrame
@@ -74,20 +76,26 @@ def decay_of(ratings: nw.LazyFrame[Any], as_of: int | None, half_life: float | N
 
 
 def movie_statistics(
-    ratings: nw.LazyFrame[Any], decay: Decay | None = None, *, unique: bool = False
+    ratings: nw.LazyFrame[Any], sums: Collection[str], decay: Decay | None = None, *, unique: bool = False
 ) -> MovieStatistics:
     """Sum up the ratings of each movie.
 
     Args:
         ratings: userId, movieId, rating and timestamp (whole Unix seconds), checked.
-        decay: The decay of likes; None if they are only counted.
+        sums: The columns of `MovieStatistics` to compute, besides movieId and num_ratings.
+        decay: The decay of likes, for ``decayed_likes``.
         unique: Whether the caller knows that no user rated a movie twice, which saves most of the time and memory.
     """
-    return _statistics([_sums(ratings if unique else latest_ratings(ratings), decay)])
+    return _statistics([_sums(ratings if unique else latest_ratings(ratings), sums, decay)])
 
 
 def movie_statistics_of_files(
-    ratings: pl.LazyFrame, decay: Decay | None = None, *, unique: bool = False, rows_at_once: int
+    ratings: pl.LazyFrame,
+    sums: Collection[str],
+    decay: Decay | None = None,
+    *,
+    unique: bool = False,
+    rows_at_once: int,
 ) -> MovieStatistics:
     """Sum up the ratings of each movie with memory bounded by the number of movies, not of ratings.
 
@@ -95,48 +103,48 @@ def movie_statistics_of_files(
 
     Args:
         ratings: userId, movieId, rating and timestamp (whole Unix seconds), checked and scanned from files.
-        decay: The decay of likes; None if they are only counted.
+        sums: The columns of `MovieStatistics` to compute, besides movieId and num_ratings.
+        decay: The decay of likes, for ``decayed_likes``.
         unique: Whether the caller knows that no user rated a movie twice, which saves most of the time and memory.
         rows_at_once: About how many ratings are held in memory, in 8 bytes each.
     """
     import narwhals as nw
     import polars as pl
 
-    sums = [_sums(nw.from_native(ratings), decay)]
+    found = [_sums(nw.from_native(ratings), sums, decay)]
     if not unique:
-        parts = -(-int(sums[0]["num_ratings"].sum()) // rows_at_once)
+        parts = -(-int(found[0]["num_ratings"].sum()) // rows_at_once)
         for superseded in superseded_ratings(ratings, parts):
-            excess = _sums(nw.from_native(superseded.lazy()), decay)
-            sums.append(excess.with_columns(-pl.exclude("movieId")))
-    return _statistics(sums)
+            excess = _sums(nw.from_native(superseded.lazy()), sums, decay)
+            found.append(excess.with_columns(-pl.exclude("movieId")))
+    return _statistics(found)
 
 
-def _sums(ratings: nw.LazyFrame[Any], decay: Decay | None) -> pl.DataFrame:
+def _sums(ratings: nw.LazyFrame[Any], sums: Collection[str], decay: Decay | None) -> pl.DataFrame:
     """Add up the ratings of each movie as whole numbers: half-stars, and weights of likes in units."""
     import narwhals as nw
     import polars as pl
 
-    rows = ratings.with_columns(half_stars=half_stars())
-    rows = rows.with_columns(like=(nw.col("half_stars") >= round(2 * LIKE)).cast(nw.Int64))
-    sums = [
-        nw.col("half_stars").count().alias("num_ratings"),
-        nw.col("half_stars").sum().alias("total"),
-        nw.col("like").sum().alias("num_likes"),
-    ]
+    like = (nw.col("rating") >= LIKE).cast(nw.Int64)
+    values = {"total": half_stars(), "num_likes": like}
     if decay is not None:
-        rows = rows.with_columns(weight=nw.col("like") * decay.weight(nw.col("timestamp")))
-        sums.append(nw.col("weight").sum().alias("decayed_likes"))
+        values["decayed_likes"] = like * decay.weight(nw.col("timestamp"))
+    rows = ratings.select("movieId", **{name: values[name] for name in sums})
+    found = collected(
+        rows.group_by("movieId").agg(nw.len().alias("num_ratings"), *(nw.col(name).sum() for name in sums))
+    )
     # Counts have 32 bits in Polars, sums 128 in DuckDB.
-    return collected(rows.group_by("movieId").agg(*sums)).with_columns(pl.exclude("movieId").cast(pl.Int64))
+    return found.with_columns(pl.exclude("movieId").cast(pl.Int64))
 
 
 def _statistics(sums: list[pl.DataFrame]) -> MovieStatistics:
     import polars as pl
 
-    movies = pl.concat(sums).group_by("movieId").sum().with_columns(total=pl.col("total") / 2)
-    if "decayed_likes" in movies.columns:
-        movies = movies.with_columns(pl.col("decayed_likes") / _WEIGHT_UNITS)
-    return MovieStatistics(movies)
+    movies = pl.concat(sums).group_by("movieId").sum()
+    units = {"total": 2, "decayed_likes": _WEIGHT_UNITS}
+    return MovieStatistics(
+        movies.with_columns(pl.col(name) / unit for name, unit in units.items() if name in movies.columns)
+    )
 
 
 def _rounded(numbers: nw.Expr) -> nw.Expr:

@@ -97,7 +97,7 @@ def rank_movies(
 def statistics_of(ratings: nw.LazyFrame[Any], options: RankingOptions) -> MovieStatistics:
     """Return the statistics that a ranking needs, computed by the engine that holds the ratings."""
     counted, decay = _until(ratings, options)
-    return movie_statistics(counted, decay, unique=options.unique)
+    return movie_statistics(counted, ranking_method(options.method).sums, decay, unique=options.unique)
 
 
 def _until(ratings: nw.LazyFrame[Any], options: RankingOptions) -> tuple[nw.LazyFrame[Any], Decay | None]:
@@ -106,7 +106,7 @@ def _until(ratings: nw.LazyFrame[Any], options: RankingOptions) -> tuple[nw.Lazy
 
     if options.as_of is not None:
         ratings = ratings.filter(nw.col("timestamp") <= options.as_of)
-    if not ranking_method(options.method).decays:
+    if "decayed_likes" not in ranking_method(options.method).sums:
         return ratings, None
     return ratings, decay_of(ratings, options.as_of, options.parameters.get("half_life"))
 
@@ -227,8 +227,9 @@ def rank_large(
     check_files(options, has_movies=movies is not None, has_earlier=compare_to is not None)
     _check_genres(options, movies)
     counted, decay = _until(nw.from_native(ratings), options)
+    sums = ranking_method(options.method).sums
     statistics = movie_statistics_of_files(
-        nw.to_native(counted), decay, unique=options.unique, rows_at_once=rows_at_once
+        nw.to_native(counted), sums, decay, unique=options.unique, rows_at_once=rows_at_once
     )
     return file_ranking_of(statistics, options, movies, compare_to)
 

@@ -105,5 +105,5 @@ def _statistics(ratings: pl.DataFrame, movies: pl.Series) -> pl.DataFrame:
     inside: Any = nw.from_native(ratings.lazy().filter(pl.col("movieId").is_in(movies.implode())))
     (last,) = ratings.select(pl.col("timestamp").max()).row(0)
     decay = decay_of(inside, last, None)
-    sums = movie_statistics(nw.from_native(ratings.lazy()), decay, unique=True).movies
-    return sums.with_columns(pl.col("movieId").cast(pl.Int32))
+    statistics = movie_statistics(nw.from_native(ratings.lazy()), ["total", "decayed_likes"], decay, unique=True)
+    return statistics.movies.with_columns(pl.col("movieId").cast(pl.Int32))
