@@ -61,6 +61,7 @@ def run(command, options):
     [("fetch", FETCH, option) for option in [*FETCH, *FURTHER, *FILES]]
     + [("rank", RANK, option) for option in [*RANK, "--movies-path", "--min-ratings", "--method"]],
 )
+@pytest.mark.slow
 def test_no_value_causes_a_traceback(command, right, option, capsys):
     for value in VALUES:
         status = run(command, right | {option: value})

@@ -87,6 +87,7 @@ def failure_of(path):
     return None
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_refused_wherever_it_is_damaged(saved):
     whole = saved.read_bytes()
     failures = []

@@ -86,6 +86,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", range(1, 13))
 @pytest.mark.parametrize(("before", "after"), CHANGES.values(), ids=CHANGES.keys())
 def test_a_change_while_paging_ends_in_one_state_of_the_data(before, after, at):
@@ -124,6 +125,7 @@ def http10(rows, query, accept, formats, *, has_total):
     ("formats", "has_total"),
     [([JSON], True), ([JSON], False), ([NDJSON], True), ([NDJSON, JSON], True), ([NDJSON, JSON], False)],
 )
+@pytest.mark.slow
 def test_a_server_of_http_1_0_without_content_length_loses_nothing(formats, has_total, count):
     def script(_, query, number):
         accept = server.requests[number][2]["Accept"]

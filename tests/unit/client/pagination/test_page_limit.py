@@ -23,6 +23,7 @@ LONG = ratings(1234)
         (50, "at most 50 rows since 2019-11-20", 4),
     ],
 )
+@pytest.mark.slow
 def test_a_page_size_that_is_refused_is_lowered(status, most, words, requests, caplog):
     def script(_, query, __):
         return page_of(LONG, query) if int(query["limit"]) <= most else Response(words, status)

@@ -266,6 +266,7 @@ def test_a_total_that_is_too_low_loses_no_rows(kind, total):
             list(client.read_batches())
 
 
+@pytest.mark.slow
 @kinds
 @pytest.mark.parametrize("change", [{"timestamp": "soon"}, {"timestamp": None}, {"userId": 0.5}])
 @pytest.mark.parametrize("at", [9, 10, 18, 19, 20])
