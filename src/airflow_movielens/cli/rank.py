@@ -62,8 +62,8 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 def prepare(options: argparse.Namespace) -> Callable[[], None]:
     """Check the arguments, and return the function that ranks."""
-    from airflow_movielens.ranking import RankingOptions, check_files, rank_large
-    from airflow_movielens.storage.files import checked_output, local_copies, read_files, write_ranking
+    from airflow_movielens.ranking import RankingOptions, check_files
+    from airflow_movielens.storage.files import checked_output, read_files, write_ranking
     from airflow_movielens.storage.inputs import input_files
 
     how = RankingOptions(
@@ -82,22 +82,16 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
         earlier_files = input_files(options.compare_to, output=output) if options.compare_to else []
 
     def run() -> None:
-        import polars as pl
-
         from airflow_movielens.ranking import RANKINGS
         from airflow_movielens.ranking.manifest import RankingSources
-        from airflow_movielens.ratings.reading import scan_files
-        from airflow_movielens.ratings.schema import MOVIES, RATINGS
-        from airflow_movielens.storage.input_facts import ratings_files
+        from airflow_movielens.ratings.schema import MOVIES
+        from airflow_movielens.storage.rank import rank_files
 
         with redirect_stdout(sys.stderr):
             titles = ["movieId", "title", *(["genres"] if how.by else [])]
             movies, movies_from = read_files(movies_files, MOVIES, titles)
             earlier, compare_to = read_files(earlier_files, RANKINGS, how.compared_columns)
-            with local_copies(files) as paths:
-                scans = [scan_files([path], RATINGS) for path in paths]
-                inputs = ratings_files(files, paths, scans)
-                ranking = rank_large(pl.concat(scans), how, movies, earlier)
+            ranking, inputs = rank_files(files, how, movies, earlier)
             write_ranking(ranking, output, how, RankingSources(inputs, movies_from, None, compare_to))
         if sys.stdout.isatty():
             _show_top(ranking)

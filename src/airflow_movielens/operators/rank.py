@@ -111,6 +111,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         from airflow_movielens.ranking.manifest import RankingSources
         from airflow_movielens.storage.files import checked_output, read_files, write_ranking
         from airflow_movielens.storage.inputs import input_files
+        from airflow_movielens.storage.rank import rank_files
 
         with clear_failures():
             output = checked_output(self.output_path)
@@ -123,7 +124,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             earlier_files = [] if self.compare_to is None else input_files(self.compare_to, output=output)
             earlier, compare_to = read_files(earlier_files, RANKINGS, options.compared_columns)
             movies, movies_from, source = self._movies(movies_files)
-            rank = self._rank_on_spark if self.engine == "spark" else self._rank_here
+            rank = self._rank_on_spark if self.engine == "spark" else rank_files
             ranking, inputs = rank(files, options, movies, earlier)
             sources = RankingSources(inputs, movies_from, source, compare_to)
             manifest = write_ranking(ranking, output, options, sources)
@@ -140,22 +141,6 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             raise ValueError(f"there is no engine {self.engine!r}: use 'polars' or 'spark'")
         if self.spark_conn_id is not None and self.engine != "spark":
             raise ValueError("spark_conn_id is given without engine='spark'")
-
-    def _rank_here(
-        self, files: list[str], options: RankingOptions, movies: pl.DataFrame | None, earlier: pl.DataFrame | None
-    ) -> tuple[pl.DataFrame, list[RatingsFile]]:
-        import polars as pl
-
-        from airflow_movielens.ranking import rank_large
-        from airflow_movielens.ratings.reading import scan_files
-        from airflow_movielens.ratings.schema import RATINGS
-        from airflow_movielens.storage.files import local_copies
-        from airflow_movielens.storage.input_facts import ratings_files
-
-        with local_copies(files) as paths:
-            scans = [scan_files([path], RATINGS) for path in paths]
-            inputs = ratings_files(files, paths, scans)
-            return rank_large(pl.concat(scans), options, movies, earlier), inputs
 
     def _rank_on_spark(
         self, files: list[str], options: RankingOptions, movies: pl.DataFrame | None, earlier: pl.DataFrame | None

@@ -4,4 +4,5 @@
 - ``object_store``: a file on object storage as output.
 - ``inputs``: paths, globs, folders of part files and manifests as a list of files to read.
 - ``input_facts``: the checksums, windows and numbers of ratings of these files.
+- ``rank``: these files ranked in this process.
 """
