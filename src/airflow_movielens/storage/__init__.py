@@ -5,4 +5,5 @@
 - ``inputs``: paths, globs, folders of part files and manifests as a list of files to read.
 - ``input_facts``: the checksums, windows and numbers of ratings of these files.
 - ``rank``: these files ranked in this process.
+- ``spark``: a session on a Spark cluster, and the URLs by which Spark reads files.
 """
