@@ -37,12 +37,29 @@ class TrainingData:
         users: The number of users.
         first_timestamp: The time of the first of these ratings, in Unix seconds.
         last_timestamp: The time of the last one.
+        histogram: The number of ratings with 0.5, 1, 1.5 and so on to 5 stars.
     """
 
     ratings: int
     users: int
     first_timestamp: int
     last_timestamp: int
+    histogram: list[int]
+
+    @classmethod
+    def of(cls, ratings: pl.DataFrame) -> TrainingData:
+        """Describe ratings as `histories.latest_of` returns them, at least one."""
+        import numpy as np
+
+        timestamps = ratings["timestamp"].to_numpy()
+        half_stars = np.rint(ratings["rating"].to_numpy() * 2).astype(np.int64)
+        return cls(
+            ratings=len(ratings),
+            users=ratings["userId"].n_unique(),
+            first_timestamp=int(timestamps.min()),
+            last_timestamp=int(timestamps.max()),
+            histogram=np.bincount(half_stars, minlength=11)[1:].tolist(),
+        )
 
 
 @dataclass(frozen=True, eq=False)

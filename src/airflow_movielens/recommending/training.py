@@ -38,6 +38,5 @@ def train_on_latest(ratings: pl.DataFrame, parameters: ModelParameters) -> Model
     """Train a model on ratings as `histories.latest_of` returns them."""
     catalogue = catalogue_of(ratings, parameters)
     histories = histories_of(ratings, catalogue.movies)
-    timestamps = ratings["timestamp"].to_numpy()
-    trained_on = TrainingData(len(ratings), ratings["userId"].n_unique(), int(timestamps.min()), int(timestamps.max()))
-    return Model(parameters, catalogue, item_matrix(histories, len(catalogue.movies), parameters), trained_on)
+    matrix = item_matrix(histories, len(catalogue.movies), parameters)
+    return Model(parameters, catalogue, matrix, TrainingData.of(ratings))

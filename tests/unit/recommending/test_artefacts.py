@@ -52,12 +52,13 @@ def test_a_model_without_a_catalogue_is_saved_too(tmp_path):
 def test_the_header_says_what_the_model_is(saved):
     header = read_header(saved)
     assert header["parameters"]["lambda_1"] == 5.0
-    latest = RATINGS.unique(["userId", "movieId"])
+    latest = RATINGS.sort("timestamp", "rating").unique(["userId", "movieId"], keep="last")
     assert header["trained_on"] == {
         "ratings": len(latest),
         "users": latest["userId"].n_unique(),
         "first_timestamp": MODEL.trained_on.first_timestamp,
         "last_timestamp": RATINGS["timestamp"].max(),
+        "histogram": [latest["rating"].eq(stars / 2).sum() for stars in range(1, 11)],
     }
     with ZipFile(saved) as archive:
         assert json.loads(archive.read("header.json")) == header
