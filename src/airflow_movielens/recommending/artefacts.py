@@ -74,6 +74,7 @@ def save_model(model: Model, path: Path) -> None:
         "format_version": FORMAT_VERSION,
         "package_version": __version__,
         "parameters": asdict(model.parameters),
+        "parameter_choice": model.parameter_choice,
         "trained_on": asdict(model.trained_on),
         "arrays": {name: _description(array) for name, array in contiguous.items()},
     }
@@ -102,6 +103,7 @@ def load_model(path: str | Path) -> Model:
             Catalogue(*(arrays[name] for name in ("movies", "trend", "other_movies", "other_trend"))),
             arrays["matrix"],
             TrainingData(**header["trained_on"]),
+            header["parameter_choice"],
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ranking.dataframes import checked_ratings, collected
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 # Ratings of so many stars or fewer have no weight.
 _NEUTRAL = 3.0
+_CHECKSUM_DTYPES = {"userId": "<i4", "movieId": "<i4", "rating": "<f4", "timestamp": "<i8"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +109,16 @@ def latest_of(ratings: Any) -> pl.DataFrame:
     rows = collected(checked_ratings(ratings)).cast(RATINGS.polars_schema())
     rows = rows.sort("userId", "timestamp", "movieId", "rating")
     return rows.unique(["userId", "movieId"], keep="last", maintain_order=True)
+
+
+def checksum_of(ratings: pl.DataFrame) -> str:
+    """Return the SHA-256 of ratings as `latest_of` returns them: of the values of each column, little-endian."""
+    import numpy as np
+
+    digest = sha256()
+    for column, dtype in _CHECKSUM_DTYPES.items():
+        digest.update(np.ascontiguousarray(ratings[column].to_numpy(), dtype).data)
+    return digest.hexdigest()
 
 
 def histories_of(

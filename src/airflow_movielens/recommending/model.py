@@ -11,10 +11,10 @@ from airflow_movielens.ranking.dataframes import in_kind_of
 from airflow_movielens.ratings.messages import shown
 from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.recommending.explanations import reasons_of
-from airflow_movielens.recommending.histories import histories_of, latest_of, vectors
+from airflow_movielens.recommending.histories import checksum_of, histories_of, latest_of, vectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import numpy as np
     import numpy.typing as npt
@@ -38,6 +38,7 @@ class TrainingData:
         first_timestamp: The time of the first of these ratings, in Unix seconds.
         last_timestamp: The time of the last one.
         histogram: The number of ratings with 0.5, 1, 1.5 and so on to 5 stars.
+        checksum: The SHA-256 of these ratings; see docs/model-format.md.
     """
 
     ratings: int
@@ -45,6 +46,7 @@ class TrainingData:
     first_timestamp: int
     last_timestamp: int
     histogram: list[int]
+    checksum: str
 
     @classmethod
     def of(cls, ratings: pl.DataFrame) -> TrainingData:
@@ -59,6 +61,7 @@ class TrainingData:
             first_timestamp=int(timestamps.min()),
             last_timestamp=int(timestamps.max()),
             histogram=np.bincount(half_stars, minlength=11)[1:].tolist(),
+            checksum=checksum_of(ratings),
         )
 
 
@@ -75,12 +78,14 @@ class Model:
         catalogue: The movies and their trend.
         matrix: B; the row is the rated movie, the column the scored one.
         trained_on: What it was trained on.
+        parameter_choice: How the parameters were chosen; None if they were given.
     """
 
     parameters: ModelParameters
     catalogue: Catalogue
     matrix: npt.NDArray[np.float32]
     trained_on: TrainingData
+    parameter_choice: Mapping[str, Any] | None = None
 
     def recommend(self, ratings: Any, n: int = 10, users: Iterable[int] | None = None, *, explain: bool = False) -> Any:
         """Recommend movies to users by their ratings. The users need not be those of the training.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import replace
+from hashlib import sha256
 from zipfile import ZipFile
 
 import numpy as np
+import polars as pl
 import pytest
 from unit import brute_force_model as slow
 
@@ -59,10 +62,29 @@ def test_the_header_says_what_the_model_is(saved):
         "first_timestamp": MODEL.trained_on.first_timestamp,
         "last_timestamp": RATINGS["timestamp"].max(),
         "histogram": [latest["rating"].eq(stars / 2).sum() for stars in range(1, 11)],
+        "checksum": MODEL.trained_on.checksum,
     }
+    assert header["parameter_choice"] is None
     with ZipFile(saved) as archive:
         assert json.loads(archive.read("header.json")) == header
         assert archive.namelist()[0] == "header.json"
+
+
+def test_the_checksum_of_the_training_is_that_of_the_documented_bytes():
+    rows = RATINGS.sort("timestamp", "rating").unique(["userId", "movieId"], keep="last")
+    rows = rows.sort("userId", "timestamp", "movieId")
+    values = [struct.pack(f"<{len(rows)}{kind}", *rows[column])
+              for column, kind in {"userId": "i", "movieId": "i", "rating": "f", "timestamp": "q"}.items()]  # fmt: skip
+    assert MODEL.trained_on.checksum == sha256(b"".join(values)).hexdigest()
+
+
+def test_the_checksum_tells_ratings_apart_but_not_their_order():
+    def checksum(ratings):
+        return train(ratings, MODEL.parameters).trained_on.checksum
+
+    assert checksum(RATINGS.reverse()) == MODEL.trained_on.checksum
+    changed = RATINGS.tail(1).with_columns(rating=pl.lit(3.0, pl.Float32))
+    assert checksum(pl.concat([RATINGS.head(-1), changed])) != MODEL.trained_on.checksum
 
 
 def test_numpy_alone_reads_the_arrays(saved):
