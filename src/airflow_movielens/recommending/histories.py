@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ranking.dataframes import checked_ratings, collected
@@ -11,6 +12,8 @@ from airflow_movielens.ranking.methods import LIKE
 from airflow_movielens.ratings.schema import RATINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import numpy.typing as npt
     import polars as pl
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 
 # Ratings of so many stars or fewer have no weight.
 _NEUTRAL = 3.0
+# Users whose identifiers have the same quotient by this number are digested together, wherever their ratings are.
+USERS_IN_DIGEST = 100
 _CHECKSUM_DTYPES = {"userId": "<i4", "movieId": "<i4", "rating": "<f4", "timestamp": "<i8"}
 
 
@@ -112,13 +117,26 @@ def latest_of(ratings: Any) -> pl.DataFrame:
 
 
 def checksum_of(ratings: pl.DataFrame) -> str:
-    """Return the SHA-256 of ratings as `latest_of` returns them: of the values of each column, little-endian."""
+    """Return the checksum of ratings as `latest_of` returns them: the SHA-256 of the digests of each group of users."""
+    import numpy as np
+
+    groups = ratings["userId"].to_numpy() // USERS_IN_DIGEST
+    bounds = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(ratings)]
+    columns = {name: ratings[name].to_numpy() for name in RATINGS.column_names}
+    digests = [
+        digest_of({name: column[start:end] for name, column in columns.items()}) for start, end in pairwise(bounds)
+    ]
+    return sha256(b"".join(digests)).hexdigest()
+
+
+def digest_of(ratings: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """Return the SHA-256 of the ratings of a group of users: of the values of each column, little-endian."""
     import numpy as np
 
     digest = sha256()
     for column, dtype in _CHECKSUM_DTYPES.items():
-        digest.update(np.ascontiguousarray(ratings[column].to_numpy(), dtype).data)
-    return digest.hexdigest()
+        digest.update(np.ascontiguousarray(ratings[column], dtype).data)
+    return digest.digest()
 
 
 def histories_of(

@@ -71,11 +71,16 @@ def test_the_header_says_what_the_model_is(saved):
 
 
 def test_the_checksum_of_the_training_is_that_of_the_documented_bytes():
-    rows = RATINGS.sort("timestamp", "rating").unique(["userId", "movieId"], keep="last")
-    rows = rows.sort("userId", "timestamp", "movieId")
-    values = [struct.pack(f"<{len(rows)}{kind}", *rows[column])
-              for column, kind in {"userId": "i", "movieId": "i", "rating": "f", "timestamp": "q"}.items()]  # fmt: skip
-    assert MODEL.trained_on.checksum == sha256(b"".join(values)).hexdigest()
+    ratings = RATINGS.with_columns(userId=pl.col("userId") * 37 - 500)
+    rows = ratings.sort("timestamp", "rating").unique(["userId", "movieId"], keep="last")
+    rows = rows.sort("userId", "timestamp", "movieId").with_columns(group=pl.col("userId") // 100)
+    kinds = {"userId": "i", "movieId": "i", "rating": "f", "timestamp": "q"}
+    digests = []
+    for group in rows.partition_by("group", maintain_order=True):
+        values = [struct.pack(f"<{len(group)}{kind}", *group[column]) for column, kind in kinds.items()]
+        digests.append(sha256(b"".join(values)).digest())
+    assert len(digests) > 10
+    assert train(ratings, MODEL.parameters).trained_on.checksum == sha256(b"".join(digests)).hexdigest()
 
 
 def test_the_checksum_tells_ratings_apart_but_not_their_order():
