@@ -1,6 +1,7 @@
 """The item-by-item matrices, from the weights of ratings.
 
 B = B₁ + c·B₂. B₁ says which movies are liked together, and B₂ which movies users come to like after their first likes.
+Both need only products of the weights of all users, which are computed by columns.
 
 Products are summed with 64 bits and kept with 32, and at most two matrices of the catalogue's size are in memory.
 """
@@ -8,7 +9,8 @@ Products are summed with 64 bits and kept with 32, and at most two matrices of t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow_movielens.recommending.histories import vectors
 
@@ -24,18 +26,88 @@ if TYPE_CHECKING:
 
     Matrix = npt.NDArray[np.float32]
 
+ProductName = Literal["XᵀX", "SᵀS", "SᵀY"]
+"""X: the weights of all ratings. S and Y: see `LaterLikes`."""
+
 _FIRST_LIKES = (1, 2, 3, 5, 10, 20)
 # Rows of a product that are computed at once.
 _BLOCK = 512
 
 
-def item_matrix(histories: Histories, num_movies: int, parameters: ModelParameters) -> Matrix:
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Some columns of a product of the weights of users.
+
+    Attributes:
+        movies: The positions of their movies.
+        product: The columns, each as a row.
+        num_values: The number of weights in these columns of the matrix that is multiplied.
+    """
+
+    movies: slice
+    product: npt.NDArray[Any]
+    num_values: int = 0
+
+
+class Products(Protocol):
+    """The products that the item-by-item matrix is computed from."""
+
+    def columns(self, name: ProductName) -> Iterator[Columns]:
+        """Yield all columns of a product."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProductsOfHistories:
+    """The products of the weights of some users.
+
+    Attributes:
+        histories: The ratings of the users.
+        num_movies: The number of movies.
+        decay: How fast the weight of a rating fades.
+    """
+
+    histories: Histories
+    num_movies: int
+    decay: float
+
+    @cached_property
+    def later_likes(self) -> LaterLikes:
+        """S and Y."""
+        return later_likes(self.histories, self.num_movies, self.decay)
+
+    def product(self, name: ProductName) -> Gram | LaterLikes:
+        """Return a product, of which no column is computed yet."""
+        if name == "XᵀX":
+            return Gram(vectors(self.histories, self.histories.weights, self.num_movies))
+        return Gram(self.later_likes.first) if name == "SᵀS" else self.later_likes
+
+    def columns(self, name: ProductName) -> Iterator[Columns]:
+        """Yield all columns of a product."""
+        return _columns_of(self.product(name), self.num_movies)
+
+
+class Gram:
+    """AᵀA.
+
+    Args:
+        rows: A.
+    """
+
+    def __init__(self, rows: csr_array) -> None:
+        self.rows = rows
+        self._transposed = rows.T.tocsr()
+
+    def columns(self, movies: slice) -> Columns:
+        """Return some columns."""
+        part = self._transposed[movies]
+        return Columns(movies, (part @ self.rows).toarray(), part.nnz)
+
+
+def item_matrix(products: Products, num_movies: int, parameters: ModelParameters) -> Matrix:
     """Return B: how much a unit of a rated movie's weight (the row) adds to the score of a movie (the column)."""
-    weights = vectors(histories, histories.weights, num_movies)
-    matrix = liked_together(weights, parameters.lambda_1)
+    matrix = _liked_together(products.columns("XᵀX"), num_movies, parameters.lambda_1)
     if parameters.later_likes:
-        likes = later_likes(histories, num_movies, parameters.decay)
-        add_liked_later(matrix, likes, parameters.lambda_2, parameters.later_likes)
+        _add_liked_later(matrix, products, parameters.lambda_2, parameters.later_likes)
     return matrix
 
 
@@ -49,9 +121,14 @@ def liked_together(weights: csr_array, regularisation: float) -> Matrix:
         weights: X, the weights of users (rows) for movies (columns).
         regularisation: λ₁.
     """
+    size = weights.shape[1]
+    return _liked_together(_columns_of(Gram(weights), size), size, regularisation)
+
+
+def _liked_together(gram: Iterator[Columns], size: int, regularisation: float) -> Matrix:
     import numpy as np
 
-    inverse = _inverse(_regularised_gram(weights, regularisation))
+    inverse = _inverse(_regularised(gram, size, regularisation))
     # The inverse is symmetric, so that its transpose, whose rows are contiguous, is the same matrix.
     matrix = inverse.T
     matrix /= -matrix.diagonal()
@@ -78,17 +155,15 @@ class LaterLikes:
     likes: csr_array
     known: csr_array
 
-    def product(self, columns: slice) -> Matrix:
-        """Return some columns of SᵀY, in Fortran's order.
+    def columns(self, movies: slice) -> Columns:
+        """Return some columns of SᵀY.
 
         Y has a user's later likes up to six times, so it is not built: SᵀY is the product of each user's summed rows
         and likes, without that of the rows and the likes known in them.
         """
-        import numpy as np
-
-        transposed = self.likes[columns] @ self.first_of_users
-        transposed -= self.known[columns] @ self.first
-        return transposed.toarray().astype(np.float32).T  # type: ignore[no-any-return]
+        transposed = self.likes[movies] @ self.first_of_users
+        transposed -= self.known[movies] @ self.first
+        return Columns(movies, transposed.toarray())
 
 
 def later_likes(histories: Histories, num_movies: int, decay: float) -> LaterLikes:
@@ -116,38 +191,44 @@ def later_likes(histories: Histories, num_movies: int, decay: float) -> LaterLik
     return LaterLikes(vstack(first, format="csr"), first_of_users, all_likes.T.tocsr(), vstack(known).T.tocsr())
 
 
-def add_liked_later(matrix: Matrix, likes: LaterLikes, regularisation: float, factor: float) -> None:
+def _add_liked_later(matrix: Matrix, products: Products, regularisation: float, factor: float) -> None:
     """Add c·B₂ to a matrix in place: B₂ = (SᵀS + λ₂·w̄²·I)⁻¹SᵀY, where w̄² is the mean square of the weights in S.
 
     Args:
         matrix: The matrix.
-        likes: S and Y.
+        products: SᵀS and SᵀY.
         regularisation: λ₂.
         factor: c.
     """
+    import numpy as np
     from scipy.linalg.lapack import spotrs
 
-    if not likes.first.nnz:
-        return
-    factors = _cholesky(_regularised_gram(likes.first, regularisation))
-    for columns in _blocks(len(matrix)):
-        solved, _ = spotrs(factors, likes.product(columns), lower=1, overwrite_b=1)
-        matrix[:, columns] += factor * solved
+    factors = _cholesky(_regularised(products.columns("SᵀS"), len(matrix), regularisation))
+    for columns in products.columns("SᵀY"):
+        solved, _ = spotrs(factors, columns.product.astype(np.float32).T, lower=1, overwrite_b=1)
+        matrix[:, columns.movies] += factor * solved
 
 
-def _regularised_gram(rows: csr_array, regularisation: float) -> Matrix:
+def _columns_of(product: Gram | LaterLikes, size: int) -> Iterator[Columns]:
+    for movies in _blocks(size):
+        yield product.columns(movies)
+
+
+def _regularised(gram: Iterator[Columns], size: int, regularisation: float) -> Matrix:
     """Return AᵀA + λ·w̄²·I in Fortran's order, where w̄² is the mean square of the values in A."""
     import numpy as np
 
-    size = rows.shape[1]
-    gram = np.empty((size, size), np.float32, order="F")
-    columns = rows.T.tocsr()
-    mean_square = np.square(rows.data).mean() if rows.nnz else 1.0
-    for part in _blocks(size):
-        product = (columns[part] @ rows).toarray()
-        product[np.arange(len(product)), np.arange(part.start, part.stop)] += regularisation * mean_square
-        gram[:, part] = product.T
-    return gram
+    matrix = np.empty((size, size), np.float32, order="F")
+    # The squares of A are summed in it.
+    diagonal = np.empty(size)
+    num_values = 0
+    for columns in gram:
+        matrix[:, columns.movies] = columns.product.T
+        diagonal[columns.movies] = columns.product[:, columns.movies].diagonal()
+        num_values += columns.num_values
+    mean_square = diagonal.sum() / num_values if num_values else 1.0
+    np.fill_diagonal(matrix, diagonal + regularisation * mean_square)
+    return matrix
 
 
 def _cholesky(matrix: Matrix) -> Matrix:

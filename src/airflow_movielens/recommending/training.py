@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.recommending.catalogue import catalogue_of
 from airflow_movielens.recommending.histories import histories_of, latest_of
-from airflow_movielens.recommending.matrices import item_matrix
+from airflow_movielens.recommending.matrices import ProductsOfHistories, item_matrix
 from airflow_movielens.recommending.model import Model, TrainingData
 from airflow_movielens.recommending.parameters import ModelParameters
 
@@ -38,5 +38,6 @@ def train_on_latest(ratings: pl.DataFrame, parameters: ModelParameters) -> Model
     """Train a model on ratings as `histories.latest_of` returns them."""
     catalogue = catalogue_of(ratings, parameters)
     histories = histories_of(ratings, catalogue.movies)
-    matrix = item_matrix(histories, len(catalogue.movies), parameters)
+    num_movies = len(catalogue.movies)
+    matrix = item_matrix(ProductsOfHistories(histories, num_movies, parameters.decay), num_movies, parameters)
     return Model(parameters, catalogue, matrix, TrainingData.of(ratings))
