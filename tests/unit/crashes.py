@@ -12,7 +12,7 @@ from unittest import mock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_STEPS = ("rename", "replace", "unlink", "remove", "mkdir", "rmdir", "fsync")
+_STEPS = ("link", "rename", "replace", "unlink", "remove", "mkdir", "rmdir", "fsync")
 """The functions that make files durable or visible, or remove them."""
 _mkdir = os.mkdir
 

@@ -20,24 +20,52 @@ def whole_file(path: Path) -> Iterator[Path]:
     """Yield a path to write to; the file appears at ``path`` if the block succeeds, otherwise not at all.
 
     It lies beside ``path`` until it is flushed to the disk; then it is renamed, which replaces a file already there.
-    Files that killed processes left behind are removed.
+    """
+    with partial_file(path) as partial:
+        yield partial
+        move_into_place(partial, path)
+
+
+def create_whole(path: Path, content: bytes) -> None:
+    """Write a small file that appears whole and replaces nothing; it is on the disk when this returns.
+
+    Raises:
+        FileExistsError: There is a file at ``path``.
+    """
+    with partial_file(path) as partial:
+        partial.write_bytes(content)
+        flush_to_disk(partial)
+        # Unlike renaming, this fails if another process was faster.
+        os.link(partial, path)
+        flush_to_disk(path.parent)
+
+
+@contextmanager
+def partial_file(path: Path) -> Iterator[Path]:
+    """Yield a path to write to, beside ``path``; what the block leaves there is removed.
+
+    Files that killed processes left behind are removed too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_dead_partials(path)
     # The extensions stay last, because they select the format.
     partial = path.with_name(f".partial-{uuid4().hex}-{path.name}")
-    lock = try_lock(partial, create=True)
+    # Another process would remove a partial file that is not locked yet, so it gets its name once it is.
+    unnamed = path.with_name(f".{uuid4().hex}")
+    lock = try_lock(unnamed, create=True)
     try:
+        if lock is not None:
+            unnamed.replace(partial)
         yield partial
-        move_into_place(partial, path)
     finally:
-        partial.unlink(missing_ok=True)
+        for left in (unnamed, partial):
+            left.unlink(missing_ok=True)
         if lock is not None:
             os.close(lock)
 
 
 def remove_dead_partials(path: Path) -> None:
-    """Remove the files that processes killed in `whole_file` left beside ``path``."""
+    """Remove the files that processes killed in `partial_file` left beside ``path``."""
     partial_of_path = re.compile(rf"\.partial-[0-9a-f]{{32}}-{re.escape(path.name)}")
     for partial in path.parent.iterdir():
         if partial_of_path.fullmatch(partial.name) and (lock := try_lock(partial)) is not None:

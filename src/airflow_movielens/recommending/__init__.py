@@ -8,6 +8,8 @@
 - ``matrices``: the item-by-item matrices, from the weights of ratings.
 - ``artefacts``: models in files.
 - ``explanations``: which of a user's ratings a recommendation comes from.
+- ``registry``: versions of models in a folder, and which one is served.
+- ``events``: the history of a registry.
 - ``evaluation``: how good recommendations to new users are, without leaks.
 """
 

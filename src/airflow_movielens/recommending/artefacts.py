@@ -11,7 +11,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from airflow_movielens import __version__
 from airflow_movielens.ratings.atomic_files import whole_file
@@ -56,6 +56,12 @@ _DAMAGE = (
 
 def save_model(model: Model, path: Path) -> None:
     """Write a model to a file, which appears whole or not at all."""
+    with whole_file(path) as partial:
+        write_model(model, partial)
+
+
+def write_model(model: Model, path: Path) -> None:
+    """Write a model to a file; the same model always gives the same bytes."""
     import numpy as np
 
     catalogue = model.catalogue
@@ -78,10 +84,11 @@ def save_model(model: Model, path: Path) -> None:
         "trained_on": asdict(model.trained_on),
         "arrays": {name: _description(array) for name, array in contiguous.items()},
     }
-    with whole_file(path) as partial, ZipFile(partial, "w") as archive:
-        archive.writestr(_HEADER, json.dumps(header, indent=2))
+    with ZipFile(path, "w") as archive:
+        # A ZipInfo of its own has a fixed date instead of the current time.
+        archive.writestr(ZipInfo(_HEADER), json.dumps(header, indent=2))
         for name, array in contiguous.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+            with archive.open(ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 

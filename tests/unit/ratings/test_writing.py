@@ -13,7 +13,7 @@ import pytest
 from unit.moments import when_called
 from unit.scripted_server import ratings
 
-from airflow_movielens.ratings.atomic_files import remove_dead_partials, whole_file
+from airflow_movielens.ratings.atomic_files import create_whole, remove_dead_partials, whole_file
 from airflow_movielens.ratings.locks import try_lock
 from airflow_movielens.ratings.paths import FileFormat
 from airflow_movielens.ratings.reading import scan_files
@@ -153,6 +153,15 @@ def test_the_file_of_a_killed_writer_is_removed_but_not_that_of_a_running_one(tm
         remove_dead_partials(path)
         assert sorted(file.name for file in tmp_path.iterdir()) == sorted([of_another.name, alive.name])
     assert sorted(file.name for file in tmp_path.iterdir()) == [of_another.name, "r.csv"]
+
+
+def test_a_file_that_is_created_whole_replaces_nothing(tmp_path):
+    path = tmp_path / "deep" / "1.json"
+    create_whole(path, b"first")
+    with pytest.raises(FileExistsError):
+        create_whole(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_file_has_the_permissions_of_the_umask(tmp_path):

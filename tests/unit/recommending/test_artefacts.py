@@ -104,6 +104,14 @@ def test_saving_again_replaces_the_file(saved):
     assert [path.name for path in saved.parent.iterdir()] == ["model.npz"]
 
 
+def test_the_same_model_gives_the_same_bytes(saved):
+    before = saved.read_bytes()
+    with ZipFile(saved) as archive:
+        assert {member.date_time[0] for member in archive.infolist()} == {1980}
+    MODEL.save(saved)
+    assert saved.read_bytes() == before
+
+
 def failure_of(path):
     """Return the error of loading a model, or None if it is loaded as it was saved."""
     try:
