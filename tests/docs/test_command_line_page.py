@@ -11,7 +11,9 @@ import pytest
 from docs.test_snippets import PAGES, ROOT, blocks
 
 from airflow_movielens.cli import main
+from airflow_movielens.recommending import ModelParameters, train
 
+COMMANDS = ["fetch", "rank", "recommend", "similar"]
 PAGE = ROOT / "docs" / "cli.md"
 SHOWN = [(page, block) for page in PAGES for block in blocks(page, "bash") if "movielens fetch" in block]
 
@@ -48,18 +50,26 @@ def test_the_commands_print_the_output_of_the_page(shell):
     assert without_time(shell(block)) == without_time(said)
 
 
-@pytest.mark.parametrize("command", ["fetch", "rank"])
+@pytest.mark.slow
+def test_the_recommendations_are_those_of_the_page(shell, truth, tmp_path):
+    page = ROOT / "docs" / "recommendations.md"
+    train(truth[["userId", "movieId", "rating", "timestamp"]], ModelParameters()).save(tmp_path / "model.npz")
+    (block,), (said,) = blocks(page, "bash"), blocks(page, "text")
+    assert shell(block) == said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_on_the_page(command, capsys):
     with pytest.raises(SystemExit):
         main([command, "--help"])
     options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
-    assert len(options) > 5
+    assert len(options) >= 5
     assert {option for option in options if f"`{option}`" not in PAGE.read_text()} == set()
 
 
 def test_every_option_of_the_page_exists(capsys):
     known = set()
-    for command in ("fetch", "rank"):
+    for command in COMMANDS:
         with pytest.raises(SystemExit):
             main([command, "--help"])
         known |= set(re.findall(r"--[a-z-]+", capsys.readouterr().out))

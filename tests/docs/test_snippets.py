@@ -42,6 +42,8 @@ RUN_BY = {
     "airflow backfill create --dag-id 06_ratings": "tests/e2e/test_partitions.py",
     "airflow connections add": "tests/docs/test_connection_page.py",
     "movielens fetch": "tests/docs/test_command_line_page.py",
+    "movielens recommend": "tests/docs/test_command_line_page.py",
+    "movielens similar": "tests/docs/test_command_line_page.py",
     "movielens rank": "tests/docs/test_command_line_page.py",
     "python -m pip install ./airflow-movielens": "tests/packaging/test_installing_the_provider.py",
     "python -m pip install git+": "tests/packaging/test_installing_the_provider.py",

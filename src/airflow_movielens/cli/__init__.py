@@ -1,8 +1,10 @@
 """The command ``movielens``.
 
-- ``fetch``, ``rank``: one module for each subcommand, with ``add_to`` (its arguments) and ``prepare``, which checks the
-  arguments and returns the function to run.
+- ``fetch``, ``rank``, ``recommend``, ``similar``: one module for each subcommand, with ``add_to`` (its arguments) and
+  ``prepare``, which checks the arguments and returns the function to run.
 - ``api_options``: options and environment variables as client settings.
+- ``model_options``: options and environment variables as a model with the titles of its movies.
+- ``tables``: dataframes as tables on stdout.
 - ``exit_status``: the exit status, and the line that explains it.
 """
 
@@ -13,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens import __version__
-from airflow_movielens.cli import fetch, rank
+from airflow_movielens.cli import fetch, rank, recommend, similar
 from airflow_movielens.cli.exit_status import as_usage_errors, let_ctrl_c_end_waits, prepare_streams, run_command
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="movielens", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    for command in (fetch, rank):
+    for command in (fetch, rank, recommend, similar):
         command.add_to(commands)
     return parser
 
@@ -59,6 +61,21 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.register("action", None, _StoreOnce)
+        self.register("action", "append", _Append)
+
+
+def _check_value(action: argparse.Action, parser: argparse.ArgumentParser, value: Any, option: str | None) -> None:
+    # An unset shell variable gives ''; before Python 3.13, argparse turns '--' into an empty list.
+    if value in ("", []):
+        parser.error(f"argument {option or action.metavar}: expected a value, found an empty one")
+
+
+class _Append(argparse._AppendAction):
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        _check_value(self, parser, values, option)
+        super().__call__(parser, namespace, values, option)
 
 
 class _StoreOnce(argparse.Action):
@@ -67,9 +84,7 @@ class _StoreOnce(argparse.Action):
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
     ) -> None:
-        # An unset shell variable gives ''; before Python 3.13, argparse turns '--' into an empty list.
-        if values in ("", []):
-            parser.error(f"argument {option}: expected a value, found an empty one")
+        _check_value(self, parser, values, option)
         if self._typed not in (None, values):
             # Without the values: they may hold a password.
             parser.error(f"argument {option}: given twice, with different values")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from getpass import getpass
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import FatalError
@@ -17,9 +18,6 @@ from airflow_movielens.client.settings import (
     build_base_url,
 )
 from airflow_movielens.ratings.messages import shown
-
-if TYPE_CHECKING:
-    import argparse
 
 _DIGITS_OF_PORT = 5
 
@@ -109,6 +107,20 @@ def api_settings(options: argparse.Namespace) -> ClientSettings:
         client_key=options.client_key,
         time_zone=options.time_zone,
     )
+
+
+def settings_of_environment(host: str | None) -> ClientSettings:
+    """Read the client's settings from the environment, for commands without these options.
+
+    Args:
+        host: The host, which takes precedence over MOVIELENS_HOST.
+
+    Raises:
+        FatalError: A setting is unusable; the message says which, and how to fix it.
+    """
+    parser = argparse.ArgumentParser()
+    add_api_options(parser)
+    return api_settings(parser.parse_args([] if host is None else [f"--host={host}"]))
 
 
 def _base_url(options: argparse.Namespace) -> str:

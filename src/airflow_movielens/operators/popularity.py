@@ -9,7 +9,6 @@ from airflow.sdk import BaseOperator
 
 from airflow_movielens.connection.coerce import whole_number
 from airflow_movielens.lineage import LineageMixin
-from airflow_movielens.operators.rank import movies_of_api
 from airflow_movielens.task_errors import StoppableMixin, clear_failures
 from airflow_movielens.window import WindowMixin, resolve_window
 
@@ -65,6 +64,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
         import polars as pl
 
         from airflow_movielens.client.fetch import LogProgress, fetched_rows
+        from airflow_movielens.client.fetch.movies import movies_of_api
         from airflow_movielens.hooks import MovielensHook
         from airflow_movielens.lineage import parameters_of_ranking, table_of_api
         from airflow_movielens.ranking import RankingOptions, rank_large
@@ -76,7 +76,7 @@ class MovielensPopularityOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
             window = resolve_window(context, self._start_date, self._end_date)
             with fetched_rows(hook.client, window, LogProgress(log)) as ratings:
                 rows = ratings.select(pl.len()).collect().item()
-                movies = movies_of_api(hook)
+                movies = movies_of_api(hook.client)
                 top = rank_large(ratings, options, movies).head(top_n)
             self.log.info("Ranked the %d ratings of %s", rows, window)
             base_url = hook.get_conn().base_url

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
-from airflow_movielens.client import FatalError
 from airflow_movielens.connection.coerce import paths_as_text, whole_number
 from airflow_movielens.lineage import LineageMixin
 from airflow_movielens.links import MovielensOutputLink
@@ -21,14 +18,9 @@ if TYPE_CHECKING:
     import polars as pl
     from airflow.sdk import Context
 
-    from airflow_movielens.hooks import MovielensHook
     from airflow_movielens.ranking import RankingOptions
     from airflow_movielens.ranking.manifest import InputFile, RatingsFile
     from airflow_movielens.storage.inputs import InputPath
-
-log = logging.getLogger(__name__)
-
-_NOT_SERVED = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
 
 
 class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
@@ -174,6 +166,7 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
 
     def _movies(self, files: list[str]) -> tuple[pl.DataFrame | None, list[InputFile], str | None]:
         """Return the movies with their titles, and the files or the base URL of the API that they come from."""
+        from airflow_movielens.client.fetch.movies import movies_of_api
         from airflow_movielens.hooks import MovielensHook
         from airflow_movielens.ratings.schema import MOVIES
         from airflow_movielens.storage.files import read_files
@@ -181,27 +174,4 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         if files or self.conn_id is None:
             return *read_files(files, MOVIES, ["movieId", "title", *(["genres"] if self.by else [])]), None
         with MovielensHook(self.conn_id) as hook:
-            return movies_of_api(hook), [], hook.get_conn().base_url
-
-
-def movies_of_api(hook: MovielensHook) -> pl.DataFrame:
-    """Return all movies, or none with a warning if the API does not serve movies.
-
-    Raises:
-        MovielensError: The API cannot be read.
-    """
-    import polars as pl
-
-    from airflow_movielens.client.fetch.resume import attempts
-    from airflow_movielens.ratings.schema import MOVIES
-
-    frames: list[pl.DataFrame] = []
-    try:
-        for attempt in attempts():
-            with attempt:
-                frames = list(hook.client.get_movie_frames())
-    except FatalError as error:
-        if error.exchange is None or error.exchange.status not in _NOT_SERVED:
-            raise
-        log.warning("The API does not serve movies, so their titles remain empty [%s]", error.exchange)
-    return pl.concat([MOVIES.empty(), *frames])
+            return movies_of_api(hook.client), [], hook.get_conn().base_url

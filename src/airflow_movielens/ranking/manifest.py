@@ -127,7 +127,7 @@ class RankingManifest:
             options: How the movies were ranked.
             sources: What the ranking was computed from.
         """
-        start, end, days = _covered(sources.inputs)
+        start, end, days = covered_days(sources.inputs)
         return cls(
             path=output.path,
             rows=rows,
@@ -141,7 +141,7 @@ class RankingManifest:
             days=days,
             ratings=sum(file.rows for file in sources.inputs),
             files=len(sources.inputs),
-            inputs_sha256=_combined(sources.inputs),
+            inputs_sha256=combined_checksum(sources.inputs),
             inputs=sources.inputs,
             movies=sources.movies,
             source=sources.source,
@@ -166,7 +166,7 @@ class RankingManifest:
         return small.to_dict()
 
 
-def _covered(files: Sequence[RatingsFile]) -> tuple[str | None, str | None, int]:
+def covered_days(files: Sequence[RatingsFile]) -> tuple[str | None, str | None, int]:
     """Return the first day that files cover, the day after the last one, and the number of days covered."""
     bounds = [(file.start_date, file.end_date) for file in files if file.start_date and file.end_date]
     windows = sorted((date.fromisoformat(start), date.fromisoformat(end)) for start, end in bounds)
@@ -179,7 +179,8 @@ def _covered(files: Sequence[RatingsFile]) -> tuple[str | None, str | None, int]
     return str(windows[0][0]), str(reached), days
 
 
-def _combined(files: Sequence[InputFile]) -> str | None:
+def combined_checksum(files: Sequence[InputFile]) -> str | None:
+    """Return one checksum of files: that of their checksums, sorted, one per line; None if one of them has none."""
     checksums = [file.sha256 for file in files if file.sha256 is not None]
     if len(checksums) < len(files):
         return None

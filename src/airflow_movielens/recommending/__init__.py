@@ -7,6 +7,8 @@
 - ``histories``: the ratings of each user in time order, and the vector that sums them up.
 - ``matrices``: the item-by-item matrices, from the weights of ratings.
 - ``artefacts``: models in files.
+- ``titles``: the titles of movies, and the search in them.
+- ``manifest``: from which model and ratings recommendations in a file come.
 - ``explanations``: which of a user's ratings a recommendation comes from.
 - ``registry``: versions of models in a folder, and which one is served.
 - ``events``: the history of a registry.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_movielens.client.fetch import LocalOutput
 from airflow_movielens.client.fetch.workdirs import scratch_folder
@@ -17,19 +17,22 @@ from airflow_movielens.storage.input_facts import input_file
 from airflow_movielens.storage.object_store import ObjectOutput, named_errors, object_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from os import PathLike
     from pathlib import Path
 
     import polars as pl
 
     from airflow_movielens.client.fetch import Output
+    from airflow_movielens.client.fetch.output import ManifestFile
     from airflow_movielens.ranking import RankingOptions
     from airflow_movielens.ranking.manifest import InputFile, RankingSources
     from airflow_movielens.ratings.schema import Table
 
-_RANKING_KEY = sha256(b"ranking").hexdigest()[:16]
-"""Names the folder of an unfinished ranking beside the output, as the key of a fetch does."""
+AnyManifest = TypeVar("AnyManifest", bound="ManifestFile")
+
+_UNFINISHED_KEY = sha256(b"ranking").hexdigest()[:16]
+"""Names the folder of an unfinished file beside the output, as the key of a fetch does."""
 
 
 def checked_output(path: str | PathLike[str]) -> str:
@@ -48,23 +51,34 @@ def checked_output(path: str | PathLike[str]) -> str:
 def write_ranking(
     ranking: pl.DataFrame, path: str, options: RankingOptions, sources: RankingSources
 ) -> RankingManifest:
-    """Write a ranking to ``path``, whole or not at all, with its manifest beside it.
+    """Write a ranking to ``path``, whole or not at all, with its manifest beside it; errors as in `write_file`.
 
     Args:
         ranking: The ranking.
         path: The file to write; its extension selects the format.
         options: How the movies were ranked.
         sources: What the ranking was computed from.
+    """
+    return write_file(ranking.lazy(), path, lambda written: RankingManifest.of(written, len(ranking), options, sources))
+
+
+def write_file(rows: pl.LazyFrame, path: str, manifest_of: Callable[[InputFile], AnyManifest]) -> AnyManifest:
+    """Write rows to ``path``, whole or not at all, with a manifest beside it, and return the manifest.
+
+    Args:
+        rows: The rows; memory use does not grow with their number.
+        path: The file to write; its extension selects the format.
+        manifest_of: Returns the manifest of the written file.
 
     Raises:
         ValueError: The path cannot be that of an output.
         FatalError: Access is denied.
     """
     output = output_of(path)
-    with output.folder(_RANKING_KEY) as folder:
+    with output.folder(_UNFINISHED_KEY) as folder:
         data = folder.local / output.name
-        write_rows(ranking.lazy(), data, FileFormat.of(output.name))
-        manifest = RankingManifest.of(input_file(path, data), len(ranking), options, sources)
+        write_rows(rows, data, FileFormat.of(output.name))
+        manifest = manifest_of(input_file(path, data))
         output.publish(data, None, manifest)
     return manifest
 

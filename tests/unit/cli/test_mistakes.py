@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 
 from airflow_movielens.cli import main
+from airflow_movielens.recommending import train
 
 FETCH = {
     "--start-date": "2000-11-20",
@@ -21,6 +23,8 @@ FETCH = {
 FURTHER = ["--on-bad-rows", "--schema", "--user", "--batch-size", "--concurrency", "--requests-per-second", "--format"]
 FILES = ["--time-zone", "--ca-file", "--client-certificate", "--client-key"]
 RANK = {"--input-path": "in.csv", "--output-path": "out.csv"}
+RECOMMEND = {"--model": "model.npz", "--user": "1", "--input-path": "in.csv", "--n": "3"}
+LIKE = {"--model": "model.npz", "--movies-path": "movies.csv", "--like": "Heat"}
 VALUES = [
     "",
     " ",
@@ -38,6 +42,7 @@ VALUES = [
     "/",
     "none.csv",
 ]
+MODEL = train(pl.DataFrame({"userId": [1], "movieId": [2], "rating": [4.5], "timestamp": [974678400]}))
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +50,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MOVIELENS_PASSWORD", "hunter2")
     (tmp_path / "in.csv").write_text("userId,movieId,rating,timestamp\n1,2,4.5,974678400\n")
+    (tmp_path / "movies.csv").write_text("movieId,title\n2,Heat (1995)\n")
+    MODEL.save("model.npz")
     return tmp_path
 
 
@@ -59,7 +66,9 @@ def run(command, options):
 @pytest.mark.parametrize(
     ("command", "right", "option"),
     [("fetch", FETCH, option) for option in [*FETCH, *FURTHER, *FILES]]
-    + [("rank", RANK, option) for option in [*RANK, "--movies-path", "--min-ratings", "--method"]],
+    + [("rank", RANK, option) for option in [*RANK, "--movies-path", "--min-ratings", "--method"]]
+    + [("recommend", RECOMMEND, option) for option in [*RECOMMEND, "--movies-path", "--host", "--output-path"]]
+    + [("recommend", LIKE, option) for option in LIKE],
 )
 @pytest.mark.slow
 def test_no_value_causes_a_traceback(command, right, option, capsys):

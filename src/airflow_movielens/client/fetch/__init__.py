@@ -5,6 +5,7 @@
 - ``parts``: the durable parts of a fetch.
 - ``checkpoint``: which parts are durable, and where to resume.
 - ``output``: the file to write, its manifest, and the folder of its parts.
+- ``movies``: all movies of an API in one dataframe.
 - ``workdirs``: hidden and temporary folders, and the removal of those of dead processes.
 - ``progress``: how far a fetch is.
 """
