@@ -5,25 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from unit import brute_force_model as slow
-
 from airflow_movielens.ratings.atomic_files import create_whole
-from airflow_movielens.recommending import ModelParameters, train
 from airflow_movielens.recommending.events import event_file, last_number, read_event
 from airflow_movielens.recommending.registry import ModelRegistry
 
-MODEL = train(slow.awkward_ratings().head(9), ModelParameters(min_likes=4))
 
-
-def another(number):
-    """Return another model for each number."""
-    return replace(MODEL, parameters=ModelParameters(trend=float(number)))
-
-
-def register_and_promote(folder, number, barrier):
+def register_and_promote(folder, number, model, barrier):
     registry = ModelRegistry(folder)
     barrier.wait()
-    version = registry.register(another(number), by=f"process {number}", reason="all at once")
+    version = registry.register(model, by=f"process {number}", reason="all at once")
     registry.promote(version, by=f"process {number}", reason="all at once", figures={"number": number})
 
 

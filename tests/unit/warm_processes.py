@@ -8,9 +8,11 @@ CONTEXT = get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
         "hypothesis",
+        "numpy",
         "polars",
         "requests",
         "airflow_movielens.client.fetch",
+        "airflow_movielens.recommending.registry",
         "movielens_api.server",
         "movielens_api.bootstrap",
     ]

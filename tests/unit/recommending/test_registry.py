@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
+from unit import brute_force_model as slow
 from unit.crashes import Death, Killed
-from unit.registry_processes import another, refuse_without_lock, register_and_promote
+from unit.registry_processes import refuse_without_lock, register_and_promote
 from unit.warm_processes import CONTEXT
 
-from airflow_movielens.recommending import load_model
+from airflow_movielens.recommending import ModelParameters, load_model, train
 from airflow_movielens.recommending.registry import Aliases, ModelRegistry
 
 WHO = {"by": "ada", "reason": "a test"}
+MODEL = train(slow.awkward_ratings().head(9), ModelParameters(min_likes=4))
+
+
+def another(number):
+    """Return another model for each number."""
+    return replace(MODEL, parameters=ModelParameters(trend=float(number)))
 
 
 @pytest.fixture
@@ -291,7 +298,8 @@ def joined(processes):
 def test_no_event_of_many_processes_is_lost_or_doubled(registry):
     barrier = CONTEXT.Barrier(20)
     processes = [
-        CONTEXT.Process(target=register_and_promote, args=(registry.folder, number, barrier)) for number in range(20)
+        CONTEXT.Process(target=register_and_promote, args=(registry.folder, number, another(number), barrier))
+        for number in range(20)
     ]
     for process in processes:
         process.start()
