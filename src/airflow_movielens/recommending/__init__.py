@@ -12,6 +12,7 @@
 - ``explanations``: which of a user's ratings a recommendation comes from.
 - ``registry``: versions of models in a folder, and which one is served.
 - ``events``: the history of a registry.
+- ``gate``: whether a model may be promoted.
 - ``evaluation``: how good recommendations to new users are, without leaks.
 """
 
