@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.settings import ClientSettings
     from airflow_movielens.recommending import Model
+    from airflow_movielens.recommending.registry import ModelRegistry
     from airflow_movielens.recommending.titles import Titles
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `ModelSources.of` reads."""
-    parser.add_argument("--model", required=True, metavar="PATH", help="local file that Model.save wrote")
+    models = parser.add_mutually_exclusive_group(required=True)
+    models.add_argument("--model", metavar="PATH", help="local file that Model.save wrote")
+    models.add_argument("--registry", metavar="FOLDER", help="registry whose champion is used")
     titles = parser.add_mutually_exclusive_group()
     titles.add_argument(
         "--movies-path", metavar="PATH", help="file or URL with movieId and title, such as GroupLens' movies.csv"
@@ -43,13 +46,13 @@ class ModelSources:
     """A model and the titles of its movies, not read yet.
 
     Attributes:
-        model_path: The file of the model.
+        model: The file of the model, or the registry whose champion is used.
         movies: The files of movies.
         api: The API to take titles from if there are no such files; None for no titles.
         n: How many movies to show.
     """
 
-    model_path: Path
+    model: Path | ModelRegistry
     movies: list[str]
     api: ClientSettings | None
     n: int
@@ -68,19 +71,20 @@ class ModelSources:
         """
         from airflow_movielens.cli.api_options import settings_of_environment
         from airflow_movielens.ratings.paths import local_path
+        from airflow_movielens.recommending.registry import ModelRegistry
         from airflow_movielens.storage.inputs import input_files
 
-        model_path = local_path(options.model)
-        if model_path is None:
+        model = ModelRegistry(options.registry) if options.registry else local_path(options.model)
+        if model is None:
             raise ValueError(f"--model is {options.model}: give a local file")
         with redirect_stdout(sys.stderr):  # Airflow logs to stdout when object storage first uses it
             movies = input_files(options.movies_path, output=output) if options.movies_path else []
         has_api = not movies and (options.host or os.environ.get("MOVIELENS_HOST"))
         api = settings_of_environment(options.host) if has_api else None
-        return cls(model_path, movies, api, whole_number("--n", options.n))
+        return cls(model, movies, api, whole_number("--n", options.n))
 
-    def read(self) -> tuple[Model, Titles]:
-        """Read the model and the titles.
+    def read(self) -> tuple[str, Model, Titles]:
+        """Read the model and the titles, and return them after the model's version or path.
 
         Raises:
             MovielensError: The API cannot be read.
@@ -90,11 +94,24 @@ class ModelSources:
         from airflow_movielens.recommending import load_model
         from airflow_movielens.recommending.titles import Titles
 
-        if not self.model_path.is_file():
-            raise FileNotFoundError(f"there is no file {self.model_path}")
-        model = load_model(self.model_path)
+        name, path = self._located()
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}")
+        model = load_model(path)
         with redirect_stdout(sys.stderr):
-            return model, Titles.of(self._movies())
+            return name, model, Titles.of(self._movies())
+
+    def _located(self) -> tuple[str, Path]:
+        """Return the version or path of the model, and its file."""
+        from airflow_movielens.recommending.registry import ModelRegistry
+
+        if not isinstance(self.model, ModelRegistry):
+            return str(self.model), self.model
+        try:
+            path = self.model.path_of("champion")
+        except LookupError as error:
+            raise ValueError(str(error)) from error
+        return path.stem, path
 
     def _movies(self) -> pl.DataFrame | None:
         from airflow_movielens.client.client import MovielensClient

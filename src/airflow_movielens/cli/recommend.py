@@ -71,7 +71,7 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
     sources = ModelSources.of(options, output)
 
     def run() -> None:
-        model, titles = sources.read()
+        name, model, titles = sources.read()
         likes = [sources.find(titles, text) for text in options.like or []]
         ratings, inputs = (_likes_as_ratings(likes), []) if likes else _ratings(files, options.user)
         users = options.user or [_NEW_USER]
@@ -81,7 +81,7 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
         if output is None:
             _show(recommended, [titles.text_of(movie) for movie in likes])
         else:
-            _write(recommended, output, options.model, sources.n, inputs)
+            _write(recommended, output, name, sources.n, inputs)
             print(f"{len(recommended):,} recommendations to {len(set(users)):,} users in {output}")
 
     return run

@@ -29,7 +29,7 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
 
         from airflow_movielens.cli.tables import print_table
 
-        model, titles = sources.read()
+        _, model, titles = sources.read()
         movie = sources.find(titles, options.title)
         similar = model.similar(movie, sources.n)
         named = similar.with_columns(title=pl.Series(map(titles.text_of, similar["movieId"]), dtype=pl.String))

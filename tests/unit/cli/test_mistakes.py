@@ -68,7 +68,8 @@ def run(command, options):
     [("fetch", FETCH, option) for option in [*FETCH, *FURTHER, *FILES]]
     + [("rank", RANK, option) for option in [*RANK, "--movies-path", "--min-ratings", "--method"]]
     + [("recommend", RECOMMEND, option) for option in [*RECOMMEND, "--movies-path", "--host", "--output-path"]]
-    + [("recommend", LIKE, option) for option in LIKE],
+    + [("recommend", LIKE, option) for option in LIKE]
+    + [("recommend", {"--like": "2"}, "--registry")],
 )
 @pytest.mark.slow
 def test_no_value_causes_a_traceback(command, right, option, capsys):

@@ -12,6 +12,7 @@ from unit.command_line import COMMAND, in_a_terminal
 from airflow_movielens.cli import main
 from airflow_movielens.recommending import ModelParameters, train
 from airflow_movielens.recommending.explanations import sentence_of
+from airflow_movielens.recommending.registry import ModelRegistry
 
 RATINGS = slow.awkward_ratings()
 MODEL = train(RATINGS, ModelParameters(lambda_1=5.0, lambda_2=5.0, min_likes=4))
@@ -93,6 +94,19 @@ def test_similar_movies_are_those_of_the_model(folder, capsys):
 def test_without_titles_movies_are_identifiers(folder, capsys):
     assert run("similar", str(MOVIES[0]), movies=None) == 0
     assert f"Similar to movie {MOVIES[0]}\n" in capsys.readouterr().out
+
+
+def test_the_champion_of_a_registry_recommends(folder, capsys):
+    like = ["recommend", "--registry", "registry", "--movies-path", "movies.csv", "--like", FIRST]
+    assert main([*like, "--output-path", "best.csv"]) == 1
+    assert "the registry registry has no champion" in capsys.readouterr().err.replace(str(folder), "")
+    registry = ModelRegistry("registry")
+    version = registry.register(MODEL, by="a test", reason="to recommend")
+    registry.promote(version, by="a test", reason="to recommend")
+    assert main([*like, "--output-path", "best.csv"]) == 0
+    assert json.loads((folder / ".best.csv.manifest.json").read_text())["model"] == version
+    assert run("recommend", "--like", FIRST, "--output-path", "same.csv") == 0
+    assert (folder / "best.csv").read_bytes() == (folder / "same.csv").read_bytes()
 
 
 @pytest.mark.usefixtures("environment")
