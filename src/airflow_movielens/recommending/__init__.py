@@ -13,7 +13,7 @@
 - ``registry``: versions of models in a folder, and which one is served.
 - ``events``: the history of a registry.
 - ``gate``: whether a model may be promoted.
-- ``evaluation``: how good recommendations to new users are, without leaks.
+- ``evaluation``: how good recommendations are, without leaks.
 """
 
 from __future__ import annotations

@@ -89,14 +89,6 @@ class Histories:
         weights: npt.NDArray[np.float64] = self.weights * np.exp(-decay * later)
         return weights
 
-    def number_before(self, are_counted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        """Return how many of the user's earlier ratings are counted, for each rating."""
-        import numpy as np
-
-        numbers = np.concatenate([[0], np.cumsum(are_counted)])
-        before: npt.NDArray[np.int64] = numbers[:-1] - numbers[self.starts[:-1]][self.owners]
-        return before
-
 
 def latest_of(ratings: Any) -> pl.DataFrame:
     """Return the latest rating of each user and movie (at the same second, the higher one), checked.

@@ -9,9 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 from unit import brute_force_model as slow
+from unit.brute_force_figures import ndcg
 
 from airflow_movielens.recommending import ModelParameters, train
-from airflow_movielens.recommending.evaluation import compare, evaluate_new_users, ndcg
+from airflow_movielens.recommending.evaluation import compare, evaluate, evaluate_new_users
+from airflow_movielens.recommending.evaluation.figures import figures_of_users
 
 CUT = int(datetime(2005, 3, 10, 2, 30, 28, tzinfo=UTC).timestamp())
 
@@ -46,12 +48,31 @@ def test_the_baselines_have_their_known_figures(figures):
     assert ten["trending"].mean() == pytest.approx(0.335, abs=0.002)
 
 
-def test_ndcg_by_hand():
+def found_figures(recommended, relevant):
+    """Return NDCG and recall of one user."""
+    lists = pl.DataFrame({"movieId": recommended}).with_columns(userId=7, rank=pl.int_range(1, pl.len() + 1))
+    frame = figures_of_users(lists, pl.DataFrame({"movieId": relevant}).with_columns(userId=7))
+    assert frame["userId"].to_list() == [7]
+    return frame["ndcg"][0], frame["recall"][0]
+
+
+def test_ndcg_and_recall_by_hand():
     gains = [1 / math.log2(place + 1) for place in range(1, 11)]
-    assert ndcg(np.array([5, 6, 7]), np.array([5, 6, 7])) == 1
-    assert ndcg(np.array([1, 5, 2, 6]), np.array([5, 6, 9])) == pytest.approx((gains[1] + gains[3]) / sum(gains[:3]))
-    assert ndcg(np.arange(10), np.arange(100)) == pytest.approx(1)
-    assert ndcg(np.array([1, 2]), np.array([3])) == 0
+    assert found_figures([5, 6, 7], [5, 6, 7]) == (pytest.approx(1), 1)
+    expected = (gains[1] + gains[3]) / sum(gains[:3])
+    assert found_figures([1, 5, 2, 6], [5, 6, 9]) == (pytest.approx(expected), pytest.approx(2 / 3))
+    assert found_figures(list(range(10)), list(range(100))) == (pytest.approx(1), pytest.approx(0.1))
+    assert found_figures([1, 2], [3]) == (0, 0)
+
+
+@pytest.mark.slow
+def test_the_default_cuts_tell_the_model_from_what_is_trending(truth):
+    evaluation = evaluate(truth, train(truth, ModelParameters()))
+    assert all(each["users"] > 100 for each in evaluation.new_users)
+    gate = pl.DataFrame(evaluation.gate_users)
+    assert len(gate) > 300
+    assert compare(gate["challenger"], gate["trending"]).p < 0.01
+    assert compare(gate["shuffled"], gate["trending"]).p > 0.99
 
 
 MOVIES = list(range(10, 60))
@@ -97,7 +118,7 @@ def test_the_figures_are_those_of_the_recommendations():
         last = likes["timestamp"][known_likes - 1]
         recommended = model.recommend(rows.filter(pl.col("timestamp") <= last))["movieId"]
         relevant = likes.filter(pl.col("timestamp") > last)["movieId"]
-        assert figure == pytest.approx(ndcg(recommended.to_numpy(), relevant.to_numpy()))
+        assert figure == pytest.approx(ndcg(recommended.to_list(), relevant.to_list()))
 
 
 def test_nothing_after_the_cut_reaches_the_model():

@@ -1,0 +1,81 @@
+"""An evaluation, and its file ``evaluation.json``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from airflow_movielens import __version__
+from airflow_movielens.ratings.atomic_files import whole_file
+from airflow_movielens.ratings.messages import printable, shown
+
+FORMAT = "airflow-movielens-evaluation"
+FORMAT_VERSION = 1
+FILE_NAME = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The figures of a challenger, its champion and baselines; docs/evaluation.md describes the fields.
+
+    Attributes:
+        made_at: When it was made.
+        ratings: Facts about the ratings: ratings, users, first, last, checksum.
+        cuts: The cuts, ascending.
+        known_likes: The numbers of likes that are known of new users.
+        recommenders: The names of what was compared.
+        models: Of challenger and champion: parameters, trained_on, and how it was judged at each cut.
+        new_users: The figures of users who are new at a cut, for each cut and number of known likes.
+        existing_users: The figures of users who return in the 28-day windows after each cut.
+        gate_users: For each user, who counts once, the NDCG@10 of each recommender, averaged over the known likes.
+    """
+
+    made_at: str
+    ratings: dict[str, Any]
+    cuts: list[str]
+    known_likes: list[int]
+    recommenders: list[str]
+    models: dict[str, dict[str, Any]]
+    new_users: list[dict[str, Any]]
+    existing_users: list[dict[str, Any]]
+    gate_users: dict[str, list[Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of ``evaluation.json``."""
+        about = {"format": FORMAT, "format_version": FORMAT_VERSION, "package_version": __version__}
+        return about | asdict(self)
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``evaluation.json`` into a local folder; it appears whole or not at all."""
+        with whole_file(Path(folder) / FILE_NAME) as partial:
+            partial.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Evaluation:
+        """Read an evaluation.
+
+        Args:
+            path: The file ``evaluation.json``, or its folder.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It holds no evaluation, is damaged, or was written in a newer format.
+        """
+        file = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
+        try:
+            content = json.loads(file.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{file} holds no evaluation ({printable(str(error))}): evaluate again") from error
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f"{file} holds no evaluation: give a file that Evaluation.save wrote")
+        if (version := content.get("format_version")) != FORMAT_VERSION:
+            raise ValueError(
+                f"{file} has version {shown(version)} of the format of evaluations; this is {__version__}, which reads "
+                f"version {FORMAT_VERSION}: install a later one"
+            )
+        names = [field.name for field in fields(cls)]
+        if missing := [name for name in names if name not in content]:
+            raise ValueError(f"{file} is damaged: it lacks {', '.join(missing)}; evaluate again")
+        return cls(**{name: content[name] for name in names})
