@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from airflow_movielens.client import Window
     from airflow_movielens.client.fetch.output import Manifest
     from airflow_movielens.ranking import RankingOptions
-    from airflow_movielens.ranking.manifest import RankingManifest
+    from airflow_movielens.ranking.manifest import RankingManifest, RatingsFile
     from airflow_movielens.ratings.schema import Table
+    from airflow_movielens.recommending.manifest import RecommendationsManifest
 
 log = logging.getLogger(__name__)
 
@@ -99,10 +100,9 @@ def inputs_of_ranking(
     manifest: RankingManifest, movies: pl.DataFrame | None, earlier: pl.DataFrame | None
 ) -> list[Dataset]:
     """Return the datasets that a ranking was computed from: ratings, movies and the earlier ranking."""
-    from airflow_movielens.ratings.schema import MOVIES, RATINGS
+    from airflow_movielens.ratings.schema import MOVIES
 
-    columns = columns_of(RATINGS.polars_schema())
-    inputs = [Dataset(file.path, columns, file.rows, file.bytes, file.sha256) for file in manifest.inputs or ()]
+    inputs = files_of_ratings(manifest.inputs or ())
     if movies is not None and manifest.source is not None:
         inputs.append(table_of_api(manifest.source, MOVIES, len(movies)))
     for files, rows in ((manifest.movies, movies), (manifest.compare_to, earlier)):
@@ -111,9 +111,23 @@ def inputs_of_ranking(
     return inputs
 
 
+def files_of_ratings(files: Iterable[RatingsFile]) -> list[Dataset]:
+    """Return the datasets of files of ratings that were read."""
+    from airflow_movielens.ratings.schema import RATINGS
+
+    columns = columns_of(RATINGS.polars_schema())
+    return [Dataset(file.path, columns, file.rows, file.bytes, file.sha256) for file in files]
+
+
 def file_of_ranking(manifest: RankingManifest, ranking: pl.DataFrame) -> Dataset:
     """Return the dataset of a ranking that was written."""
     return Dataset(manifest.path, columns_of(ranking.schema), manifest.rows, manifest.bytes, manifest.sha256)
+
+
+def file_of_recommendations(manifest: RecommendationsManifest) -> Dataset:
+    """Return the dataset of recommendations that were written."""
+    columns = {"userId": "int32", "rank": "int32", "movieId": "int32", "score": "float32", "reasons": "list"}
+    return Dataset(manifest.path, columns, manifest.rows, manifest.bytes, manifest.sha256)
 
 
 def parameters_of_ranking(options: RankingOptions) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from airflow_movielens.operators import (
     MovielensFetchRatingsOperator,
     MovielensPopularityOperator,
     MovielensRankMoviesOperator,
+    MovielensRecommendOperator,
+    MovielensTrainOperator,
 )
 from airflow_movielens.sensors import MovielensRatingsSensor
 from airflow_movielens.triggers import MovielensNewRatingsTrigger, MovielensRatingsTrigger
@@ -28,6 +30,8 @@ PUBLIC = [
     MovielensHook,
     MovielensFetchRatingsOperator,
     MovielensRankMoviesOperator,
+    MovielensTrainOperator,
+    MovielensRecommendOperator,
     MovielensPopularityOperator,
     MovielensRatingsSensor,
     MovielensNewRatingsTrigger,

@@ -3,6 +3,8 @@
 - ``fetch``: fetch the ratings of a window into a file.
 - ``rank``: rank the movies in files of ratings.
 - ``popularity``: fetch and rank in one task.
+- ``train``: train a model on files of ratings, and register it.
+- ``recommend``: recommend movies to all users in files of ratings.
 """
 
 from __future__ import annotations
@@ -10,5 +12,13 @@ from __future__ import annotations
 from airflow_movielens.operators.fetch import MovielensFetchRatingsOperator
 from airflow_movielens.operators.popularity import MovielensPopularityOperator
 from airflow_movielens.operators.rank import MovielensRankMoviesOperator
+from airflow_movielens.operators.recommend import MovielensRecommendOperator
+from airflow_movielens.operators.train import MovielensTrainOperator
 
-__all__ = ["MovielensFetchRatingsOperator", "MovielensPopularityOperator", "MovielensRankMoviesOperator"]
+__all__ = [
+    "MovielensFetchRatingsOperator",
+    "MovielensPopularityOperator",
+    "MovielensRankMoviesOperator",
+    "MovielensRecommendOperator",
+    "MovielensTrainOperator",
+]

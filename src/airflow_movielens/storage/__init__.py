@@ -5,5 +5,7 @@
 - ``inputs``: paths, globs, folders of part files and manifests as a list of files to read.
 - ``input_facts``: the checksums, windows and numbers of ratings of these files.
 - ``rank``: these files ranked in this process.
+- ``train``: a model trained on these files.
+- ``recommend``: recommendations to all users of these files.
 - ``spark``: a session on a Spark cluster, and the URLs by which Spark reads files.
 """

@@ -1,0 +1,114 @@
+"""The operator that trains a model on files of ratings."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_movielens.connection.coerce import paths_as_text
+from airflow_movielens.lineage import LineageMixin
+from airflow_movielens.links import MovielensOutputLink
+from airflow_movielens.ratings.messages import shown
+from airflow_movielens.task_errors import StoppableMixin, clear_failures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from os import PathLike
+
+    from airflow.sdk import Context
+
+    from airflow_movielens.recommending import Model, ModelParameters
+    from airflow_movielens.storage.inputs import InputPath
+
+
+class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
+    """Train a model on files of ratings, and register it as the challenger.
+
+    The return value says which model it is: its version in the registry, the path of its file, its parameters, the
+    numbers of ratings, users and movies, and the first and the last day of the ratings.
+
+    Args:
+        input_path: Ratings: a path, a glob or a folder of part files, local or URL; the return value of a fetch
+            (``fetch.output``); or a list of these.
+        registry: The folder of the registry, shared by all workers.
+        parameters: Parameters of the model, such as ``{"lambda_1": 500}``; None to choose them by the ratings.
+        **kwargs: Arguments of BaseOperator.
+    """
+
+    template_fields: Sequence[str] = ("input_path", "registry", "parameters")
+    operator_extra_links = (MovielensOutputLink(),)
+
+    def __init__(
+        self,
+        *,
+        input_path: InputPath | Iterable[InputPath],
+        registry: str | PathLike[str],
+        parameters: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input_path = paths_as_text(input_path)
+        self.registry = paths_as_text(registry)
+        self.parameters = parameters
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Train, register, and return which model it is."""
+        from airflow_movielens.lineage import Dataset, files_of_ratings
+        from airflow_movielens.recommending.registry import ModelRegistry
+        from airflow_movielens.storage.inputs import input_files
+        from airflow_movielens.storage.train import train_files
+
+        with clear_failures():
+            registry = ModelRegistry(self.registry)
+            parameters = self._parameters_of_model()
+            files = input_files(self.input_path)
+            model, inputs = train_files(files, parameters)
+            facts = _facts(model)
+            reason = f"trained on {facts['ratings']:,} ratings from {facts['first_day']} to {facts['last_day']}"
+            version = registry.register(model, by=f"{self.dag_id}.{self.task_id}", reason=reason)
+            path = str(registry.path_of(version))
+            self._inputs = files_of_ratings(inputs)
+            self._outputs = [Dataset(path, {}, version=version)]
+            self._parameters = facts["parameters"]
+            self.log.info("Registered the model %s, %s", version, reason)
+            return {"version": version, "path": path, **facts}
+
+    def _parameters_of_model(self) -> ModelParameters | None:
+        """Return the given parameters, checked; a template renders numbers as text."""
+        from airflow_movielens.recommending import ModelParameters
+
+        if self.parameters is None:
+            return None
+        known = [field.name for field in fields(ModelParameters)]
+        if unknown := sorted(set(self.parameters) - set(known)):
+            raise ValueError(f"a model has no parameter {shown(unknown[0])}: it takes {', '.join(known)}")
+        return ModelParameters(**{name: _rendered(value) for name, value in self.parameters.items()})
+
+
+def _rendered(value: Any) -> Any:
+    """Return the number that a template rendered, or the value, to be reported."""
+    try:
+        found = float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+    return int(found) if isinstance(value, str) and value.isdecimal() else found
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    """Return what a small return value says about a model."""
+    trained_on = model.trained_on
+    return {
+        "parameters": asdict(model.parameters),
+        "movies": len(model.catalogue.movies),
+        "ratings": trained_on.ratings,
+        "users": trained_on.users,
+        "first_day": _day(trained_on.first_timestamp),
+        "last_day": _day(trained_on.last_timestamp),
+    }
+
+
+def _day(timestamp: int) -> str:
+    return str(datetime.fromtimestamp(timestamp, UTC).date())
