@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 
 import narwhals as nw
-from unit.brute_force_model import awkward_ratings
+import polars as pl
+from unit.brute_force_model import DAY, awkward_ratings
 from unit.ranking_engines import ENGINES
 
 from airflow_movielens.recommending import ModelParameters, train
+from airflow_movielens.recommending.data_checks import check_ratings
 
 
 def recommendations_on(engine):
@@ -23,7 +26,10 @@ def recommendations_on(engine):
     frame = frame.collect("polars") if isinstance(frame, nw.LazyFrame) else frame
     # Numbers of NumPy are not those of JSON.
     rows = json.loads(json.dumps(frame.rows(), default=lambda number: number.item()))
-    return {"columns": frame.columns, "rows": rows}
+    now = datetime.fromtimestamp(200 * DAY, UTC)
+    earlier = train(ratings.filter(pl.col("timestamp") < 100 * DAY)).trained_on
+    checks = [str(finding) for finding in check_ratings(of_engine(ratings), earlier, now)]
+    return {"columns": frame.columns, "rows": rows, "checks": checks}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 - ``parameters``: the parameters of a model, checked.
 - ``catalogue``: the movies of a model, and how many users like them now.
 - ``histories``: the ratings of each user in time order, and the vector that sums them up.
+- ``data_checks``: how ratings differ from those that a model was trained on.
 - ``matrices``: the item-by-item matrices, from the weights of ratings.
 - ``artefacts``: models in files.
 - ``titles``: the titles of movies, and the search in them.
