@@ -77,6 +77,22 @@ def test_a_retry_registers_no_other_model(files, tmp_path):
     assert len(ModelRegistry(tmp_path / "registry").history()) == 1
 
 
+def test_ratings_like_those_of_the_champion_are_trained_on_with_warnings_in_the_log(files, registry, caplog):
+    caplog.set_level("INFO")
+    found = train(files, registry.folder, parameters=PARAMETERS | {"trend": 0.5})
+    assert registry.aliases().challenger == found["version"]
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("Data check freshness: warning. The last rating is from 1970-07-04" in words for words in warned), warned
+    assert "Data check drift: ok" in caplog.text
+
+
+def test_drifted_ratings_are_not_trained_on(files, registry, tmp_path):
+    RATINGS.with_columns(rating=pl.lit(5.0)).write_parquet(tmp_path / "fives.parquet")
+    with pytest.raises(AirflowFailException, match=r"no model is trained on these ratings\. The distribution .* PSI"):
+        train(tmp_path / "fives.parquet", registry.folder, parameters=PARAMETERS)
+    assert len(registry.history()) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

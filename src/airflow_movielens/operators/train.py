@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_movielens.recommending import Model, ModelParameters
+    from airflow_movielens.recommending.model import TrainingData
+    from airflow_movielens.recommending.registry import ModelRegistry
     from airflow_movielens.storage.inputs import InputPath
+
+log = logging.getLogger(__name__)
 
 
 class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
     """Train a model on files of ratings, and register it as the challenger.
+
+    Before the training, the ratings are compared with those that the champion of the registry was trained on. Warnings
+    are logged. If no model should be trained on the ratings, the task fails without retries.
 
     The return value says which model it is: its version in the registry, the path of its file, its parameters, the
     numbers of ratings, users and movies, and the first and the last day of the ratings.
@@ -65,7 +73,7 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
             registry = ModelRegistry(self.registry)
             parameters = self._parameters_of_model()
             files = input_files(self.input_path)
-            model, inputs = train_files(files, parameters)
+            model, inputs = train_files(files, parameters, lambda ratings: self._check(ratings, registry))
             facts = _facts(model)
             reason = f"trained on {facts['ratings']:,} ratings from {facts['first_day']} to {facts['last_day']}"
             version = registry.register(model, by=f"{self.dag_id}.{self.task_id}", reason=reason)
@@ -75,6 +83,21 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
             self._parameters = facts["parameters"]
             self.log.info("Registered the model %s, %s", version, reason)
             return {"version": version, "path": path, **facts}
+
+    def _check(self, ratings: Any, registry: ModelRegistry) -> None:
+        """Compare ratings with those of the champion, and log what is found.
+
+        Raises:
+            FatalError: No model should be trained on these ratings.
+        """
+        from airflow_movielens.client import FatalError
+        from airflow_movielens.recommending.data_checks import check_ratings
+
+        findings = check_ratings(ratings, _champion_data(registry), datetime.now(UTC))
+        for finding in findings:
+            log.log(logging.INFO if finding.level == "ok" else logging.WARNING, "Data check %s", finding)
+        if stops := [finding.sentence for finding in findings if finding.level == "stop"]:
+            raise FatalError(f"no model is trained on these ratings. {' '.join(stops)} Check the input files")
 
     def _parameters_of_model(self) -> ModelParameters | None:
         """Return the given parameters, checked; a template renders numbers as text."""
@@ -86,6 +109,19 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
         if unknown := sorted(set(self.parameters) - set(known)):
             raise ValueError(f"a model has no parameter {shown(unknown[0])}: it takes {', '.join(known)}")
         return ModelParameters(**{name: _rendered(value) for name, value in self.parameters.items()})
+
+
+def _champion_data(registry: ModelRegistry) -> TrainingData | None:
+    """Return what the champion was trained on; None without a champion."""
+    from airflow_movielens.recommending.artefacts import read_header
+    from airflow_movielens.recommending.model import TrainingData
+
+    if registry.aliases().champion is None:
+        return None
+    try:
+        return TrainingData(**read_header(registry.path_of("champion"))["trained_on"])
+    except LookupError as error:
+        raise ValueError(str(error)) from error
 
 
 def _rendered(value: Any) -> Any:
