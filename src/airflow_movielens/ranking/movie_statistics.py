@@ -51,6 +51,11 @@ class Decay:
     as_of: int
     half_life: float
 
+    @classmethod
+    def between(cls, first: int, last: int, likes: int) -> Decay:
+        """Return the decay until the last of some ratings, with the half-life of their likes."""
+        return cls(last, half_life_of(likes, (last - first) / _DAY))
+
     def weight(self, timestamp: nw.Expr) -> nw.Expr:
         """Return the weights of likes in whole units."""
         rate = math.log(2) / (self.half_life * _DAY)
@@ -71,8 +76,9 @@ def decay_of(ratings: nw.LazyFrame[Any], as_of: int | None, half_life: float | N
     )
     first, last, number = found.row(0)
     end = as_of if as_of is not None else (last or 0)
-    days = (end - (end if first is None else first)) / _DAY
-    return Decay(end, half_life if half_life is not None else half_life_of(int(number or 0), days))
+    if half_life is not None:
+        return Decay(end, half_life)
+    return Decay.between(end if first is None else first, end, int(number or 0))
 
 
 def movie_statistics(

@@ -57,7 +57,7 @@ def rank_on_spark(
     """
     import narwhals as nw
 
-    with _clear_errors():
+    with clear_errors():
         checked = checked_ratings(ratings).with_columns(nw.col("movieId").cast(nw.Int32))
         statistics = statistics_of(checked, options)
     return file_ranking_of(statistics, options, movies, compare_to)
@@ -101,7 +101,7 @@ def ratings_on_spark(session: SparkSession, files: Sequence[str]) -> DataFrame:
 
 
 @contextmanager
-def _clear_errors() -> Iterator[None]:
+def clear_errors() -> Iterator[None]:
     """Name the file that Spark cannot read, and why: Spark's own message is a hundred lines of Java."""
     try:
         yield

@@ -1,6 +1,7 @@
 """Personal recommendations from ratings, without Airflow and HTTP.
 
 - ``training``: a model from ratings.
+- ``spark``: the same model from ratings on a Spark cluster.
 - ``model``: what is recommended to users, and which movies are similar.
 - ``parameters``: the parameters of a model, checked.
 - ``catalogue``: the movies of a model, and how many users like them now.

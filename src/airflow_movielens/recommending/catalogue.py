@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.ranking.dataframes import collected
 from airflow_movielens.ranking.methods import LIKE, damped_mean
-from airflow_movielens.ranking.movie_statistics import MovieStatistics, decay_of, movie_statistics
+from airflow_movielens.ranking.movie_statistics import Decay, MovieStatistics, movie_statistics
 from airflow_movielens.recommending.parameters import movies_that_fit
 
 if TYPE_CHECKING:
+    import narwhals as nw
     import numpy as np
     import numpy.typing as npt
     import polars as pl
@@ -43,17 +45,21 @@ class Catalogue:
         return np.concatenate([self.movies, self.other_movies])
 
 
-def catalogue_of(ratings: pl.DataFrame, parameters: ModelParameters) -> Catalogue:
+def catalogue_of(ratings: Any, parameters: ModelParameters) -> Catalogue:
     """Return the catalogue of ratings.
 
     Args:
-        ratings: userId, movieId, rating and timestamp: the latest rating of each user and movie.
+        ratings: userId, movieId, rating and timestamp: the latest rating of each user and movie. A dataframe of any
+            kind that Narwhals supports; its engine adds up the ratings of each movie.
         parameters: The parameters of the model.
     """
+    import narwhals as nw
     import polars as pl
 
-    movies = _liked_movies(ratings, parameters)
-    trends = _trends(ratings, movies)
+    frame = nw.from_native(ratings).lazy()
+    likes = _likes(frame)
+    movies = _liked_movies(likes, parameters)
+    trends = _trends(frame, likes, movies)
     inside = trends.filter(pl.col("movieId").is_in(movies.implode())).sort("movieId")
     others = trends.filter(~pl.col("movieId").is_in(movies.implode()))
     others = others.sort("trend", "movieId", descending=[True, False])
@@ -63,32 +69,44 @@ def catalogue_of(ratings: pl.DataFrame, parameters: ModelParameters) -> Catalogu
     )  # fmt: skip
 
 
-def _liked_movies(ratings: pl.DataFrame, parameters: ModelParameters) -> pl.Series:
+def decayed_likes(ratings: pl.DataFrame, movies: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+    """Return the decayed likes of movies of the catalogue, as the ranking `trending` counts them."""
+    import narwhals as nw
+    import polars as pl
+
+    frame = nw.from_native(ratings.lazy())
+    sums = _statistics(frame, _likes(frame), pl.Series(movies))
+    wanted = pl.DataFrame({"movieId": movies}).join(sums, on="movieId", how="left", maintain_order="left")
+    return wanted["decayed_likes"].cast(pl.Float32).to_numpy()
+
+
+def _likes(ratings: nw.LazyFrame[Any]) -> pl.DataFrame:
+    """Return the number of likes of each movie, and its first and last timestamp."""
+    import narwhals as nw
+    import polars as pl
+
+    like = (nw.col("rating") >= LIKE).cast(nw.Int64)
+    rows = ratings.select("movieId", likes=like, first=nw.col("timestamp"), last=nw.col("timestamp"))
+    found = rows.group_by("movieId").agg(nw.col("likes").sum(), nw.col("first").min(), nw.col("last").max())
+    return collected(found).with_columns(pl.col("movieId").cast(pl.Int32))
+
+
+def _liked_movies(likes: pl.DataFrame, parameters: ModelParameters) -> pl.Series:
     """Return the movies with enough likes; if they are too many, those with more likes than the first left out."""
     import polars as pl
 
     limit = parameters.max_movies or movies_that_fit()
-    likes = ratings.filter(pl.col("rating") >= LIKE).group_by("movieId").agg(likes=pl.len())
     likes = likes.filter(pl.col("likes") >= parameters.min_likes).sort("likes", descending=True)
     if len(likes) > limit:
         likes = likes.filter(pl.col("likes") > likes["likes"][limit])
     return likes["movieId"]
 
 
-def decayed_likes(ratings: pl.DataFrame, movies: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-    """Return the decayed likes of movies of the catalogue, as the ranking `trending` counts them."""
-    import polars as pl
-
-    sums = _statistics(ratings, pl.Series(movies))
-    wanted = pl.DataFrame({"movieId": movies}).join(sums, on="movieId", how="left", maintain_order="left")
-    return wanted["decayed_likes"].cast(pl.Float32).to_numpy()
-
-
-def _trends(ratings: pl.DataFrame, movies: pl.Series) -> pl.DataFrame:
+def _trends(ratings: nw.LazyFrame[Any], likes: pl.DataFrame, movies: pl.Series) -> pl.DataFrame:
     """Return the trend of every movie, scaled by the highest of the catalogue."""
     import polars as pl
 
-    sums = _statistics(ratings, movies)
+    sums = _statistics(ratings, likes, movies)
     is_inside = pl.col("movieId").is_in(movies.implode())
     mean = MovieStatistics(sums.filter(is_inside)).mean_rating
     liking = damped_mean(pl.col("total"), pl.col("num_ratings"), mean, _FURTHER_RATINGS)
@@ -97,13 +115,13 @@ def _trends(ratings: pl.DataFrame, movies: pl.Series) -> pl.DataFrame:
     return trends.with_columns((pl.col("trend") / highest).cast(pl.Float32))
 
 
-def _statistics(ratings: pl.DataFrame, movies: pl.Series) -> pl.DataFrame:
+def _statistics(ratings: nw.LazyFrame[Any], likes: pl.DataFrame, movies: pl.Series) -> pl.DataFrame:
     """Return the sums of all movies; likes decay until the last rating, with the half-life of the catalogue."""
-    import narwhals as nw
     import polars as pl
 
-    inside: Any = nw.from_native(ratings.lazy().filter(pl.col("movieId").is_in(movies.implode())))
-    (last,) = ratings.select(pl.col("timestamp").max()).row(0)
-    decay = decay_of(inside, last, None)
-    statistics = movie_statistics(nw.from_native(ratings.lazy()), ["total", "decayed_likes"], decay, unique=True)
+    last = likes["last"].max()
+    inside = likes.filter(pl.col("movieId").is_in(movies.implode()))
+    first, number = inside.select(pl.col("first").min().fill_null(last), pl.col("likes").sum()).row(0)
+    decay = Decay.between(first, last, number)  # type: ignore[arg-type]
+    statistics = movie_statistics(ratings, ["total", "decayed_likes"], decay, unique=True)
     return statistics.movies.with_columns(pl.col("movieId").cast(pl.Int32))

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import polars as pl
     from scipy.sparse import csr_array
 
+NO_RATINGS = "there are no ratings to train a model on: give the ratings of at least one user"
 # Ratings of so many stars or fewer have no weight.
-_NEUTRAL = 3.0
+NEUTRAL = 3.0
 # Users whose identifiers have the same quotient by this number are digested together, wherever their ratings are.
 USERS_IN_DIGEST = 100
 _CHECKSUM_DTYPES = {"userId": "<i4", "movieId": "<i4", "rating": "<f4", "timestamp": "<i8"}
@@ -59,7 +60,7 @@ class Histories:
         """The weight of each rating: the stars above three, or 0."""
         import numpy as np
 
-        return np.maximum(self.ratings - _NEUTRAL, 0.0)
+        return np.maximum(self.ratings - NEUTRAL, 0.0)
 
     @property
     def num_likes(self) -> npt.NDArray[np.int64]:

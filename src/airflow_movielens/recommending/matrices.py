@@ -9,7 +9,6 @@ Products are summed with 64 bits and kept with 32, and at most two matrices of t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from airflow_movielens.recommending.histories import vectors
@@ -27,11 +26,10 @@ if TYPE_CHECKING:
     Matrix = npt.NDArray[np.float32]
 
 ProductName = Literal["XᵀX", "SᵀS", "SᵀY"]
-"""X: the weights of all ratings. S and Y: see `LaterLikes`."""
 
 _FIRST_LIKES = (1, 2, 3, 5, 10, 20)
-# Rows of a product that are computed at once.
-_BLOCK = 512
+# Columns of a product that are computed at once.
+COLUMNS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +48,13 @@ class Columns:
 
 
 class Products(Protocol):
-    """The products that the item-by-item matrix is computed from."""
+    """The products that the item-by-item matrix is computed from; X, S and Y are those of `item_matrix`."""
 
-    def columns(self, name: ProductName) -> Iterator[Columns]:
-        """Yield all columns of a product."""
+    def liked_together(self) -> Iterator[Columns]:
+        """Yield all columns of XᵀX."""
+
+    def liked_later(self) -> tuple[Iterator[Columns], Iterator[Columns]]:
+        """Return all columns of SᵀS, then those of SᵀY."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,20 +71,14 @@ class ProductsOfHistories:
     num_movies: int
     decay: float
 
-    @cached_property
-    def later_likes(self) -> LaterLikes:
-        """S and Y."""
-        return later_likes(self.histories, self.num_movies, self.decay)
+    def liked_together(self) -> Iterator[Columns]:
+        """Yield all columns of XᵀX."""
+        return _columns_of(product_of("XᵀX", self.histories, self.num_movies, self.decay), self.num_movies)
 
-    def product(self, name: ProductName) -> Gram | LaterLikes:
-        """Return a product, of which no column is computed yet."""
-        if name == "XᵀX":
-            return Gram(vectors(self.histories, self.histories.weights, self.num_movies))
-        return Gram(self.later_likes.first) if name == "SᵀS" else self.later_likes
-
-    def columns(self, name: ProductName) -> Iterator[Columns]:
-        """Yield all columns of a product."""
-        return _columns_of(self.product(name), self.num_movies)
+    def liked_later(self) -> tuple[Iterator[Columns], Iterator[Columns]]:
+        """Return all columns of SᵀS, then those of SᵀY."""
+        likes = later_likes(self.histories, self.num_movies, self.decay)
+        return _columns_of(Gram(likes.first), self.num_movies), _columns_of(likes, self.num_movies)
 
 
 class Gram:
@@ -103,9 +98,23 @@ class Gram:
         return Columns(movies, (part @ self.rows).toarray(), part.nnz)
 
 
+def product_of(name: ProductName, histories: Histories, num_movies: int, decay: float) -> Gram | LaterLikes:
+    """Return a product of the weights of some users, of which no column is computed yet."""
+    if name == "XᵀX":
+        return Gram(vectors(histories, histories.weights, num_movies))
+    likes = later_likes(histories, num_movies, decay)
+    return Gram(likes.first) if name == "SᵀS" else likes
+
+
 def item_matrix(products: Products, num_movies: int, parameters: ModelParameters) -> Matrix:
-    """Return B: how much a unit of a rated movie's weight (the row) adds to the score of a movie (the column)."""
-    matrix = _liked_together(products.columns("XᵀX"), num_movies, parameters.lambda_1)
+    """Return B: how much a unit of a rated movie's weight (the row) adds to the score of a movie (the column).
+
+    Args:
+        products: The products of the weights of users. X has the weights of all ratings; for S and Y see `LaterLikes`.
+        num_movies: The number of movies.
+        parameters: The parameters of the model.
+    """
+    matrix = _liked_together(products.liked_together(), num_movies, parameters.lambda_1)
     if parameters.later_likes:
         _add_liked_later(matrix, products, parameters.lambda_2, parameters.later_likes)
     return matrix
@@ -203,8 +212,9 @@ def _add_liked_later(matrix: Matrix, products: Products, regularisation: float, 
     import numpy as np
     from scipy.linalg.lapack import spotrs
 
-    factors = _cholesky(_regularised(products.columns("SᵀS"), len(matrix), regularisation))
-    for columns in products.columns("SᵀY"):
+    gram, product = products.liked_later()
+    factors = _cholesky(_regularised(gram, len(matrix), regularisation))
+    for columns in product:
         solved, _ = spotrs(factors, columns.product.astype(np.float32).T, lower=1, overwrite_b=1)
         matrix[:, columns.movies] += factor * solved
 
@@ -256,5 +266,5 @@ def _inverse(matrix: Matrix) -> Matrix:
 
 
 def _blocks(size: int) -> Iterator[slice]:
-    for start in range(0, size, _BLOCK):
-        yield slice(start, min(start + _BLOCK, size))
+    for start in range(0, size, COLUMNS_AT_ONCE):
+        yield slice(start, min(start + COLUMNS_AT_ONCE, size))

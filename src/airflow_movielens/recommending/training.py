@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.recommending.catalogue import catalogue_of
-from airflow_movielens.recommending.histories import histories_of, latest_of
+from airflow_movielens.recommending.histories import NO_RATINGS, histories_of, latest_of
 from airflow_movielens.recommending.matrices import ProductsOfHistories, item_matrix
 from airflow_movielens.recommending.model import Model, TrainingData
 from airflow_movielens.recommending.parameters import ModelParameters
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def train(ratings: Any, parameters: ModelParameters | None = None) -> Model:
     """Train a model on ratings.
 
-    If a user rated a movie more than once, only the latest rating counts (at the same second, the higher one).
+    If a user rated a movie more than once, only the latest rating counts (at the same second, the higher one). Ratings
+    of PySpark are not collected: Spark adds them up, and gives the same model.
 
     Args:
         ratings: A dataframe (pandas, Polars eager or lazy, PyArrow, DuckDB, PySpark) with the columns userId, movieId,
@@ -28,9 +29,13 @@ def train(ratings: Any, parameters: ModelParameters | None = None) -> Model:
         TypeError: The ratings are no such dataframe.
         ValueError: There are no ratings, a column is missing, or a value is missing or wrong.
     """
+    if hasattr(ratings, "sparkSession"):
+        from airflow_movielens.recommending.spark import train_on_spark
+
+        return train_on_spark(ratings, parameters or ModelParameters())
     latest = latest_of(ratings)
     if latest.is_empty():
-        raise ValueError("there are no ratings to train a model on: give the ratings of at least one user")
+        raise ValueError(NO_RATINGS)
     return train_on_latest(latest, parameters or ModelParameters())
 
 

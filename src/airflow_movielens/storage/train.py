@@ -1,11 +1,11 @@
-"""A model trained on files of ratings, local or on object storage, in this process."""
+"""A model trained on files of ratings, local or on object storage, in this process or by Spark."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.storage.files import local_copies
-from airflow_movielens.storage.input_facts import ratings_files
+from airflow_movielens.storage.input_facts import ratings_files, ratings_files_on_spark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,3 +41,34 @@ def train_files(
         ratings = pl.concat(scans)
         check(ratings)
         return train(ratings, parameters), inputs
+
+
+def train_files_on_spark(
+    files: list[str],
+    parameters: ModelParameters | None,
+    check: Callable[[Any], object],
+    *,
+    conn_id: str | None,
+    name: str,
+) -> tuple[Model, list[RatingsFile]]:
+    """Train a model on files of ratings that Spark reads, and return the model and the facts about the files.
+
+    Args:
+        files: The paths or URLs of the files; see `spark_url`.
+        parameters: The parameters of the model; None for the defaults.
+        check: Called with the dataframe of the ratings before the training; an exception prevents it.
+        conn_id: The Airflow connection of the cluster; see `spark_session`.
+        name: The name that Spark shows for the session.
+
+    Raises:
+        ValueError: Spark cannot read a file, a value is missing or wrong, or there are no ratings.
+        FatalError: PySpark or Java is not installed, or the connection is not one of Spark.
+    """
+    from airflow_movielens.ranking.spark import clear_errors, ratings_on_spark
+    from airflow_movielens.recommending import train
+    from airflow_movielens.storage.spark import spark_session, spark_url
+
+    with spark_session(conn_id, name) as session, clear_errors():
+        ratings = ratings_on_spark(session, [spark_url(file) for file in files])
+        check(ratings)
+        return train(ratings, parameters), ratings_files_on_spark(files, ratings)

@@ -69,7 +69,7 @@ def test_the_trend_of_all_movies(speed):
 
 def test_blocks_do_not_change_the_matrix(monkeypatch):
     whole = trained(lambda_1=10.0).matrix
-    monkeypatch.setattr("airflow_movielens.recommending.matrices._BLOCK", 3)
+    monkeypatch.setattr("airflow_movielens.recommending.matrices.COLUMNS_AT_ONCE", 3)
     np.testing.assert_allclose(trained(lambda_1=10.0).matrix, whole, rtol=1e-6)
 
 

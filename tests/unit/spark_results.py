@@ -1,6 +1,7 @@
-"""Rankings by a small Spark in this process: ``python spark_rankings.py FOLDER`` writes them to its found.json.
+"""Rankings and models by a small Spark in this process: ``python spark_results.py FOLDER`` writes them there.
 
-The folder has the folders ``same``, whose files all have the same ratings, and ``wrong``, whose files are refused.
+The folder has the folders ``same``, whose files all have the same ratings, and ``wrong``, whose files are refused, and
+the file ``sample.parquet``. Rankings are in ``found.json``, and a model of the sample in ``model.npz``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from unit.spark_operator import manifests, write_inputs
 from airflow_movielens.ranking import RankingOptions
 from airflow_movielens.ranking.dataframes import with_times_in_utc
 from airflow_movielens.ranking.spark import numbers_on_spark, rank_on_spark, ratings_on_spark
+from airflow_movielens.recommending import ModelParameters, train
 
 # Two partitions suffice for two cores. Compiling less pays off in short runs.
 SETTINGS = {
@@ -33,6 +35,7 @@ SETTINGS = {
 }
 PAGE = Path(__file__).resolve().parents[2] / "docs/spark.md"
 OPTIONS = RankingOptions("bayesian")
+PARAMETERS = ModelParameters(min_likes=10)
 
 
 @contextmanager
@@ -63,6 +66,17 @@ def refusal_of(session, file):
     return "none"
 
 
+def trained(session, folder):
+    """Train a model, and return how a training without ratings ends."""
+    sample = ratings_on_spark(session, [f"file://{folder}/sample.parquet"])
+    train(sample, PARAMETERS).save(folder / "model.npz")
+    try:
+        train(sample.limit(0), PARAMETERS)
+    except ValueError as error:
+        return str(error)
+    return "none"
+
+
 def ranking_of_page(session):
     """Run the snippet of docs/spark.md, which the tests of the docs cannot run, and return its ranking."""
     snippet = re.search(r"```py\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
@@ -86,6 +100,7 @@ def main(folder):
             "ranking": rank_on_spark(ratings_on_spark(session, named), OPTIONS).write_csv(),
             "numbers": numbers_on_spark(ratings_on_spark(session, named)),
             "page": ranking_of_page(session),
+            "no_ratings": trained(session, folder),
             "wrong": {name: refusal_of(session, file) for name, file in wrong.items()},
         }
         # The operator takes the running session, and ends it.

@@ -1,0 +1,238 @@
+"""Models trained by Apache Spark: the same model, for ratings that one machine cannot hold.
+
+Spark finds the latest ratings, and adds up those of each movie. For the products of the weights, the columns are
+divided into blocks. The history of a user is sent to each block in which the user has a weight, and a task adds up one
+block at a time. So no task holds more than a block and a batch of histories, however many ratings there are. The
+matrices are inverted in this process.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from itertools import groupby, pairwise
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import airflow_movielens
+from airflow_movielens.ranking.dataframes import checked_ratings
+from airflow_movielens.ranking.spark import clear_errors
+from airflow_movielens.recommending.catalogue import catalogue_of
+from airflow_movielens.recommending.histories import NEUTRAL, NO_RATINGS, USERS_IN_DIGEST, Histories, digest_of
+from airflow_movielens.recommending.matrices import COLUMNS_AT_ONCE, Columns, item_matrix, product_of
+from airflow_movielens.recommending.model import Model, TrainingData
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+    from pyspark.sql import Column, DataFrame
+
+    from airflow_movielens.recommending.matrices import ProductName
+    from airflow_movielens.recommending.parameters import ModelParameters
+
+# A rating in a history is one number: the position of its movie times this, and its half-stars.
+_CODES = 16
+# How many ratings are multiplied at once.
+_RATINGS_AT_ONCE = 1_000_000
+
+
+def train_on_spark(ratings: DataFrame, parameters: ModelParameters) -> Model:
+    """Train a model with Spark; the memory of its driver is bounded by the number of movies.
+
+    Args:
+        ratings: userId, movieId, rating (0.5 to 5.0 stars) and timestamp (Unix seconds or times); further columns are
+            ignored.
+        parameters: The parameters of the model.
+
+    Returns:
+        The model that `train` returns for these ratings and parameters.
+
+    Raises:
+        ValueError: There are no ratings, Spark cannot read a file, a column is missing, or a value is missing or wrong.
+    """
+    import narwhals as nw
+
+    with clear_errors(), _code_is_sent():
+        checked = checked_ratings(ratings)
+        if checked.implementation.is_polars():
+            raise ValueError(NO_RATINGS)
+        latest = _latest(nw.to_native(checked)).persist()
+        try:
+            trained_on = _facts(latest)
+            catalogue = catalogue_of(latest, parameters)
+            num_movies = len(catalogue.movies)
+            histories = _histories(latest, catalogue.movies).persist()
+            try:
+                products = _ProductsOnSpark(histories, num_movies, parameters.decay)
+                return Model(parameters, catalogue, item_matrix(products, num_movies, parameters), trained_on)
+            finally:
+                histories.unpersist()
+        finally:
+            latest.unpersist()
+
+
+@contextmanager
+def _code_is_sent() -> Iterator[None]:
+    """Send our functions to the executors as code, so that this package does not have to be installed there."""
+    from pyspark import cloudpickle
+
+    cloudpickle.register_pickle_by_value(airflow_movielens)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(airflow_movielens)
+
+
+def _latest(ratings: DataFrame) -> DataFrame:
+    """Return the latest rating of each user and movie (at the same second, the higher one), with the group of users."""
+    from pyspark.sql import functions as sf
+
+    group = sf.floor(sf.col("userId") / USERS_IN_DIGEST).cast("int")
+    rows = ratings.select(
+        group.alias("group"),
+        sf.col("userId").cast("int"),
+        sf.col("movieId").cast("int"),
+        sf.struct("timestamp", sf.col("rating").cast("float").alias("rating")).alias("rated"),
+    )
+    # All that follows groups by users: the ratings are moved once.
+    latest = rows.repartition("group").groupBy("group", "userId", "movieId").agg(sf.max("rated").alias("rated"))
+    return latest.select("group", "userId", "movieId", "rated.rating", "rated.timestamp")
+
+
+def _facts(latest: DataFrame) -> TrainingData:
+    """Describe the ratings, as `TrainingData.of` does."""
+    from pyspark.sql import functions as sf
+
+    stamps = sf.col("timestamp")
+    histogram = [sf.count_if(sf.col("rating") == half_stars / 2) for half_stars in range(1, 11)]
+    ratings, users, first, last, *histogram_of_stars = latest.agg(
+        sf.count("*"), sf.count_distinct("userId"), sf.min(stamps), sf.max(stamps), *histogram
+    ).first()
+    digests = latest.groupBy("group").applyInArrow(_digest, "group int, digest binary").orderBy("group").collect()
+    checksum = sha256(b"".join(digest for _, digest in digests)).hexdigest()
+    return TrainingData(ratings, users, first, last, list(histogram_of_stars), checksum)
+
+
+def _digest(ratings: pa.Table) -> pa.Table:
+    import numpy as np
+    import pyarrow as pa
+
+    columns = {name: ratings[name].to_numpy() for name in ("userId", "movieId", "rating", "timestamp")}
+    order = np.lexsort((columns["movieId"], columns["timestamp"], columns["userId"]))
+    digest = digest_of({name: column[order] for name, column in columns.items()})
+    return pa.table({"group": ratings["group"][:1], "digest": [digest]})
+
+
+def _histories(latest: DataFrame, movies: npt.NDArray[np.int32]) -> DataFrame:
+    """Return the ratings of each user of movies of the catalogue, in the order of timestamp and movieId."""
+    from pyspark.sql import functions as sf
+
+    catalogue = [(movie, position) for position, movie in enumerate(movies.tolist())]
+    positions = latest.sparkSession.createDataFrame(catalogue, "movieId int, position int")
+    code = (sf.col("position") * _CODES + sf.col("rating") * 2).cast("int")
+    rows = latest.join(sf.broadcast(positions), "movieId").select(
+        "userId", sf.struct("timestamp", "movieId", code.alias("code")).alias("rated")
+    )
+    users = rows.groupBy("userId").agg(sf.array_sort(sf.collect_list("rated")).alias("rated"))
+    return users.select("userId", sf.transform("rated", lambda rated: rated["code"]).alias("codes"))
+
+
+@dataclass(frozen=True, eq=False)
+class _ProductsOnSpark:
+    """The products of the weights of all users, by blocks of columns.
+
+    Attributes:
+        histories: userId and the codes of the user's ratings, in order.
+        num_movies: The number of movies.
+        decay: How fast the weight of a rating fades.
+    """
+
+    histories: DataFrame
+    num_movies: int
+    decay: float
+
+    def liked_together(self) -> Iterator[Columns]:
+        """Yield all columns of XᵀX."""
+        return self._columns("XᵀX")
+
+    def liked_later(self) -> tuple[Iterator[Columns], Iterator[Columns]]:
+        """Return all columns of SᵀS, then those of SᵀY."""
+        return self._columns("SᵀS"), self._columns("SᵀY")
+
+    def _columns(self, name: ProductName) -> Iterator[Columns]:
+        import numpy as np
+
+        # Kept by the executors, so that the driver can fetch one after another of what they compute at once.
+        found = self._product(name).persist()
+        try:
+            found.count()
+            for first, step, num_values, content in found.toLocalIterator():
+                product = np.frombuffer(content, np.float32).reshape(-1, self.num_movies)
+                yield Columns(slice(first, self.num_movies, step), product, num_values)
+        finally:
+            found.unpersist()
+
+    def _product(self, name: ProductName) -> DataFrame:
+        from pyspark.sql import functions as sf
+
+        # Every so many movies are a block, so that each block has as many popular movies as the others.
+        num_blocks = -(-self.num_movies // COLUMNS_AT_ONCE)
+
+        def block(code: Column) -> Column:
+            return (sf.floor(code / _CODES) % num_blocks).cast("int")
+
+        weighted = sf.filter("codes", lambda code: code % _CODES > int(NEUTRAL * 2))
+        blocks = sf.explode(sf.array_distinct(sf.transform(weighted, block)))
+        rows = self.histories.select(blocks.alias("block"), "userId", "codes")
+        add_up = partial(_add_up, name=name, num_movies=self.num_movies, decay=self.decay, num_blocks=num_blocks)
+        of_blocks = rows.repartition("block").sortWithinPartitions("block", "userId")
+        return of_blocks.mapInArrow(add_up, "first int, step int, num_values long, product binary")
+
+
+def _add_up(
+    batches: Iterable[pa.RecordBatch], name: ProductName, num_movies: int, decay: float, num_blocks: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield the blocks of columns whose histories are given, sorted by block."""
+    import numpy as np
+    import pyarrow as pa
+
+    for block, parts in groupby(_parts(batches), itemgetter(0)):
+        movies = slice(block, num_movies, num_blocks)
+        total, num_values = np.zeros((len(range(num_movies)[movies]), num_movies)), 0
+        for _, histories in parts:
+            columns = product_of(name, histories, num_movies, decay).columns(movies)
+            total += columns.product
+            num_values += columns.num_values
+        yield pa.record_batch(
+            {
+                "first": pa.array([block], pa.int32()),
+                "step": pa.array([num_blocks], pa.int32()),
+                "num_values": pa.array([num_values], pa.int64()),
+                "product": [total.astype(np.float32).tobytes()],
+            }
+        )
+
+
+def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, Histories]]:
+    """Yield histories of one block, about `_RATINGS_AT_ONCE` ratings at a time."""
+    import numpy as np
+
+    for batch in batches:
+        blocks, lengths = batch["block"].to_numpy(), batch["codes"].value_lengths().to_numpy()
+        ratings = np.cumsum(lengths) // _RATINGS_AT_ONCE
+        changes = np.flatnonzero((np.diff(blocks) != 0) | (np.diff(ratings) != 0)) + 1
+        for start, end in pairwise([0, *changes.tolist(), len(blocks)]):
+            yield int(blocks[start]), _decoded(batch[start:end])
+
+
+def _decoded(users: pa.RecordBatch) -> Histories:
+    import numpy as np
+
+    codes = users["codes"].flatten().to_numpy()
+    starts = np.concatenate([[0], np.cumsum(users["codes"].value_lengths().to_numpy())]).astype(np.int32)
+    return Histories(users["userId"].to_numpy(), starts, codes // _CODES, codes % _CODES / 2)
