@@ -87,6 +87,8 @@ def compare(table: RatingsTable, rows: list[Row], chance: random.Random) -> None
     assert table.window(None, end).rows() == [row for row in rows if row[2] < midnight(end)]
     assert table.window(start, None).rows() == [row for row in rows if row[2] >= midnight(start)]
     assert table.users.rows() == sorted(Counter(row[3] for row in rows).items())
+    for user in (1, 3, 4, 2**31 - 1):
+        assert table.of_user(user).frame.rows() == [row for row in rows if row[3] == user]
     years = Counter(datetime.fromtimestamp(row[2], UTC).year for row in rows)
     assert ratings_per_year(table) == years
     days = [datetime.fromtimestamp(row[2], UTC).date() for row in rows]

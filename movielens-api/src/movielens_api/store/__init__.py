@@ -125,6 +125,10 @@ class Store:
             self._tidying = asyncio.get_running_loop().run_in_executor(None, self._tidy)
         return self._versions.latest
 
+    def index_users(self) -> None:
+        """Prepare to find the ratings of a user quickly, also in later versions; see `RatingsTable.index_users`."""
+        self._versions.index_users()
+
     async def find(self, version: int) -> Snapshot:
         """Return a version. Rebuilding one that is not cached takes a moment.
 

@@ -48,6 +48,7 @@ class Versions:
         self._watching_lock = Lock()
         self._reading = files.connect()
         self._seen = self._changes()
+        self._users_are_indexed = False
         with database.reading(self._reading):
             self.generation = generations.list_all(self._reading)[-1]
             self.base = self._open(self.generation)
@@ -102,11 +103,16 @@ class Versions:
             is_at_hand = self._latest.version >= kept[0].version
             if max_rows < inf and (not is_at_hand or newest - self._latest.version > max_rows):
                 return False
-            start = self._latest if is_at_hand else self._open(kept[-1])
+            start = self._latest if is_at_hand else self._open_next(kept[-1])
             self._latest = self._build(start, newest)
             self.generation = kept[-1]
         self._seen = seen
         return True
+
+    def index_users(self) -> None:
+        """Index the ratings of the latest version, and of each later one, by user; see `RatingsTable.index_users`."""
+        self._users_are_indexed = True
+        self._latest.ratings.index_users()
 
     def fold(self) -> None:
         """Make the latest version cheaper to read if it has become expensive."""
@@ -121,7 +127,7 @@ class Versions:
 
     def rebase(self) -> None:
         """Rebuild the latest version on the latest generation: the same ratings, cheaper to read, in less memory."""
-        base = self._open(self.generation)
+        base = self._open_next(self.generation)
         with self._lock, database.reading(self._reading):
             # Otherwise, the generation was retired meanwhile, and the next attempt uses a later one.
             if self._can_build_on(base):
@@ -180,6 +186,13 @@ class Versions:
         number, version = generation.number, generation.version
         ratings = open_base(self._files.base(number)) if number else self._dataset
         return Snapshot(self.origin.identify(version), version, ratings)
+
+    def _open_next(self, generation: Generation) -> Snapshot:
+        """Open the generation on which the latest version is to be built."""
+        opened = self._open(generation)
+        if self._users_are_indexed:
+            opened.ratings.index_users()
+        return opened
 
     def _build(self, start: Snapshot, version: int) -> Snapshot:
         if version == start.version:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from movielens_api.system.days import day_of, start_of_day
-from movielens_api.table.sorted_run import Digest, Layer, Overlay, SortedRun, join, latest
+from movielens_api.table.sorted_run import DTYPES, Digest, Layer, Overlay, SortedRun, join, latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +118,16 @@ class RatingsTable:
     def users(self) -> pl.DataFrame:
         """Everyone who rated, ordered by ``userId``, with ``num_ratings``."""
         return self._layer.users
+
+    def of_user(self, user: int) -> SortedRun:
+        """Return the ratings of a user. Takes a fraction of a millisecond after `index_users`."""
+        parts = self._layer.parts_of(user)
+        rows = {name: np.concatenate([part.columns[name] for part in parts]) for name in DTYPES}
+        return SortedRun(rows).taken(latest(rows))
+
+    def index_users(self) -> None:
+        """Sort the ratings by user once, which takes 4 bytes for each rating, for `of_user`."""
+        self._layer.parts_of(0)
 
     def digest(self) -> bytes:
         """Return a digest of the ratings. Unless they come from a base, the first call reads all of them."""

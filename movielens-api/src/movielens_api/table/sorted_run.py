@@ -125,6 +125,21 @@ class SortedRun:
         """Return some of the rows in the given order, which should be canonical."""
         return SortedRun({name: column[places] for name, column in self.columns.items()})
 
+    def parts_of(self, user: int) -> list[SortedRun]:
+        """Return the user's rows, as one run. The first call sorts all rows by user."""
+        users, ends, order = self._by_user
+        place = int(users.searchsorted(user))
+        if users[place : place + 1].tolist() != [user]:
+            return [self.taken(order[:0])]
+        return [self.taken(order[ends[place - 1] if place else 0 : ends[place]])]
+
+    @cached_property
+    def _by_user(self) -> tuple[NDArray[Any], NDArray[Any], Order]:
+        """All users, the number of rows of each and of the users before, and the positions of the rows by user."""
+        users, counts = self.users["userId"].to_numpy(), self.users["num_ratings"].to_numpy()
+        order = np.argsort(self.columns["userId"], kind="stable")
+        return users, counts.cumsum(dtype=np.int64), order.astype(np.uint32)
+
 
 def latest(columns: dict[str, NDArray[Any]]) -> Places:
     """Return the positions of rows in canonical order. Of rows with the same key, only the last one is included."""
@@ -154,6 +169,9 @@ class Layer(Protocol):
 
     def find(self, wanted: SortedRun) -> tuple[Places, Flags]:
         """Return the position at which each key is or would be inserted, and whether it exists."""
+
+    def parts_of(self, user: int) -> list[SortedRun]:
+        """Return the user's rows of each layer, the lowest first. A row replaces those with its key in lower layers."""
 
     @property
     def users(self) -> pl.DataFrame:
@@ -204,6 +222,11 @@ class Overlay:
         places, is_below = self.below.find(wanted)
         changes, is_here = self.changes.find(wanted)
         return places + self.added_before[changes], is_below | is_here
+
+    def parts_of(self, user: int) -> list[SortedRun]:
+        """Return the user's rows of each layer, the lowest first. A row replaces those with its key in lower layers."""
+        changed = np.flatnonzero(self.changes.columns["userId"] == user)
+        return [*self.below.parts_of(user), self.changes.taken(changed)]
 
     def rows(self, first: int, after: int) -> pl.DataFrame:
         """Return the rows from one position to before another, as a view if nothing was changed among them."""
