@@ -26,6 +26,7 @@ from movielens_api.table.catalogue import Catalogue
 sys.path.insert(0, str(Path(__file__).parent))
 from api_testing import Api, Launch, Model, Process, Serving, drained
 from hostile_testing import Hostile, hostile_app
+from recommendation_testing import Arrays, Registry
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,6 +63,14 @@ def launch(own_folders: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def api(launch: Launch) -> Api:
     """The sample, served by a process of its own."""
     return Api(drained(launch("serve", "--port", "0")))
+
+
+@pytest.fixture(scope="session")
+def recommending(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Api:
+    """The sample and recommendations by an invented model of a few of its movies."""
+    registry = Registry(tmp_path_factory.mktemp("registry"))
+    registry.promote(registry.register(Arrays().file()))
+    return Api(drained(launch("serve", "--port", "0", "--recommendations", str(registry.folder))))
 
 
 @pytest.fixture(scope="session")

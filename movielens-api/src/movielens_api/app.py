@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from movielens_api import __version__
 from movielens_api.auth.logins import Logins
 from movielens_api.http import problems
-from movielens_api.http.ingest import NewRating
+from movielens_api.http.ingest import NewRating, OwnRating
 from movielens_api.http.read_route import DirectRoute, document_head
 from movielens_api.middleware.ambiguity import AmbiguityMiddleware
 from movielens_api.middleware.authentication import AuthenticationMiddleware, document_authentication
@@ -20,7 +20,7 @@ from movielens_api.middleware.observability import ObservabilityMiddleware
 from movielens_api.middleware.rate_limit import RateLimitMiddleware, Slots
 from movielens_api.middleware.request_limits import Limits, RequestLimitsMiddleware
 from movielens_api.observability.metrics import Metrics
-from movielens_api.routes import posting, ratings
+from movielens_api.routes import posting, ratings, recommendations
 from movielens_api.routes.html_pages import docs_router, landing_router
 from movielens_api.routes.movies_and_users import movies_router, users_router
 from movielens_api.routes.operations import health_router, metrics_router
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from movielens_api.auth import Credentials
     from movielens_api.auth.users_file import UsersFile
     from movielens_api.observability.logs import AccessLog
+    from movielens_api.recommendations.champion import Champion
     from movielens_api.table.catalogue import Catalogue
 
 DESCRIPTION = """
@@ -43,6 +44,7 @@ All endpoints except `/`, `/healthz`, `/readyz`, `/docs` and `/openapi.json` req
 a token (Bearer).
 Lists have the form `{"result": [...], "offset": 0, "limit": 100, "total": 100004}`; ratings are available in other
 formats, too.
+Movies are recommended if the server was started with `--recommendations`.
 Errors are `application/problem+json` (RFC 9457). Parameters that are not listed here are errors.
 """
 
@@ -75,7 +77,8 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         document = super().openapi()
-        schemas = {**problems.schemas(), "NewRating": NewRating.model_json_schema()}
+        posted = {kind.__name__: kind.model_json_schema() for kind in (NewRating, OwnRating)}
+        schemas = {**problems.schemas(), **posted}
         document["components"]["schemas"].update(schemas)
         document_authentication(document)
         document_head(document)
@@ -92,6 +95,7 @@ def create_app(
     slots: Slots | None = None,
     access_log: AccessLog | None = None,
     limits: Limits | None = None,
+    champion: Champion | None = None,
 ) -> FastAPI:
     """Build an ASGI application that serves a catalogue to authorized users.
 
@@ -105,9 +109,12 @@ def create_app(
             by itself.
         access_log: Where to log requests. By default, they are not logged.
         limits: What a client may send.
+        champion: The model that recommends movies. The caller closes it. By default, nothing is recommended.
     """
     opened = store or Store.temporary(catalogue)
-    metrics = Metrics(lambda: len(opened.latest.ratings))
+    if champion:
+        opened.index_users()
+    metrics = Metrics(lambda: len(opened.latest.ratings), champion)
     app = Api(
         metrics,
         access_log,
@@ -127,11 +134,12 @@ def create_app(
     for router in (
         landing_router(catalogue, opened),
         docs_router(app.title),
-        health_router(opened.unready),
+        health_router(opened.unready, champion),
         ratings.router(opened),
         posting.router(opened),
         movies_router(catalogue),
         users_router(opened),
+        recommendations.router(champion, opened, catalogue) if champion else recommendations.off_router(),
         metrics_router(metrics, opened),
     ):
         app.include_router(router)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,7 @@ from movielens_api.datasets.options import Options, report
 from movielens_api.errors import StartupError
 from movielens_api.middleware.rate_limit import Slots
 from movielens_api.observability.logs import AccessLog
+from movielens_api.recommendations.champion import Champion
 from movielens_api.server import tls
 from movielens_api.store import Store
 from movielens_api.system.directories import data_directory
@@ -43,6 +44,7 @@ class Settings:
         max_damaged: See ``datasets.options.Options``; None for the default.
         rate_limit: See ``create_app``.
         replay_from: The day (YYYY-MM-DD) at which a replay starts; None without a replay.
+        recommendations: The folder of the model registry whose champion recommends movies; None for none.
         tls_certificate: See ``tls.context``.
         tls_key: See ``tls.context``.
         tls_key_password_file: See ``tls.context``.
@@ -56,6 +58,7 @@ class Settings:
     max_damaged: float | None = None
     rate_limit: int | None = None
     replay_from: str | None = None
+    recommendations: str | None = None
     tls_certificate: str | None = None
     tls_key: str | None = None
     tls_key_password_file: str | None = None
@@ -121,7 +124,7 @@ def open_store(settings: Settings, catalogue: Catalogue, *, own: bool) -> Store:
 
 @contextmanager
 def application(settings: Settings, catalogue: Catalogue, store: Store) -> Iterator[FastAPI]:
-    """Build the application, and close the access log at the end.
+    """Build the application, and close the access log and the champion at the end.
 
     Args:
         settings: The settings of the server.
@@ -135,7 +138,8 @@ def application(settings: Settings, catalogue: Catalogue, store: Store) -> Itera
         access_log = AccessLog(settings.access_log)
     except OSError as error:
         raise StartupError(f"cannot write {settings.access_log}: {error.strerror or error}") from error
-    with closing(access_log):
+    with closing(access_log), ExitStack() as stack:
+        folder = settings.recommendations
         yield create_app(
             catalogue,
             settings.credentials,
@@ -145,6 +149,7 @@ def application(settings: Settings, catalogue: Catalogue, store: Store) -> Itera
             # The same file in every worker, so that they share a limit.
             slots=Slots(_options(settings, report).data_dir / "rate-limits") if settings.rate_limit else None,
             access_log=access_log,
+            champion=stack.enter_context(closing(Champion(Path(folder)))) if folder else None,
         )
 
 

@@ -177,6 +177,12 @@ def _add_operation(parser: argparse.ArgumentParser) -> None:
         help="the number of processes that serve requests (default: 1)",
     )
     parser.add_argument(
+        "--recommendations",
+        type=path,
+        metavar="DIR",
+        help="the folder of a model registry, whose champion recommends movies (default: no recommendations)",
+    )
+    parser.add_argument(
         "--tls-certificate",
         type=path,
         metavar="FILE",

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from movielens_api.cli.arguments import add_serve_options
@@ -155,8 +156,11 @@ def _begin(bound: socket.socket, lines: list[str], start_replay: Callable[[], No
 def _lines(catalogue: Catalogue, store: Store, settings: Settings, url: str) -> list[str]:
     from movielens_api.auth import DEFAULT
     from movielens_api.auth.users_file import UsersFile
+    from movielens_api.recommendations import registry
 
     lines = [f"Loaded {catalogue.summary()}."]
+    if settings.recommendations:
+        lines.append(registry.summary(Path(settings.recommendations)))
     if posted := store.summary():
         lines.append(posted)
     if settings.credentials == DEFAULT and not UsersFile(settings.durable).current().users:
@@ -190,6 +194,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         data_dir=arguments.data_dir,
         max_damaged=arguments.max_damaged,
         rate_limit=arguments.rate_limit,
+        recommendations=arguments.recommendations,
         tls_certificate=arguments.tls_certificate,
         tls_key=arguments.tls_key,
         tls_key_password_file=arguments.tls_key_password_file,

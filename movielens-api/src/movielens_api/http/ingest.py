@@ -1,4 +1,4 @@
-"""The body of ``POST /ratings``, parsed strictly: unless every row is valid, nothing is added."""
+"""The body of a POST with ratings, parsed strictly: unless every row is valid, the request is refused."""
 
 from __future__ import annotations
 
@@ -6,41 +6,46 @@ import json
 from codecs import BOM_UTF8
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from fastapi import HTTPException, Request
 from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from movielens_api.datasets.ratings_file import YEAR_10000
 from movielens_api.http.parameters import MAX_ID
-from movielens_api.http.problems import RowError
+from movielens_api.http.problems import RowError, WrongRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from movielens_api.store.row_log import Row
 
 _JSON = "application/json"
 _NDJSON = "application/x-ndjson"
 _MEDIA_TYPES = (_JSON, _NDJSON)
 MAX_ROWS = 10_000
 _MAX_ERRORS = 100
-_QUOTES_PER_ROW = 8
 _HALF_STARS = "Input should be a multiple of 0.5"
 _MAX_BYTES = 2 << 20
 _ACCEPT_POST = {"Accept-Post": ", ".join(_MEDIA_TYPES)}
-_TOO_LARGE = f"A post may have at most {MAX_ROWS:,} ratings and {_MAX_BYTES:,} bytes. Split it into several."
+_TOO_LARGE = f"A post may have at most {MAX_ROWS:,} ratings and {_MAX_BYTES:,} bytes. Send fewer ratings."
 
 
-class NewRating(BaseModel):
-    """A rating to add."""
+class OwnRating(BaseModel):
+    """A rating by the user for whom a request asks."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     movieId: int = Field(ge=1, le=MAX_ID, examples=[1172])  # noqa: N815 - GroupLens' name, and the wire's
     rating: float = Field(ge=0.5, le=5, multiple_of=0.5, description="Stars.", examples=[4.0])
     timestamp: int = Field(ge=0, lt=YEAR_10000, description="When, in Unix seconds (UTC).", examples=[1260759205])
+
+
+class NewRating(OwnRating):
+    """A rating to add."""
+
     userId: int = Field(ge=1, le=MAX_ID, examples=[1])  # noqa: N815 - GroupLens' name, and the wire's
+
+
+Rows = TypeVar("Rows", bound=OwnRating)
 
 
 class NotJsonError(ValueError):
@@ -63,54 +68,88 @@ class WrongRowsError(ValueError):
         self.errors = errors
 
 
-def parse(body: bytes, media_type: str) -> list[Row]:
-    """Parse and check posted ratings.
+class RowParser(Generic[Rows]):
+    """A parser of posted rows.
 
     Args:
-        body: A JSON array of objects, or one object per line.
-        media_type: One of ``_MEDIA_TYPES``.
-
-    Raises:
-        NotJsonError: The body is not JSON.
-        TooManyRowsError: The body has more than ``MAX_ROWS`` rows.
-        WrongRowsError: A row is not a rating.
+        kind: The class of the rows.
     """
-    lines = None if media_type == _JSON else [line for line in body.split(b"\n") if line.strip()]
-    if lines is not None and len(lines) > MAX_ROWS:
-        raise TooManyRowsError
-    try:
-        found = _LIST.validate_json(body) if lines is None else [_ONE.validate_json(line) for line in lines]
-    except ValidationError:
-        raise _explained(body, lines) from None
-    if len(found) > MAX_ROWS:
-        raise TooManyRowsError
-    # No value is text, so all quotes belong to keys. More quotes than four keys per row need mean repeated keys.
-    # Pydantic accepts 4.0000000001 as a multiple of 0.5.
-    if body.count(b'"') != _QUOTES_PER_ROW * len(found) or not all((row.rating * 2).is_integer() for row in found):
-        raise _explained(body, lines)
-    return [(row.userId, row.movieId, row.rating, row.timestamp) for row in found]
+
+    def __init__(self, kind: type[Rows]) -> None:
+        self._columns = frozenset(kind.model_fields)
+        of_kind: Any = list[kind]  # type: ignore[valid-type]
+        self._list: TypeAdapter[list[Rows]] = TypeAdapter(Annotated[of_kind, FailFast()])
+        self._one = TypeAdapter(kind)
+
+    def parse(self, body: bytes, media_type: str) -> list[Rows]:
+        """Parse and check posted ratings.
+
+        Args:
+            body: A JSON array of objects, or one object per line.
+            media_type: One of ``_MEDIA_TYPES``.
+
+        Raises:
+            NotJsonError: The body is not JSON.
+            TooManyRowsError: The body has more than ``MAX_ROWS`` rows.
+            WrongRowsError: A row is not a rating.
+        """
+        lines = None if media_type == _JSON else [line for line in body.split(b"\n") if line.strip()]
+        if lines is not None and len(lines) > MAX_ROWS:
+            raise TooManyRowsError
+        try:
+            found = self._list.validate_json(body) if lines is None else [*map(self._one.validate_json, lines)]
+        except ValidationError:
+            raise self._explained(body, lines) from None
+        if len(found) > MAX_ROWS:
+            raise TooManyRowsError
+        # No value is text, so all quotes belong to keys. More quotes than all keys of the rows need mean repeated keys.
+        # Pydantic accepts 4.0000000001 as a multiple of 0.5.
+        quotes = 2 * len(self._columns) * len(found)
+        if body.count(b'"') != quotes or not all((row.rating * 2).is_integer() for row in found):
+            raise self._explained(body, lines)
+        return found
+
+    def _explained(self, body: bytes, lines: list[bytes] | None) -> ValueError:
+        """Parse the body again, slowly, to find out what is wrong."""
+        try:
+            rows = _decode(body, "") if lines is None else [_decode(line, f"row {n}, ") for n, line in enumerate(lines)]
+        except NotJsonError as error:
+            return error
+        if type(rows) is not list:
+            return WrongRowsError([RowError(message="Input should be an array of objects, one per rating")])
+        if len(rows) > MAX_ROWS:
+            return TooManyRowsError()
+        return WrongRowsError(list(islice(self._wrong(rows), _MAX_ERRORS)))
+
+    def _wrong(self, rows: list[Any]) -> Iterator[RowError]:
+        for number, row in enumerate(rows):
+            if not isinstance(row, _Pairs):
+                yield RowError(row=number, message="Input should be an object")
+                continue
+            times = Counter(name for name, _ in row)
+            repeated = sorted(name for name in times if times[name] > 1)
+            yield from (RowError(row=number, column=name, message="Given twice") for name in repeated)
+            found = self._wrong_values(dict(row))
+            yield from (RowError(row=number, column=name, message=text) for name, text in found)
+
+    def _wrong_values(self, row: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        # Not left to pydantic, which would explain each of a hundred thousand unknown columns.
+        yield from ((name, "A rating has no such column") for name in sorted(row.keys() - self._columns))
+        known = {name: value for name, value in row.items() if name in self._columns}
+        try:
+            rating = self._one.validate_python(known).rating
+            if not (rating * 2).is_integer():
+                yield "rating", _HALF_STARS
+        except ValidationError as error:
+            for found in error.errors(include_url=False, include_context=False, include_input=False):
+                yield str(found["loc"][0]), found["msg"]
 
 
 class _Pairs(list[tuple[str, Any]]):
     """A JSON object with its keys as written, so that repeated ones are found."""
 
 
-_LIST = TypeAdapter(Annotated[list[NewRating], FailFast()])
-_ONE = TypeAdapter(NewRating)
 _DECODER = json.JSONDecoder(object_pairs_hook=_Pairs)
-
-
-def _explained(body: bytes, lines: list[bytes] | None) -> ValueError:
-    """Parse the body again, slowly, to find out what is wrong."""
-    try:
-        rows = _decode(body, "") if lines is None else [_decode(line, f"row {n}, ") for n, line in enumerate(lines)]
-    except NotJsonError as error:
-        return error
-    if type(rows) is not list:
-        return WrongRowsError([RowError(message="Input should be an array of objects, one per rating")])
-    if len(rows) > MAX_ROWS:
-        return TooManyRowsError()
-    return WrongRowsError(list(islice(_wrong(rows), _MAX_ERRORS)))
 
 
 def _decode(text: bytes, place: str) -> Any:
@@ -123,30 +162,6 @@ def _decode(text: bytes, place: str) -> Any:
     # RecursionError: deeply nested brackets. ValueError: a number with more digits than Python parses.
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise NotJsonError(f"{place}{error}") from None
-
-
-def _wrong(rows: list[Any]) -> Iterator[RowError]:
-    for number, row in enumerate(rows):
-        if not isinstance(row, _Pairs):
-            yield RowError(row=number, message="Input should be an object")
-            continue
-        times = Counter(name for name, _ in row)
-        repeated = sorted(name for name in times if times[name] > 1)
-        yield from (RowError(row=number, column=name, message="Given twice") for name in repeated)
-        yield from (RowError(row=number, column=name, message=text) for name, text in _wrong_values(dict(row)))
-
-
-def _wrong_values(row: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    # Not left to pydantic, which would explain each of a hundred thousand unknown columns.
-    yield from ((name, "A rating has no such column") for name in sorted(row.keys() - NewRating.model_fields.keys()))
-    known = {name: value for name, value in row.items() if name in NewRating.model_fields}
-    try:
-        rating = _ONE.validate_python(known).rating
-        if not (rating * 2).is_integer():
-            yield "rating", _HALF_STARS
-    except ValidationError as error:
-        for found in error.errors(include_url=False, include_context=False, include_input=False):
-            yield str(found["loc"][0]), found["msg"]
 
 
 def body_media_type(request: Request) -> str:
@@ -180,6 +195,29 @@ async def read_body(request: Request) -> bytes:
         if len(body) > _MAX_BYTES:
             raise too_large_error()
     return bytes(body)
+
+
+def rows_of(body: bytes, media_type: str, parser: RowParser[Rows], refused: str = "") -> list[Rows]:
+    """Return the rows of a body.
+
+    Args:
+        body: The body.
+        media_type: The media type of the body.
+        parser: The parser of the rows.
+        refused: A sentence for 422 on what did not happen.
+
+    Raises:
+        HTTPException: 400: the body is not JSON. 413: it has too many rows.
+        WrongRows: 422: a row is not a rating.
+    """
+    try:
+        return parser.parse(body, media_type)
+    except NotJsonError as error:
+        raise HTTPException(400, f"This is not {media_type}: {error}") from None
+    except TooManyRowsError:
+        raise too_large_error() from None
+    except WrongRowsError as error:
+        raise WrongRows(error.errors, refused) from None
 
 
 def too_large_error() -> HTTPException:

@@ -67,6 +67,41 @@ class User(BaseModel):
     num_ratings: int = Field(description="How many ratings the user gave.", examples=[20])
 
 
+class SimilarMovie(BaseModel):
+    """A movie that is similar to another."""
+
+    rank: int = Field(description="1 is the best.", examples=[1])
+    movieId: int = Field(examples=[1172])  # noqa: N815 - GroupLens' name, and the wire's
+    title: str | None = Field(
+        description="`null` if the dataset has none.", examples=["Cinema Paradiso (Nuovo cinema Paradiso)"]
+    )
+    score: float = Field(description="What the movies are ranked by.", examples=[0.31])
+
+
+class Reason(BaseModel):
+    """A movie that the user likes, and what it adds to the score of the recommended one."""
+
+    movieId: int = Field(examples=[1])  # noqa: N815 - GroupLens' name, and the wire's
+    title: str | None = Field(description="`null` if the dataset has none.", examples=["Toy Story"])
+    rating: float = Field(description="The user's rating, in stars.", examples=[4.5])
+    contribution: float = Field(description="The part of the score that comes from this movie.", examples=[0.1])
+
+
+class Recommendation(SimilarMovie):
+    """A movie that is recommended."""
+
+    reasons: list[Reason] = Field(
+        description="Up to three movies that the user likes, the largest contribution first. Empty if the movie is "
+        "recommended because it is trending."
+    )
+
+
+class Ranking(BaseModel, Generic[Row]):
+    """The best movies, best first."""
+
+    result: list[Row]
+
+
 class Accepted(BaseModel):
     """The result of posting ratings: they are on disk, and the next response contains them."""
 
@@ -77,3 +112,14 @@ class Health(BaseModel):
     """The health of the server."""
 
     status: str = Field(examples=["ok"])
+
+
+class Readiness(Health):
+    """The health of the server and of its recommendations."""
+
+    model: str | None = Field(
+        default=None, description="The version of the model that recommends.", examples=["20261129T020000Z-0a1b2c3d"]
+    )
+    problem: str | None = Field(
+        default=None, description="Why it is not the champion of the registry. Ratings are served all the same."
+    )

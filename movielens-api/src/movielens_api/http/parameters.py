@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Query = TypeVar("Query", bound=BaseModel)
 MAX_LIMIT = 10_000
+MAX_BEST = 100
 _MAX_OFFSET = 2**63 - 1
 MAX_ID = 2**31 - 1
 
@@ -56,6 +57,14 @@ class Paging(NoParameters):
         ge=0,
         le=MAX_LIMIT,
         description="How many rows to return at most, by default 100; 0 gives just the count.",
+    )
+
+
+class BestQuery(NoParameters):
+    """How many movies to return."""
+
+    n: WholeNumber = Field(
+        default=10, ge=1, le=MAX_BEST, description="How many movies to return at most, by default 10."
     )
 
 

@@ -151,11 +151,13 @@ class WrongRows(Exception):  # noqa: N818 - a response, as HTTPException is
 
     Attributes:
         errors: What is wrong with the rows.
+        refused: A sentence on what did not happen, or nothing.
     """
 
-    def __init__(self, errors: list[RowError]) -> None:
+    def __init__(self, errors: list[RowError], refused: str = "") -> None:
         super().__init__(errors)
         self.errors = errors
+        self.refused = refused
 
 
 async def _wrong_rows(request: Request, error: Exception) -> Response:
@@ -163,7 +165,7 @@ async def _wrong_rows(request: Request, error: Exception) -> Response:
     first = error.errors[0]
     place = ", ".join([] if first.row is None else [f"row {first.row}", *([first.column] if first.column else [])])
     more = f" ({len(error.errors)} errors are listed)" if len(error.errors) > 1 else ""
-    detail = f"{place + ': ' if place else ''}{first.message}{more}. Nothing was added."
+    detail = f"{place + ': ' if place else ''}{first.message}{more}. {error.refused}".rstrip()
     return respond(request.scope["path"], 422, detail, errors=error.errors)
 
 

@@ -10,7 +10,6 @@ from fastapi import HTTPException, Request
 from movielens_api.auth.credentials import CHALLENGES
 from movielens_api.auth.logins import Logins, LoginsLimitedError
 from movielens_api.http import problems
-from movielens_api.http.read_route import READING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -85,14 +84,13 @@ def _address(scope: Scope) -> str:
 
 
 def document_authentication(document: dict[str, Any]) -> None:
-    """Add the authentication schemes, and the errors 401, 403 and 429, to an OpenAPI document."""
+    """Add the authentication schemes, and the errors 401 and 429, to an OpenAPI document."""
     document["components"]["securitySchemes"] = _SCHEMES
     for path, item in document["paths"].items():
-        for method, operation in item.items():
+        for operation in item.values():
             if not is_public(path):
                 operation["security"] = [{scheme: []} for scheme in _SCHEMES]
-                forbidden = () if method.upper() in READING else (403,)
-                errors = problems.responses(401, *forbidden, 429)
+                errors = problems.responses(401, 429)
                 operation["responses"] |= {str(status): error for status, error in errors.items()}
 
 

@@ -23,6 +23,8 @@ from movielens_api import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from movielens_api.recommendations.champion import Champion, Served
+
 # prometheus_client's variable for the folder in which workers share their metrics.
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "movielens_api"
@@ -35,6 +37,7 @@ class Metrics:
 
     Args:
         ratings: Returns the current number of ratings.
+        champion: The model that recommends movies, if any.
 
     Attributes:
         media_type: The media type of ``exposition``.
@@ -44,7 +47,7 @@ class Metrics:
 
     media_type = "text/plain; version=0.0.4; charset=utf-8"
 
-    def __init__(self, ratings: Callable[[], int]) -> None:
+    def __init__(self, ratings: Callable[[], int], champion: Champion | None = None) -> None:
         self._registry = registry = CollectorRegistry()
         named: dict[str, Any] = {"namespace": _PREFIX, "registry": registry}
         address = ["method", "route"]
@@ -54,7 +57,7 @@ class Metrics:
         self._rows = Counter("rows", "Ratings sent by GET or accepted by POST.", address, **named)
         in_flight = Gauge("requests_in_flight", "Requests in flight.", multiprocess_mode="livesum", **named)
         self.began, self.ended = in_flight.inc, in_flight.dec
-        self._state = State(ratings)
+        self._state = State(ratings, champion)
         self._of = lru_cache(maxsize=1024)(self._labelled)
 
     def count(self, method: str, route: str, status: int, *, seconds: float, sent: int, rows: int) -> None:
@@ -97,8 +100,9 @@ class Metrics:
 class State:
     """Metrics that are read on demand, because they are the same in every worker."""
 
-    def __init__(self, ratings: Callable[[], int]) -> None:
+    def __init__(self, ratings: Callable[[], int], champion: Champion | None) -> None:
         self._ratings = ratings
+        self._champion = champion
 
     def collect(self) -> Iterator[Metric]:
         """Yield the current values."""
@@ -106,3 +110,13 @@ class State:
         info = GaugeMetricFamily(f"{_PREFIX}_info", "The version of the server.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
+        if self._champion:
+            yield from self._recommending(self._champion.served)
+
+    def _recommending(self, served: Served) -> Iterator[Metric]:
+        model = GaugeMetricFamily(f"{_PREFIX}_model", "The version of the model that recommends.", labels=["version"])
+        if served.version:
+            model.add_metric([served.version], 1)
+        yield model
+        problem = "1 while the champion of the registry is not the model that recommends."
+        yield GaugeMetricFamily(f"{_PREFIX}_model_problem", problem, int(served.problem is not None))

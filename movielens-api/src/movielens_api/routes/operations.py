@@ -11,18 +11,20 @@ from fastapi import APIRouter, HTTPException, Query
 from starlette.responses import Response
 
 from movielens_api.http import problems
-from movielens_api.http.pages import Health
+from movielens_api.http.pages import Health, Readiness
 from movielens_api.http.parameters import NoParameters
 from movielens_api.http.read_route import ReadRoute
 from movielens_api.observability.metrics import Metrics
+from movielens_api.recommendations.champion import Champion, Served
 from movielens_api.store import Store
 
 
-def health_router(unready: Callable[[], str | None]) -> APIRouter:
+def health_router(unready: Callable[[], str | None], champion: Champion | None) -> APIRouter:
     """Return the routes of the health checks, which need no credentials.
 
     Args:
         unready: Returns why the server cannot serve ratings now, or None if it can.
+        champion: The model that recommends movies, if any.
     """
     routes = APIRouter(tags=["operation"], route_class=ReadRoute)
 
@@ -31,12 +33,18 @@ def health_router(unready: Callable[[], str | None]) -> APIRouter:
         """For monitoring. Needs no credentials."""
         return Health(status="ok")
 
-    @routes.get("/readyz", summary="Show that the server can serve", responses=problems.responses(503))
-    async def readyz() -> Health:
-        """For load balancers. Needs no credentials."""
+    @routes.get(
+        "/readyz",
+        summary="Show that the server can serve",
+        response_model_exclude_none=True,
+        responses=problems.responses(503),
+    )
+    async def readyz() -> Readiness:
+        """For load balancers. Needs no credentials. A server without a usable model is ready: it serves ratings."""
         if reason := unready():
             raise HTTPException(503, reason, headers={"Retry-After": "1"})
-        return Health(status="ok")
+        served = champion.served if champion else Served()
+        return Readiness(status="ok", model=served.version, problem=served.problem)
 
     return routes
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request
 from starlette.responses import Response
 
 from movielens_api.http import ingest, pages, problems
-from movielens_api.http.ingest import MAX_ROWS, NotJsonError, TooManyRowsError, WrongRowsError, parse
+from movielens_api.http.ingest import MAX_ROWS, NewRating, RowParser
 from movielens_api.http.parameters import NoParameters
 from movielens_api.middleware.authentication import require
 from movielens_api.middleware.observability import ROWS
@@ -19,6 +19,7 @@ from movielens_api.store.idempotency import IdempotencyKey, KeyReusedError, Post
 from movielens_api.store.row_log import Row
 from movielens_api.store.writer import NotWrittenError, OverloadedError
 
+_PARSER = RowParser(NewRating)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 RETRY = {"Retry-After": "1"}
 _REUSED = "This Idempotency-Key was used with other content. Use a new key for new content."
@@ -84,14 +85,8 @@ def _idempotency_key(request: Request, header: str | None, media_type: str, body
 
 
 def _rows(body: bytes, media_type: str) -> list[Row]:
-    try:
-        return parse(body, media_type)
-    except NotJsonError as error:
-        raise HTTPException(400, f"This is not {media_type}: {error}") from None
-    except TooManyRowsError:
-        raise ingest.too_large_error() from None
-    except WrongRowsError as error:
-        raise problems.WrongRows(error.errors) from None
+    rows = ingest.rows_of(body, media_type, _PARSER, "Nothing was added.")
+    return [(row.userId, row.movieId, row.rating, row.timestamp) for row in rows]
 
 
 async def _post(store: Store, rows: list[Row], key: IdempotencyKey | None) -> PostResult:
@@ -109,5 +104,5 @@ def _documented() -> dict[int | str, dict[str, Any]]:
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
     return {
         201: {"description": "The ratings are on disk.", "headers": headers},
-        **problems.responses(400, 413, 415, 422, 503),
+        **problems.responses(400, 403, 413, 415, 422, 503),
     }

@@ -121,7 +121,7 @@ class SortedRun:
         pairs: Places = (users.astype(np.int64) << 32) + movies
         return pairs
 
-    def taken(self, places: Places) -> SortedRun:
+    def taken(self, places: Places | Order) -> SortedRun:
         """Return some of the rows in the given order, which should be canonical."""
         return SortedRun({name: column[places] for name, column in self.columns.items()})
 
