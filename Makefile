@@ -100,6 +100,7 @@ lock: | $(UV) ## resolve all dependencies again and write requirements/*.lock
 	$(COMPILE) $(PROJECTS) --group bench -c requirements/test.lock -o requirements/bench.lock --upgrade
 	$(COMPILE) --group clients -o requirements/clients.lock --upgrade
 	$(COMPILE) --group engines -c requirements/test.lock -o requirements/engines.lock --upgrade
+	$(COMPILE) --group recommenders -c requirements/test.lock -o requirements/recommenders.lock --upgrade
 	$(COMPILE) --group spark -c requirements/engines.lock -o requirements/spark.lock --upgrade
 
 .PHONY: bench-api
@@ -147,4 +148,4 @@ clean: ## remove the stack's data, logs and database
 	rm -rf .local
 
 distclean: clean ## remove also the virtual environment and the download cache
-	rm -rf .venv .venv-airflow-* .venv-clients .venv-engines .spark .cache
+	rm -rf .venv .venv-airflow-* .venv-clients .venv-engines .venv-recommenders .spark .cache

@@ -12,7 +12,7 @@ import pytest
 
 from airflow_movielens.client.http import rate_limit
 
-LOCK = Path(__file__).resolve().parents[2] / "requirements/engines.lock"
+LOCKS = Path(__file__).resolve().parents[2] / "requirements"
 UV = Path(sys.executable).parent / "uv"
 
 
@@ -52,11 +52,22 @@ def sleeps(monkeypatch, clock):
     return clock.waits
 
 
+def python_of(name, folder):
+    """Return the Python of a new environment with the packages of a lock, and without Airflow."""
+    python = folder / name / "bin/python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / name], check=True)
+    install = [UV, "pip", "install", "--quiet", "--require-hashes", "--python", python]
+    subprocess.run([*install, "-r", LOCKS / f"{name}.lock"], check=True)
+    return python
+
+
 @pytest.fixture(scope="session")
 def engines_python(tmp_path_factory):
-    """Return the Python of a new environment with other engines than Polars, and without Airflow."""
-    environment = tmp_path_factory.mktemp("engines") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    python = environment / "bin/python"
-    subprocess.run([UV, "pip", "install", "--quiet", "--require-hashes", "--python", python, "-r", LOCK], check=True)
-    return python
+    """Return the Python of a new environment with other engines than Polars."""
+    return python_of("engines", tmp_path_factory.mktemp("engines"))
+
+
+@pytest.fixture(scope="session")
+def recommenders_python(tmp_path_factory):
+    """Return the Python of a new environment with recommenders that others wrote."""
+    return python_of("recommenders", tmp_path_factory.mktemp("recommenders"))
