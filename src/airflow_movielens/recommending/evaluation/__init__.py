@@ -7,6 +7,7 @@
 - ``figures``: the figures of recommendations.
 - ``bootstrap``: intervals of differences.
 - ``result``: an evaluation in a file.
+- ``report``, ``charts``: an evaluation as a page that people read.
 """
 
 from __future__ import annotations

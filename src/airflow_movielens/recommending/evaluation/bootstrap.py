@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import polars as pl
 
 _DRAWS = 10_000
+_INTERVAL = (0.025, 0.975)
 # Draws that are in memory at once.
 _DRAWS_AT_ONCE = 100
 
@@ -41,17 +43,30 @@ def compare(model: pl.Series, baseline: pl.Series, *, seed: int = 0) -> Comparis
     import numpy as np
 
     pairs = np.column_stack([(model - baseline).to_numpy(), baseline.to_numpy()])
-    random = np.random.default_rng(seed)
-    size = len(pairs)
-    draws = (
-        pairs[random.integers(size, size=(_DRAWS_AT_ONCE, size))].mean(axis=1) for _ in range(_DRAWS // _DRAWS_AT_ONCE)
-    )
-    differences, baselines = np.concatenate(list(draws)).T
+    differences, baselines = _means_of_draws(pairs, seed).T
     mean, baseline_mean = pairs.mean(axis=0)
-    low, high = np.quantile(differences, [0.025, 0.975])
+    low, high = np.quantile(differences, _INTERVAL)
     relative: list[float | None] = [None, None, None]
     if baseline_mean:
         relative[0] = float(mean / baseline_mean)
     if baselines.all():
-        relative[1:] = np.quantile(differences / baselines, [0.025, 0.975]).tolist()
+        relative[1:] = np.quantile(differences / baselines, _INTERVAL).tolist()
     return Comparison(float(mean), float(low), float(high), float(np.mean(differences <= 0)), *relative)
+
+
+def interval_of_mean(figures: pl.Series) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of the figures of users, at least one."""
+    import numpy as np
+
+    low, high = np.quantile(_means_of_draws(figures.to_numpy()[:, None], 0), _INTERVAL)
+    return float(low), float(high)
+
+
+def _means_of_draws(figures: npt.NDArray[Any], seed: int) -> npt.NDArray[Any]:
+    """Draw rows with replacement, as many as there are, and return the means of the columns of each draw."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    size = len(figures)
+    draws = (random.integers(size, size=(_DRAWS_AT_ONCE, size)) for _ in range(_DRAWS // _DRAWS_AT_ONCE))
+    return np.concatenate([figures[drawn].mean(axis=1) for drawn in draws])

@@ -1,4 +1,4 @@
-"""An evaluation, and its file ``evaluation.json``."""
+"""An evaluation, and its files ``evaluation.json`` and ``evaluation.html``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Any
 from airflow_movielens import __version__
 from airflow_movielens.ratings.atomic_files import whole_file
 from airflow_movielens.ratings.messages import printable, shown
+from airflow_movielens.recommending.evaluation.bootstrap import Comparison, compare
+from airflow_movielens.recommending.evaluation.report import html_of
 
 FORMAT = "airflow-movielens-evaluation"
 FORMAT_VERSION = 1
 FILE_NAME = "evaluation.json"
+REPORT_NAME = "evaluation.html"
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,25 @@ class Evaluation:
     existing_users: list[dict[str, Any]]
     gate_users: dict[str, list[Any]]
 
+    def comparisons(self) -> dict[str, Comparison]:
+        """Return the comparison of the challenger with each other recommender, over the users of the gate."""
+        import polars as pl
+
+        own = pl.Series(self.gate_users["challenger"])
+        others = [name for name in self.recommenders if name != "challenger"]
+        return {name: compare(own, pl.Series(self.gate_users[name])) for name in others}
+
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``evaluation.json``."""
         about = {"format": FORMAT, "format_version": FORMAT_VERSION, "package_version": __version__}
         return about | asdict(self)
 
     def save(self, folder: str | Path) -> None:
-        """Write ``evaluation.json`` into a local folder; it appears whole or not at all."""
-        with whole_file(Path(folder) / FILE_NAME) as partial:
-            partial.write_text(json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        """Write ``evaluation.json`` and the report ``evaluation.html`` to a local folder, each whole or not at all."""
+        content = json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n"
+        for name, text in ((REPORT_NAME, html_of(self)), (FILE_NAME, content)):
+            with whole_file(Path(folder) / name) as partial:
+                partial.write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:
