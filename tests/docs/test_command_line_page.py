@@ -13,7 +13,7 @@ from docs.test_snippets import PAGES, ROOT, blocks
 from airflow_movielens.cli import main
 from airflow_movielens.recommending import ModelParameters, train
 
-COMMANDS = ["fetch", "rank", "recommend", "similar"]
+COMMANDS = ["fetch", "rank", "evaluate", "recommend", "similar"]
 PAGE = ROOT / "docs" / "cli.md"
 SHOWN = [(page, block) for page in PAGES for block in blocks(page, "bash") if "movielens fetch" in block]
 

@@ -15,6 +15,7 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from airflow_movielens.client import ClientSettings, MovielensClient
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.operators import (
+    MovielensEvaluateOperator,
     MovielensFetchRatingsOperator,
     MovielensPopularityOperator,
     MovielensRankMoviesOperator,
@@ -31,6 +32,7 @@ PUBLIC = [
     MovielensFetchRatingsOperator,
     MovielensRankMoviesOperator,
     MovielensTrainOperator,
+    MovielensEvaluateOperator,
     MovielensRecommendOperator,
     MovielensPopularityOperator,
     MovielensRatingsSensor,

@@ -1,4 +1,4 @@
-"""The operators that train models and recommend movies: what they write, register and report."""
+"""The operators that train and evaluate models, and recommend movies: what they write, register and report."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 from unit import brute_force_model as slow
 
-from airflow_movielens.operators import MovielensRecommendOperator, MovielensTrainOperator
+from airflow_movielens.operators import MovielensEvaluateOperator, MovielensRecommendOperator, MovielensTrainOperator
 from airflow_movielens.recommending import ModelParameters, load_model
 from airflow_movielens.recommending import train as train_model
+from airflow_movielens.recommending.evaluation import Evaluation
 from airflow_movielens.recommending.registry import ModelRegistry
 from airflow_movielens.storage.recommend import recommend_to_all
 
@@ -195,3 +196,56 @@ def test_the_file_is_whole_or_as_before_if_an_input_is_damaged(files, registry, 
     with pytest.raises(AirflowFailException, match=r"2\.csv, line \d+: .*9\.9"):
         recommend(files, registry.folder, output)
     assert output.read_bytes() == before
+
+
+EVALUATED = pl.DataFrame(
+    [
+        (user, (user * 7 + place * 3) % 40, 4.0 + (user + place) % 3 / 2, (0 if user < 40 else 1000 * slow.DAY) + place)
+        for user in range(80)
+        for place in range(20)
+    ],
+    schema=slow.SCHEMA,
+    orient="row",
+)
+
+
+def evaluate(folder, **arguments):
+    EVALUATED.write_parquet(folder / "all.parquet")
+    given = {
+        "input_path": str(folder / "all.parquet"),
+        "registry": folder / "registry",
+        "output_path": folder / "report",
+    }
+    return MovielensEvaluateOperator(task_id="evaluate", **{**given, "cuts": ["1972-09-27"], **arguments}).execute({})
+
+
+def test_the_challenger_of_a_registry_is_evaluated(tmp_path):
+    registry = ModelRegistry(tmp_path / "registry")
+    model = train_model(EVALUATED, ModelParameters(lambda_1=5.0))
+    version = registry.register(model, by="a test", reason="a test")
+    found = evaluate(tmp_path)
+    evaluation = Evaluation.load(found["path"])
+    assert Path(found["report"]).read_text().startswith("<!doctype html>")
+    assert (found["challenger"], found["users"], found["cuts"]) == (version, 40, ["1972-09-27T00:00:00Z"])
+    assert "champion" not in found
+    assert found["ndcg"]["challenger"] == pytest.approx(pl.Series(evaluation.gate_users["challenger"]).mean(), abs=1e-4)
+    assert found["sentences"][0].startswith("For new users, this model")
+    assert len(json.dumps(found)) < 2000
+    # After a promotion, a retry evaluates the same model, with itself as the champion.
+    registry.promote(version, by="a test", reason="a test")
+    again = evaluate(tmp_path)
+    assert (again["challenger"], again["champion"]) == (version, version)
+    assert again["sentences"][1] == "For new users, this model equals the champion."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "has no challenger"),
+        ({"output_path": "s3://bucket/report"}, "the report would be in s3://bucket/report: give a local folder"),
+        ({"cuts": ["soon"]}, "the cut is 'soon': give a day"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_made_fails_at_once(arguments, said, tmp_path):
+    with pytest.raises(AirflowFailException, match=said):
+        evaluate(tmp_path, **arguments)

@@ -4,11 +4,13 @@
 - ``rank``: rank the movies in files of ratings.
 - ``popularity``: fetch and rank in one task.
 - ``train``: train a model on files of ratings, and register it.
+- ``evaluate``: evaluate the challenger of a registry on files of ratings.
 - ``recommend``: recommend movies to all users in files of ratings.
 """
 
 from __future__ import annotations
 
+from airflow_movielens.operators.evaluate import MovielensEvaluateOperator
 from airflow_movielens.operators.fetch import MovielensFetchRatingsOperator
 from airflow_movielens.operators.popularity import MovielensPopularityOperator
 from airflow_movielens.operators.rank import MovielensRankMoviesOperator
@@ -16,6 +18,7 @@ from airflow_movielens.operators.recommend import MovielensRecommendOperator
 from airflow_movielens.operators.train import MovielensTrainOperator
 
 __all__ = [
+    "MovielensEvaluateOperator",
     "MovielensFetchRatingsOperator",
     "MovielensPopularityOperator",
     "MovielensRankMoviesOperator",

@@ -6,6 +6,7 @@
 - ``input_facts``: the checksums, windows and numbers of ratings of these files.
 - ``rank``: these files ranked in this process.
 - ``train``: a model trained on these files.
+- ``evaluate``: models evaluated on these files.
 - ``recommend``: recommendations to all users of these files.
 - ``spark``: a session on a Spark cluster, and the URLs by which Spark reads files.
 """

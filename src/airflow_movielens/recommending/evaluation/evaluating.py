@@ -49,6 +49,8 @@ def evaluate(
     champion: Model | None = None,
     cuts: Sequence[int] | None = None,
     known_likes: Sequence[int] = (1, 3, 10),
+    *,
+    versions: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Evaluate a model, and compare it with its predecessor and baselines.
 
@@ -62,6 +64,7 @@ def evaluate(
         champion: The model that it would replace.
         cuts: The cuts in Unix seconds; None for three, when two, three and four fifths of all users had rated.
         known_likes: How many likes of new users are known; for each number, they are evaluated once.
+        versions: What the ``challenger`` and the ``champion`` are called in a registry, for the record.
 
     Raises:
         TypeError: The ratings are no such dataframe.
@@ -91,7 +94,7 @@ def evaluate(
         known_likes=sorted(set(known_likes)),
         recommenders=[*models, "trending", "ease", "mean", "shuffled"],
         models={
-            name: _about(model, [(cut, one.judged[name]) for cut, one in by_cut.items()])
+            name: _about(model, (versions or {}).get(name), [(cut, one.judged[name]) for cut, one in by_cut.items()])
             for name, model in models.items()
         },
         new_users=[each for one in found for each in one.new_users],
@@ -243,9 +246,10 @@ def _summary(
     return {"users": number, "figures": figures, "differences": differences, "note": note}
 
 
-def _about(model: Model, judged: Sequence[tuple[int, str]]) -> dict[str, Any]:
+def _about(model: Model, version: str | None, judged: Sequence[tuple[int, str]]) -> dict[str, Any]:
     """Return what is recorded of a model, and how it was judged at each cut."""
     return {
+        "version": version,
         "parameters": asdict(model.parameters),
         "trained_on": asdict(model.trained_on),
         "judged": [{"cut": _time(cut), "model": how} for cut, how in judged],

@@ -152,7 +152,8 @@ def _by_cut(evaluation: Evaluation, baseline: str) -> str:
     name = NAMES[baseline]
     explained = (
         "At each moment, the model knows only the ratings from before it, and recommends to users who came afterwards. "
-        "The difference is in NDCG@10. Where a line crosses the middle, these users alone are too few to tell."
+        "The difference is in NDCG@10. Coloured points are clear differences. Where a line crosses the middle, these "
+        "users alone are too few to tell."
     )
     chart = differences(rows, f"{name} better", "this model better")
     return f"<h2>The difference from {escape(name)}</h2>{_paragraphs([explained])}{chart}"

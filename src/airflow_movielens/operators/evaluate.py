@@ -1,0 +1,109 @@
+"""The operator that evaluates the challenger of a registry on files of ratings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_movielens.connection.coerce import paths_as_text
+from airflow_movielens.lineage import LineageMixin
+from airflow_movielens.links import MovielensOutputLink
+from airflow_movielens.task_errors import StoppableMixin, clear_failures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from os import PathLike
+    from pathlib import Path
+
+    from airflow.sdk import Context
+
+    from airflow_movielens.recommending.evaluation import Evaluation
+    from airflow_movielens.storage.inputs import InputPath
+
+
+class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
+    """Evaluate the challenger of a registry, and compare it with the champion and with baselines.
+
+    It writes ``evaluation.json`` and the report ``evaluation.html`` into a folder. The return value has the paths of
+    both, the versions of the models, the number of users, the mean NDCG@10 of each recommender, and the comparisons as
+    sentences. Without a challenger, the champion is evaluated.
+
+    Args:
+        input_path: Ratings: a path, a glob or a folder of part files, local or URL; the return value of a fetch
+            (``fetch.output``); or a list of these. They hold what the challenger was trained on.
+        registry: The folder of the registry, shared by all workers.
+        output_path: The local folder to write to.
+        cuts: Days or times (UTC) before which the models know ratings; None to choose three by the ratings.
+        **kwargs: Arguments of BaseOperator.
+    """
+
+    template_fields: Sequence[str] = ("input_path", "registry", "output_path", "cuts")
+    operator_extra_links = (MovielensOutputLink(),)
+
+    def __init__(
+        self,
+        *,
+        input_path: InputPath | Iterable[InputPath],
+        registry: str | PathLike[str],
+        output_path: str | PathLike[str],
+        cuts: Sequence[str | int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input_path = paths_as_text(input_path)
+        self.registry = paths_as_text(registry)
+        self.output_path = paths_as_text(output_path)
+        self.cuts = cuts
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Evaluate, write the report, and return a summary."""
+        from airflow_movielens.lineage import Dataset, files_of_ratings
+        from airflow_movielens.recommending.evaluation.result import FILE_NAME
+        from airflow_movielens.storage.evaluate import evaluate_files, report_folder, second_of
+        from airflow_movielens.storage.inputs import input_files
+
+        with clear_failures():
+            folder = report_folder(self.output_path)
+            cuts = None if self.cuts is None else [second_of(cut) for cut in self.cuts]
+            models = self._models()
+            evaluation, inputs = evaluate_files(input_files(self.input_path), models, cuts)
+            evaluation.save(folder)
+            self._inputs = [
+                *files_of_ratings(inputs),
+                *(Dataset(str(path), {}, version=path.stem) for path in models.values()),
+            ]
+            self._outputs = [Dataset(str(folder / FILE_NAME), {})]
+            self._parameters = {"cuts": evaluation.cuts, "known_likes": evaluation.known_likes}
+            summary = _summary(evaluation, folder)
+            for sentence in summary["sentences"]:
+                self.log.info("%s", sentence)
+            return summary
+
+    def _models(self) -> dict[str, Path]:
+        from airflow_movielens.recommending.registry import ModelRegistry
+        from airflow_movielens.storage.evaluate import models_to_evaluate
+
+        try:
+            return models_to_evaluate(ModelRegistry(self.registry))
+        except LookupError as error:
+            raise ValueError(str(error)) from error
+
+
+def _summary(evaluation: Evaluation, folder: Path) -> dict[str, Any]:
+    import polars as pl
+
+    from airflow_movielens.recommending.evaluation.report import sentence_of
+    from airflow_movielens.recommending.evaluation.result import FILE_NAME, REPORT_NAME
+
+    figures = pl.DataFrame(evaluation.gate_users)
+    comparisons = evaluation.comparisons()
+    return {
+        "path": str(folder / FILE_NAME),
+        "report": str(folder / REPORT_NAME),
+        **{name: model["version"] for name, model in evaluation.models.items()},
+        "cuts": evaluation.cuts,
+        "users": len(figures),
+        "ndcg": {name: round(float(figures[name].mean()), 4) for name in evaluation.recommenders},  # type: ignore[arg-type]
+        "sentences": [sentence_of(comparisons[name], name) for name in ("trending", "champion") if name in comparisons],
+    }
