@@ -68,7 +68,7 @@ def differences(rows: Sequence[Bar], worse: str, better: str) -> str:
     def x(value: float) -> str:
         return f"{50 + (50 - _MARGIN) * value / reach:.2f}%"
 
-    zero = '<line class="zero" x1="50%" x2="50%" y1="-4" y2="24"/>'
+    zero = '<line class="zero" x1="50%" x2="50%" y1="0" y2="26"/>'
     drawn = (
         _row(row, f'{zero}{_whisker(row, x)}<circle class="{_kind(row)}" cx="{x(row.value)}" cy="10" r="5"/>')
         for row in rows

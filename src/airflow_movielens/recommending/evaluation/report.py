@@ -59,6 +59,7 @@ rect.main, circle.main { fill: var(--main); } rect.other, circle.other { fill: v
 table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 5px 8px; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
 th { font-weight: 600; } th:first-child, td:first-child { text-align: left; padding-left: 0; }
+td:not(:first-child) { white-space: nowrap; }
 tr.main td { font-weight: 600; }
 summary { cursor: pointer; padding: 6px 0; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 4px 16px; font-size: .9rem; }
@@ -145,9 +146,7 @@ def _who_finds_most(evaluation: Evaluation) -> str:
 def _by_cut(evaluation: Evaluation, baseline: str) -> str:
     rows = []
     for entry in evaluation.new_users:
-        likes = entry["known_likes"]
-        known = f"{likes} known like{'s' if likes > 1 else ''}"
-        label = f"{known}, {entry['users']:,} users new since {_month(entry['cut'])}"
+        label = f"{_known(entry['known_likes'])}, {entry['users']:,} users new since {_month(entry['cut'])}"
         rows.append(_difference(label, entry["differences"][baseline]))
     name = NAMES[baseline]
     explained = (
@@ -182,7 +181,7 @@ def _beyond(evaluation: Evaluation) -> str:
     latest = [entry for entry in evaluation.new_users if entry["cut"] == evaluation.cuts[-1]]
     entry = latest[len(latest) // 2]
     own, crowd = entry["figures"]["challenger"], entry["figures"]["trending"]
-    whom = f"To the {entry['users']:,} users new since {_month(entry['cut'])}, with {entry['known_likes']} known likes"
+    whom = f"To the {entry['users']:,} users new since {_month(entry['cut'])}, with {_known(entry['known_likes'])}"
     coverage = (
         f"{whom}, the model recommends {own['coverage']:,} different movies, {_percent(own['coverage_share'])} of the "
         f"catalogue; the trending movies are {crowd['coverage']:,}."
@@ -202,7 +201,7 @@ def _all_figures(evaluation: Evaluation) -> str:
     for entry in [*evaluation.new_users, *evaluation.existing_users]:
         if not entry["users"]:
             continue
-        kind = f"{entry['known_likes']} known likes, new" if "known_likes" in entry else "returning"
+        kind = f"{_known(entry['known_likes'])}, new" if "known_likes" in entry else "returning"
         heading = f"{kind} users since {_day(entry['cut'])}: {entry['users']:,}"
         tables.append(
             f"<details><summary>{escape(heading)}</summary>{_figures_table(entry, evaluation.recommenders)}</details>"
@@ -275,6 +274,10 @@ def _percent(share: float | None) -> str:
 def _listed(numbers: Sequence[int]) -> str:
     texts = [f"{number:,}" for number in numbers]
     return " or ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+
+
+def _known(likes: int) -> str:
+    return f"{likes} known like{'s' if likes > 1 else ''}"
 
 
 def _paragraphs(sentences: Iterable[str]) -> str:
