@@ -4,6 +4,7 @@
 - ``spark``: the same model from ratings on a Spark cluster.
 - ``model``: what is recommended to users, and which movies are similar.
 - ``parameters``: the parameters of a model, checked.
+- ``memory``: how much memory there is for them.
 - ``catalogue``: the movies of a model, and how many users like them now.
 - ``histories``: the ratings of each user in time order, and the vector that sums them up.
 - ``data_checks``: how ratings differ from those that a model was trained on.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass, fields
 from numbers import Real
 
 from airflow_movielens.ratings.messages import shown
+from airflow_movielens.recommending.memory import usable_memory
 
 _BYTES_PER_CELL = 4
 
@@ -56,6 +56,5 @@ def _check(name: str, value: object) -> None:
 
 
 def movies_that_fit() -> int:
-    """Return the number of movies whose item-by-item matrix fits into a quarter of this machine's memory."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return math.isqrt(memory // 4 // _BYTES_PER_CELL)
+    """Return the number of movies whose item-by-item matrix fits into a quarter of the memory of this process."""
+    return math.isqrt(usable_memory() // 4 // _BYTES_PER_CELL)
