@@ -1,13 +1,19 @@
-"""Whether a model may be promoted: the edges of the rules, on figures made for them."""
+"""Whether a model may be promoted: the edges of the rules on figures made for them, and models of the sample."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
+import polars as pl
 import pytest
+from unit import brute_force_model as slow
 
+from airflow_movielens.recommending import ModelParameters, train
+from airflow_movielens.recommending.evaluation import evaluate
 from airflow_movielens.recommending.gate import judge
+from airflow_movielens.recommending.histories import latest_of
 
 USERS = 400
 CHANCE = np.random.default_rng(15)
@@ -143,3 +149,63 @@ def test_the_bounds_are_those_of_a_normal_mean():
 def test_figures_that_cannot_be_judged_are_named(users, message):
     with pytest.raises(ValueError, match=message):
         judge(users)
+
+
+CUT = int(datetime(2005, 3, 10, 2, 30, 28, tzinfo=UTC).timestamp())
+
+
+@pytest.fixture(scope="module")
+def sample(truth):
+    """Return the ratings of the sample."""
+    return pl.DataFrame({name: truth[name].to_numpy() for name in slow.SCHEMA}, schema=slow.SCHEMA)
+
+
+@pytest.fixture(scope="module")
+def good(sample):
+    """Return a model trained on the ratings before the cut."""
+    return train(sample.filter(pl.col("timestamp") < CUT), ModelParameters())
+
+
+def evaluated(sample, model, champion):
+    """Return the figures of the users who are new at the cut."""
+    return evaluate(sample, model, champion, cuts=[CUT]).gate_users
+
+
+def without_champion(users):
+    return {name: figures for name, figures in users.items() if name != "champion"}
+
+
+@pytest.mark.slow
+def test_a_good_model_is_accepted_as_the_first_one_and_ties_with_itself(sample, good):
+    users = evaluated(sample, good, good)
+    decision = judge(users)
+    assert decision.outcome == judge(without_champion(users)).outcome == "accepted"
+    assert decision.figures["users"] == 217
+    assert decision.figures["ndcg"]["challenger"] >= 0.405
+    assert decision.figures["trending"]["p"] < 0.01
+    assert decision.figures["champion"] == {"relative": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
+    assert decision.figures["shuffled"]["high"] < -0.7
+
+
+@pytest.mark.slow
+def test_a_model_trained_on_shuffled_movies_is_refused(sample):
+    before = sample.filter(pl.col("timestamp") < CUT)
+    movies = before["movieId"].unique().sort()
+    shuffled = movies.sample(fraction=1, shuffle=True, seed=1)
+    model = train(before.with_columns(pl.col("movieId").replace_strict(movies, shuffled)), ModelParameters())
+    decision = judge(evaluated(sample, model, None))
+    assert decision.outcome == "refused"
+    assert decision.figures["trending"]["high"] < -0.9
+
+
+@pytest.mark.slow
+def test_the_champion_refuses_a_model_trained_on_shuffled_rating_values(sample, good):
+    """What people rate says much of what they like, so such a model is near the trending movies."""
+    before = latest_of(sample.filter(pl.col("timestamp") < CUT))
+    model = train(before.with_columns(pl.col("rating").shuffle(seed=2).over("userId")), ModelParameters())
+    users = evaluated(sample, model, good)
+    decision = judge(users)
+    assert decision.outcome == "refused"
+    assert decision.figures["champion"]["high"] < 0
+    assert "it is worse than the champion" in decision.reason
+    assert judge(without_champion(users)).outcome != "accepted"
