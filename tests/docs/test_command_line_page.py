@@ -13,7 +13,7 @@ from docs.test_snippets import PAGES, ROOT, blocks
 from airflow_movielens.cli import main
 from airflow_movielens.recommending import ModelParameters, train
 
-COMMANDS = ["fetch", "rank", "evaluate", "recommend", "similar"]
+COMMANDS = ["fetch", "rank", "evaluate", "recommend", "similar", "models list", "models promote", "models rollback"]
 PAGE = ROOT / "docs" / "cli.md"
 SHOWN = [(page, block) for page in PAGES for block in blocks(page, "bash") if "movielens fetch" in block]
 
@@ -61,9 +61,9 @@ def test_the_recommendations_are_those_of_the_page(shell, truth, tmp_path):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_on_the_page(command, capsys):
     with pytest.raises(SystemExit):
-        main([command, "--help"])
+        main([*command.split(), "--help"])
     options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
-    assert len(options) >= 5
+    assert len(options) >= 2
     assert {option for option in options if f"`{option}`" not in PAGE.read_text()} == set()
 
 
@@ -71,6 +71,6 @@ def test_every_option_of_the_page_exists(capsys):
     known = set()
     for command in COMMANDS:
         with pytest.raises(SystemExit):
-            main([command, "--help"])
+            main([*command.split(), "--help"])
         known |= set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     assert set(re.findall(r"`(--[a-z-]+)`", PAGE.read_text())) <= known
