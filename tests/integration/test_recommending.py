@@ -99,6 +99,8 @@ def test_drifted_ratings_are_not_trained_on(files, registry, tmp_path):
     [
         ({"parameters": {"lambda": 5}}, "a model has no parameter 'lambda': it takes lambda_1, lambda_2"),
         ({"parameters": {"decay": "fast"}}, "decay is 'fast': give a number of at least 0"),
+        ({"engine": "duckdb"}, "there is no engine 'duckdb': use 'polars' or 'spark'"),
+        ({"engine": "spark"}, "engine='spark' needs PySpark"),
         ({"registry": "s3://bucket/registry"}, "give a local folder that all workers share"),
         ({"files": "/nowhere/*.parquet"}, "no file matches /nowhere/"),
     ],

@@ -11,9 +11,12 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from unit import spark_operator
 from unit.spark_packages import spark_packages
+
+from airflow_movielens.recommending import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 MASTER = re.compile(r"Starting Spark master at (spark://127\.0\.0\.1:(\d+))")
@@ -87,5 +90,7 @@ def test_a_cluster_writes_the_same_files(cluster, tmp_path):
     assert on_spark == embedded
     assert embedded["genres.csv"]["ratings"] > 4000
     assert len(embedded["genres.csv"]["inputs"]) == 4
+    one, other = map(load_model, json.loads((tmp_path / "data/models.json").read_text()))
+    np.testing.assert_allclose(one.matrix, other.matrix, rtol=1e-5, atol=1e-5 * np.abs(one.matrix).max())
     for name in ("first", "second"):
         assert "Running task" in "".join(log.read_text() for log in (tmp_path / name).rglob("stderr"))

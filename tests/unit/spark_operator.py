@@ -1,4 +1,4 @@
-"""Rankings by the operator on both engines: ``python spark_operator.py FOLDER CONN_ID`` writes their manifests."""
+"""The operators on both engines: ``python spark_operator.py FOLDER CONN_ID`` writes what they return."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 from unit.ranking_engines import FIRST, awkward_ratings
 
-from airflow_movielens.operators import MovielensRankMoviesOperator
+from airflow_movielens.operators import MovielensRankMoviesOperator, MovielensTrainOperator
+from airflow_movielens.recommending.registry import ModelRegistry
 
 CASES = {"genres.csv": {"method": "bayesian", "by": "genre"}, "now.json": {"method": "trending"}, "mean.parquet": {}}
 """What each ranking is of; `mean` is the default."""
@@ -42,10 +43,24 @@ def manifests(folder, cases=tuple(CASES), **engine):
     return found
 
 
+def trained(folder, **engine):
+    """Train and register a model, the first one as the champion, and return the path of its file."""
+    operator = MovielensTrainOperator(
+        task_id="train", input_path=str(folder / "ratings"), registry=folder / "registry", **engine
+    )
+    found = operator.execute({})
+    registry = ModelRegistry(folder / "registry")
+    if registry.aliases().champion is None:
+        registry.promote(found["version"], by="a test", reason="a test")
+    return found["path"]
+
+
 def main(folder, conn_id):
     write_inputs(folder)
     found = [manifests(folder), manifests(folder, engine="spark", spark_conn_id=conn_id)]
     (folder / "manifests.json").write_text(json.dumps(found))
+    models = [trained(folder), trained(folder, engine="spark", spark_conn_id=conn_id)]
+    (folder / "models.json").write_text(json.dumps(models))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 import polars as pl
 from unit.ranking_engines import rankings_on
 from unit.spark_operator import manifests, write_inputs
+from unit.spark_operator import trained as operator_trained
 
 from airflow_movielens.ranking import RankingOptions
 from airflow_movielens.ranking.dataframes import with_times_in_utc
@@ -105,6 +106,8 @@ def main(folder):
         }
         # The operator takes the running session, and ends it.
         found["operator"] = [manifests(folder, ["mean.parquet"]), manifests(folder, ["mean.parquet"], engine="spark")]
+    with local_session():
+        found["trained"] = [operator_trained(folder), operator_trained(folder, engine="spark")]
     (folder / "found.json").write_text(json.dumps(found))
 
 

@@ -149,6 +149,12 @@ def test_a_model_is_the_same(found):
     assert_same_model(load_model(found["folder"] / "model.npz"), expected)
 
 
+def test_the_operator_trains_the_same_model(found):
+    embedded, on_spark = map(load_model, found["trained"])
+    assert len(embedded.catalogue.movies) > 10
+    assert_same_model(on_spark, embedded)
+
+
 def test_a_model_needs_ratings(found):
     assert found["no_ratings"] == ("there are no ratings to train a model on: give the ratings of at least one user")
 

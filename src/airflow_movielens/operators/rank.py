@@ -104,11 +104,12 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         from airflow_movielens.storage.files import checked_output, read_files, write_ranking
         from airflow_movielens.storage.inputs import input_files
         from airflow_movielens.storage.rank import rank_files
+        from airflow_movielens.storage.spark import check_engine
 
         with clear_failures():
             output = checked_output(self.output_path)
             options = self._options()
-            self._check_engine()
+            check_engine(self.engine, self.spark_conn_id)
             has_movies = self.movies_path is not None or self.conn_id is not None
             check_files(options, has_movies=has_movies, has_earlier=self.compare_to is not None)
             files = input_files(self.input_path, output=output)
@@ -127,12 +128,6 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
                 "Ranked %d movies of %d files by %s into %s", len(ranking), len(files), options.method, output
             )
             return manifest.summary()
-
-    def _check_engine(self) -> None:
-        if self.engine not in ("polars", "spark"):
-            raise ValueError(f"there is no engine {self.engine!r}: use 'polars' or 'spark'")
-        if self.spark_conn_id is not None and self.engine != "spark":
-            raise ValueError("spark_conn_id is given without engine='spark'")
 
     def _rank_on_spark(
         self, files: list[str], options: RankingOptions, movies: pl.DataFrame | None, earlier: pl.DataFrame | None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_movielens.ranking.manifest import RatingsFile
     from airflow_movielens.recommending import Model, ModelParameters
     from airflow_movielens.recommending.model import TrainingData
     from airflow_movielens.recommending.registry import ModelRegistry
@@ -42,11 +44,14 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
         input_path: Ratings: a path, a glob or a folder of part files, local or URL; the return value of a fetch
             (``fetch.output``); or a list of these.
         registry: The folder of the registry, shared by all workers.
-        parameters: Parameters of the model, such as ``{"lambda_1": 500}``; None to choose them by the ratings.
+        parameters: Parameters of the model, such as ``{"lambda_1": 500}``; None for those that `train` chooses.
+        engine: ``"spark"`` to read and add up the ratings with Spark; ``"polars"`` to do it in this process.
+        spark_conn_id: The Airflow connection of the Spark cluster, of type ``spark``; None for what Spark itself is
+            configured for, by default the cores of this machine.
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("input_path", "registry", "parameters")
+    template_fields: Sequence[str] = ("input_path", "registry", "parameters", "spark_conn_id")
     operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(
@@ -55,25 +60,30 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
         input_path: InputPath | Iterable[InputPath],
         registry: str | PathLike[str],
         parameters: dict[str, Any] | None = None,
+        engine: Literal["polars", "spark"] = "polars",
+        spark_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.input_path = paths_as_text(input_path)
         self.registry = paths_as_text(registry)
         self.parameters = parameters
+        self.engine = engine
+        self.spark_conn_id = spark_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Train, register, and return which model it is."""
         from airflow_movielens.lineage import Dataset, files_of_ratings
         from airflow_movielens.recommending.registry import ModelRegistry
         from airflow_movielens.storage.inputs import input_files
-        from airflow_movielens.storage.train import train_files
+        from airflow_movielens.storage.spark import check_engine
 
         with clear_failures():
             registry = ModelRegistry(self.registry)
+            check_engine(self.engine, self.spark_conn_id)
             parameters = self._parameters_of_model()
             files = input_files(self.input_path)
-            model, inputs = train_files(files, parameters, lambda ratings: self._check(ratings, registry))
+            model, inputs = self._trained(files, parameters, registry)
             facts = _facts(model)
             reason = f"trained on {facts['ratings']:,} ratings from {facts['first_day']} to {facts['last_day']}"
             version = registry.register(model, by=f"{self.dag_id}.{self.task_id}", reason=reason)
@@ -84,7 +94,18 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
             self.log.info("Registered the model %s, %s", version, reason)
             return {"version": version, "path": path, **facts}
 
-    def _check(self, ratings: Any, registry: ModelRegistry) -> None:
+    def _trained(
+        self, files: list[str], parameters: ModelParameters | None, registry: ModelRegistry
+    ) -> tuple[Model, list[RatingsFile]]:
+        from airflow_movielens.storage.train import train_files, train_files_on_spark
+
+        check = partial(self._check, registry)
+        if self.engine == "polars":
+            return train_files(files, parameters, check)
+        name = f"{self.dag_id}.{self.task_id}"
+        return train_files_on_spark(files, parameters, check, conn_id=self.spark_conn_id, name=name)
+
+    def _check(self, registry: ModelRegistry, ratings: Any) -> None:
         """Compare ratings with those of the champion, and log what is found.
 
         Raises:

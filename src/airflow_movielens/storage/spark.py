@@ -17,6 +17,22 @@ _SCHEMES = {"s3": "s3a", "s3n": "s3a", "gcs": "gs"}
 _NOT_HOSTS = ("local", "yarn")
 
 
+def check_engine(engine: str, conn_id: str | None) -> None:
+    """Check the arguments of an operator that say what reads its files.
+
+    Args:
+        engine: ``polars`` or ``spark``.
+        conn_id: The Airflow connection of a Spark cluster.
+
+    Raises:
+        ValueError: There is no such engine, or a connection is given without Spark.
+    """
+    if engine not in ("polars", "spark"):
+        raise ValueError(f"there is no engine {engine!r}: use 'polars' or 'spark'")
+    if conn_id is not None and engine != "spark":
+        raise ValueError("spark_conn_id is given without engine='spark'")
+
+
 @contextmanager
 def spark_session(conn_id: str | None, name: str) -> Iterator[SparkSession]:
     """Yield a Spark session, which ends with the block.
