@@ -46,12 +46,14 @@ class Ours:
         dataset: The dataset to serve.
         caches: The folder for its caches.
         workers: The number of processes.
+        options: Further options.
     """
 
     dataset: str
     caches: Path
     workers: int
     name: str = "movielens-api"
+    options: tuple[str, ...] = ()
 
     def start(self, folder: Path) -> Server:
         """Start the server without posted ratings, with one user in the users file."""
@@ -62,7 +64,7 @@ class Ours:
         subprocess.run(adding, input=PASSWORD, env={**os.environ, **environ}, text=True, check=True)
         serve = [program, "serve", "--dataset", self.dataset, "--port", str(port), "--workers", str(self.workers)]
         features = ["--rate-limit", str(MORE_THAN_ANY_LOAD), "--access-log", str(home / "access.log")]
-        return Server(self.name, port, [*serve, *features], home / "server.log", environ)
+        return Server(self.name, port, [*serve, *features, *self.options], home / "server.log", environ)
 
     def path(self, request: Request) -> str:
         """Return the path of a request."""

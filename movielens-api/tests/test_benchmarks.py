@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.api import agreement, database, load, memory, report
+from benchmarks.api import agreement, database, load, memory, recommendations, report
 from benchmarks.api.exports import FORMATS, export
 from benchmarks.api.kills import Kills
 from benchmarks.api.peers import FastApiSqlAlchemy, Ours, Peer
@@ -47,6 +47,23 @@ def file(folder: Path, ours: tuple[Peer, Server]) -> Path:
     path = folder / "ratings.db"
     database.write(ours[1], path)
     return path
+
+
+@pytest.mark.slow
+def test_all_requests_of_recommendations_have_responses(folder: Path) -> None:
+    ratings = recommendations.write_dataset(folder / "rated", 600)
+    registry = recommendations.write_registry(folder / "registry", 600, ratings)
+    peer = Ours(str(folder / "rated"), folder, workers=1, options=("--recommendations", str(registry)))
+    server = peer.start(folder)
+    try:
+        server.wait_until_ready("/users/1/recommendations")
+        kinds = recommendations.requests(600)
+        assert len(kinds) == 5
+        for paths in kinds.values():
+            status, body = server.get(paths[0])
+            assert (status, len(json.loads(body)["result"])) == (200, 10)
+    finally:
+        server.stop()
 
 
 def test_the_usual_way_gives_the_same_responses_as_ours(folder: Path, file: Path, ours: tuple[Peer, Server]) -> None:

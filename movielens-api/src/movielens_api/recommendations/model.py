@@ -104,16 +104,18 @@ class Model:
         return np.concatenate([self.movies, self.other_movies])
 
     @cached_property
-    def _order(self) -> NDArray[np.int64]:
-        return np.argsort(self._all_movies)
+    def _ascending(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """All movies, ascending, and the position of each."""
+        order = np.argsort(self._all_movies)
+        return self._all_movies[order], order
 
     def _positions(self, movies: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the positions of movies among all of the model; those that it does not know are left at the end."""
-        if not len(self._order):
-            return np.full(len(movies), len(self._order))
-        places = self._all_movies.searchsorted(movies, sorter=self._order)
-        positions = self._order.take(places, mode="clip")
-        return np.where(self._all_movies[positions] == movies, positions, len(self._order))
+        """Return the positions of movies among all of the model; the number of all for those that it does not know."""
+        ascending, order = self._ascending
+        if not len(order):
+            return np.zeros(len(movies), np.int64)
+        places = np.minimum(ascending.searchsorted(movies), len(order) - 1)
+        return np.where(ascending[places] == movies, order[places], len(order))
 
     def _personal_scores(self, rated: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         # Row by row, which needs no copy of the rows, and sums in the same order as the trainer's package.

@@ -29,6 +29,7 @@ _RETRY = {"Retry-After": "10"}
 # Scoring by more ratings takes so long that other requests should not wait for it.
 _MAX_RATINGS_AT_ONCE = 1_000
 _PARSER = RowParser(OwnRating)
+_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":"))
 _MODEL = {"Model": "The version of the model that the response is from."}
 _HEADERS = {
     **_MODEL,
@@ -65,7 +66,7 @@ class Titles:
                     {**self._titled(why.movie), "rating": why.rating, "contribution": why.contribution}
                     for why in each.reasons
                 ]
-        return json.dumps({"result": rows}, ensure_ascii=False, separators=(",", ":")).encode()
+        return _JSON.encode({"result": rows}).encode()
 
     def _titled(self, movie: int) -> dict[str, Any]:
         return {"movieId": movie, "title": self._titles.get(movie)}
