@@ -5,6 +5,7 @@
 - ``popularity``: fetch and rank in one task.
 - ``train``: train a model on files of ratings, and register it.
 - ``evaluate``: evaluate the challenger of a registry on files of ratings.
+- ``promote``: promote a model if an evaluation shows that it is good enough.
 - ``recommend``: recommend movies to all users in files of ratings.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 from airflow_movielens.operators.evaluate import MovielensEvaluateOperator
 from airflow_movielens.operators.fetch import MovielensFetchRatingsOperator
 from airflow_movielens.operators.popularity import MovielensPopularityOperator
+from airflow_movielens.operators.promote import MovielensPromoteOperator
 from airflow_movielens.operators.rank import MovielensRankMoviesOperator
 from airflow_movielens.operators.recommend import MovielensRecommendOperator
 from airflow_movielens.operators.train import MovielensTrainOperator
@@ -21,6 +23,7 @@ __all__ = [
     "MovielensEvaluateOperator",
     "MovielensFetchRatingsOperator",
     "MovielensPopularityOperator",
+    "MovielensPromoteOperator",
     "MovielensRankMoviesOperator",
     "MovielensRecommendOperator",
     "MovielensTrainOperator",

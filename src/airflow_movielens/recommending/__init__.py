@@ -16,6 +16,7 @@
 - ``registry``: versions of models in a folder, and which one is served.
 - ``events``: the history of a registry.
 - ``gate``: whether a model may be promoted.
+- ``promotion``: from an evaluation to the registry.
 - ``evaluation``: how good recommendations are, without leaks.
 """
 
