@@ -133,6 +133,18 @@ bench-client: .venv/.bench-installed .venv-clients/.installed ## compare the cli
 bench-rank: .venv/.test-installed .venv-engines/.installed .spark/.installed ## compare rankings with other engines (10 minutes; short run: ROWS=100_000 ROUNDS=1)
 	$(BIN)/python -m benchmarks.rank --rows $(ROWS) --rounds $(ROUNDS)
 
+.venv-recommenders/.installed: requirements/recommenders.lock | $(UV)
+	@echo "Installing requirements/recommenders.lock (hashes checked) into .venv-recommenders"
+	@$(BIN)/python -m venv --without-pip .venv-recommenders
+	@$(UV) pip install --quiet --python .venv-recommenders/bin/python --require-hashes -r $<
+	@touch $@
+
+.PHONY: bench-recommend
+bench-recommend: ROWS = 10_000_000
+bench-recommend: ROUNDS = 3
+bench-recommend: .venv/.test-installed .venv-recommenders/.installed ## compare recommendations with irspack and implicit (30 minutes; short run: ROWS=200_000 ROUNDS=1)
+	$(BIN)/python -m benchmarks.recommend --rows $(ROWS) --rounds $(ROUNDS)
+
 .PHONY: bench-parse
 bench-parse: .venv/.test-installed ## compare the parsing of Dag files with plain operators (5 minutes; short run: ROUNDS=1)
 	$(BIN)/python -m benchmarks.parse --rounds $(ROUNDS)

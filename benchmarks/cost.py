@@ -32,11 +32,15 @@ class Cost:
 
 def measure(work: Callable[[], object]) -> None:
     """Do the work, and print its cost as the last line."""
+    print(json.dumps(asdict(cost_of(work))))
+
+
+def cost_of(work: Callable[[], object]) -> Cost:
+    """Do the work, and return its cost."""
     processes = family(os.getpid())
     began, cpu = time.perf_counter(), _cpu(processes)
     work()
-    cost = Cost(time.perf_counter() - began, _cpu(processes) - cpu, sum(map(_peak_memory, processes)))
-    print(json.dumps(asdict(cost)))
+    return Cost(time.perf_counter() - began, _cpu(processes) - cpu, sum(map(_peak_memory, processes)))
 
 
 def _peak_memory(process: int) -> float:

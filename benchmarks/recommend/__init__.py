@@ -1,0 +1,1 @@
+"""Recommendations compared with irspack and implicit: `make bench-recommend`."""
