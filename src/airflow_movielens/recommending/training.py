@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.recommending.catalogue import catalogue_of
@@ -23,7 +24,8 @@ def train(ratings: Any, parameters: ModelParameters | None = None) -> Model:
     Args:
         ratings: A dataframe (pandas, Polars eager or lazy, PyArrow, DuckDB, PySpark) with the columns userId, movieId,
             rating (0.5 to 5.0 stars) and timestamp (Unix seconds or times); further ones are ignored.
-        parameters: The parameters of the model; None for the defaults.
+        parameters: The parameters of the model; None to choose them by the ratings, or the defaults if there are too
+            few users for it, or if the ratings are of PySpark.
 
     Raises:
         TypeError: The ratings are no such dataframe.
@@ -36,7 +38,12 @@ def train(ratings: Any, parameters: ModelParameters | None = None) -> Model:
     latest = latest_of(ratings)
     if latest.is_empty():
         raise ValueError(NO_RATINGS)
-    return train_on_latest(latest, parameters or ModelParameters())
+    if parameters is not None:
+        return train_on_latest(latest, parameters)
+    from airflow_movielens.recommending.evaluation.parameter_choice import choose_parameters
+
+    chosen, choice = choose_parameters(latest)
+    return replace(train_on_latest(latest, chosen), parameter_choice=choice)
 
 
 def train_on_latest(ratings: pl.DataFrame, parameters: ModelParameters) -> Model:

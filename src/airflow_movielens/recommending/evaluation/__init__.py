@@ -6,6 +6,7 @@
 - ``recommenders``: what is compared at a cut: models, trained again where they know the future, and baselines.
 - ``figures``: the figures of recommendations.
 - ``bootstrap``: intervals of differences.
+- ``parameter_choice``: parameters, chosen by how good the recommendations are.
 - ``result``: an evaluation in a file.
 - ``report``, ``charts``: an evaluation as a page that people read.
 """

@@ -251,6 +251,7 @@ def _about(model: Model, version: str | None, judged: Sequence[tuple[int, str]])
     return {
         "version": version,
         "parameters": asdict(model.parameters),
+        "parameter_choice": model.parameter_choice,
         "trained_on": asdict(model.trained_on),
         "judged": [{"cut": _time(cut), "model": how} for cut, how in judged],
     }

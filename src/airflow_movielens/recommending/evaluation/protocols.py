@@ -76,6 +76,13 @@ class Protocol:
         """The users, ascending."""
         return self.relevant["userId"].unique().sort()
 
+    def of_users(self, users: pl.Series) -> Protocol:
+        """Return what is known, and liked later, of some of the users."""
+        import polars as pl
+
+        is_one = pl.col("userId").is_in(users.implode())
+        return Protocol(self.known.filter(is_one), self.relevant.filter(is_one))
+
 
 def all_ratings(ratings: Any) -> pl.DataFrame:
     """Return all ratings of a dataframe of any kind, checked.

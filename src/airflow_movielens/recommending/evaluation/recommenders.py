@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_movielens.ranking.methods import LIKE
 from airflow_movielens.recommending.catalogue import Catalogue, decayed_likes
 from airflow_movielens.recommending.evaluation.figures import TOP
+from airflow_movielens.recommending.evaluation.parameter_choice import choose_parameters
 from airflow_movielens.recommending.histories import checksum_of, histories_of, latest_of, vectors
 from airflow_movielens.recommending.matrices import liked_together
 from airflow_movielens.recommending.model import Model, TrainingData
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 AS_IT_IS = "as it is"
 TRAINED_AGAIN = "its parameters trained again on the ratings before the cut"
+CHOSEN_AGAIN = "parameters chosen, and trained, again on the ratings before the cut"
 _EASE_REGULARISATION = 400.0
 
 
@@ -55,7 +57,7 @@ def model_at(model: Model, name: str, cut: Cut, again: dict[ModelParameters, Mod
     """Return the model that is evaluated at a cut, and whether it is the given one or trained again.
 
     A model that was trained only on ratings before the cut is evaluated as it is. Otherwise its parameters are trained
-    again on the ratings before the cut.
+    again on the ratings before the cut. If they were chosen by ratings from after the cut, they are chosen again too.
 
     Args:
         model: The model.
@@ -83,9 +85,12 @@ def model_at(model: Model, name: str, cut: Cut, again: dict[ModelParameters, Mod
             f"the challenger was trained on other ratings until {until} (Unix seconds) than those given: the checksums "
             "differ. Give the ratings that it was trained on, or only cuts after them"
         )
-    if model.parameters not in again:
-        again[model.parameters] = train_on_latest(cut.before, model.parameters)
-    return again[model.parameters], TRAINED_AGAIN
+    choice = model.parameter_choice or {}
+    is_chosen_later = choice.get("replaces_defaults", False) and choice["until"] >= cut.second
+    parameters = choose_parameters(cut.before)[0] if is_chosen_later else model.parameters
+    if parameters not in again:
+        again[parameters] = train_on_latest(cut.before, parameters)
+    return again[parameters], CHOSEN_AGAIN if is_chosen_later else TRAINED_AGAIN
 
 
 def _unknown_until_then(model: Model, seen: pl.DataFrame) -> str | None:
