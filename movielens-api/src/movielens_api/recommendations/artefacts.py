@@ -109,8 +109,10 @@ def _model(arrays: Mapping[str, NDArray[Any]], parameters: Mapping[str, Any]) ->
         raise ValueError(f"the shapes of {', '.join(wrong)} do not fit the movies")
     # An archive does not align its members. Only the matrix is so large that it is used in place.
     aligned = {name: array if name == "matrix" else array.copy() for name, array in arrays.items()}
+    matrix = arrays["matrix"]
     return Model(
         **aligned,
+        largest=float(max(matrix.max(initial=0), -matrix.min(initial=0))),
         decay=float(parameters["decay"]),
         trend_weight=float(parameters["trend"]),
         min_likes=int(parameters["min_likes"]),

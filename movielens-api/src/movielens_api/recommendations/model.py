@@ -19,6 +19,10 @@ _LIKE = 4.0
 # Ratings of so many stars or fewer have no weight.
 _NEUTRAL = 3.0
 _MAX_REASONS = 3
+# A weight so small that it changes scores little.
+_LIGHT = np.float32(1e-4)
+# More than the relative error of a sum in single precision.
+_ROUNDING = 1e-4
 
 
 class Reason(NamedTuple):
@@ -51,6 +55,7 @@ class Model:
         other_movies: The identifiers of all other movies, by trend (highest first), then identifier.
         other_trend: The trend of each of these.
         matrix: What a row's movie adds to the score of a column's movie. It may be mapped from a file.
+        largest: The largest absolute value of the matrix.
         decay: How fast a rating fades.
         trend_weight: How much the trend counts.
         min_likes: The number of likes that each movie of the catalogue has at least.
@@ -61,6 +66,7 @@ class Model:
     other_movies: NDArray[np.int32]
     other_trend: NDArray[np.float32]
     matrix: NDArray[np.float32]
+    largest: float
     decay: float
     trend_weight: float
     min_likes: int
@@ -77,13 +83,14 @@ class Model:
         share = np.float32(self.trend_weight / (2 + np.count_nonzero(ratings >= _LIKE)))
         # So many other movies that n of them are not rated.
         num_others = n + len(positions) - len(rated)
-        scores = share * np.concatenate([self.trend, self.other_trend[:num_others]])
-        scores[: len(self.movies)] += self._personal_scores(rated, weights.astype(np.float32))
-        scores[positions[positions < len(scores)]] = -np.inf
-        best = _best(scores, self._all_movies, n)
+        trends = share * np.concatenate([self.trend, self.other_trend[:num_others]])
+        left_out = positions[positions < len(trends)]
+        found, scores = self._scores(trends, left_out, rated, weights.astype(np.float32), n)
+        order = np.lexsort((self._all_movies[found], -scores))[:n]
+        best = found[order]
         reasons = self._reasons(rated, ratings, weights, best)
-        found = zip(self._all_movies[best].tolist(), scores[best], reasons, strict=True)
-        return [Recommendation(movie, _shortest(score), why) for movie, score, why in found]
+        ranked = zip(self._all_movies[best].tolist(), scores[order], reasons, strict=True)
+        return [Recommendation(movie, _shortest(score), why) for movie, score, why in ranked]
 
     def similar(self, movie: int, n: int) -> list[Recommendation]:
         """Return the movies that raise each other's scores most with this one; equal ones are ordered by movie.
@@ -96,7 +103,8 @@ class Model:
             raise NotInCatalogueError(movie)
         scores = np.sqrt(np.maximum(self.matrix[position], 0) * np.maximum(self.matrix[:, position], 0))
         scores[position] = -np.inf
-        best = _best(scores, self.movies, n)
+        found = _highest(scores, n)
+        best = found[np.lexsort((self.movies[found], -scores[found]))[:n]]
         return [Recommendation(int(self.movies[place]), _shortest(scores[place])) for place in best]
 
     @cached_property
@@ -117,15 +125,45 @@ class Model:
         places = np.minimum(ascending.searchsorted(movies), len(order) - 1)
         return np.where(ascending[places] == movies, order[places], len(order))
 
-    def _personal_scores(self, rated: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        # Row by row, which needs no copy of the rows, and sums in the same order as the trainer's package.
-        scores = np.zeros(len(self.movies), np.float32)
-        added = np.empty_like(scores)
-        counted = np.flatnonzero(weights)
-        for position, weight in zip(rated[counted].tolist(), weights[counted], strict=True):
+    def _scores(
+        self,
+        trends: NDArray[np.float32],
+        left_out: NDArray[np.int64],
+        rated: NDArray[np.int64],
+        weights: NDArray[np.float32],
+        n: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the positions and scores of the best movies, and perhaps of a few more, in any order.
+
+        Old ratings weigh almost nothing. Their rows of the matrix are read only where they may change who is best, so
+        that a long history takes no longer than one of some two hundred ratings.
+        """
+        rated, weights = rated[weights > 0], weights[weights > 0]
+        is_light = weights < _LIGHT
+        scores = trends.copy()
+        scores[: len(self.movies)] += self._sum_of_rows(rated[~is_light], weights[~is_light])
+        scores[left_out] = -np.inf
+        if not is_light.any():
+            found = _highest(scores, n)
+            return found, scores[found]
+        # By so much, two scores may yet change in opposite directions; the second term is for rounding.
+        margin = self.largest * (2 * float(weights[is_light].sum()) + _ROUNDING * float(weights.sum()))
+        found = _highest(scores, n, margin)
+        inside = found < len(self.movies)
+        columns = self.matrix[np.ix_(rated, found[inside])] * weights[:, None]
+        # Cumulative, to add in the same order as `_sum_of_rows`.
+        exact = scores[found]
+        exact[inside] = trends[found[inside]] + np.cumsum(columns, axis=0)[-1]
+        return found, exact
+
+    def _sum_of_rows(self, rated: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        # Row by row, which needs no copy of the rows, and adds in the same order as the package of the trainer.
+        total = np.zeros(len(self.movies), np.float32)
+        added = np.empty_like(total)
+        for position, weight in zip(rated.tolist(), weights, strict=True):
             np.multiply(self.matrix[position], weight, out=added)
-            scores += added
-        return scores
+            total += added
+        return total
 
     def _reasons(
         self,
@@ -153,12 +191,12 @@ class Model:
         ]
 
 
-def _best(scores: NDArray[np.float32], movies: NDArray[np.int32], n: int) -> NDArray[np.int64]:
-    """Return the positions of the highest scores, best first; -inf is left out."""
+def _highest(scores: NDArray[np.float32], n: int, margin: float = 0.0) -> NDArray[np.int64]:
+    """Return the positions of the n highest scores, and of all others that are not lower by more than the margin."""
     n = min(n, len(scores))
-    lowest = max(np.partition(scores, -n)[-n], np.finfo(np.float32).min) if n else 0.0
-    found = np.flatnonzero(scores >= lowest)
-    return found[np.lexsort((movies[found], -scores[found]))[:n]]
+    lowest = np.partition(scores, -n)[-n] - margin if n else 0.0
+    # Not those that are left out, which are -inf.
+    return np.flatnonzero(scores >= max(lowest, np.finfo(np.float32).min))
 
 
 def _shortest(value: np.float32) -> float:
