@@ -130,6 +130,7 @@ def test_every_version_holds_exactly_the_posts_before_it(small: Catalogue, tmp_p
 
 def test_threads_post_and_read_while_the_log_is_compacted(small: Catalogue, tmp_path: Path) -> None:
     with short_log_store(tmp_path, small) as store, short_log_store(tmp_path, small, own=False) as other:
+        store.index_users()
 
         def work(user: int) -> None:
             for number in range(40):
@@ -139,6 +140,7 @@ def test_threads_post_and_read_while_the_log_is_compacted(small: Catalogue, tmp_
                     assert seen.version >= posted
                     mine = seen.ratings.window().filter(userId=user)["timestamp"].to_list()
                     assert mine == list(range(number + 1))
+                    assert seen.ratings.of_user(user).columns["timestamp"].tolist() == mine
 
         with ThreadPoolExecutor(6) as threads:
             list(threads.map(work, range(100, 106)))
