@@ -1,11 +1,14 @@
-"""The five Dags on the real scheduler, as a user of Airflow's UI triggers them."""
+"""The Dags on the real scheduler, as a user of Airflow's UI triggers them."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
+import polars as pl
 import pytest
 
+from airflow_movielens.recommending.registry import ModelRegistry
 from demo import pipeline
 from demo.errors import DemoError
 
@@ -36,6 +39,28 @@ def test_all_rankings_are_equal(running_stack, runs):
     assert len(list(running_stack.data.glob("*/rankings/2000-11-20*.csv"))) == len(FIVE)
     assert len(rankings) == 1
     assert "\n912,Casablanca," in rankings.pop()
+
+
+def test_once_a_week_a_model_is_trained_judged_and_promoted_and_recommends(running_stack):
+    dag_id = "07_recommend"
+    running_stack.wait_for_dags([dag_id])
+    # Once it is unpaused, Airflow makes up for last Monday.
+    running_stack.airflow.set_paused(dag_id, paused=False)
+    (run,) = running_stack.until("the run of last Monday", lambda: running_stack.airflow.runs(dag_id))
+    assert datetime.fromisoformat(run["run_after"]).weekday() == 0
+    assert running_stack.ended(dag_id, run["dag_run_id"]) == "success"
+    running_stack.airflow.set_paused(dag_id, paused=True)
+    assert set(running_stack.task_states(dag_id, run["dag_run_id"]).values()) == {"success"}
+    folder = running_stack.data / dag_id
+    decision = running_stack.xcom(dag_id, run["dag_run_id"], "promote_model")
+    assert (decision["is_promoted"], decision["champion"]) == (True, None)
+    assert "better than the trending movies" in decision["reason"]
+    assert ModelRegistry(folder / "registry").aliases().champion == decision["version"]
+    written = running_stack.xcom(dag_id, run["dag_run_id"], "recommend_movies")
+    assert (written["model"], written["users"]) == (decision["version"], 671)
+    assert len(pl.read_parquet(folder / "recommendations.parquet")) == written["rows"] == 6710
+    (report,) = folder.glob("evaluations/*/evaluation.html")
+    assert "NDCG" in report.read_text()
 
 
 def test_a_missing_day_is_one_clear_message_that_the_demo_shows(running_stack):

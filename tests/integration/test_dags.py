@@ -12,6 +12,9 @@ import polars as pl
 import pytest
 from unit.scripted_server import Response, serve
 
+from airflow_movielens.recommending import train
+from airflow_movielens.recommending.registry import Aliases, ModelRegistry
+
 DAGS = Path(__file__).parents[2] / "dags"
 FIVE = ["01_python", "02_hook", "03_operator", "04_sensor", "05_pipeline"]
 DAY = 86_400
@@ -85,6 +88,30 @@ def test_a_bad_window_fails_without_retries_and_without_a_file(run_day, airflow,
     assert run.tasks == {"fetch_ratings": "failed"}
     assert message in run.log
     assert not list(airflow.glob(f"window_{name}*"))
+
+
+@pytest.mark.slow
+def test_a_refused_model_leaves_the_champion_that_recommends(run_day, airflow, truth):
+    folder = airflow / "07_recommend"
+    registry = ModelRegistry(folder / "registry")
+    champion = registry.register(train(truth), by="a test", reason="a good model")
+    registry.promote(champion, by="a test", reason="a good model")
+    # With so much of B₂ and so little regularisation, it knows its training by heart.
+    bad = {"later_likes": 1000.0, "lambda_2": 0.001}
+    run = run_day("07_recommend", conf={"n": 3, "parameters": bad})
+    assert set(run.tasks.values()) == {"success"}, run.log
+    assert run.results["train_model"]["parameters"].items() >= bad.items()
+    assert run.results["train_model"]["ratings"] == len(truth)
+    decision = run.results["promote_model"]
+    assert decision["outcome"] == "refused", decision
+    assert decision["reason"] in run.log
+    assert registry.aliases() == Aliases(champion, decision["version"], None)
+
+    recommended = pl.read_parquet(folder / "recommendations.parquet")
+    assert run.results["recommend_movies"]["model"] == champion
+    assert len(recommended) == 3 * truth["userId"].nunique()
+    rated = pl.DataFrame({name: truth[name].to_numpy() for name in ("userId", "movieId")})
+    assert recommended.join(rated.cast(pl.Int32), on=["userId", "movieId"]).is_empty()
 
 
 def test_a_missing_day_of_a_period_is_reported(run_day):

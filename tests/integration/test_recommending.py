@@ -72,6 +72,12 @@ def test_a_model_is_trained_on_files_and_registered(files, tmp_path):
     assert len(json.dumps(found)) < 1000
 
 
+def test_parameters_may_be_rendered_as_json(files, tmp_path):
+    found = train(files, tmp_path / "registry", parameters=json.dumps(PARAMETERS))
+    assert found["parameters"]["lambda_2"] == 5.0
+    assert train(files, tmp_path / "registry", parameters="null")["parameters"]["min_likes"] == 5
+
+
 def test_a_retry_registers_no_other_model(files, tmp_path):
     found = train(files, tmp_path / "registry", parameters=PARAMETERS)
     assert train(files, tmp_path / "registry", parameters=PARAMETERS) == found
@@ -98,6 +104,8 @@ def test_drifted_ratings_are_not_trained_on(files, registry, tmp_path):
     ("arguments", "said"),
     [
         ({"parameters": {"lambda": 5}}, "a model has no parameter 'lambda': it takes lambda_1, lambda_2"),
+        ({"parameters": "[5]"}, "the parameters are \\[5\\]: give a dictionary of lambda_1, lambda_2"),
+        ({"parameters": "lambda_1"}, "the parameters are 'lambda_1': give a dictionary"),
         ({"parameters": {"decay": "fast"}}, "decay is 'fast': give a number of at least 0"),
         ({"engine": "duckdb"}, "there is no engine 'duckdb': use 'polars' or 'spark'"),
         ({"engine": "spark"}, "engine='spark' needs PySpark"),

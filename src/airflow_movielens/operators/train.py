@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
@@ -44,7 +45,8 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
         input_path: Ratings: a path, a glob or a folder of part files, local or URL; the return value of a fetch
             (``fetch.output``); or a list of these.
         registry: The folder of the registry, shared by all workers.
-        parameters: Parameters of the model, such as ``{"lambda_1": 500}``; None for those that `train` chooses.
+        parameters: Parameters of the model, such as ``{"lambda_1": 500}``, also as JSON from a template; None for those
+            that `train` chooses.
         engine: ``"spark"`` to read and add up the ratings with Spark; ``"polars"`` to do it in this process.
         spark_conn_id: The Airflow connection of the Spark cluster, of type ``spark``; None for what Spark itself is
             configured for, by default the cores of this machine.
@@ -59,7 +61,7 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
         *,
         input_path: InputPath | Iterable[InputPath],
         registry: str | PathLike[str],
-        parameters: dict[str, Any] | None = None,
+        parameters: dict[str, Any] | str | None = None,
         engine: Literal["polars", "spark"] = "polars",
         spark_conn_id: str | None = None,
         **kwargs: Any,
@@ -121,15 +123,18 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
             raise FatalError(f"no model is trained on these ratings. {' '.join(stops)} Check the input files")
 
     def _parameters_of_model(self) -> ModelParameters | None:
-        """Return the given parameters, checked; a template renders numbers as text."""
+        """Return the given parameters, checked; a template renders numbers as text, and ``tojson`` all of them."""
         from airflow_movielens.recommending import ModelParameters
 
-        if self.parameters is None:
+        given = _from_json(self.parameters) if isinstance(self.parameters, str) else self.parameters
+        if given is None:
             return None
         known = [field.name for field in fields(ModelParameters)]
-        if unknown := sorted(set(self.parameters) - set(known)):
+        if not isinstance(given, dict):
+            raise ValueError(f"the parameters are {shown(given)}: give a dictionary of {', '.join(known)}")
+        if unknown := sorted(set(given) - set(known)):
             raise ValueError(f"a model has no parameter {shown(unknown[0])}: it takes {', '.join(known)}")
-        return ModelParameters(**{name: _rendered(value) for name, value in self.parameters.items()})
+        return ModelParameters(**{name: _rendered(value) for name, value in given.items()})
 
 
 def _champion_data(registry: ModelRegistry) -> TrainingData | None:
@@ -143,6 +148,14 @@ def _champion_data(registry: ModelRegistry) -> TrainingData | None:
         return TrainingData(**read_header(registry.path_of("champion"))["trained_on"])
     except LookupError as error:
         raise ValueError(str(error)) from error
+
+
+def _from_json(text: str) -> Any:
+    """Return the value of JSON, or the text, to be reported."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _rendered(value: Any) -> Any:
