@@ -150,7 +150,7 @@ bench-parse: .venv/.test-installed ## compare the parsing of Dag files with plai
 	$(BIN)/python -m benchmarks.parse --rounds $(ROUNDS)
 
 .PHONY: demo up clean distclean
-demo: .venv/.demo-installed ## fetch and rank two weeks of real ratings with a real Airflow, then stop everything
+demo: .venv/.demo-installed ## fetch, rank and recommend with real ratings and a real Airflow, then stop everything
 	@$(BIN)/python -m demo run
 
 up: .venv/.demo-installed ## keep movielens-api and Airflow running until Ctrl-C

@@ -5,5 +5,6 @@
 - `processes`: one process and all that it starts; `watch`: waiting while they run.
 - `configuration`, `layout`, `ports`: the settings and secrets, the folders, the ports of a stack.
 - `airflow_api`, `pipeline`: calls to Airflow's REST API, and the demo's backfill and ranking through it.
+- `recommendations`: the run that trains, judges and recommends, and what two people are recommended.
 - `report`: the output for the user; `errors`: what can go wrong.
 """

@@ -12,6 +12,7 @@ from demo import pipeline
 from demo.configuration import Credentials
 from demo.errors import DagImportError, DemoError, Interrupted
 from demo.layout import Layout
+from demo.recommendations import recommend
 from demo.report import Report
 from demo.stack import Stack
 from demo.watch import Interruption, Watch
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from demo.processes import Component
 
 TOP = 10
+TOP_OF_PERSON = 5
 TIMEOUT_SECONDS = 600
 
 
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None, layout: Layout | None = None, s
 
 
 def run_demo(layout: Layout, report: Report, interruption: Interruption, connection_password: str | None) -> None:
-    """Start everything, fetch and rank a fortnight, stop everything, show the result."""
+    """Start everything, fetch and rank a fortnight, recommend movies, stop everything, show the result."""
     credentials = replace(Credentials.load(layout.local), api_password=Credentials().api_password)
     watch = Watch(interruption, TIMEOUT_SECONDS)
     stack = Stack(layout, credentials, watch, connection_password, follow_schedules=False)
@@ -64,8 +66,11 @@ def run_demo(layout: Layout, report: Report, interruption: Interruption, connect
             fetched = pipeline.fetch(stack.airflow, watch, show)
         with report.step(f"Ranking the whole period by a run of {pipeline.RANKING}"):
             rankings = pipeline.rank(stack.airflow, watch)
+        with report.step(f"Training and judging a model on all ratings by a run of {pipeline.RECOMMENDING}"):
+            recommendations = recommend(stack)
     report.fetched(fetched, layout)
     report.rankings(rankings, TOP)
+    report.recommendations(recommendations, layout, TOP_OF_PERSON)
     report.files(layout, rankings.folder)
 
 
@@ -118,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="keep movielens-api and Airflow running until Ctrl-C")
-    run = commands.add_parser("run", help="fetch and rank a fortnight of ratings, then stop everything")
+    run = commands.add_parser("run", help="fetch and rank a fortnight, recommend movies, then stop everything")
     run.add_argument(
         "--connection-password", help="a password for Airflow's calls to the API, to see what a failure looks like"
     )

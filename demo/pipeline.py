@@ -1,4 +1,4 @@
-"""The work of the demo: fetch a fortnight by a backfill, then rank the whole of it in three ways."""
+"""The work of the demo: fetch a fortnight by a backfill, rank the whole of it in three ways, and run further Dags."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 FETCHING, FETCH_TASK = "05_pipeline", "fetch_ratings"
 RANKING, RANK_TASKS = "05_pipeline_ranking", ("rank_bayesian", "rank_trending", "rank_movies")
-DAGS = (FETCHING, RANKING)
+RECOMMENDING = "07_recommend"
+DAGS = (FETCHING, RANKING, RECOMMENDING)
 # The busiest fortnight of the sample data.
 FIRST_DAY, LAST_DAY = date(2000, 11, 15), date(2000, 11, 28)
 DAYS = [FIRST_DAY + timedelta(days=number) for number in range((LAST_DAY - FIRST_DAY).days + 1)]
@@ -79,13 +80,20 @@ def fetch(airflow: AirflowApi, watch: Watch, show: ShowStates) -> list[Fetched]:
 def rank(airflow: AirflowApi, watch: Watch) -> Rankings:
     """Rank the whole period in a run of its own and return the rankings."""
     conf = {"start_date": str(FIRST_DAY), "end_date": str(LAST_DAY + timedelta(days=1)), "min_ratings": MIN_RATINGS}
-    airflow.set_paused(RANKING, paused=False)
-    run_id = airflow.trigger(RANKING, conf)
-    watch.until("the rankings", lambda: _has_finished(airflow, airflow.run(RANKING, run_id)))
+    run_id = run_to_its_end(airflow, watch, RANKING, conf)
     best_rated, popular, by_mean = (
         Path(airflow.xcom(RANKING, run_id, task)["path"].removeprefix("file://")) for task in RANK_TASKS
     )
     return Rankings(_rows(best_rated), _rows(popular), _rows(by_mean), by_mean.parent)
+
+
+def run_to_its_end(airflow: AirflowApi, watch: Watch, dag_id: str, conf: Json) -> str:
+    """Run a Dag once, wait until the run has succeeded, and return its id."""
+    airflow.set_paused(dag_id, paused=False)
+    run_id = airflow.trigger(dag_id, conf)
+    watch.until(f"a run of {dag_id}", lambda: _has_finished(airflow, airflow.run(dag_id, run_id)))
+    airflow.set_paused(dag_id, paused=True)
+    return run_id
 
 
 def _rows(ranking: Path) -> list[dict[str, str]]:
@@ -135,7 +143,7 @@ def _failure(airflow: AirflowApi, run: Json) -> DemoError:
         return DemoError(f"The run {run_id} of the Dag {dag_id} failed without a failed task.")
     task = failed[0]
     log = airflow.task_log(dag_id, run_id, task["task_id"], task["try_number"])
-    message = f"The task {task['task_id']} of the Dag {dag_id} failed for {_period(run)}. Its log:"
+    message = f"The task {task['task_id']} of the Dag {dag_id} failed{_period(run)}. Its log:"
     return DemoError(message, _last_attempt(log))
 
 
@@ -153,7 +161,8 @@ def _fetched(airflow: AirflowApi, run: Json) -> Fetched:
 
 
 def _period(run: Json) -> str:
-    return _day(run) if run["dag_id"] == FETCHING else f"{FIRST_DAY} to {LAST_DAY}"
+    """Return the days of a run, to be appended to a sentence."""
+    return {FETCHING: f" for {_day(run)}", RANKING: f" for {FIRST_DAY} to {LAST_DAY}"}.get(run["dag_id"], "")
 
 
 def _day(run: Json) -> str:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from demo.configuration import AIRFLOW_USER, API_USER
 from demo.pipeline import DAYS, FIRST_DAY, LAST_DAY
+from demo.recommendations import how_judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from demo.errors import DemoError
     from demo.layout import Layout
     from demo.pipeline import Fetched, Rankings, ShowStates
+    from demo.recommendations import Recommendations
     from demo.stack import Stack
 
 PLAIN_WIDTH = 125
@@ -136,6 +138,24 @@ class Report:
             table.add_row(movie["rank"], title_and_year, score, fact, movie["num_ratings"], movement(movie))
         self._print_table(title, table)
 
+    def recommendations(self, found: Recommendations, layout: Layout, number: int) -> None:
+        """Print the recommendations to each person with their reasons, and how the model was judged."""
+        for person in found.people:
+            *others, last = person.likes
+            table = Table()
+            table.add_column("#", justify="right")
+            table.add_column("Recommended", overflow="fold")
+            table.add_column("Why", overflow="fold")
+            for rank, (title, reason) in enumerate(person.movies[:number], start=1):
+                table.add_row(str(rank), escape(title), escape(reason))
+            self._print_table(escape(f"For user {person.user}, who likes {', '.join(others)} and {last}"), table)
+        self.say()
+        judged, followed = how_judged(found)
+        self.say(escape(judged))
+        self.say(escape(f"{followed}; the report, a page for the browser, is {layout.shown(found.report)}"))
+        users, path = found.written["users"], layout.shown(found.written["path"])
+        self.say(escape(f"All {users:,} users have recommendations in {path}"))
+
     def files(self, layout: Layout, rankings: Path) -> None:
         """Print where the files are and what to do next."""
         self.say()
@@ -154,7 +174,8 @@ class Report:
         self.say(f"  log in    user {AIRFLOW_USER}, password {escape(stack.credentials.airflow_password)}")
         self.say(f"Ratings API {stack.api_address} (how to call it: {stack.api_address}/docs)")
         self.say(f"  try       curl -u {escape(login)} '{escape(example)}'")
-        self.say("The connection [bold]movielens[/] is ready. Dags are paused until you unpause or trigger them.")
+        self.say("The connection [bold]movielens[/] is ready. Dags are paused until you unpause or trigger them:")
+        self.say("[bold]07_recommend[/] trains a model, judges it, and recommends movies to all users.")
         self.say("Ctrl-C stops everything.")
 
     def failure(self, error: DemoError) -> None:

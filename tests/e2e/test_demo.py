@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_movielens.recommending import train
 from e2e.stack_processes import processes_of, user_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,6 +21,7 @@ SECONDS = 600
 FIRST, BEYOND = 974246400, 975456000  # 2000-11-15 and 2000-11-29 in UTC
 DAY = 86_400
 TOP = 10
+PEOPLE = (600, 171)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,20 @@ def expected_table(truth, method):
         moved = "new" if math.isnan(change) else f"{'▲' if change > 0 else '▼'} {abs(change)}" if change else "="
         rows.append([str(movie.place), title, f"{movie.score:.3f}", movie.fact, str(movie.number), moved])
     return rows
+
+
+def recommended_titles(truth):
+    """Return the titles that the model of all ratings recommends to two people, the articles in front."""
+    ratings = truth[["userId", "movieId", "rating", "timestamp"]]
+    recommended = train(ratings).recommend(ratings[ratings.userId.isin(PEOPLE)], n=5)
+    named = truth.drop_duplicates("movieId").set_index("movieId")
+    titles = []
+    for user in PEOPLE:
+        for movie in recommended[recommended.userId == user].movieId:
+            name, _, article = named.title[movie].rpartition(", ")
+            name = f"{article} {name}" if article in ("The", "A", "An") else named.title[movie]
+            titles.append(f"{name} ({named.year[movie]:.0f})")
+    return titles
 
 
 def tie_of_the_mean(truth):
@@ -153,7 +169,7 @@ def test_a_failing_task_is_reported_with_its_log_and_leaves_nothing_running(envi
 
 
 @pytest.mark.parametrize("time", ["once", pytest.param("again", marks=pytest.mark.long)])
-def test_a_demo_fetches_and_ranks_a_fortnight(environment, local, truth, time):
+def test_a_demo_fetches_ranks_and_recommends(environment, local, truth, time):
     """It succeeds whatever earlier demos have left in the folder."""
     demo = run(environment, "run")
     assert demo.returncode == 0, demo.stdout + demo.stderr
@@ -162,10 +178,18 @@ def test_a_demo_fetches_and_ranks_a_fortnight(environment, local, truth, time):
     assert [day for day, *_ in days] == [f"2000-11-{day}" for day in range(15, 29)]
     assert sum(int(ratings.replace(",", "")) for _, ratings, _ in days) == 3532
     assert [ratings for _, ratings, _ in days].count("0") == 4
-    ranks = [row for row in rows if row[0].isdecimal()]
+    ranks = [row for row in rows if row[0].isdecimal() and len(row) == 6]
     assert (ranks[:TOP], ranks[TOP:]) == (expected_table(truth, "bayesian"), expected_table(truth, "trending"))
     assert "no ranking: {} movies tie at 5.00, none of them with more than {} ratings".format(
         *tie_of_the_mean(truth)
     ) in demo.stdout.replace("\n", " ")
+    recommended = [row for row in rows if row[0].isdecimal() and len(row) == 3]
+    assert [title for _, title, _ in recommended] == recommended_titles(truth)
+    assert all(reason.startswith(("because you rated ", "films like ")) for _, _, reason in recommended)
+    assert "For user 600, who likes Aladdin, " in demo.stdout
+    assert "it is better than the trending movies: NDCG@10 0." in demo.stdout
+    assert f"So it {'was promoted as the first' if time == 'once' else 'is the'} champion; the report" in demo.stdout
+    newest = max(local.glob("data/07_recommend/evaluations/*/evaluation.html"))
+    assert str(newest) in demo.stdout
     assert processes_of(local) == []
     assert list(Path(environment["HOME"]).iterdir()) == []
