@@ -116,7 +116,7 @@ def item_matrix(products: Products, num_movies: int, parameters: ModelParameters
     """
     matrix = _liked_together(products.liked_together(), num_movies, parameters.lambda_1)
     if parameters.later_likes:
-        _add_liked_later(matrix, products, parameters.lambda_2, parameters.later_likes)
+        add_liked_later(matrix, products, parameters.lambda_2, parameters.later_likes)
     return matrix
 
 
@@ -200,7 +200,7 @@ def later_likes(histories: Histories, num_movies: int, decay: float) -> LaterLik
     return LaterLikes(vstack(first, format="csr"), first_of_users, all_likes.T.tocsr(), vstack(known).T.tocsr())
 
 
-def _add_liked_later(matrix: Matrix, products: Products, regularisation: float, factor: float) -> None:
+def add_liked_later(matrix: Matrix, products: Products, regularisation: float, factor: float) -> None:
     """Add c·B₂ to a matrix in place: B₂ = (SᵀS + λ₂·w̄²·I)⁻¹SᵀY, where w̄² is the mean square of the weights in S.
 
     Args:

@@ -88,6 +88,15 @@ def test_the_choice_knows_nothing_that_an_evaluation_recommends(many, model):
 
 
 @pytest.mark.slow
+def test_the_figures_of_the_choice_are_those_of_an_evaluation(many, model):
+    """The users who search are a random half of those who are evaluated."""
+    choice = model.parameter_choice
+    earlier = many.filter(pl.col("timestamp") <= choice["until"])
+    default = evaluate_new_users(earlier, choice["cut"], parameters=ModelParameters())["model"].mean()
+    assert choice["tried"][0]["ndcg"] == pytest.approx(default, abs=0.02)
+
+
+@pytest.mark.slow
 def test_parameters_that_know_the_future_are_chosen_again(many, model):
     late = {**model.parameter_choice, "until": int(many["timestamp"].max())}
     cut = default_cuts(many)[-1]
