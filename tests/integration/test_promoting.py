@@ -208,17 +208,16 @@ def respond(dag_id, choice):
     return True
 
 
-def end_waits(dag_id):
-    """Let the scheduler end the waits whose time is over; before Airflow 3.3, the trigger ends them."""
+def end_waits():
+    """Let the scheduler end the waits whose time is over."""
     from airflow.jobs.job import Job
     from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 
-    sweep = getattr(SchedulerJobRunner(Job()), "check_awaiting_input_timeouts", None)
-    if sweep is not None:
-        sweep()
-    return sweep is None
+    SchedulerJobRunner(Job()).check_awaiting_input_timeouts()
 
 
+# Before, `dag.test` cannot wait for a response.
+@pytest.mark.airflow("3.3")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("dag_id", "choice", "by", "said"),
@@ -232,8 +231,7 @@ def test_a_person_is_asked(dag_id, choice, by, said, registry, tmp_path, run_day
     first, second = registered(registry, 1), registered(registry, 2)
     registry.promote(first, by="a test", reason="a test")
     evaluation = evaluated(tmp_path, second, first, users=10)
-    act = (lambda: respond(dag_id, choice)) if choice else (lambda: end_waits(dag_id))
-    with meanwhile(act):
+    with meanwhile(lambda: respond(dag_id, choice) if choice else end_waits()):
         run = run_day(dag_id, conf={"registry": str(registry.folder), "evaluation": str(evaluation)})
     assert run.state == "success", run.log
     assert run.tasks == {"promote": "success", "after": "success"}
@@ -247,6 +245,7 @@ def test_a_person_is_asked(dag_id, choice, by, said, registry, tmp_path, run_day
     assert found["reason"] == event.reason
 
 
+@pytest.mark.airflow("3.3")
 @pytest.mark.slow
 def test_an_approval_does_not_replace_a_new_champion(registry, tmp_path, run_day):
     first, second, third = (registered(registry, number) for number in (1, 2, 3))
