@@ -20,7 +20,7 @@ _LIKE = 4.0
 _NEUTRAL = 3.0
 _MAX_REASONS = 3
 # A weight so small that it changes scores little.
-_LIGHT = np.float32(1e-4)
+_LIGHT = np.float32(1e-3)
 # More than the relative error of a sum in single precision.
 _ROUNDING = 1e-4
 
@@ -136,7 +136,7 @@ class Model:
         """Return the positions and scores of the best movies, and perhaps of a few more, in any order.
 
         Old ratings weigh almost nothing. Their rows of the matrix are read only where they may change who is best, so
-        that a long history takes no longer than one of some two hundred ratings.
+        that a long history takes no longer than one of some hundred and fifty ratings.
         """
         rated, weights = rated[weights > 0], weights[weights > 0]
         is_light = weights < _LIGHT
@@ -180,14 +180,11 @@ class Model:
         added[inside] = (weights[likes, None] * self.matrix[np.ix_(rated[likes], recommended[inside])]).T
         largest = np.argsort(-added, axis=1, kind="stable")[:, :_MAX_REASONS]
         contributions = np.take_along_axis(added, largest, axis=1).astype(np.float32)
-        movies, stars = self._all_movies[rated[likes]], ratings[likes]
+        movies, stars = self.movies[rated[likes]][largest].tolist(), ratings[likes][largest].tolist()
+        columns = zip(movies, stars, contributions, strict=True)
         return [
-            [
-                Reason(int(movies[place]), float(stars[place]), _shortest(contribution))
-                for place, contribution in zip(places, values, strict=True)
-                if contribution > 0
-            ]
-            for places, values in zip(largest, contributions, strict=True)
+            [Reason(movie, rating, _shortest(value)) for movie, rating, value in zip(*row, strict=True) if value > 0]
+            for row in columns
         ]
 
 
