@@ -132,7 +132,7 @@ def create_app(
     )
     problems.install(app)
     for router in (
-        landing_router(catalogue, opened),
+        landing_router(catalogue, opened, champion),
         docs_router(app.title),
         health_router(opened.unready, champion),
         ratings.router(opened),

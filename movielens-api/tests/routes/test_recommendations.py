@@ -201,6 +201,14 @@ def test_without_a_registry_a_problem_says_how_to_get_recommendations(api: Api, 
     assert requests.request(method, api.url + path, timeout=10).status_code == 401
 
 
+def test_the_page_for_browsers_shows_the_model(api: Api, recommending: Api) -> None:
+    page, version = recommending.get("/").text, recommending.json("/readyz")["model"]
+    assert f"<div><dt>Model</dt><dd>{version}</dd></div>" in page
+    assert f"{recommending.url}/users/1/recommendations" in page
+    assert "Model" not in api.get("/").text
+    assert "recommendations" not in api.get("/").text
+
+
 def test_without_a_registry_nothing_of_it_is_documented(api: Api, recommending: Api) -> None:
     without, there = api.json("/openapi.json")["paths"], recommending.json("/openapi.json")["paths"]
     added = {"/recommendations", "/users/{userId}/recommendations", "/movies/{movieId}/similar"}

@@ -41,6 +41,9 @@ AS_CSV = """\
 curl -u "$API_USER:$API_PASSWORD" -H "Accept: text/csv" \\
   -o ratings.csv "{address}/ratings{year}\""""
 
+RECOMMENDATIONS = """\
+curl -u "$API_USER:$API_PASSWORD" "{address}/users/1/recommendations\""""
+
 PYTHON = """\
 import os
 from urllib.parse import urljoin
@@ -94,12 +97,13 @@ def address(request: Request) -> str:
     return f"{request.scope['scheme']}://{safe}{quote(request.scope.get('root_path', ''))}"
 
 
-def calls(address: str, last_day: date | None) -> list[tuple[str, str]]:
-    """Return the titles and texts of calls that return ratings.
+def calls(address: str, last_day: date | None, *, recommends: bool = False) -> list[tuple[str, str]]:
+    """Return the titles and texts of calls that return ratings, and of one that returns recommendations.
 
     Args:
         address: The URL of the server, without a slash at the end.
         last_day: The last day with ratings, if any. The call for a year ends with it.
+        recommends: Whether the server recommends movies.
     """
     day = year = ""
     if last_day and last_day < date.max:
@@ -111,17 +115,19 @@ def calls(address: str, last_day: date | None) -> list[tuple[str, str]]:
         ("curl: the ratings of a day", ONE_DAY),
         ("curl: a year as CSV, in one response", AS_CSV),
         ("Python: page by page", PYTHON),
+        *([("curl: movies for a user", RECOMMENDATIONS)] if recommends else []),
     ]
     return [(title, call.format(address=address, day=day, year=year)) for title, call in titled]
 
 
-def render(catalogue: Catalogue, snapshot: Snapshot, address: str) -> bytes:
+def render(catalogue: Catalogue, snapshot: Snapshot, address: str, model: str | None = None) -> bytes:
     """Write the page.
 
     Args:
         catalogue: The loaded dataset.
         snapshot: The state of the ratings to show.
         address: The URL under which the visitor reached the server.
+        model: The version of the model that recommends movies, if any.
     """
     days = snapshot.ratings.days()
     years = shown(ratings_per_year(snapshot.ratings))
@@ -130,21 +136,23 @@ def render(catalogue: Catalogue, snapshot: Snapshot, address: str) -> bytes:
         script=_SCRIPT,
         facts="\n".join(
             f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
-            for name, value in _facts(catalogue, snapshot).items()
+            for name, value in _facts(catalogue, snapshot, model).items()
         ),
         chart=_CHART.substitute(drawing=chart.svg(years), rows=chart.table(years)) if years else NOTHING,
         calls="\n".join(
             _CALL.substitute(number=number, title=escape(title), call=escape(call))
-            for number, (title, call) in enumerate(calls(address, days[1] if days else None))
+            for number, (title, call) in enumerate(
+                calls(address, days[1] if days else None, recommends=model is not None)
+            )
         ),
     )
     # The path of a dataset may contain bytes that are not UTF-8.
     return page.encode(errors="replace")
 
 
-def _facts(catalogue: Catalogue, snapshot: Snapshot) -> dict[str, str]:
+def _facts(catalogue: Catalogue, snapshot: Snapshot, model: str | None) -> dict[str, str]:
     days = snapshot.ratings.days()
-    return {
+    facts = {
         "Ratings": f"{len(snapshot.ratings):,}",
         "Movies": f"{catalogue.movies.height:,}",
         "Users": f"{snapshot.ratings.users.height:,}",
@@ -155,3 +163,4 @@ def _facts(catalogue: Catalogue, snapshot: Snapshot) -> dict[str, str]:
         "Snapshot": snapshot.name,
         "Version": __version__,
     }
+    return {**facts, "Model": model} if model else facts

@@ -14,6 +14,7 @@ from movielens_api.http import content_security
 from movielens_api.http.etags import Document
 from movielens_api.http.read_route import ReadRoute
 from movielens_api.landing import HEADERS, address, render
+from movielens_api.recommendations.champion import Champion
 from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
 
@@ -70,14 +71,21 @@ def _page(title: str) -> Document:
     return Document(html, "text/html", headers)
 
 
-def landing_router(catalogue: Catalogue, store: Store) -> APIRouter:
-    """Return the route of the landing page, which needs no credentials."""
+def landing_router(catalogue: Catalogue, store: Store, champion: Champion | None) -> APIRouter:
+    """Return the route of the landing page, which needs no credentials.
+
+    Args:
+        catalogue: The loaded dataset.
+        store: The store of the ratings.
+        champion: The model that recommends movies, if any.
+    """
     routes = APIRouter(route_class=ReadRoute, include_in_schema=False)
 
     @routes.get("/")
     async def landing(request: Request) -> Response:
         # In another thread, because counting the users of a new version takes a moment.
-        page = await run_in_threadpool(render, catalogue, await store.current(), address(request))
+        model = champion.served.version if champion else None
+        page = await run_in_threadpool(render, catalogue, await store.current(), address(request), model)
         return Document(page, "text/html", HEADERS).respond(request)
 
     return routes
