@@ -196,6 +196,8 @@ def _recommenders(
         yield name, Recommender(judged_model)
         if name == "challenger":
             yield "shuffled", Recommender(shuffled(judged_model))
+        del judged_model
+    again.clear()
     yield "trending", trending(cut.before, catalogue)
     yield "ease", ease(cut.before, catalogue)
     yield "mean", best_mean(cut.before, catalogue)
