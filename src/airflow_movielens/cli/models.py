@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_movielens.recommending.registry import Event, ModelRegistry
 
-_DONE = {"register": "registered", "promote": "promoted", "refuse": "refused", "rollback": "rolled back to"}
+_DONE = {"register": "registered", "promote": "promoted", "refuse": "refused", "rollback": "restored"}
 
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,7 +57,7 @@ def prepare_list(options: argparse.Namespace) -> Callable[[], None]:
         if not rows:
             print(f"the registry {registry.folder} has no models")
             return
-        print_table(pl.DataFrame(rows), f"Models in {registry.folder}")
+        print_table(pl.DataFrame(rows), f"Models in {registry.folder}", unwrapped=["version"])
 
     return run
 
@@ -149,8 +149,7 @@ def _decision(events: list[Event]) -> dict[str, str]:
     last = events[-1]
     figures = next((event.figures for event in reversed(events) if event.figures), {})
     return {
-        "what, when": f"{_DONE[last.action]} {last.at[:16].replace('T', ' ')}",
-        "by": last.by,
+        "last decision": f"{_DONE[last.action]} {last.at[:16].replace('T', ' ')} by {last.by}",
         "figures": _shown(figures),
         "reason": last.reason,
     }
@@ -163,6 +162,6 @@ def _shown(figures: Mapping[str, Any]) -> str:
         for name in ("trending", "champion"):
             if name in figures:
                 found.append(f"{name} {100 * figures[name]['relative']:+.1f} %")
-    except (LookupError, TypeError, ValueError):  # those of others
-        return ", ".join(f"{name} {value}" for name, value in figures.items())
+    except (LookupError, TypeError, ValueError):  # of too few users, or not those of the gate
+        return ", ".join(f"{name} {value}" for name, value in figures.items() if not isinstance(value, dict))
     return ", ".join(found)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 from unit import brute_force_model as slow
+from unit.command_line import COMMAND, in_a_terminal
 
 from airflow_movielens.cli import main
 from airflow_movielens.recommending import ModelParameters, train
@@ -58,14 +59,16 @@ def test_the_list_shows_what_each_model_is_and_why(registry, capsys):
     trending = [0.4] * 50
     decision = judge({"challenger": [0.5] * 50, "trending": trending, "shuffled": [0.0] * 50, "champion": [0.4] * 50})
     registry.promote(first, by="ada", reason="a good start", figures=decision.figures)
-    registry.refuse(second, by="dag.promote", reason="not good enough", figures={"p": 0.5})
+    registry.refuse(
+        second, by="dag.promote", reason="not good enough", figures={"p": 0.5, "evaluation": {"path": "e.json"}}
+    )
     (registry.path_of(second)).unlink()
     assert run(registry, "list") == 0
     when = [event.at[:16].replace("T", " ") for event in registry.history()[2:]]
     assert rows(capsys.readouterr().out) == [
-        ["challenger", second, "the file is missing or damaged", f"refused {when[1]}", "dag.promote", "p 0.5", "not good enough"],
+        ["challenger", second, "the file is missing or damaged", f"refused {when[1]} by dag.promote", "p 0.5", "not good enough"],
         [
-            "champion", first, f"{MODEL.trained_on.ratings} ratings until 1970-07-04", f"promoted {when[0]}", "ada",
+            "champion", first, f"{MODEL.trained_on.ratings} ratings until 1970-07-04", f"promoted {when[0]} by ada",
             "NDCG@10 0.500 of 50 users, trending +25.0 %, champion +25.0 %", "a good start",
         ],
     ]  # fmt: skip
@@ -106,3 +109,10 @@ def test_a_reason_is_required(registry, capsys):
     with pytest.raises(SystemExit):
         run(registry, "promote", "challenger")
     assert "the following arguments are required: --reason" in capsys.readouterr().err
+
+
+def test_a_terminal_shows_whole_versions(registry):
+    status, shown = in_a_terminal([*COMMAND, "models", "list", "--registry", str(registry.folder)])
+    assert status == 0
+    for version, _ in registry.models():
+        assert version in shown
