@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from airflow_movielens.client import MovielensClient
-from airflow_movielens.client.fetch.movies import movies_of_api
 from airflow_movielens.recommending.explanations import sentence_of
 from airflow_movielens.recommending.titles import Titles
-from demo.configuration import API_USER
 from demo.pipeline import RECOMMENDING, run_to_its_end
 
 if TYPE_CHECKING:
@@ -64,8 +61,7 @@ def recommend(stack: Stack) -> Recommendations:
     run_id = run_to_its_end(stack.airflow, stack.watch, RECOMMENDING, {})
     tasks = ("train_model", "evaluate_model", "promote_model", "recommend_movies")
     trained, evaluated, decision, written = (stack.airflow.xcom(RECOMMENDING, run_id, task) for task in tasks)
-    with MovielensClient(stack.api_address, user=API_USER, password=stack.credentials.api_password) as client:
-        titles = Titles.of(movies_of_api(client))
+    titles = Titles.of(pl.DataFrame(stack.movies()))
     recommended = pl.read_parquet(written["path"])
     people = [_person(recommended.filter(pl.col("userId") == user), titles) for user in PEOPLE]
     return Recommendations(people, trained, decision, Path(evaluated["report"]), written)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from demo.airflow_api import AirflowApi
-from demo.configuration import airflow_environment, api_environment, write_configuration
+from demo.configuration import API_USER, airflow_environment, api_environment, write_configuration
 from demo.errors import DagImportError
 from demo.layout import only_stack_in
 from demo.ports import LOOPBACK, choose_port
@@ -117,6 +117,14 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
     def wait_for_api(self) -> None:
         """Wait until movielens-api serves."""
         self.watch.until("movielens-api", self._api_is_healthy)
+
+    def movies(self) -> list[Json]:
+        """Return all movies of movielens-api."""
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy for our own loopback calls
+            session.auth = (API_USER, self.credentials.api_password)
+            found: list[Json] = session.get(f"{self.api_address}/movies?limit=10000", timeout=60).json()["result"]
+        return found
 
     def prepare_database(self) -> None:
         """Create or upgrade Airflow's database, unless this version of Airflow has already done so."""
