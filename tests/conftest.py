@@ -19,6 +19,7 @@ from packaging.version import Version
 from airflow_movielens.client.settings import Tuning
 
 ROOT = Path(__file__).resolve().parent.parent
+UV = Path(sys.executable).parent / "uv"
 
 # Airflow reads its home and settings when it is first imported.
 for name in [name for name in os.environ if name.startswith(("AIRFLOW", "MOVIELENS"))]:
@@ -140,3 +141,24 @@ def supervised(monkeypatch):
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=respond), raising=False)
 
     return supervise
+
+
+def python_of(name, folder):
+    """Return the Python of a new environment with the packages of a lock, and without Airflow."""
+    python = folder / name / "bin/python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / name], check=True)
+    install = [UV, "pip", "install", "--quiet", "--require-hashes", "--python", python]
+    subprocess.run([*install, "-r", ROOT / "requirements" / f"{name}.lock"], check=True)
+    return python
+
+
+@pytest.fixture(scope="session")
+def engines_python(tmp_path_factory):
+    """Return the Python of a new environment with other engines than Polars."""
+    return python_of("engines", tmp_path_factory.mktemp("engines"))
+
+
+@pytest.fixture(scope="session")
+def recommenders_python(tmp_path_factory):
+    """Return the Python of a new environment with recommenders that others wrote."""
+    return python_of("recommenders", tmp_path_factory.mktemp("recommenders"))

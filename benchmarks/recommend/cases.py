@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LARGE, SAMPLE = "large", "sample"
+LARGE, CHOICE, SAMPLE = "large", "choice", "sample"
 OURS, OURS_FIRST, EASE, TRENDING = "ours", "ours, without B₂", "irspack EASE", "trending"
 
 
@@ -13,7 +13,7 @@ class Case:
     """A recommender in one workload.
 
     Attributes:
-        workload: ``large`` for speed and memory, ``sample`` for quality.
+        workload: ``large`` for speed and memory, ``choice`` for the choice of parameters, ``sample`` for quality.
         competitor: Its name in tables.
         module: The module of `competitors`.
         model: Which model of the module.
@@ -39,4 +39,5 @@ def cases() -> list[Case]:
             Case(workload, "implicit item kNN (BM25)", "implicit_models", "knn"),
             Case(workload, "implicit ALS", "implicit_models", "als"),
         ]
-    return [*found, Case(SAMPLE, TRENDING, "ours", "trending", is_here=True)]
+    choice = Case(CHOICE, OURS, "ours", "ours", is_here=True)
+    return [*found, choice, Case(SAMPLE, TRENDING, "ours", "trending", is_here=True)]

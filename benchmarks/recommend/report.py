@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from benchmarks.recommend.cases import EASE, LARGE, OURS, SAMPLE, Case
+from benchmarks.recommend.cases import CHOICE, EASE, LARGE, OURS, SAMPLE, Case
 from benchmarks.recommend.rounds import Quality, Rounds, Speed
 from benchmarks.tables import Target, table, verdicts
 
 SPEED_HEAD = ["recommender", "fit, s", "x ours", "CPU s", "peak MB", "one user, ms", "users/s"]
+COST_HEAD = ["recommender", "seconds", "CPU s", "peak MB"]
 QUALITY_HEAD = ["recommender", "parameters", "1 like", "3 likes", "10 likes"]
 SECONDS, MEGABYTES, MILLISECONDS, USERS_PER_SECOND = 120, 1800, 2, 2000
 NDCG = {1: 0.435, 3: 0.425, 10: 0.355}
@@ -22,6 +23,8 @@ def write(rounds: Rounds, notes: Sequence[str]) -> str:
         "\n".join(f"- {note}" for note in notes),
         f"**{LARGE}**: one fit with given parameters, and ten recommendations to users who are new to it",
         table(SPEED_HEAD, _speed_rows(rounds)),
+        f"**{CHOICE}**: the choice of parameters, before a fit without given ones",
+        table(COST_HEAD, _choice_rows(rounds)),
         f"**{SAMPLE}**: NDCG@10 of new users; the others with the best of the parameters that they tried, in hindsight",
         table(QUALITY_HEAD, _quality_rows(rounds)),
         verdicts(_judge(rounds)),
@@ -42,6 +45,11 @@ def _speed_rows(rounds: Rounds) -> Iterator[list[str]]:
             f"{_milliseconds(each):.2f}",
             f"{_users_per_second(each):.0f}",
         ]
+
+
+def _choice_rows(rounds: Rounds) -> Iterator[list[str]]:
+    for case, cost in rounds.choices.items():
+        yield [case.competitor, f"{cost.seconds:.1f}", f"{cost.cpu:.1f}", f"{cost.megabytes or 0:.0f}"]
 
 
 def _quality_rows(rounds: Rounds) -> Iterator[list[str]]:

@@ -19,7 +19,7 @@ from airflow_movielens.recommending.evaluation.figures import figures_of_users
 from benchmarks.cost import Cost
 from benchmarks.failure import BenchmarkError
 from benchmarks.progress import say
-from benchmarks.recommend.cases import LARGE, Case
+from benchmarks.recommend.cases import CHOICE, LARGE, Case
 from benchmarks.recommend.dataset import KNOWN_LIKES
 
 if TYPE_CHECKING:
@@ -66,21 +66,25 @@ class Rounds:
         large: The folder of the generated ratings.
         sample: The folder of the sample.
         speeds: The speeds of each case, one for each round.
+        choices: The cost of choosing parameters, of each case that does it.
         qualities: The quality of each case with each of the parameters that it tried.
     """
 
     large: Path
     sample: Path
     speeds: dict[Case, list[Speed]] = field(default_factory=lambda: defaultdict(list))
+    choices: dict[Case, Cost] = field(default_factory=dict)
     qualities: dict[Case, list[Quality]] = field(default_factory=dict)
 
     def measure(self, case: Case) -> None:
-        """Measure a case once. Quality is the same in every round, so it is computed in the first."""
+        """Measure a case once. Parameters are chosen, and quality is computed, only in the first round."""
         if case.workload == LARGE:
             found = _run(case, self.large)
             speed = Speed(Cost(**found["fit"]), found["milliseconds"], found["users_per_second"])
             self.speeds[case].append(speed)
             say(f"  {case.competitor}: {speed.fit.seconds:.1f} s, {speed.fit.megabytes:.0f} MB")
+        elif case.workload == CHOICE:
+            self._measure_choice(case)
         elif case not in self.qualities:
             with tempfile.TemporaryDirectory(prefix="bench-recommend-") as folder:
                 tried = _run(case, self.sample, folder)
@@ -89,6 +93,11 @@ class Rounds:
                     for number, parameters in enumerate(tried)
                 ]
             say(f"  {case.competitor}: quality with {len(tried)} sets of parameters")
+
+    def _measure_choice(self, case: Case) -> None:
+        if case not in self.choices:
+            self.choices[case] = Cost(**_run(case, self.large))
+            say(f"  {case.competitor}: parameters chosen in {self.choices[case].seconds:.1f} s")
 
     def _ndcg(self, folder: Path, number: int, known_likes: int) -> float:
         """Return the mean NDCG@10 over the users, of the movies that they have not rated by then."""

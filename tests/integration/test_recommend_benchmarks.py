@@ -45,6 +45,8 @@ def test_ours_is_measured_and_reported(rounds):
     assert speeds[0].milliseconds > 0
     assert quality[0].ndcg[10] == pytest.approx(0.358, abs=0.003)
     written = report.write(rounds, ["a note"])
+    (cost,) = rounds.choices.values()
+    assert f"| {OURS} | {cost.seconds:.1f} | {cost.cpu:.1f} |" in written
     assert written.startswith("- a note\n\n**large**: one fit with given parameters")
     assert f"| {OURS} | defaults | 0.44" in written
 

@@ -70,7 +70,7 @@ def cluster(tmp_path):
 
 
 @pytest.mark.long
-def test_a_cluster_writes_the_same_files(cluster, tmp_path):
+def test_a_cluster_writes_the_same_files(cluster, engines_python, tmp_path):
     settings = {
         "spark.executor.memory": "512m",
         "spark.sql.shuffle.partitions": 4,
@@ -79,6 +79,7 @@ def test_a_cluster_writes_the_same_files(cluster, tmp_path):
     }
     connection = {"conn_type": "spark", "host": "spark://127.0.0.1", "port": cluster, "extra": settings}
     own = {"AIRFLOW_CONN_CLUSTER": json.dumps(connection), "SPARK_LOCAL_IP": "127.0.0.1"}
+    own["PYSPARK_PYTHON"] = str(engines_python)
     paths = os.pathsep.join(map(str, [spark_packages(), ROOT / "src", ROOT / "tests"]))
     (tmp_path / "data").mkdir()
     subprocess.run(

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from airflow_movielens.client.http import rate_limit
-
-LOCKS = Path(__file__).resolve().parents[2] / "requirements"
-UV = Path(sys.executable).parent / "uv"
 
 
 class SkippingClock:
@@ -50,24 +44,3 @@ def sleeps(monkeypatch, clock):
     """
     monkeypatch.setattr(rate_limit, "SYSTEM_CLOCK", clock)
     return clock.waits
-
-
-def python_of(name, folder):
-    """Return the Python of a new environment with the packages of a lock, and without Airflow."""
-    python = folder / name / "bin/python"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / name], check=True)
-    install = [UV, "pip", "install", "--quiet", "--require-hashes", "--python", python]
-    subprocess.run([*install, "-r", LOCKS / f"{name}.lock"], check=True)
-    return python
-
-
-@pytest.fixture(scope="session")
-def engines_python(tmp_path_factory):
-    """Return the Python of a new environment with other engines than Polars."""
-    return python_of("engines", tmp_path_factory.mktemp("engines"))
-
-
-@pytest.fixture(scope="session")
-def recommenders_python(tmp_path_factory):
-    """Return the Python of a new environment with recommenders that others wrote."""
-    return python_of("recommenders", tmp_path_factory.mktemp("recommenders"))

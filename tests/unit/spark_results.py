@@ -24,6 +24,7 @@ from airflow_movielens.ranking import RankingOptions
 from airflow_movielens.ranking.dataframes import with_times_in_utc
 from airflow_movielens.ranking.spark import numbers_on_spark, rank_on_spark, ratings_on_spark
 from airflow_movielens.recommending import ModelParameters, train
+from airflow_movielens.recommending.spark import clear_errors_of_python
 
 # Two partitions suffice for two cores. Compiling less pays off in short runs.
 SETTINGS = {
@@ -45,6 +46,8 @@ def local_session():
     from pyspark.sql import SparkSession
 
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    # The executors would find what this process finds.
+    os.environ.pop("PYTHONPATH", None)
     session = SparkSession.builder.master("local[2]").config(map=SETTINGS).getOrCreate()
     try:
         yield session
@@ -62,6 +65,21 @@ def rows_of(session, files):
 def refusal_of(session, file):
     try:
         rank_on_spark(ratings_on_spark(session, [file]), OPTIONS)
+    except ValueError as error:
+        return str(error)
+    return "none"
+
+
+def refusal_without(session, module):
+    """Return what is said if the Python of the executors lacks a module."""
+
+    def import_it(batches):
+        __import__(module)
+        return batches
+
+    try:
+        with clear_errors_of_python():
+            session.range(1).mapInArrow(import_it, "id long").collect()
     except ValueError as error:
         return str(error)
     return "none"
@@ -101,6 +119,7 @@ def main(folder):
             "ranking": rank_on_spark(ratings_on_spark(session, named), OPTIONS).write_csv(),
             "numbers": numbers_on_spark(ratings_on_spark(session, named)),
             "page": ranking_of_page(session),
+            "without_module": refusal_without(session, "not_installed"),
             "no_ratings": trained(session, folder),
             "wrong": {name: refusal_of(session, file) for name, file in wrong.items()},
         }

@@ -94,7 +94,7 @@ def assert_same_model(found, expected):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def found(tmp_path_factory, engines_python):
     folder = tmp_path_factory.mktemp("spark")
     write_same(awkward_ratings(), folder / "same")
     write_wrong(awkward_ratings().head(5), folder / "wrong")
@@ -103,7 +103,8 @@ def found(tmp_path_factory):
     subprocess.run(
         [sys.executable, spark_results.__file__, folder],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": paths},
+        # The Python of the executors has NumPy, SciPy and PyArrow, but not this package.
+        env={**os.environ, "PYTHONPATH": paths, "PYSPARK_PYTHON": str(engines_python)},
         check=True,
     )
     return {**json.loads((folder / "found.json").read_text()), "folder": folder}
@@ -157,6 +158,13 @@ def test_the_operator_trains_the_same_model(found):
 
 def test_a_model_needs_ratings(found):
     assert found["no_ratings"] == ("there are no ratings to train a model on: give the ratings of at least one user")
+
+
+def test_what_the_python_of_the_executors_lacks_is_named(found):
+    assert found["without_module"] == (
+        "the Python of Spark's executors cannot add up ratings (No module named 'not_installed'): it needs the version"
+        " of the driver's Python, and numpy, scipy and pyarrow. PYSPARK_PYTHON says which Python it is"
+    )
 
 
 @pytest.mark.parametrize("name", WRONG)

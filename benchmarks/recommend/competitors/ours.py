@@ -12,9 +12,11 @@ import numpy as np
 import polars as pl
 
 from airflow_movielens.recommending import Model, ModelParameters, train
+from airflow_movielens.recommending.evaluation.parameter_choice import choose_parameters
 from airflow_movielens.recommending.evaluation.protocols import Cut
 from airflow_movielens.recommending.evaluation.recommenders import trending
-from benchmarks.cost import cost_of
+from airflow_movielens.recommending.histories import latest_of
+from benchmarks.cost import cost_of, measure
 from benchmarks.recommend.competitors.serving import KNOWN_LIKES, ONE_BY_ONE, TOP, WARM_UP, serve
 from benchmarks.recommend.dataset import CUT, MOVIES
 
@@ -26,6 +28,9 @@ def main() -> None:
     name, workload, folder, *output = sys.argv[1:]
     if workload == "large":
         _measure(LATER_LIKES[name], Path(folder))
+    elif workload == "choice":
+        ratings = latest_of(pl.read_parquet(Path(folder) / "ratings.parquet"))
+        measure(partial(choose_parameters, ratings))
     else:
         _recommend(name, Path(folder), Path(output[0]))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_movielens.ranking.dataframes import checked_ratings, collected
 from airflow_movielens.ranking.methods import LIKE
 from airflow_movielens.ratings.schema import RATINGS
+from airflow_movielens.ratings.validation import frame_of_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,9 +105,19 @@ def latest_of(ratings: Any) -> pl.DataFrame:
         TypeError: It is no such dataframe.
         ValueError: A column is missing, or a value is missing or wrong.
     """
-    rows = collected(checked_ratings(ratings)).cast(RATINGS.polars_schema())
-    rows = rows.sort("userId", "timestamp", "movieId", "rating")
+    rows = _checked(ratings).sort("userId", "timestamp", "movieId", "rating")
     return rows.unique(["userId", "movieId"], keep="last", maintain_order=True)
+
+
+def _checked(ratings: Any) -> pl.DataFrame:
+    """Return the ratings with their dtypes, checked; most dataframes in a fraction of a millisecond."""
+    import polars as pl
+
+    if isinstance(ratings, pl.DataFrame) and set(RATINGS.column_names) <= set(ratings.columns):
+        rows = frame_of_columns(ratings, RATINGS)
+        if rows is not None:
+            return rows
+    return collected(checked_ratings(ratings)).cast(RATINGS.polars_schema())
 
 
 def checksum_of(ratings: pl.DataFrame) -> str:

@@ -8,6 +8,7 @@ matrices are inverted in this process.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 # A rating in a history is one number: the position of its movie times this, and its half-stars.
 _CODES = 16
+_PROBLEM_OF_PYTHON = re.compile(r"No module named '\w+'|\[PYTHON_VERSION_MISMATCH\][^.\n]*")
 # How many ratings are multiplied at once.
 _RATINGS_AT_ONCE = 1_000_000
 
@@ -53,11 +55,12 @@ def train_on_spark(ratings: DataFrame, parameters: ModelParameters) -> Model:
         The model that `train` returns for these ratings and parameters.
 
     Raises:
-        ValueError: There are no ratings, Spark cannot read a file, a column is missing, or a value is missing or wrong.
+        ValueError: There are no ratings, Spark cannot read a file, a column is missing, a value is missing or wrong, or
+            the Python of the executors lacks a package.
     """
     import narwhals as nw
 
-    with clear_errors(), _code_is_sent():
+    with clear_errors(), clear_errors_of_python(), _code_is_sent():
         checked = checked_ratings(ratings)
         if checked.implementation.is_polars():
             raise ValueError(NO_RATINGS)
@@ -74,6 +77,21 @@ def train_on_spark(ratings: DataFrame, parameters: ModelParameters) -> Model:
                 histories.unpersist()
         finally:
             latest.unpersist()
+
+
+@contextmanager
+def clear_errors_of_python() -> Iterator[None]:
+    """Say what the Python of the executors needs, if it cannot run our functions."""
+    try:
+        yield
+    except Exception as error:
+        found = _PROBLEM_OF_PYTHON.search(str(error))
+        if not found:
+            raise
+        raise ValueError(
+            f"the Python of Spark's executors cannot add up ratings ({found[0]}): it needs the version of the driver's"
+            " Python, and numpy, scipy and pyarrow. PYSPARK_PYTHON says which Python it is"
+        ) from error
 
 
 @contextmanager
