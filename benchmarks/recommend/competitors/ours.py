@@ -29,8 +29,7 @@ def main() -> None:
     if workload == "large":
         _measure(LATER_LIKES[name], Path(folder))
     elif workload == "choice":
-        ratings = latest_of(pl.read_parquet(Path(folder) / "ratings.parquet"))
-        measure(partial(choose_parameters, ratings))
+        measure(partial(choose_parameters, latest_of(_one_after_the_other(Path(folder)))))
     else:
         _recommend(name, Path(folder), Path(output[0]))
 
@@ -45,6 +44,12 @@ def _measure(later_likes: float, folder: Path) -> None:
     users = known.partition_by("userId", maintain_order=True)
     one_by_one = [partial(model.recommend, each, TOP) for each in users[: WARM_UP + ONE_BY_ONE]]
     serve(asdict(cost), one_by_one, partial(model.recommend, known, TOP), len(users))
+
+
+def _one_after_the_other(folder: Path) -> pl.DataFrame:
+    """Return the ratings with one session for each user, so that there are new users at a cut."""
+    ratings = pl.read_parquet(folder / "ratings.parquet").sort("userId", "timestamp")
+    return ratings.with_columns(timestamp=pl.int_range(pl.len(), dtype=pl.Int64))
 
 
 def _recommend(name: str, folder: Path, output: Path) -> None:
