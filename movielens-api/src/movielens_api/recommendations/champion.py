@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from movielens_api.recommendations.artefacts import UnusableModelError, open_model
@@ -52,6 +52,8 @@ class Champion:
         self._folder = folder
         # The last file that could not be read, and why.
         self._refused: tuple[object, str] = (None, "")
+        # Otherwise, a look that began earlier could bring back the champion before.
+        self._looking = Lock()
         self._closing = Event()
         self._thread = Thread(target=self._watch, name="champion", daemon=True)
         self.look()
@@ -59,12 +61,13 @@ class Champion:
 
     def look(self) -> None:
         """Serve the champion of the registry if it can be read."""
-        try:
-            version = champion_of(self._folder)
-            served = self.served if version == self.served.version else self._opened(version)
-            self.served = replace(served, problem=None)
-        except (UnusableRegistryError, UnusableModelError) as error:
-            self._keep(str(error))
+        with self._looking:
+            try:
+                version = champion_of(self._folder)
+                served = self.served if version == self.served.version else self._opened(version)
+                self.served = replace(served, problem=None)
+            except (UnusableRegistryError, UnusableModelError) as error:
+                self._keep(str(error))
 
     def close(self) -> None:
         """Stop looking."""
