@@ -45,6 +45,11 @@ class Layout:
         return self.local / "data"
 
     @property
+    def registry(self) -> Path:
+        """The models that the Dag `07_recommend` registers; movielens-api serves the champion."""
+        return self.data / "07_recommend" / "registry"
+
+    @property
     def served(self) -> Path:
         """The ratings that movielens-api serves."""
         return self.local / "served"

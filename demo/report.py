@@ -175,7 +175,8 @@ class Report:
         self.say(f"Ratings API {stack.api_address} (how to call it: {stack.api_address}/docs)")
         self.say(f"  try       curl -u {escape(login)} '{escape(example)}'")
         self.say("The connection [bold]movielens[/] is ready. Dags are paused until you unpause or trigger them:")
-        self.say("[bold]07_recommend[/] trains a model, judges it, and recommends movies to all users.")
+        self.say("[bold]07_recommend[/] trains a model and judges it. The API serves its recommendations:")
+        self.say(f"  try       curl -u {escape(login)} '{stack.api_address}/users/600/recommendations?n=3'")
         self.say("Ctrl-C stops everything.")
 
     def failure(self, error: DemoError) -> None:

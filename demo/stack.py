@@ -111,7 +111,7 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         """Start movielens-api on the sample ratings; it loads them while Airflow prepares its database."""
         program = Path(sys.executable).with_name("movielens-api")
         options = ["--dataset", "sample", "--data-dir", str(self.layout.served)]
-        options += ["--host", LOOPBACK, "--port", str(self.api_port)]
+        options += ["--host", LOOPBACK, "--port", str(self.api_port), "--recommendations", str(self.layout.registry)]
         self._start("movielens-api", [str(program), "serve", *options], api_environment(self.credentials.api_password))
 
     def wait_for_api(self) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 import pytest
+import requests
 
 from airflow_movielens.recommending.registry import ModelRegistry
 from demo import pipeline
@@ -41,7 +42,7 @@ def test_all_rankings_are_equal(running_stack, runs):
     assert "\n912,Casablanca," in rankings.pop()
 
 
-def test_once_a_week_a_model_is_trained_judged_and_promoted_and_recommends(running_stack):
+def test_once_a_week_a_model_is_trained_judged_promoted_and_served(running_stack):
     dag_id = "07_recommend"
     running_stack.wait_for_dags([dag_id])
     # Once it is unpaused, Airflow makes up for last Monday.
@@ -61,6 +62,15 @@ def test_once_a_week_a_model_is_trained_judged_and_promoted_and_recommends(runni
     assert len(pl.read_parquet(folder / "recommendations.parquet")) == written["rows"] == 6710
     (report,) = folder.glob("evaluations/*/evaluation.html")
     assert "NDCG" in report.read_text()
+
+    session = requests.Session()
+    session.trust_env = False
+    session.auth = running_stack.api_login
+    url = f"{running_stack.api_address}/users/600/recommendations"
+    running_stack.until("the new champion", lambda: session.get(url).headers.get("Model") == decision["version"])
+    served = [movie["movieId"] for movie in session.get(url).json()["result"]]
+    recommended = pl.read_parquet(folder / "recommendations.parquet").filter(pl.col("userId") == 600)
+    assert served == recommended["movieId"].to_list()
 
 
 def test_a_missing_day_is_one_clear_message_that_the_demo_shows(running_stack):

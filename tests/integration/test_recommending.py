@@ -172,6 +172,21 @@ def test_recommendations_go_to_object_storage(files, registry, tmp_path):
     assert ObjectStoragePath("memory://bucket/best.parquet").read_bytes() == (tmp_path / "best.parquet").read_bytes()
 
 
+def test_lineage_has_the_ratings_the_model_and_the_recommendations(files, registry, tmp_path):
+    given = {"input_path": files, "registry": registry.folder}
+    trainer = MovielensTrainOperator(task_id="train", parameters=PARAMETERS | {"trend": 0.5}, **given)
+    recommender = MovielensRecommendOperator(task_id="recommend", output_path=tmp_path / "best.parquet", **given)
+    trained, written = trainer.execute({}), recommender.execute({})
+    training, recommending = (operator.get_openlineage_facets_on_complete(None) for operator in (trainer, recommender))
+    ratings = [files.replace("*", name) for name in ("1.parquet", "2.csv")]
+    champion = str(registry.path_of("champion"))
+    assert [dataset.name for dataset in training.inputs] == ratings
+    assert [dataset.name for dataset in training.outputs] == [trained["path"]]
+    assert [dataset.name for dataset in recommending.inputs] == [*ratings, champion]
+    assert [dataset.name for dataset in recommending.outputs] == [written["path"]]
+    assert recommending.outputs[0].outputFacets["outputStatistics"].rowCount == written["rows"]
+
+
 def test_without_a_champion_the_task_is_skipped(files, tmp_path):
     train(files, tmp_path / "registry", parameters=PARAMETERS)
     with pytest.raises(AirflowSkipException, match=r"because the registry .*registry has no champion yet"):
