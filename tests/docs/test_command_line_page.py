@@ -7,13 +7,14 @@ import re
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 from docs.test_snippets import PAGES, ROOT, blocks
 
 from airflow_movielens.cli import main
-from airflow_movielens.recommending import ModelParameters, train
 
-COMMANDS = ["fetch", "rank", "evaluate", "recommend", "similar", "models list", "models promote", "models rollback"]
+MODELS = ["models list", "models promote", "models rollback"]
+COMMANDS = ["fetch", "rank", "train", "evaluate", "recommend", "similar", *MODELS]
 PAGE = ROOT / "docs" / "cli.md"
 SHOWN = [(page, block) for page in PAGES for block in blocks(page, "bash") if "movielens fetch" in block]
 
@@ -53,7 +54,9 @@ def test_the_commands_print_the_output_of_the_page(shell):
 @pytest.mark.slow
 def test_the_recommendations_are_those_of_the_page(shell, truth, tmp_path):
     page = ROOT / "docs" / "recommendations.md"
-    train(truth[["userId", "movieId", "rating", "timestamp"]], ModelParameters()).save(tmp_path / "model.npz")
+    pl.from_dict({name: truth[name].to_numpy() for name in ("userId", "movieId", "rating", "timestamp")}).write_parquet(
+        tmp_path / "ratings.parquet"
+    )
     (block,), (said,) = blocks(page, "bash"), blocks(page, "text")
     assert shell(block) == said
 

@@ -64,7 +64,7 @@ def prepare_list(options: argparse.Namespace) -> Callable[[], None]:
 
 def prepare_promote(options: argparse.Namespace) -> Callable[[], None]:
     """Check the arguments, and return the function that promotes a model."""
-    registry, by = _registry(options), _who(options)
+    registry, by = _registry(options), who(options.by)
 
     def run() -> None:
         with _clear_lookups():
@@ -76,7 +76,7 @@ def prepare_promote(options: argparse.Namespace) -> Callable[[], None]:
 
 def prepare_rollback(options: argparse.Namespace) -> Callable[[], None]:
     """Check the arguments, and return the function that rolls back."""
-    registry, by = _registry(options), _who(options)
+    registry, by = _registry(options), who(options.by)
 
     def run() -> None:
         with _clear_lookups():
@@ -92,14 +92,14 @@ def _registry(options: argparse.Namespace) -> ModelRegistry:
     return ModelRegistry(options.registry)
 
 
-def _who(options: argparse.Namespace) -> str:
-    """Return who decides.
+def who(given: str | None) -> str:
+    """Return who does something, for the history: the given name, or the user of this process.
 
     Raises:
         UsageError: The system does not know the name of the user.
     """
-    if options.by is not None:
-        return str(options.by)
+    if given is not None:
+        return given
     try:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (OSError, KeyError):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_movielens.ranking.manifest import RatingsFile
     from airflow_movielens.recommending import Model, ModelParameters
-    from airflow_movielens.recommending.model import TrainingData
+    from airflow_movielens.recommending.data_checks import Finding
     from airflow_movielens.recommending.registry import ModelRegistry
     from airflow_movielens.storage.inputs import InputPath
 
@@ -99,28 +99,13 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
     def _trained(
         self, files: list[str], parameters: ModelParameters | None, registry: ModelRegistry
     ) -> tuple[Model, list[RatingsFile]]:
-        from airflow_movielens.storage.train import train_files, train_files_on_spark
+        from airflow_movielens.storage.train import check_ratings_for, train_files, train_files_on_spark
 
-        check = partial(self._check, registry)
+        check = partial(check_ratings_for, registry, report=_log)
         if self.engine == "polars":
             return train_files(files, parameters, check)
         name = f"{self.dag_id}.{self.task_id}"
         return train_files_on_spark(files, parameters, check, conn_id=self.spark_conn_id, name=name)
-
-    def _check(self, registry: ModelRegistry, ratings: Any) -> None:
-        """Compare ratings with those of the champion, and log what is found.
-
-        Raises:
-            FatalError: No model should be trained on these ratings.
-        """
-        from airflow_movielens.client import FatalError
-        from airflow_movielens.recommending.data_checks import check_ratings
-
-        findings = check_ratings(ratings, _champion_data(registry), datetime.now(UTC))
-        for finding in findings:
-            log.log(logging.INFO if finding.level == "ok" else logging.WARNING, "Data check %s", finding)
-        if stops := [finding.sentence for finding in findings if finding.level == "stop"]:
-            raise FatalError(f"no model is trained on these ratings. {' '.join(stops)} Check the input files")
 
     def _parameters_of_model(self) -> ModelParameters | None:
         """Return the given parameters, checked; a template renders numbers as text, and ``tojson`` all of them."""
@@ -137,17 +122,8 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
         return ModelParameters(**{name: _rendered(value) for name, value in given.items()})
 
 
-def _champion_data(registry: ModelRegistry) -> TrainingData | None:
-    """Return what the champion was trained on; None without a champion."""
-    from airflow_movielens.recommending.artefacts import read_header
-    from airflow_movielens.recommending.model import TrainingData
-
-    if registry.aliases().champion is None:
-        return None
-    try:
-        return TrainingData(**read_header(registry.path_of("champion"))["trained_on"])
-    except LookupError as error:
-        raise ValueError(str(error)) from error
+def _log(finding: Finding) -> None:
+    log.log(logging.INFO if finding.level == "ok" else logging.WARNING, "Data check %s", finding)
 
 
 def _from_json(text: str) -> Any:

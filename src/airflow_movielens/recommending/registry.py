@@ -15,7 +15,7 @@ from airflow_movielens.ratings.messages import shown
 from airflow_movielens.ratings.paths import local_path
 from airflow_movielens.recommending.artefacts import load_model, read_header, write_model
 from airflow_movielens.recommending.events import Aliases, Event, event_file, last_number, read_event
-from airflow_movielens.recommending.model import Model
+from airflow_movielens.recommending.model import Model, TrainingData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,6 +138,17 @@ class ModelRegistry:
             ValueError: An event is damaged, or is from a newer version.
         """
         return self._path(self._found(model, self.aliases()))
+
+    def champion_training(self) -> TrainingData | None:
+        """Return what the champion was trained on; None without a champion.
+
+        Raises:
+            LookupError: The champion's file is missing.
+            ValueError: An event or the file is damaged, or is from a newer version.
+        """
+        if self.aliases().champion is None:
+            return None
+        return TrainingData(**read_header(self.path_of("champion"))["trained_on"])
 
     def history(self) -> list[Event]:
         """Return all events, the first one first.

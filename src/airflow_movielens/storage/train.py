@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.storage.files import local_copies
@@ -12,10 +13,38 @@ if TYPE_CHECKING:
 
     from airflow_movielens.ranking.manifest import RatingsFile
     from airflow_movielens.recommending import Model, ModelParameters
+    from airflow_movielens.recommending.data_checks import Finding
+    from airflow_movielens.recommending.registry import ModelRegistry
+
+
+def check_ratings_for(registry: ModelRegistry, ratings: Any, report: Callable[[Finding], object]) -> None:
+    """Compare ratings with those that the champion of a registry was trained on.
+
+    Args:
+        registry: The registry.
+        ratings: The dataframe of the ratings.
+        report: Called with each finding.
+
+    Raises:
+        FatalError: No model should be trained on these ratings.
+        ValueError: The champion's file is missing or damaged, or the ratings have wrong values.
+    """
+    from airflow_movielens.client import FatalError
+    from airflow_movielens.recommending.data_checks import check_ratings
+
+    try:
+        champion = registry.champion_training()
+    except LookupError as error:
+        raise ValueError(str(error)) from error
+    findings = check_ratings(ratings, champion, datetime.now(UTC))
+    for finding in findings:
+        report(finding)
+    if stops := [finding.sentence for finding in findings if finding.level == "stop"]:
+        raise FatalError(f"no model is trained on these ratings. {' '.join(stops)} Check the input files")
 
 
 def train_files(
-    files: list[str], parameters: ModelParameters | None, check: Callable[[Any], object]
+    files: list[str], parameters: ModelParameters | None, check: Callable[[Any], object] | None = None
 ) -> tuple[Model, list[RatingsFile]]:
     """Train a model on files of ratings, and return the model and the facts about the files.
 
@@ -39,7 +68,8 @@ def train_files(
         scans = [scan_files([path], RATINGS) for path in paths]
         inputs = ratings_files(files, paths, scans)
         ratings = pl.concat(scans)
-        check(ratings)
+        if check is not None:
+            check(ratings)
         return train(ratings, parameters), inputs
 
 
