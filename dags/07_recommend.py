@@ -5,8 +5,8 @@ is good enough, and recommends ten movies with reasons to each user:
 
 - `fetch_ratings` fetches all ratings up to yesterday into one Parquet file.
 - `train_model` compares them with those of the champion, trains a model and registers it as the challenger.
-- `evaluate_model` compares challenger, champion and baselines for new and existing users. It writes a report to open in
-  a browser.
+- `evaluate_model` compares this model, the champion and baselines for new and existing users. It writes a report to
+  open in a browser.
 - `promote_model` makes the challenger the champion, or records why not. A refusal is not a failure.
 - `recommend_movies` recommends movies by the champion, whichever model that is.
 
@@ -61,6 +61,8 @@ with DAG(
         input_path=RATINGS,
         registry=REGISTRY,
         output_path=f"{FOLDER}/evaluations/{{{{ dag_run.run_after | ts_nodash }}}}",
+        # This run's model, also if another one has been registered since.
+        model=train.output,
     )
     # With if_undecided="ask", a person decides where the evaluation has too few users to tell.
     promote = MovielensPromoteOperator(task_id="promote_model", registry=REGISTRY, evaluation_path=evaluate.output)

@@ -263,10 +263,26 @@ def test_the_challenger_of_a_registry_is_evaluated(tmp_path):
     assert again["sentences"][1] == "For new users, this model equals the champion."
 
 
+def test_the_model_that_was_trained_is_evaluated_if_another_one_was_registered_since(tmp_path):
+    registry = ModelRegistry(tmp_path / "registry")
+    first, second = (
+        registry.register(train_model(EVALUATED, ModelParameters(lambda_1=number)), by="a test", reason="a test")
+        for number in (5.0, 6.0)
+    )
+    for model in (first, {"version": first, "path": "as a training returns it"}):
+        assert evaluate(tmp_path, model=model)["challenger"] == first
+    assert evaluate(tmp_path)["challenger"] == second
+    registry.promote(second, by="a test", reason="a test")
+    found = evaluate(tmp_path, model=first)
+    assert (found["challenger"], found["champion"]) == (first, second)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ({}, "has no challenger"),
+        ({"model": "20000101T000000Z-00000000"}, "has no model '20000101T000000Z-00000000'"),
+        ({"model": {"path": "a"}}, "model is {'path': 'a'}: give the output of a training's task"),
         ({"output_path": "s3://bucket/report"}, "the report would be in s3://bucket/report: give a local folder"),
         ({"cuts": ["soon"]}, "the cut is 'soon': give a day"),
     ],

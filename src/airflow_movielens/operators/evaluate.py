@@ -1,4 +1,4 @@
-"""The operator that evaluates the challenger of a registry on files of ratings."""
+"""The operator that evaluates a model of a registry on files of ratings."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 from airflow_movielens.connection.coerce import paths_as_text
 from airflow_movielens.lineage import LineageMixin
 from airflow_movielens.links import MovielensOutputLink
+from airflow_movielens.ratings.messages import shown
 from airflow_movielens.task_errors import StoppableMixin, clear_failures
 
 if TYPE_CHECKING:
@@ -23,22 +24,24 @@ if TYPE_CHECKING:
 
 
 class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
-    """Evaluate the challenger of a registry, and compare it with the champion and with baselines.
+    """Evaluate a model of a registry, and compare it with the champion and with baselines.
 
     It writes ``evaluation.json`` and the report ``evaluation.html`` into a folder. The return value has the paths of
     both, the versions of the models, the number of users, the mean NDCG@10 of each recommender, and the comparisons as
-    sentences. Without a challenger, the champion is evaluated.
+    sentences.
 
     Args:
         input_path: Ratings: a path, a glob or a folder of part files, local or URL; the return value of a fetch
-            (``fetch.output``); or a list of these. They hold what the challenger was trained on.
+            (``fetch.output``); or a list of these. They hold what the model was trained on.
         registry: The folder of the registry, shared by all workers.
         output_path: The local folder to write to.
         cuts: Days or times (UTC) before which the models know ratings; None to choose three by the ratings.
+        model: The model: the return value of `MovielensTrainOperator` (``train.output``), a version, or an alias. If
+            there is no challenger, the champion is evaluated as one.
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("input_path", "registry", "output_path", "cuts")
+    template_fields: Sequence[str] = ("input_path", "registry", "output_path", "cuts", "model")
     operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(
@@ -48,6 +51,7 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
         registry: str | PathLike[str],
         output_path: str | PathLike[str],
         cuts: Sequence[str | int] | None = None,
+        model: str | dict[str, Any] = "challenger",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -55,6 +59,7 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
         self.registry = paths_as_text(registry)
         self.output_path = paths_as_text(output_path)
         self.cuts = cuts
+        self.model = model
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Evaluate, write the report, and return a summary."""
@@ -84,8 +89,13 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
         from airflow_movielens.recommending.registry import ModelRegistry
         from airflow_movielens.storage.evaluate import models_to_evaluate
 
+        model = self.model.get("version") if isinstance(self.model, dict) else self.model
+        if not isinstance(model, str):
+            raise ValueError(
+                f"model is {shown(self.model)}: give the output of a training's task, an alias or a version"
+            )
         try:
-            return models_to_evaluate(ModelRegistry(self.registry))
+            return models_to_evaluate(ModelRegistry(self.registry), model)
         except LookupError as error:
             raise ValueError(str(error)) from error
 

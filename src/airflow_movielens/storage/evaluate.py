@@ -54,15 +54,20 @@ def report_folder(path: str | PathLike[str]) -> Path:
     return folder
 
 
-def models_to_evaluate(registry: ModelRegistry) -> dict[str, Path]:
-    """Return the files of the challenger and the champion of a registry; without a challenger, the champion is both.
+def models_to_evaluate(registry: ModelRegistry, model: str = "challenger") -> dict[str, Path]:
+    """Return the files of the model to evaluate, named the challenger, and of the champion of a registry.
+
+    Args:
+        registry: The registry.
+        model: An alias or a version. If there is no challenger, the champion is both.
 
     Raises:
-        LookupError: The registry has neither, or a file is missing.
+        LookupError: The registry has no such model, or a file is missing.
         ValueError: The registry is damaged.
     """
     aliases = registry.aliases()
-    challenger = registry.path_of("champion" if aliases.challenger is None and aliases.champion else "challenger")
+    is_none_left = model == "challenger" and aliases.challenger is None and aliases.champion
+    challenger = registry.path_of("champion" if is_none_left else model)
     return {"challenger": challenger} | ({"champion": registry.path_of("champion")} if aliases.champion else {})
 
 
