@@ -83,7 +83,10 @@ def _plain_operators() -> str:
     from airflow_movielens import operators, sensors
 
     ours = [getattr(operators, name) for name in operators.__all__] + [sensors.MovielensRatingsSensor]
-    return "from airflow.sdk import BaseOperator, BaseSensorOperator\n" + "".join(map(_plain_class, ours))
+    # Defaults are written as Python shows them, such as datetime.timedelta(days=1).
+    return "import datetime\nfrom airflow.sdk import BaseOperator, BaseSensorOperator\n" + "".join(
+        map(_plain_class, ours)
+    )
 
 
 def _plain_class(ours: type[BaseOperator]) -> str:

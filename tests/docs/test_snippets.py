@@ -51,6 +51,7 @@ RUN_BY = {
     "airflow connections add": "tests/docs/test_connection_page.py",
     "movielens fetch": "tests/docs/test_command_line_page.py",
     "movielens recommend": "tests/docs/test_command_line_page.py",
+    "movielens train": "tests/docs/test_command_line_page.py",
     "movielens similar": "tests/docs/test_command_line_page.py",
     "movielens rank": "tests/docs/test_command_line_page.py",
     "python -m pip install ./airflow-movielens": "tests/packaging/test_installing_the_provider.py",
