@@ -41,6 +41,7 @@ with DAG(
     params={
         "start_date": Param("1995-01-09", type="string", format="date", description="The day of the first rating"),
         "parameters": Param(None, type=["null", "object"], description="Parameters of the model, if not chosen by it"),
+        "engine": Param("polars", enum=["polars", "spark"], description="What reads and adds up the ratings"),
         "n": Param(10, type="integer", minimum=1, description="Number of movies to recommend to each user"),
     },
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
@@ -54,7 +55,11 @@ with DAG(
         output_path=RATINGS,
     )
     train = MovielensTrainOperator(
-        task_id="train_model", input_path=RATINGS, registry=REGISTRY, parameters="{{ params.parameters | tojson }}"
+        task_id="train_model",
+        input_path=RATINGS,
+        registry=REGISTRY,
+        parameters="{{ params.parameters | tojson }}",
+        engine="{{ params.engine }}",
     )
     evaluate = MovielensEvaluateOperator(
         task_id="evaluate_model",
@@ -63,6 +68,7 @@ with DAG(
         output_path=f"{FOLDER}/evaluations/{{{{ dag_run.run_after | ts_nodash }}}}",
         # This run's model, also if another one has been registered since.
         model=train.output,
+        engine="{{ params.engine }}",
     )
     # With if_undecided="ask", a person decides where the evaluation has too few users to tell.
     promote = MovielensPromoteOperator(task_id="promote_model", registry=REGISTRY, evaluation_path=evaluate.output)
@@ -72,6 +78,7 @@ with DAG(
         registry=REGISTRY,
         output_path=f"{FOLDER}/recommendations.parquet",
         n="{{ params.n }}",
+        engine="{{ params.engine }}",
         outlets=[Asset("movielens_recommendations")],
     )
     fetch >> train >> evaluate >> promote >> recommend

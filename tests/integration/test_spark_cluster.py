@@ -93,5 +93,9 @@ def test_a_cluster_writes_the_same_files(cluster, engines_python, tmp_path):
     assert len(embedded["genres.csv"]["inputs"]) == 4
     one, other = map(load_model, json.loads((tmp_path / "data/models.json").read_text()))
     np.testing.assert_allclose(one.matrix, other.matrix, rtol=1e-5, atol=1e-5 * np.abs(one.matrix).max())
+    figures, figures_on_spark = json.loads((tmp_path / "data/figures.json").read_text())
+    assert figures_on_spark == figures
+    recommended, recommended_on_spark = json.loads((tmp_path / "data/recommended.json").read_text())
+    assert recommended_on_spark == recommended
     for name in ("first", "second"):
         assert "Running task" in "".join(log.read_text() for log in (tmp_path / name).rglob("stderr"))

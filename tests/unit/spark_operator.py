@@ -8,8 +8,16 @@ from pathlib import Path
 
 import polars as pl
 from unit.ranking_engines import FIRST, awkward_ratings
+from unit.tastes import CUTS, tastes
 
-from airflow_movielens.operators import MovielensRankMoviesOperator, MovielensTrainOperator
+from airflow_movielens.operators import (
+    MovielensEvaluateOperator,
+    MovielensPromoteOperator,
+    MovielensRankMoviesOperator,
+    MovielensRecommendOperator,
+    MovielensTrainOperator,
+)
+from airflow_movielens.recommending.evaluation import Evaluation
 from airflow_movielens.recommending.registry import ModelRegistry
 
 CASES = {"genres.csv": {"method": "bayesian", "by": "genre"}, "now.json": {"method": "trending"}, "mean.parquet": {}}
@@ -55,12 +63,69 @@ def trained(folder, **engine):
     return found["path"]
 
 
+def promoted(folder):
+    """Write ratings, train a model on users with two tastes, and promote it.
+
+    All users are these, one who rated only a movie that the model does not know, one who likes nothing, and one who
+    rated a movie twice.
+    """
+    awkward = [(500, 9_999, 5.0, 0), (501, 10, 1.0, 0), (502, 10, 5.0, 0), (502, 10, 0.5, 9), (502, 11, 4.5, 5)]
+    ratings = tastes()
+    ratings.write_parquet(folder / "tastes.parquet")
+    pl.concat([ratings, pl.DataFrame(awkward, ratings.schema, orient="row")]).write_parquet(folder / "all.parquet")
+    given = {"input_path": str(folder / "tastes.parquet"), "registry": folder / "tastes"}
+    train = MovielensTrainOperator(task_id="train", parameters={"lambda_1": 5, "lambda_2": 5}, **given)
+    evaluation = evaluated(folder, train.execute({}))
+    promote = MovielensPromoteOperator(task_id="promote", registry=folder / "tastes", evaluation_path=evaluation)
+    return promote.execute({})
+
+
+def evaluated(folder, model="champion", **engine):
+    """Evaluate a model for these users, and return the summary."""
+    operator = MovielensEvaluateOperator(
+        task_id="evaluate",
+        input_path=str(folder / "tastes.parquet"),
+        registry=folder / "tastes",
+        output_path=folder / f"evaluation-{engine.get('engine', 'polars')}",
+        cuts=CUTS[:1],
+        model=model,
+        **engine,
+    )
+    return operator.execute({})
+
+
+def figures(folder, **engine):
+    """Evaluate the champion, and return all figures."""
+    found = Evaluation.load(evaluated(folder, **engine)["path"]).to_json()
+    del found["made_at"]
+    return found
+
+
+def recommended(folder, **engine):
+    """Recommend movies to all users, and return the manifest without what differs between any two runs."""
+    output = folder / f"recommendations-{engine.get('engine', 'polars')}.parquet"
+    operator = MovielensRecommendOperator(
+        task_id="recommend",
+        input_path=str(folder / "all.parquet"),
+        registry=folder / "tastes",
+        output_path=output,
+        n=3,
+        **engine,
+    )
+    manifest = operator.execute({})
+    return {key: value for key, value in manifest.items() if key not in ("path", "recommended_at")}
+
+
 def main(folder, conn_id):
     write_inputs(folder)
     found = [manifests(folder), manifests(folder, engine="spark", spark_conn_id=conn_id)]
     (folder / "manifests.json").write_text(json.dumps(found))
     models = [trained(folder), trained(folder, engine="spark", spark_conn_id=conn_id)]
     (folder / "models.json").write_text(json.dumps(models))
+    on_spark = {"engine": "spark", "spark_conn_id": conn_id}
+    assert promoted(folder)["is_promoted"]
+    (folder / "figures.json").write_text(json.dumps([figures(folder), figures(folder, **on_spark)]))
+    (folder / "recommended.json").write_text(json.dumps([recommended(folder), recommended(folder, **on_spark)]))
 
 
 if __name__ == "__main__":

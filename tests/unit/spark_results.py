@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 import polars as pl
 from unit.ranking_engines import rankings_on
-from unit.spark_operator import manifests, write_inputs
+from unit.spark_operator import figures, manifests, promoted, recommended, write_inputs
 from unit.spark_operator import trained as operator_trained
 
 from airflow_movielens.ranking import RankingOptions
@@ -127,6 +127,11 @@ def main(folder):
         found["operator"] = [manifests(folder, ["mean.parquet"]), manifests(folder, ["mean.parquet"], engine="spark")]
     with local_session():
         found["trained"] = [operator_trained(folder), operator_trained(folder, engine="spark")]
+    found["promoted"] = promoted(folder)
+    with local_session():
+        found["figures"] = [figures(folder), figures(folder, engine="spark")]
+    with local_session():
+        found["recommended"] = [recommended(folder), recommended(folder, engine="spark")]
     (folder / "found.json").write_text(json.dumps(found))
 
 

@@ -156,13 +156,32 @@ def test_the_operator_trains_the_same_model(found):
     assert_same_model(on_spark, embedded)
 
 
+def test_the_operator_evaluates_alike(found):
+    assert found["promoted"]["is_promoted"]
+    embedded, on_spark = found["figures"]
+    assert on_spark == embedded
+    assert [each["users"] for each in embedded["new_users"]] == [77, 77, 77]
+    assert embedded["existing_users"][0]["users"] > 20
+
+
+def test_the_operator_recommends_alike(found):
+    embedded, on_spark = found["recommended"]
+    # The manifests have the checksums of the files.
+    assert on_spark == embedded
+    assert embedded["users"] == 173
+    rows = pl.read_parquet(found["folder"] / "recommendations-spark.parquet")
+    numbers = dict(rows.group_by("userId").agg(pl.col("reasons").list.len().max()).iter_rows())
+    assert [numbers[user] for user in (500, 501, 502)] == [0, 0, 1]
+    assert rows.filter(userId=502)["movieId"].is_in([10, 11]).sum() == 0
+
+
 def test_a_model_needs_ratings(found):
     assert found["no_ratings"] == ("there are no ratings to train a model on: give the ratings of at least one user")
 
 
 def test_what_the_python_of_the_executors_lacks_is_named(found):
     assert found["without_module"] == (
-        "the Python of Spark's executors cannot add up ratings (No module named 'not_installed'): it needs the version"
+        "the Python of Spark's executors cannot run a task (No module named 'not_installed'): it needs the version"
         " of the driver's Python, and numpy, scipy and pyarrow. PYSPARK_PYTHON says which Python it is"
     )
 

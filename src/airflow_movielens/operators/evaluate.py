@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_movielens.ranking.manifest import RatingsFile
     from airflow_movielens.recommending.evaluation import Evaluation
     from airflow_movielens.storage.inputs import InputPath
 
@@ -38,10 +39,21 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
         cuts: Days or times (UTC) before which the models know ratings; None to choose three by the ratings.
         model: The model: the return value of `MovielensTrainOperator` (``train.output``), a version, or an alias. If
             there is no challenger, the champion is evaluated as one.
+        engine: ``"spark"`` to read and add up the ratings with Spark; ``"polars"`` to do it in this process.
+        spark_conn_id: The Airflow connection of the Spark cluster, of type ``spark``; None for what Spark itself is
+            configured for, by default the cores of this machine.
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("input_path", "registry", "output_path", "cuts", "model")
+    template_fields: Sequence[str] = (
+        "input_path",
+        "registry",
+        "output_path",
+        "cuts",
+        "model",
+        "engine",
+        "spark_conn_id",
+    )
     operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(
@@ -52,6 +64,8 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
         output_path: str | PathLike[str],
         cuts: Sequence[str | int] | None = None,
         model: str | dict[str, Any] = "challenger",
+        engine: Literal["polars", "spark"] = "polars",
+        spark_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -60,19 +74,23 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
         self.output_path = paths_as_text(output_path)
         self.cuts = cuts
         self.model = model
+        self.engine = engine
+        self.spark_conn_id = spark_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Evaluate, write the report, and return a summary."""
         from airflow_movielens.lineage import Dataset, files_of_ratings
         from airflow_movielens.recommending.evaluation.result import FILE_NAME
-        from airflow_movielens.storage.evaluate import evaluate_files, report_folder, second_of
+        from airflow_movielens.storage.evaluate import report_folder, second_of
         from airflow_movielens.storage.inputs import input_files
+        from airflow_movielens.storage.spark import check_engine
 
         with clear_failures():
+            check_engine(self.engine, self.spark_conn_id)
             folder = report_folder(self.output_path)
             cuts = None if self.cuts is None else [second_of(cut) for cut in self.cuts]
             models = self._models()
-            evaluation, inputs = evaluate_files(input_files(self.input_path), models, cuts)
+            evaluation, inputs = self._evaluated(input_files(self.input_path), models, cuts)
             evaluation.save(folder)
             self._inputs = [
                 *files_of_ratings(inputs),
@@ -84,6 +102,16 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
             for sentence in summary["sentences"]:
                 self.log.info("%s", sentence)
             return summary
+
+    def _evaluated(
+        self, files: list[str], models: dict[str, Path], cuts: list[int] | None
+    ) -> tuple[Evaluation, list[RatingsFile]]:
+        from airflow_movielens.storage.evaluate import evaluate_files, evaluate_files_on_spark
+
+        if self.engine == "polars":
+            return evaluate_files(files, models, cuts)
+        name = f"{self.dag_id}.{self.task_id}"
+        return evaluate_files_on_spark(files, models, cuts, conn_id=self.spark_conn_id, name=name)
 
     def _models(self) -> dict[str, Path]:
         from airflow_movielens.recommending.registry import ModelRegistry

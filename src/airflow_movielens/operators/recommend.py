@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_movielens.recommending.manifest import RecommendationsManifest
     from airflow_movielens.storage.inputs import InputPath
 
 
@@ -38,10 +39,13 @@ class MovielensRecommendOperator(LineageMixin, StoppableMixin, BaseOperator):
         output_path: The Parquet file to write, which must not be an input.
         n: How many movies to recommend to each user.
         model: ``champion``, ``challenger``, ``previous``, or a version.
+        engine: ``"spark"`` to read the ratings and recommend movies with Spark; ``"polars"`` to do it in this process.
+        spark_conn_id: The Airflow connection of the Spark cluster, of type ``spark``; None for what Spark itself is
+            configured for, by default the cores of this machine.
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("input_path", "registry", "output_path", "n", "model")
+    template_fields: Sequence[str] = ("input_path", "registry", "output_path", "n", "model", "engine", "spark_conn_id")
     operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(
@@ -52,6 +56,8 @@ class MovielensRecommendOperator(LineageMixin, StoppableMixin, BaseOperator):
         output_path: str | PathLike[str],
         n: int = 10,
         model: str = "champion",
+        engine: Literal["polars", "spark"] = "polars",
+        spark_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -60,24 +66,26 @@ class MovielensRecommendOperator(LineageMixin, StoppableMixin, BaseOperator):
         self.output_path = paths_as_text(output_path)
         self.n = n
         self.model = model
+        self.engine = engine
+        self.spark_conn_id = spark_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Recommend, write, and return the manifest."""
         from airflow_movielens.lineage import Dataset, file_of_recommendations, files_of_ratings
         from airflow_movielens.ratings.paths import FileFormat
-        from airflow_movielens.recommending import load_model
         from airflow_movielens.storage.files import checked_output
         from airflow_movielens.storage.inputs import input_files
-        from airflow_movielens.storage.recommend import recommend_to_all
+        from airflow_movielens.storage.spark import check_engine
 
         with clear_failures():
+            check_engine(self.engine, self.spark_conn_id)
             output = checked_output(self.output_path)
             if FileFormat.of(output).kind != "parquet":
                 raise ValueError(f"the output {output} is no Parquet file, which lists of reasons need: use .parquet")
             n = whole_number("n", self.n)
             model_path = self._model_path()
             files = input_files(self.input_path, output=output)
-            manifest = recommend_to_all(files, load_model(model_path), model_path.stem, output, n)
+            manifest = self._recommended(files, model_path, output, n)
             self._inputs = [
                 *files_of_ratings(manifest.inputs or ()),
                 Dataset(str(model_path), {}, version=manifest.model),
@@ -85,10 +93,20 @@ class MovielensRecommendOperator(LineageMixin, StoppableMixin, BaseOperator):
             self._outputs = [file_of_recommendations(manifest)]
             self._parameters = {"model": manifest.model, "n": manifest.n}
             self.log.info(
-                "Recommended %d movies to %d users by the model %s into %s",
+                "Wrote %d recommendations to %d users by the model %s into %s",
                 manifest.rows, manifest.users, manifest.model, output,
             )  # fmt: skip
             return manifest.summary()
+
+    def _recommended(self, files: list[str], model_path: Path, output: str, n: int) -> RecommendationsManifest:
+        from airflow_movielens.recommending import load_model
+        from airflow_movielens.storage.recommend import recommend_to_all, recommend_to_all_on_spark
+
+        model, version = load_model(model_path), model_path.stem
+        if self.engine == "polars":
+            return recommend_to_all(files, model, version, output, n)
+        name = f"{self.dag_id}.{self.task_id}"
+        return recommend_to_all_on_spark(files, model, version, output, n, conn_id=self.spark_conn_id, name=name)
 
     def _model_path(self) -> Path:
         """Return the file of the model.

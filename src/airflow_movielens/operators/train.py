@@ -53,7 +53,7 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
         **kwargs: Arguments of BaseOperator.
     """
 
-    template_fields: Sequence[str] = ("input_path", "registry", "parameters", "spark_conn_id")
+    template_fields: Sequence[str] = ("input_path", "registry", "parameters", "engine", "spark_conn_id")
     operator_extra_links = (MovielensOutputLink(),)
 
     def __init__(

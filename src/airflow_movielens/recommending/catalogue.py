@@ -69,12 +69,12 @@ def catalogue_of(ratings: Any, parameters: ModelParameters) -> Catalogue:
     )  # fmt: skip
 
 
-def decayed_likes(ratings: pl.DataFrame, movies: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
+def decayed_likes(ratings: Any, movies: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
     """Return the decayed likes of movies of the catalogue, as the ranking `trending` counts them."""
     import narwhals as nw
     import polars as pl
 
-    frame = nw.from_native(ratings.lazy())
+    frame = nw.from_native(ratings).lazy()
     sums = _statistics(frame, _likes(frame), pl.Series(movies))
     wanted = pl.DataFrame({"movieId": movies}).join(sums, on="movieId", how="left", maintain_order="left")
     return wanted["decayed_likes"].cast(pl.Float32).to_numpy()

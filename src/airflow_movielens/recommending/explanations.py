@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,7 +42,37 @@ def contributions(model: Model, history: Histories, recommended: npt.NDArray[np.
     return added
 
 
-def reasons_of(model: Model, histories: Histories, recommended: Sequence[npt.NDArray[np.int64]]) -> pl.Series:
+@dataclass(frozen=True, eq=False)
+class Reasons:
+    """The reasons of recommendations: a row for each of them, the largest contribution first.
+
+    Attributes:
+        movies: The identifiers of movies that the user likes, three in each row.
+        ratings: The user's ratings of them, in stars.
+        contributions: What they add to the score; where it is not above 0, there is no reason.
+    """
+
+    movies: npt.NDArray[np.int32]
+    ratings: npt.NDArray[np.float32]
+    contributions: npt.NDArray[np.float32]
+
+    def to_series(self) -> pl.Series:
+        """Return a list of up to three {movieId, rating, contribution} for each recommendation."""
+        import polars as pl
+
+        places = []
+        for place in range(_SHOWN):
+            columns = {
+                "movieId": self.movies[:, place],
+                "rating": self.ratings[:, place],
+                "contribution": self.contributions[:, place],
+            }
+            reason = pl.DataFrame(columns).select(pl.when(pl.col("contribution") > 0).then(pl.struct(pl.all())))
+            places.append(reason.to_series())
+        return pl.select(pl.concat_list(places).list.drop_nulls().alias("reasons")).to_series()
+
+
+def reasons_of(model: Model, histories: Histories, recommended: Sequence[npt.NDArray[np.int64]]) -> Reasons:
     """Return the reasons of recommendations: up to three likes of the user that contribute most to each.
 
     Args:
@@ -50,27 +81,21 @@ def reasons_of(model: Model, histories: Histories, recommended: Sequence[npt.NDA
         recommended: The positions of the movies recommended to each of them.
 
     Returns:
-        A list of {movieId, rating, contribution} for each recommended movie of each user, in this order.
+        The reasons of each recommended movie of each user, in this order.
     """
     import numpy as np
-    import polars as pl
 
     if not len(histories.ratings):
-        struct = pl.Struct({"movieId": pl.Int32, "rating": pl.Float32, "contribution": pl.Float32})
-        return pl.Series("reasons", [[]] * sum(map(len, recommended)), pl.List(struct))
+        shape = (sum(map(len, recommended)), _SHOWN)
+        return Reasons(np.zeros(shape, np.int32), np.zeros(shape, np.float32), np.zeros(shape, np.float32))
     places = [_largest(model, histories, user, positions) for user, positions in enumerate(recommended)]
     rows = np.concatenate([*(rows for rows, _ in places), np.empty((0, _SHOWN), np.int64)])
     added = np.concatenate([*(added for _, added in places), np.empty((0, _SHOWN))])
-    reasons = []
-    for place in range(_SHOWN):
-        columns = {
-            "movieId": model.catalogue.movies[histories.movies[rows[:, place]]],
-            "rating": histories.ratings[rows[:, place]].astype(np.float32),
-            "contribution": added[:, place].astype(np.float32),
-        }
-        reason = pl.DataFrame(columns).select(pl.when(pl.col("contribution") > 0).then(pl.struct(pl.all())))
-        reasons.append(reason.to_series())
-    return pl.select(pl.concat_list(reasons).list.drop_nulls().alias("reasons")).to_series()
+    return Reasons(
+        model.catalogue.movies[histories.movies[rows]],
+        histories.ratings[rows].astype(np.float32),
+        added.astype(np.float32),
+    )
 
 
 def _largest(

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     import polars as pl
 
     from airflow_movielens.recommending.catalogue import Catalogue
+    from airflow_movielens.recommending.explanations import Reasons
     from airflow_movielens.recommending.histories import Histories
     from airflow_movielens.recommending.parameters import ModelParameters
 
 # Users who are scored at once.
-_USERS = 256
+USERS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,12 @@ class Model:
         """
         import polars as pl
 
-        _check_number(n)
+        check_number(n)
         movies = self.catalogue.all_movies
         rated = histories_of(latest_of(ratings), movies, _identifiers(users))
         parts = [
-            self._recommended(rated.of_users(start, start + _USERS), movies, n, explain=explain)
-            for start in range(0, max(len(rated.users), 1), _USERS)
+            self.lists_of(rated.of_users(start, start + USERS_AT_ONCE), movies, n, explain=explain).to_frame()
+            for start in range(0, max(len(rated.users), 1), USERS_AT_ONCE)
         ]
         return in_kind_of(pl.concat(parts), ratings)
 
@@ -137,7 +138,7 @@ class Model:
         import numpy as np
         import polars as pl
 
-        _check_number(n)
+        check_number(n)
         position = int(np.searchsorted(self.catalogue.movies, movie_id))
         if self.catalogue.movies[position : position + 1].tolist() != [movie_id]:
             raise ValueError(
@@ -183,9 +184,16 @@ class Model:
         scores[:, :size] += vectors(histories, weights, size) @ self.matrix
         return scores
 
-    def _recommended(self, rated: Histories, movies: npt.NDArray[np.int32], n: int, *, explain: bool) -> pl.DataFrame:
+    def lists_of(self, rated: Histories, movies: npt.NDArray[np.int32], n: int, *, explain: bool) -> RankedLists:
+        """Return the best movies for users, best first.
+
+        Args:
+            rated: The ratings of the users, of all movies of the model.
+            movies: The identifiers of all movies of the model.
+            n: How many movies to recommend to each user.
+            explain: Whether to add the reasons.
+        """
         import numpy as np
-        import polars as pl
 
         is_known = rated.movies < len(self.catalogue.movies)
         known = rated.keep(is_known)
@@ -197,15 +205,40 @@ class Model:
         best = [best_movies(row, movies, n) for row in scores]
         lengths = [len(positions) for positions in best]
         owners, positions = np.repeat(np.arange(len(best)), lengths), np.concatenate([*best, np.empty(0, np.int64)])
-        recommended = pl.DataFrame(
-            {
-                "userId": rated.users[owners],
-                "rank": np.concatenate([*map(np.arange, lengths), np.empty(0, np.int64)]).astype(np.int32) + 1,
-                "movieId": movies[positions],
-                "score": scores[owners, positions],
-            }
+        return RankedLists(
+            rated.users[owners],
+            np.concatenate([*map(np.arange, lengths), np.empty(0, np.int64)]).astype(np.int32) + 1,
+            movies[positions],
+            scores[owners, positions],
+            reasons_of(self, known, best) if explain else None,
         )
-        return recommended.with_columns(reasons=reasons_of(self, known, best)) if explain else recommended
+
+
+@dataclass(frozen=True, eq=False)
+class RankedLists:
+    """Movies recommended to users, by user and rank.
+
+    Attributes:
+        users: The user of each recommendation.
+        ranks: The rank of the movie, from 1.
+        movies: The identifier of the movie.
+        scores: Its score.
+        reasons: The reasons; None if they were not asked for.
+    """
+
+    users: npt.NDArray[np.int32]
+    ranks: npt.NDArray[np.int32]
+    movies: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float32]
+    reasons: Reasons | None
+
+    def to_frame(self) -> pl.DataFrame:
+        """Return the dataframe of `Model.recommend`."""
+        import polars as pl
+
+        columns = {"userId": self.users, "rank": self.ranks, "movieId": self.movies, "score": self.scores}
+        rows = pl.DataFrame(columns)
+        return rows if self.reasons is None else rows.with_columns(reasons=self.reasons.to_series())
 
 
 def best_movies(scores: npt.NDArray[np.float32], movies: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.int64]:
@@ -224,7 +257,12 @@ def best_movies(scores: npt.NDArray[np.float32], movies: npt.NDArray[np.int32], 
     return found[np.lexsort((movies[found], -scores[found]))[:n]]
 
 
-def _check_number(n: Any) -> None:
+def check_number(n: Any) -> None:
+    """Check how many movies to recommend.
+
+    Raises:
+        ValueError: It is no whole number of at least 1.
+    """
     if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
         raise ValueError(f"n is {shown(n)}: give a whole number of at least 1")
 

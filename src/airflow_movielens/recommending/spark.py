@@ -1,4 +1,4 @@
-"""Models trained by Apache Spark: the same model, for ratings that one machine cannot hold.
+"""Models trained, and recommendations made, by Apache Spark: the same, for ratings that one machine cannot hold.
 
 Spark finds the latest ratings, and adds up those of each movie. For the products of the weights, the columns are
 divided into blocks. The history of a user is sent to each block in which the user has a weight, and a task adds up one
@@ -10,31 +10,35 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 from hashlib import sha256
 from itertools import groupby, pairwise
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import airflow_movielens
 from airflow_movielens.ranking.dataframes import checked_ratings
+from airflow_movielens.ranking.methods import LIKE
 from airflow_movielens.ranking.spark import clear_errors
-from airflow_movielens.recommending.catalogue import catalogue_of
+from airflow_movielens.recommending.catalogue import Catalogue, catalogue_of
 from airflow_movielens.recommending.histories import NEUTRAL, NO_RATINGS, USERS_IN_DIGEST, Histories, digest_of
 from airflow_movielens.recommending.matrices import COLUMNS_AT_ONCE, Columns, item_matrix, product_of
-from airflow_movielens.recommending.model import Model, TrainingData
+from airflow_movielens.recommending.model import USERS_AT_ONCE, Model, TrainingData, check_number
+from airflow_movielens.recommending.parameters import ModelParameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import numpy as np
     import numpy.typing as npt
+    import polars as pl
     import pyarrow as pa
+    from pyspark.core.broadcast import Broadcast
     from pyspark.sql import Column, DataFrame
 
-    from airflow_movielens.recommending.matrices import ProductName
-    from airflow_movielens.recommending.parameters import ModelParameters
+    from airflow_movielens.recommending.matrices import Matrix, ProductName
+    from airflow_movielens.recommending.model import RankedLists
 
 # A rating in a history is one number: the position of its movie times this, and its half-stars.
 _CODES = 16
@@ -60,23 +64,137 @@ def train_on_spark(ratings: DataFrame, parameters: ModelParameters) -> Model:
     """
     import narwhals as nw
 
-    with clear_errors(), clear_errors_of_python(), _code_is_sent():
+    with on_executors():
         checked = checked_ratings(ratings)
         if checked.implementation.is_polars():
             raise ValueError(NO_RATINGS)
-        latest = _latest(nw.to_native(checked)).persist()
+        latest = latest_on_spark(nw.to_native(checked)).persist()
         try:
-            trained_on = _facts(latest)
-            catalogue = catalogue_of(latest, parameters)
-            num_movies = len(catalogue.movies)
-            histories = _histories(latest, catalogue.movies).persist()
-            try:
-                products = _ProductsOnSpark(histories, num_movies, parameters.decay)
-                return Model(parameters, catalogue, item_matrix(products, num_movies, parameters), trained_on)
-            finally:
-                histories.unpersist()
+            return train_on_latest_of_spark(latest, parameters)
         finally:
             latest.unpersist()
+
+
+def train_on_latest_of_spark(ratings: DataFrame, parameters: ModelParameters) -> Model:
+    """Train a model on ratings as `latest_on_spark` returns them."""
+    trained_on = facts_on_spark(ratings)
+    catalogue = catalogue_of(ratings, parameters)
+    return Model(parameters, catalogue, _matrix(ratings, catalogue.movies, parameters), trained_on)
+
+
+def ease_on_spark(ratings: DataFrame, movies: npt.NDArray[np.int32], regularisation: float) -> Matrix:
+    """Return the matrix of EASE on likes.
+
+    Args:
+        ratings: As `latest_on_spark` returns them.
+        movies: The movies.
+        regularisation: λ.
+    """
+    from pyspark.sql import functions as sf
+
+    # Stars with the weights 1 and 0.
+    likes = ratings.withColumn("rating", sf.when(sf.col("rating") >= LIKE, 4.0).otherwise(3.0))
+    return _matrix(likes, movies, ModelParameters(lambda_1=regularisation, later_likes=0.0))
+
+
+def recommend_on_spark(model: Model, ratings: DataFrame, n: int) -> Iterator[pl.DataFrame]:
+    """Yield recommendations to all users of ratings, as `Model.recommend` returns them with reasons, by userId.
+
+    The executors recommend, each to its own users. The memory of the driver is bounded by what one of them found.
+
+    Args:
+        model: The model.
+        ratings: As for `train_on_spark`.
+        n: How many movies to recommend to each user.
+
+    Raises:
+        ValueError: As for `train_on_spark`, or ``n`` is not one of those allowed.
+    """
+    import narwhals as nw
+    import polars as pl
+
+    check_number(n)
+    with on_executors():
+        checked = checked_ratings(ratings)
+        if checked.implementation.is_polars():
+            return
+        users = _histories(latest_on_spark(nw.to_native(checked)), model.catalogue.all_movies, join="left")
+        # As arrays and numbers, which executors read without this package.
+        sent = ratings.sparkSession.sparkContext.broadcast((astuple(model.parameters), *_arrays_of(model)))
+        recommend = partial(_recommend, sent=sent, trained_on=model.trained_on, n=n)
+        in_order = users.repartitionByRange("userId").sortWithinPartitions("userId")
+        # Kept by the executors, so that the driver can fetch one after another of what they find at once.
+        found = in_order.mapInArrow(recommend, "recommended binary").persist()
+        try:
+            found.count()
+            for (content,) in found.toLocalIterator():
+                yield pl.read_ipc_stream(bytes(content))
+        finally:
+            found.unpersist()
+            sent.unpersist()
+
+
+def _arrays_of(model: Model) -> tuple[npt.NDArray[Any], ...]:
+    catalogue = model.catalogue
+    return (catalogue.movies, catalogue.trend, catalogue.other_movies, catalogue.other_trend, model.matrix)
+
+
+def _recommend(
+    batches: Iterable[pa.RecordBatch], sent: Broadcast[tuple[Any, ...]], trained_on: TrainingData, n: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield recommendations to the users whose histories are given, some hundred users at a time."""
+    import pyarrow as pa
+
+    parameters, *of_catalogue, matrix = sent.value
+    model = Model(ModelParameters(*parameters), Catalogue(*of_catalogue), matrix, trained_on)
+    movies = model.catalogue.all_movies
+    for batch in batches:
+        histories = _decoded(batch)
+        for start in range(0, len(histories.users), USERS_AT_ONCE):
+            some = histories.of_users(start, start + USERS_AT_ONCE)
+            table = _table_of(model.lists_of(some, movies, n, explain=True))
+            stream = pa.BufferOutputStream()
+            with pa.ipc.new_stream(stream, table.schema) as writer:
+                writer.write_table(table)
+            yield pa.record_batch({"recommended": pa.array([stream.getvalue().to_pybytes()], pa.binary())})
+
+
+def _table_of(lists: RankedLists) -> pa.Table:
+    """Return recommendations with reasons as `RankedLists.to_frame` does, without Polars."""
+    import numpy as np
+    import pyarrow as pa
+
+    reasons = lists.reasons
+    if reasons is None:
+        raise ValueError("the recommendations have no reasons")
+    is_reason = reasons.contributions > 0
+    offsets = np.concatenate([[0], np.cumsum(is_reason.sum(axis=1))]).astype(np.int64)
+    columns = {"movieId": reasons.movies, "rating": reasons.ratings, "contribution": reasons.contributions}
+    values = pa.StructArray.from_arrays([pa.array(column[is_reason]) for column in columns.values()], list(columns))
+    return pa.table(
+        {
+            "userId": lists.users,
+            "rank": lists.ranks,
+            "movieId": lists.movies,
+            "score": lists.scores,
+            "reasons": pa.LargeListArray.from_arrays(offsets, values),
+        }
+    )
+
+
+def _matrix(latest: DataFrame, movies: npt.NDArray[np.int32], parameters: ModelParameters) -> Matrix:
+    histories = _histories(latest, movies).persist()
+    try:
+        return item_matrix(_ProductsOnSpark(histories, len(movies), parameters.decay), len(movies), parameters)
+    finally:
+        histories.unpersist()
+
+
+@contextmanager
+def on_executors() -> Iterator[None]:
+    """Send our functions to the executors, and name what they lack, or which file they cannot read."""
+    with clear_errors(), clear_errors_of_python(), _code_is_sent():
+        yield
 
 
 @contextmanager
@@ -89,7 +207,7 @@ def clear_errors_of_python() -> Iterator[None]:
         if not found:
             raise
         raise ValueError(
-            f"the Python of Spark's executors cannot add up ratings ({found[0]}): it needs the version of the driver's"
+            f"the Python of Spark's executors cannot run a task ({found[0]}): it needs the version of the driver's"
             " Python, and numpy, scipy and pyarrow. PYSPARK_PYTHON says which Python it is"
         ) from error
 
@@ -106,7 +224,7 @@ def _code_is_sent() -> Iterator[None]:
         cloudpickle.unregister_pickle_by_value(airflow_movielens)
 
 
-def _latest(ratings: DataFrame) -> DataFrame:
+def latest_on_spark(ratings: DataFrame) -> DataFrame:
     """Return the latest rating of each user and movie (at the same second, the higher one), with the group of users."""
     from pyspark.sql import functions as sf
 
@@ -122,8 +240,8 @@ def _latest(ratings: DataFrame) -> DataFrame:
     return latest.select("group", "userId", "movieId", "rated.rating", "rated.timestamp")
 
 
-def _facts(latest: DataFrame) -> TrainingData:
-    """Describe the ratings, as `TrainingData.of` does."""
+def facts_on_spark(latest: DataFrame) -> TrainingData:
+    """Describe ratings as `latest_on_spark` returns them, at least one, as `TrainingData.of` does."""
     from pyspark.sql import functions as sf
 
     stamps = sf.col("timestamp")
@@ -146,16 +264,21 @@ def _digest(ratings: pa.Table) -> pa.Table:
     return pa.table({"group": ratings["group"][:1], "digest": [digest]})
 
 
-def _histories(latest: DataFrame, movies: npt.NDArray[np.int32]) -> DataFrame:
-    """Return the ratings of each user of movies of the catalogue, in the order of timestamp and movieId."""
+def _histories(latest: DataFrame, movies: npt.NDArray[np.int32], join: Literal["inner", "left"] = "inner") -> DataFrame:
+    """Return the ratings of each user of some movies, in the order of timestamp and movieId.
+
+    Args:
+        latest: As `latest_on_spark` returns them.
+        movies: The movies.
+        join: ``left`` to keep users who have rated none of them.
+    """
     from pyspark.sql import functions as sf
 
     catalogue = [(movie, position) for position, movie in enumerate(movies.tolist())]
     positions = latest.sparkSession.createDataFrame(catalogue, "movieId int, position int")
     code = (sf.col("position") * _CODES + sf.col("rating") * 2).cast("int")
-    rows = latest.join(sf.broadcast(positions), "movieId").select(
-        "userId", sf.struct("timestamp", "movieId", code.alias("code")).alias("rated")
-    )
+    rated = sf.when(code.isNotNull(), sf.struct("timestamp", "movieId", code.alias("code")))
+    rows = latest.join(sf.broadcast(positions), "movieId", join).select("userId", rated.alias("rated"))
     users = rows.groupBy("userId").agg(sf.array_sort(sf.collect_list("rated")).alias("rated"))
     return users.select("userId", sf.transform("rated", lambda rated: rated["code"]).alias("codes"))
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_movielens.recommending.catalogue import catalogue_of
 from airflow_movielens.recommending.histories import NO_RATINGS, histories_of, latest_of
 from airflow_movielens.recommending.matrices import ProductsOfHistories, item_matrix
 from airflow_movielens.recommending.model import Model, TrainingData
 from airflow_movielens.recommending.parameters import ModelParameters
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 def train(ratings: Any, parameters: ModelParameters | None = None) -> Model:
@@ -46,8 +43,12 @@ def train(ratings: Any, parameters: ModelParameters | None = None) -> Model:
     return replace(train_on_latest(latest, chosen), parameter_choice=choice)
 
 
-def train_on_latest(ratings: pl.DataFrame, parameters: ModelParameters) -> Model:
-    """Train a model on ratings as `histories.latest_of` returns them."""
+def train_on_latest(ratings: Any, parameters: ModelParameters) -> Model:
+    """Train a model on ratings as `histories.latest_of` or `spark.latest_on_spark` returns them."""
+    if hasattr(ratings, "sparkSession"):
+        from airflow_movielens.recommending.spark import train_on_latest_of_spark
+
+        return train_on_latest_of_spark(ratings, parameters)
     catalogue = catalogue_of(ratings, parameters)
     histories = histories_of(ratings, catalogue.movies)
     num_movies = len(catalogue.movies)

@@ -1,14 +1,14 @@
-"""Models evaluated on files of ratings, local or on object storage, in this process."""
+"""Models evaluated on files of ratings, local or on object storage, in this process or by Spark."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ratings.messages import shown
 from airflow_movielens.ratings.paths import local_path
 from airflow_movielens.storage.files import local_copies
-from airflow_movielens.storage.input_facts import ratings_files
+from airflow_movielens.storage.input_facts import ratings_files, ratings_files_on_spark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,13 +90,43 @@ def evaluate_files(
 
     from airflow_movielens.ratings.reading import scan_files
     from airflow_movielens.ratings.schema import RATINGS
+
+    with local_copies(files) as paths:
+        scans = [scan_files([path], RATINGS) for path in paths]
+        inputs = ratings_files(files, paths, scans)
+        return _evaluated(pl.concat(scans), models, cuts), inputs
+
+
+def evaluate_files_on_spark(
+    files: list[str], models: Mapping[str, Path], cuts: Sequence[int] | None, *, conn_id: str | None, name: str
+) -> tuple[Evaluation, list[RatingsFile]]:
+    """Evaluate a model on files of ratings that Spark reads, and return the evaluation and the facts about the files.
+
+    Args:
+        files: The paths or URLs of the files; see `spark_url`.
+        models: As for `evaluate_files`.
+        cuts: As for `evaluate_files`.
+        conn_id: The Airflow connection of the cluster; see `spark_session`.
+        name: The name that Spark shows for the session.
+
+    Raises:
+        FileNotFoundError: The file of a model does not exist.
+        ValueError: Spark cannot read a file, a file cannot be read as a model, or the model cannot be evaluated on the
+            ratings.
+        FatalError: PySpark or Java is not installed, or the connection is not one of Spark.
+    """
+    from airflow_movielens.ranking.spark import clear_errors, ratings_on_spark
+    from airflow_movielens.storage.spark import spark_session, spark_url
+
+    with spark_session(conn_id, name) as session, clear_errors():
+        ratings = ratings_on_spark(session, [spark_url(file) for file in files])
+        return _evaluated(ratings, models, cuts), ratings_files_on_spark(files, ratings)
+
+
+def _evaluated(ratings: Any, models: Mapping[str, Path], cuts: Sequence[int] | None) -> Evaluation:
     from airflow_movielens.recommending import load_model
     from airflow_movielens.recommending.evaluation import evaluate
 
     loaded = {name: load_model(path) for name, path in models.items()}
     versions = {name: path.stem for name, path in models.items()}
-    with local_copies(files) as paths:
-        scans = [scan_files([path], RATINGS) for path in paths]
-        inputs = ratings_files(files, paths, scans)
-        found = evaluate(pl.concat(scans), loaded["challenger"], loaded.get("champion"), cuts, versions=versions)
-    return found, inputs
+    return evaluate(ratings, loaded["challenger"], loaded.get("champion"), cuts, versions=versions)

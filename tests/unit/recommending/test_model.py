@@ -121,7 +121,7 @@ def test_a_user_gets_the_same_alone_and_among_others():
 
 def test_many_users_are_scored_in_parts(monkeypatch):
     whole = MODEL.recommend(RATINGS, explain=True)
-    monkeypatch.setattr("airflow_movielens.recommending.model._USERS", 7)
+    monkeypatch.setattr("airflow_movielens.recommending.model.USERS_AT_ONCE", 7)
     assert MODEL.recommend(RATINGS, explain=True).equals(whole)
 
 

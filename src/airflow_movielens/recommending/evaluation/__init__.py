@@ -8,6 +8,7 @@
 - ``bootstrap``: intervals of differences.
 - ``parameter_choice``: parameters, chosen by how good the recommendations are.
 - ``result``: an evaluation in a file.
+- ``spark``: the parts that read all ratings, done by Apache Spark.
 - ``report``, ``charts``: an evaluation as a page that people read.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from airflow_movielens.recommending.catalogue import catalogue_of
 from airflow_movielens.recommending.evaluation.bootstrap import compare
 from airflow_movielens.recommending.evaluation.figures import TOP, Popularity, figures_of_lists, figures_of_users
 from airflow_movielens.recommending.evaluation.protocols import (
+    NO_RATINGS,
     WINDOW_DAYS,
     Cut,
     all_ratings,
@@ -57,6 +59,9 @@ def evaluate(
     At each cut, a model that was trained only on ratings before the cut is evaluated as it is. Otherwise its parameters
     are trained again on the ratings before the cut. So nothing from after the cut reaches what is evaluated.
 
+    Ratings of PySpark are not collected, except those of the users who are evaluated: Spark adds them up, and the
+    figures are the same.
+
     Args:
         ratings: A dataframe as for `train`: the ratings that the challenger was trained on, and later ones if there
             are any.
@@ -71,16 +76,17 @@ def evaluate(
         ValueError: No user can be evaluated at a cut, the challenger was trained on other ratings, a column is missing,
             or a value is missing or wrong.
     """
-    everything = all_ratings(ratings)
-    if everything.is_empty():
-        raise ValueError("there are no ratings to evaluate a model on")
     models = {"challenger": challenger} | ({} if champion is None else {"champion": champion})
-    chosen = sorted(set(cuts)) if cuts is not None else default_cuts(everything)
-    if not chosen or not known_likes:
-        raise ValueError("there is nothing to evaluate: give at least one cut and one number of known likes")
-    by_cut = {cut: _at_cut(Cut.of(everything, cut), models, sorted(set(known_likes))) for cut in chosen}
+    with _everything(ratings) as everything:
+        chosen = sorted(set(cuts)) if cuts is not None else default_cuts(everything)
+        if not chosen or not known_likes:
+            raise ValueError("there is nothing to evaluate: give at least one cut and one number of known likes")
+        by_cut = {}
+        for second in chosen:
+            with _cut(everything, second) as cut:
+                by_cut[second] = _at_cut(cut, models, sorted(set(known_likes)))
+        facts = _facts(everything)
     found = list(by_cut.values())
-    facts = TrainingData.of(latest_of(everything))
     return Evaluation(
         made_at=_time(int(datetime.now(UTC).timestamp())),
         ratings={
@@ -101,6 +107,40 @@ def evaluate(
         existing_users=[one.existing_users for one in found],
         gate_users=_gate_users([one.ndcg for one in found], len(set(known_likes))),
     )
+
+
+@contextmanager
+def _everything(ratings: Any) -> Iterator[Any]:
+    """Yield all ratings of a dataframe, checked, as one of Polars, or of PySpark if it is one."""
+    if hasattr(ratings, "sparkSession"):
+        from airflow_movielens.recommending.evaluation.spark import all_on_spark
+
+        with all_on_spark(ratings) as rows:
+            yield rows
+        return
+    everything = all_ratings(ratings)
+    if everything.is_empty():
+        raise ValueError(NO_RATINGS)
+    yield everything
+
+
+@contextmanager
+def _cut(everything: Any, second: int) -> Iterator[Cut]:
+    if hasattr(everything, "sparkSession"):
+        from airflow_movielens.recommending.evaluation.spark import cut_on_spark
+
+        with cut_on_spark(everything, second) as cut:
+            yield cut
+        return
+    yield Cut.of(everything, second)
+
+
+def _facts(everything: Any) -> TrainingData:
+    if not hasattr(everything, "sparkSession"):
+        return TrainingData.of(latest_of(everything))
+    from airflow_movielens.recommending.spark import facts_on_spark, latest_on_spark
+
+    return facts_on_spark(latest_on_spark(everything))
 
 
 @dataclass(eq=False)
@@ -125,13 +165,14 @@ def _at_cut(cut: Cut, models: Mapping[str, Model], known_likes: Sequence[int]) -
 
     catalogue = catalogue_of(cut.before, ModelParameters())
     movies = pl.Series(catalogue.movies)
-    new = {likes: new_users(cut, movies, likes) for likes in known_likes}
+    users_at_cut = _with_evaluated_users(cut, movies, known_likes)
+    new = {likes: new_users(users_at_cut, movies, likes) for likes in known_likes}
     if lacking := [likes for likes, protocol in new.items() if protocol.known.is_empty()]:
         raise ValueError(
             f"no user who is new at the cut {cut.second} has enough likes to evaluate {lacking[0]} known likes: give "
             "an earlier cut, or more ratings"
         )
-    windows = dict(existing_users(cut, movies))
+    windows = dict(existing_users(users_at_cut, movies))
     found = _AtCut({})
     lists: dict[str, _Lists] = {}
     for name, recommender in _recommenders(cut, catalogue, models, found.judged):
@@ -148,6 +189,15 @@ def _at_cut(cut: Cut, models: Mapping[str, Model], known_likes: Sequence[int]) -
         found.ndcg.append(pl.DataFrame({"known_likes": number, "userId": protocol.users, **ndcg}))
     found.existing_users = {"cut": _time(cut.second), **_of_windows(windows, lists, popularity)}
     return found
+
+
+def _with_evaluated_users(cut: Cut, movies: pl.Series, known_likes: Sequence[int]) -> Cut:
+    """Return a cut of ratings of Polars, which has those of all users who are evaluated."""
+    if not hasattr(cut.ratings, "sparkSession"):
+        return cut
+    from airflow_movielens.recommending.evaluation.spark import with_evaluated_users
+
+    return with_evaluated_users(cut, movies, known_likes)
 
 
 @dataclass(frozen=True, eq=False)

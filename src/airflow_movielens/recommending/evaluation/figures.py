@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.ranking.dataframes import collected
 from airflow_movielens.ranking.methods import LIKE
 
 if TYPE_CHECKING:
@@ -29,13 +30,17 @@ class Popularity:
     catalogue: int
 
     @classmethod
-    def of(cls, ratings: pl.DataFrame, catalogue: int) -> Popularity:
-        """Count the ratings before a cut, the latest of each user and movie."""
+    def of(cls, ratings: Any, catalogue: int) -> Popularity:
+        """Count the ratings before a cut, the latest of each user and movie, of Polars or PySpark."""
+        import narwhals as nw
         import polars as pl
 
-        users = ratings["userId"].n_unique()
-        counts = ratings.group_by("movieId").agg(raters=pl.len(), likes=(pl.col("rating") >= LIKE).sum())
-        likes = pl.col("likes").cast(pl.Int64)
+        frame = nw.from_native(ratings).lazy()
+        users = collected(frame.select(nw.col("userId").n_unique())).item()
+        rows = frame.select("movieId", likes=(nw.col("rating") >= LIKE).cast(nw.Int64), raters=nw.lit(1))
+        counts = collected(rows.group_by("movieId").agg(nw.col("likes").sum(), nw.col("raters").sum()))
+        counts = counts.with_columns(pl.col("movieId").cast(pl.Int32))
+        likes = pl.col("likes")
         movies = counts.sort("likes", "movieId", descending=[True, False]).select(
             "movieId",
             information=-(pl.col("raters") / users).log(2),

@@ -64,7 +64,7 @@ def choose_parameters(ratings: pl.DataFrame) -> tuple[ModelParameters, dict[str,
     if users < 2 * _FEWEST_USERS:
         return defaults, _kept(f"{users} new users are too few: {2 * _FEWEST_USERS} are needed", users)
     found, tried = _searched(trial, defaults)
-    record = {"cut": cut.second, "until": int(cut.ratings["timestamp"].max()), "users": users, "tried": tried}  # type: ignore[arg-type]
+    record = {"cut": cut.second, "until": int(cut.ratings["timestamp"].max()), "users": users, "tried": tried}
     if found == defaults:
         return defaults, _kept("no other values are better for the users who search", users) | record
     difference = compare(trial.ndcg(found, decides=True), trial.ndcg(defaults, decides=True))

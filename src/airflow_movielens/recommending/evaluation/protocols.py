@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+NO_RATINGS = "there are no ratings to evaluate a model on"
 WINDOW_DAYS = 28
+WINDOW_SECONDS = WINDOW_DAYS * 86_400
 # New users have at least so many likes, and so many more than are known.
 _LIKES, _LATER_LIKES = 15, 5
 # The windows after a cut: about a year.
-_WINDOWS = 13
+WINDOWS = 13
 # More users make the intervals hardly narrower.
-_MOST_USERS = 10_000
+MOST_USERS = 10_000
+# Which users are sampled: those with the lowest products, cut to 32 bits. A sample of a sample is the same one.
+SAMPLING = (2_654_435_761, 2**32 - 1)
 _MOST_NEW_USERS = 5_000
-_DAY = 86_400
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +41,13 @@ class Cut:
         second: The moment, in Unix seconds.
         ratings: All ratings.
         before: The ratings before the moment, the latest of each user and movie.
+
+    Ratings are dataframes of Polars, or of PySpark in an evaluation by Spark.
     """
 
     second: int
-    ratings: pl.DataFrame
-    before: pl.DataFrame
+    ratings: Any
+    before: Any
 
     @classmethod
     def of(cls, ratings: pl.DataFrame, second: int) -> Cut:
@@ -55,8 +60,13 @@ class Cut:
 
         before = latest_of(ratings.filter(pl.col("timestamp") < second))
         if before.is_empty():
-            raise ValueError(f"no rating is before the cut {second}: give a later one")
+            raise ValueError(nothing_before(second))
         return cls(second, ratings, before)
+
+
+def nothing_before(cut: int) -> str:
+    """Return what is said of a cut without ratings before it."""
+    return f"no rating is before the cut {cut}: give a later one"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,20 +104,29 @@ def all_ratings(ratings: Any) -> pl.DataFrame:
     return collected(checked_ratings(ratings)).cast(RATINGS.polars_schema())
 
 
-def default_cuts(ratings: pl.DataFrame) -> list[int]:
+def default_cuts(ratings: Any) -> list[int]:
     """Return three cuts: when two, three and four fifths of all users had rated, but at most 5,000 new users apart.
+
+    Args:
+        ratings: All ratings, of Polars or PySpark.
 
     Raises:
         ValueError: The ratings have too few users.
     """
-    import polars as pl
+    import narwhals as nw
 
-    first = ratings.group_by("userId").agg(pl.col("timestamp").min())["timestamp"].sort()
+    users = nw.from_native(ratings).lazy().group_by("userId").agg(nw.col("timestamp").min())
+    first = collected(users.select("timestamp"))["timestamp"].sort()
     number = min(len(first) // 5, _MOST_NEW_USERS)
     cuts = sorted({int(first[len(first) - number * part]) for part in (1, 2, 3)}) if number else []
     if not cuts or cuts[0] == first[0]:
         raise ValueError(f"the first ratings of {len(first)} users are too few or too close in time: give the cuts")
     return cuts
+
+
+def fewest_likes(known_likes: int) -> int:
+    """Return how many likes a new user needs to be evaluated with so many known likes."""
+    return max(_LIKES, known_likes + _LATER_LIKES)
 
 
 def new_users(cut: Cut, catalogue: pl.Series, known_likes: int) -> Protocol:
@@ -129,7 +148,7 @@ def new_users(cut: Cut, catalogue: pl.Series, known_likes: int) -> Protocol:
         likes=pl.col("is_like").sum().over("userId"),
         earlier_likes=pl.col("is_like").cum_sum().over("userId") - pl.col("is_like"),
     )
-    rows = _sampled(rows.filter(pl.col("likes") >= max(_LIKES, known_likes + _LATER_LIKES)))
+    rows = _sampled(rows.filter(pl.col("likes") >= fewest_likes(known_likes)))
     is_known = pl.col("earlier_likes") < known_likes
     return Protocol(
         rows.filter(is_known).select(RATINGS.column_names),
@@ -150,9 +169,9 @@ def existing_users(cut: Cut, catalogue: pl.Series) -> Iterator[tuple[int, Protoc
     import polars as pl
 
     (last,) = cut.ratings.select(pl.col("timestamp").max()).row(0)
-    length = WINDOW_DAYS * _DAY
-    for start in range(cut.second, min(cut.second + _WINDOWS * length, last + 1), length):
-        inside = latest_of(cut.ratings.filter(pl.col("timestamp").is_between(start, start + length, closed="left")))
+    for start in range(cut.second, min(cut.second + WINDOWS * WINDOW_SECONDS, last + 1), WINDOW_SECONDS):
+        is_inside = pl.col("timestamp").is_between(start, start + WINDOW_SECONDS, closed="left")
+        inside = latest_of(cut.ratings.filter(is_inside))
         is_like = (pl.col("rating") >= LIKE) & pl.col("movieId").is_in(catalogue.implode())
         known = cut.ratings.filter(pl.col("timestamp") < start).join(inside, on="userId", how="semi")
         liked = inside.filter(is_like).join(known, on=["userId", "movieId"], how="anti")
@@ -165,7 +184,9 @@ def _sampled(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of at most 10,000 users, always the same."""
     import polars as pl
 
-    users = rows["userId"].unique().sort()
-    if len(users) <= _MOST_USERS:
+    users = rows.select("userId").unique()
+    if len(users) <= MOST_USERS:
         return rows
-    return rows.filter(pl.col("userId").is_in(users.sample(_MOST_USERS, seed=0).implode()))
+    factor, mask = SAMPLING
+    place = pl.col("userId").cast(pl.Int64) * factor & pl.lit(mask, pl.Int64)
+    return rows.join(users.bottom_k(MOST_USERS, by=place), on="userId", how="semi", maintain_order="left")

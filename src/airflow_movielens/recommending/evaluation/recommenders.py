@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.ranking.dataframes import collected
 from airflow_movielens.ranking.methods import LIKE
 from airflow_movielens.recommending.catalogue import Catalogue, decayed_likes
 from airflow_movielens.recommending.evaluation.figures import TOP
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     import polars as pl
 
     from airflow_movielens.recommending.evaluation.protocols import Cut
+    from airflow_movielens.recommending.matrices import Matrix
 
 AS_IT_IS = "as it is"
 TRAINED_AGAIN = "its parameters trained again on the ratings before the cut"
 CHOSEN_AGAIN = "parameters chosen, and trained, again on the ratings before the cut"
 _EASE_REGULARISATION = 400.0
+# Of a baseline, nobody asks what it was trained on.
+_NOTHING = TrainingData(0, 0, 0, 0, [0] * 10, "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +70,11 @@ def model_at(model: Model, name: str, cut: Cut, again: dict[ModelParameters, Mod
         again: The models trained again at this cut, by their parameters, so that none is trained twice.
 
     Raises:
-        ValueError: The challenger was trained on other ratings than these.
+        ValueError: The challenger was trained on other ratings than these, or parameters would have to be chosen by
+            Spark.
     """
-    import polars as pl
-
     until = model.trained_on.last_timestamp
-    seen = latest_of(cut.ratings.filter(pl.col("timestamp") <= until))
+    seen = _latest_until(cut.ratings, until)
     if until < cut.second:
         if not (problem := _unknown_until_then(model, seen)):
             return model, AS_IT_IS
@@ -80,27 +83,56 @@ def model_at(model: Model, name: str, cut: Cut, again: dict[ModelParameters, Mod
                 f"the challenger says that it was trained on ratings until {until} (Unix seconds), but {problem}: it "
                 "was trained on other ratings than these, or on later ones"
             )
-    elif name == "challenger" and checksum_of(seen) != model.trained_on.checksum:
+    elif name == "challenger" and _checksum_of(seen) != model.trained_on.checksum:
         raise ValueError(
             f"the challenger was trained on other ratings until {until} (Unix seconds) than those given: the checksums "
             "differ. Give the ratings that it was trained on, or only cuts after them"
         )
     choice = model.parameter_choice or {}
     is_chosen_later = choice.get("replaces_defaults", False) and choice["until"] >= cut.second
+    if is_chosen_later and hasattr(cut.before, "sparkSession"):
+        raise ValueError(
+            f"the parameters of the {name} were chosen by ratings after the cut {cut.second}, and Spark chooses none: "
+            "give later cuts, or evaluate without Spark"
+        )
     parameters = choose_parameters(cut.before)[0] if is_chosen_later else model.parameters
     if parameters not in again:
         again[parameters] = train_on_latest(cut.before, parameters)
     return again[parameters], CHOSEN_AGAIN if is_chosen_later else TRAINED_AGAIN
 
 
-def _unknown_until_then(model: Model, seen: pl.DataFrame) -> str | None:
+def _latest_until(ratings: Any, second: int) -> Any:
+    """Return the latest rating of each user and movie, up to and with a second."""
+    import narwhals as nw
+
+    rows = nw.from_native(ratings).filter(nw.col("timestamp") <= second).to_native()
+    if not hasattr(rows, "sparkSession"):
+        return latest_of(rows)
+    from airflow_movielens.recommending.spark import latest_on_spark
+
+    return latest_on_spark(rows)
+
+
+def _checksum_of(latest: Any) -> str:
+    if not hasattr(latest, "sparkSession"):
+        return checksum_of(latest)
+    from airflow_movielens.recommending.spark import facts_on_spark
+
+    return facts_on_spark(latest).checksum
+
+
+def _unknown_until_then(model: Model, seen: Any) -> str | None:
     """Return what a model knows that the ratings until its last timestamp do not say, or None."""
+    import narwhals as nw
     import numpy as np
 
     trained_on = model.trained_on
-    if trained_on.ratings > len(seen) or trained_on.users > seen["userId"].n_unique():
+    frame = nw.from_native(seen).lazy()
+    ratings, users = collected(frame.select(nw.len(), users=nw.col("userId").n_unique())).row(0)
+    if trained_on.ratings > ratings or trained_on.users > users:
         return f"its {trained_on.ratings} ratings of {trained_on.users} users are more than there are until then"
-    unknown = np.setdiff1d(model.catalogue.all_movies, seen["movieId"].to_numpy())
+    movies = collected(frame.select("movieId").unique())["movieId"]
+    unknown = np.setdiff1d(model.catalogue.all_movies, movies.to_numpy())
     return f"it knows movie {unknown[0]}, which nobody rated until then" if len(unknown) else None
 
 
@@ -112,43 +144,54 @@ def shuffled(model: Model) -> Model:
     return replace(model, catalogue=replace(model.catalogue, movies=movies))
 
 
-def trending(ratings: pl.DataFrame, catalogue: Catalogue) -> Recommender:
-    """Return the ranking by decayed likes."""
+def trending(ratings: Any, catalogue: Catalogue) -> Recommender:
+    """Return the ranking by decayed likes, of ratings of Polars or PySpark."""
     import numpy as np
 
-    return _ranked(ratings, catalogue.movies[np.lexsort((catalogue.movies, -decayed_likes(ratings, catalogue.movies)))])
+    return _ranked(catalogue.movies[np.lexsort((catalogue.movies, -decayed_likes(ratings, catalogue.movies)))])
 
 
-def best_mean(ratings: pl.DataFrame, catalogue: Catalogue) -> Recommender:
+def best_mean(ratings: Any, catalogue: Catalogue) -> Recommender:
     """Return the ranking by mean, then number of ratings; the movies of the catalogue all have a minimum of likes."""
+    import narwhals as nw
     import polars as pl
 
-    movies = pl.Series(catalogue.movies).implode()
-    rated = ratings.filter(pl.col("movieId").is_in(movies))
-    ranking = rated.group_by("movieId").agg(mean=pl.col("rating").cast(pl.Float64).mean(), number=pl.len())
-    ranking = ranking.sort("mean", "number", "movieId", descending=[True, True, False])
-    return _ranked(ratings, ranking["movieId"].to_numpy())
+    rated = nw.from_native(ratings).lazy().select("movieId", total=nw.col("rating").cast(nw.Float64), number=nw.lit(1))
+    sums = collected(rated.group_by("movieId").agg(nw.col("total").sum(), nw.col("number").sum()))
+    ranking = (
+        sums.with_columns(pl.col("movieId").cast(pl.Int32), mean=pl.col("total") / pl.col("number"))
+        .filter(pl.col("movieId").is_in(pl.Series(catalogue.movies).implode()))
+        .sort("mean", "number", "movieId", descending=[True, True, False])
+    )
+    return _ranked(ranking["movieId"].to_numpy())
 
 
-def ease(ratings: pl.DataFrame, catalogue: Catalogue) -> Recommender:
-    """Return EASE (λ = 400) on likes."""
+def ease(ratings: Any, catalogue: Catalogue) -> Recommender:
+    """Return EASE (λ = 400) on likes, of ratings of Polars or PySpark."""
     import numpy as np
 
     movies = catalogue.movies
+    only_these = _catalogue(movies, np.zeros(len(movies), np.float32), movies[:0])
+    parameters = ModelParameters(decay=0.0, trend=0.0)
+    return Recommender(Model(parameters, only_these, _ease_matrix(ratings, movies), _NOTHING), is_by_likes=True)
+
+
+def _ease_matrix(ratings: Any, movies: npt.NDArray[np.int32]) -> Matrix:
+    if hasattr(ratings, "sparkSession"):
+        from airflow_movielens.recommending.spark import ease_on_spark
+
+        return ease_on_spark(ratings, movies, _EASE_REGULARISATION)
     histories = histories_of(ratings, movies)
     likes = vectors(histories, histories.are_likes.astype("float32"), len(movies))
-    only_these = _catalogue(movies, np.zeros(len(movies), np.float32), movies[:0])
-    matrix = liked_together(likes, _EASE_REGULARISATION)
-    parameters = ModelParameters(decay=0.0, trend=0.0)
-    return Recommender(Model(parameters, only_these, matrix, TrainingData.of(ratings)), is_by_likes=True)
+    return liked_together(likes, _EASE_REGULARISATION)
 
 
-def _ranked(ratings: pl.DataFrame, movies: npt.NDArray[np.int32]) -> Recommender:
+def _ranked(movies: npt.NDArray[np.int32]) -> Recommender:
     """Return a model that recommends the same movies, best first, to everybody: without a catalogue."""
     import numpy as np
 
     catalogue = _catalogue(movies[:0], np.zeros(0, np.float32), movies)
-    return Recommender(Model(ModelParameters(), catalogue, np.zeros((0, 0), np.float32), TrainingData.of(ratings)))
+    return Recommender(Model(ModelParameters(), catalogue, np.zeros((0, 0), np.float32), _NOTHING))
 
 
 def _catalogue(movies: Any, trend: Any, others: Any) -> Catalogue:
