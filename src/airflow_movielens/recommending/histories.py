@@ -25,6 +25,8 @@ NO_RATINGS = "there are no ratings to train a model on: give the ratings of at l
 NEUTRAL = 3.0
 # Users whose identifiers have the same quotient by this number are digested together, wherever their ratings are.
 USERS_IN_DIGEST = 100
+# Sorting takes several times the memory of what is sorted.
+RATINGS_SORTED_AT_ONCE = 1_000_000
 _CHECKSUM_DTYPES = {"userId": "<i4", "movieId": "<i4", "rating": "<f4", "timestamp": "<i8"}
 
 
@@ -105,7 +107,20 @@ def latest_of(ratings: Any) -> pl.DataFrame:
         TypeError: It is no such dataframe.
         ValueError: A column is missing, or a value is missing or wrong.
     """
-    rows = _checked(ratings).sort("userId", "timestamp", "movieId", "rating")
+    import polars as pl
+
+    rows = _checked(ratings)
+    if len(rows) <= RATINGS_SORTED_AT_ONCE:
+        return _latest_of(rows)
+    users = rows["userId"].sort()
+    bounds = [*users.gather_every(RATINGS_SORTED_AT_ONCE).unique().sort(), users[-1] + 1]
+    return pl.concat(
+        _latest_of(rows.filter(pl.col("userId").is_between(first, end - 1))) for first, end in pairwise(bounds)
+    )
+
+
+def _latest_of(rows: pl.DataFrame) -> pl.DataFrame:
+    rows = rows.sort("userId", "timestamp", "movieId", "rating")
     return rows.unique(["userId", "movieId"], keep="last", maintain_order=True)
 
 

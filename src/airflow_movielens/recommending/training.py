@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.recommending.catalogue import catalogue_of
-from airflow_movielens.recommending.histories import NO_RATINGS, histories_of, latest_of
+from airflow_movielens.recommending.catalogue import Catalogue, catalogue_of
+from airflow_movielens.recommending.histories import NO_RATINGS, Histories, histories_of, latest_of
 from airflow_movielens.recommending.matrices import ProductsOfHistories, item_matrix
 from airflow_movielens.recommending.model import Model, TrainingData
 from airflow_movielens.recommending.parameters import ModelParameters
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def train(ratings: Any, parameters: ModelParameters | None = None) -> Model:
@@ -35,12 +38,15 @@ def train(ratings: Any, parameters: ModelParameters | None = None) -> Model:
     latest = latest_of(ratings)
     if latest.is_empty():
         raise ValueError(NO_RATINGS)
-    if parameters is not None:
-        return train_on_latest(latest, parameters)
-    from airflow_movielens.recommending.evaluation.parameter_choice import choose_parameters
+    choice = None
+    if parameters is None:
+        from airflow_movielens.recommending.evaluation.parameter_choice import choose_parameters
 
-    chosen, choice = choose_parameters(latest)
-    return replace(train_on_latest(latest, chosen), parameter_choice=choice)
+        parameters, choice = choose_parameters(latest)
+    prepared = _Prepared.of(latest, parameters)
+    # The matrices need the memory.
+    del latest
+    return replace(prepared.model(parameters), parameter_choice=choice)
 
 
 def train_on_latest(ratings: Any, parameters: ModelParameters) -> Model:
@@ -49,8 +55,24 @@ def train_on_latest(ratings: Any, parameters: ModelParameters) -> Model:
         from airflow_movielens.recommending.spark import train_on_latest_of_spark
 
         return train_on_latest_of_spark(ratings, parameters)
-    catalogue = catalogue_of(ratings, parameters)
-    histories = histories_of(ratings, catalogue.movies)
-    num_movies = len(catalogue.movies)
-    matrix = item_matrix(ProductsOfHistories(histories, num_movies, parameters.decay), num_movies, parameters)
-    return Model(parameters, catalogue, matrix, TrainingData.of(ratings))
+    return _Prepared.of(ratings, parameters).model(parameters)
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """All that a model needs of its ratings, in less memory than the ratings."""
+
+    catalogue: Catalogue
+    histories: Histories
+    training_data: TrainingData
+
+    @classmethod
+    def of(cls, latest: pl.DataFrame, parameters: ModelParameters) -> _Prepared:
+        catalogue = catalogue_of(latest, parameters)
+        return cls(catalogue, histories_of(latest, catalogue.movies), TrainingData.of(latest))
+
+    def model(self, parameters: ModelParameters) -> Model:
+        num_movies = len(self.catalogue.movies)
+        products = ProductsOfHistories(self.histories, num_movies, parameters.decay)
+        matrix = item_matrix(products, num_movies, parameters)
+        return Model(parameters, self.catalogue, matrix, self.training_data)
