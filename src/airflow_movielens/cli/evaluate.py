@@ -85,7 +85,8 @@ def _show(evaluation: Evaluation) -> None:
     import polars as pl
 
     from airflow_movielens.cli.tables import print_table
-    from airflow_movielens.recommending.evaluation.report import NAMES, sentence_of
+    from airflow_movielens.recommending.evaluation.report import sentence_of
+    from airflow_movielens.recommending.evaluation.sections import NAMES
 
     figures = pl.DataFrame(evaluation.gate_users)
     latest = evaluation.new_users[-1]["figures"]

@@ -158,6 +158,16 @@ class ModelRegistry:
         """
         return [read_event(self._history, number) for number in range(1, last_number(self._history) + 1)]
 
+    def readable_history(self) -> tuple[list[Event], list[str]]:
+        """Return the events that can be read, the first one first, and what is wrong with the others, in sentences."""
+        events, problems = [], []
+        for number in range(1, last_number(self._history) + 1):
+            try:
+                events.append(read_event(self._history, number))
+            except (OSError, ValueError) as error:
+                problems.append(str(error))
+        return events, problems
+
     def models(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the version and the header of each model, in the order in which they were registered.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ratings.messages import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import polars as pl
 
@@ -18,7 +18,7 @@ _ARTICLES = "the|a|an|la|le|les|l'|un|une|il|lo|i|gli|el|los|las|una|der|die|das
 _ARTICLE_LAST = re.compile(f"(.+), ({_ARTICLES})", re.IGNORECASE)
 _YEAR = re.compile(r"\s*\((\d{4})\)\s*$")
 _OTHER_NAME = re.compile(r"\s*\(([^()]+)\)")
-_IDENTIFIER = re.compile("[0-9]{1,9}")
+_IDENTIFIER = re.compile("(movieId )?([0-9]{1,9})", re.IGNORECASE)
 _SHOWN = 5
 
 
@@ -41,6 +41,21 @@ class Title:
         return self.name if self.year is None else f"{self.name} ({self.year})"
 
 
+class TitleError(ValueError):
+    """A title that stands for no movie, or for several.
+
+    Args:
+        problem: What is wrong.
+        advice: What to do.
+        choices: The movies with this title; if there are none, those with a similar one.
+    """
+
+    def __init__(self, problem: str, advice: str, choices: list[Title]) -> None:
+        super().__init__(f"{problem}: {advice}")
+        self.problem = problem
+        self.choices = choices
+
+
 class Titles:
     """The titles of movies, and the search in them.
 
@@ -60,8 +75,12 @@ class Titles:
         if movies is None:
             return cls()
         columns = [name for name in ("movieId", "title", "year") if name in movies.columns]
-        rows = movies.select(columns).drop_nulls("title").iter_rows()
-        return cls(_title(movie_id, title, *year) for movie_id, title, *year in rows)
+        return cls.of_rows(movies.select(columns).drop_nulls("title").iter_rows())
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Sequence[Any]]) -> Titles:
+        """Return the titles of rows of movieId, title and perhaps year, as `of` does."""
+        return cls(_title(*row) for row in rows)
 
     @property
     def names(self) -> dict[int, str]:
@@ -77,11 +96,14 @@ class Titles:
 
         Case does not matter, the year may be left out, and the article may stand in front or at the end. A name in
         parentheses, as in "Seven (a.k.a. Se7en)", is also a title, and so is the name before it. A number that is no
-        title is the identifier of a movie.
+        title is the identifier of a movie, and "movieId 9" is one in any case.
 
         Raises:
-            ValueError: There is no such movie, or there are several.
+            TitleError: There is no such movie, or there are several.
         """
+        identifier = _IDENTIFIER.fullmatch(text.strip())
+        if identifier and identifier[1]:
+            return int(identifier[2])
         wanted = _title(0, text)
         found = [title for title in self._titles.values() if _key(title.name) == _key(wanted.name)]
         found = found or [title for title in self._titles.values() if _key(wanted.name) in _other_keys(title.name)]
@@ -90,18 +112,19 @@ class Titles:
             return found[0].movie_id
         if found:
             found = sorted(found, key=lambda title: (title.year or 0, title.movie_id))
-            raise ValueError(f"{shown(text)} is the title of several movies: give one of {_listed(found)}")
-        if _IDENTIFIER.fullmatch(text):
-            return int(text)
+            raise TitleError(f"{shown(text)} is the title of several movies", f"give one of {_listed(found)}", found)
+        if identifier:
+            return int(identifier[2])
         near = self._near(_key(wanted.name))
         advice = f"did you mean {_listed(near)}?" if near else "check its spelling"
-        raise ValueError(f"no movie has the title {shown(text)}: {advice}")
+        raise TitleError(f"no movie has the title {shown(text)}", advice, near)
 
     def _near(self, key: str) -> list[Title]:
         """Return the titles most like one: those that contain it, then those that are spelled alike."""
         by_key = {_key(title.name): title for title in self._titles.values()}
         containing = sorted((known for known in by_key if key and key in known), key=len)
-        alike = get_close_matches(key, by_key, n=_SHOWN)
+        # This compares with every title, which takes long.
+        alike = get_close_matches(key, by_key, n=_SHOWN) if len(containing) < _SHOWN else []
         return [by_key[known] for known in dict.fromkeys([*containing, *alike])][:_SHOWN]
 
 

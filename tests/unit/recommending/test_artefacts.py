@@ -6,7 +6,7 @@ import json
 import struct
 from dataclasses import replace
 from hashlib import sha256
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ import pytest
 from unit import brute_force_model as slow
 
 from airflow_movielens.recommending import ModelParameters, load_model, train
-from airflow_movielens.recommending.artefacts import read_header
+from airflow_movielens.recommending.artefacts import map_model, read_header
 
 RATINGS = slow.awkward_ratings()
 MODEL = train(RATINGS, ModelParameters(lambda_1=5.0, min_likes=4))
@@ -27,12 +27,12 @@ def saved(tmp_path):
     return path
 
 
-def rewritten(path, **changes):
-    """Change a field of the header of a model's file."""
+def rewritten(path, *, compression=ZIP_STORED, **changes):
+    """Change a field of the header of a model's file, as another program would write it."""
     with ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     members["header.json"] = json.dumps(json.loads(members["header.json"]) | changes).encode()
-    with ZipFile(path, "w") as archive:
+    with ZipFile(path, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
 
@@ -45,11 +45,56 @@ def test_a_loaded_model_is_the_one_that_was_saved(saved):
     assert model.similar(int(MODEL.catalogue.movies[0])).equals(MODEL.similar(int(MODEL.catalogue.movies[0])))
 
 
-def test_a_model_without_a_catalogue_is_saved_too(tmp_path):
+def assert_answers_like(model, expected):
+    assert model.recommend(RATINGS, explain=True).equals(expected.recommend(RATINGS, explain=True))
+    for movie in expected.catalogue.movies.tolist():
+        assert model.similar(movie).equals(expected.similar(movie))
+
+
+def test_a_mapped_model_gives_the_same_recommendations(saved):
+    model = map_model(str(saved))
+    assert not model.matrix.flags.owndata
+    assert not model.matrix.flags.writeable
+    assert (model.parameters, model.trained_on) == (MODEL.parameters, MODEL.trained_on)
+    assert_answers_like(model, MODEL)
+
+
+@pytest.mark.parametrize("load", [load_model, map_model])
+def test_a_model_without_a_catalogue_is_saved_too(load, tmp_path):
     model = train(RATINGS.head(1))
     model.save(tmp_path / "model.npz")
-    loaded = load_model(tmp_path / "model.npz")
+    loaded = load(tmp_path / "model.npz")
     assert loaded.recommend(RATINGS.clear(), users=[1]).equals(model.recommend(RATINGS.clear(), users=[1]))
+
+
+def test_arrays_are_aligned_so_that_they_can_be_mapped(saved):
+    whole = saved.read_bytes()
+    for array in (MODEL.matrix, MODEL.catalogue.movies, MODEL.catalogue.trend, MODEL.catalogue.other_movies):
+        assert whole.index(array.tobytes()) % 64 == 0
+
+
+@pytest.mark.parametrize(
+    ("compression", "padding"), [(ZIP_DEFLATED, 0), *((ZIP_STORED, number) for number in range(4))]
+)
+def test_files_of_other_programs_are_mapped_or_read(saved, compression, padding):
+    rewritten(saved, compression=compression, package_version="x" * padding)
+    model = map_model(saved)
+    assert model.matrix.flags.aligned
+    assert_answers_like(model, MODEL)
+
+
+def test_only_the_checksum_of_the_matrix_is_not_verified_by_mapping(saved):
+    whole = saved.read_bytes()
+    for array, is_seen in ((MODEL.matrix, False), (MODEL.catalogue.trend, True)):
+        place = whole.index(array.tobytes()) + 4
+        saved.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ValueError, match="is damaged"):
+            load_model(saved)
+        if is_seen:
+            with pytest.raises(ValueError, match="is damaged"):
+                map_model(saved)
+        else:
+            assert map_model(saved).matrix.shape == MODEL.matrix.shape
 
 
 def test_the_header_says_what_the_model_is(saved):
@@ -139,8 +184,9 @@ def test_a_truncated_file_is_refused_as_damaged(saved):
     whole = saved.read_bytes()
     for length in (5, 40, len(whole) // 2, len(whole) - 1):
         saved.write_bytes(whole[:length])
-        with pytest.raises(ValueError, match=r"model\.npz is damaged \(.*\): save or copy the model again"):
-            load_model(saved)
+        for load in (load_model, map_model):
+            with pytest.raises(ValueError, match=r"model\.npz is damaged \(.*\): save or copy the model again"):
+                load(saved)
 
 
 @pytest.mark.parametrize("content", [b"", b"userId,movieId", b"\x80\x04pickle"])
@@ -168,8 +214,9 @@ def test_a_newer_format_is_refused(saved):
 def test_arrays_that_do_not_fit_each_other_are_refused(saved):
     arrays = read_header(saved)["arrays"]
     rewritten(saved, arrays=arrays | {"matrix": arrays["matrix"] | {"shape": [1, len(MODEL.matrix) ** 2]}})
-    with pytest.raises(ValueError, match=r"is damaged \(the shapes of matrix do not fit the movies\)"):
-        load_model(saved)
+    for load in (load_model, map_model):
+        with pytest.raises(ValueError, match=r"is damaged \(the shapes of matrix do not fit the movies\)"):
+            load(saved)
 
 
 def test_a_model_holds_no_ratings(saved):

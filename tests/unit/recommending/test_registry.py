@@ -330,3 +330,18 @@ def test_no_event_is_lost_without_locks(registry):
     history = checked_history(registry)
     assert [event.reason for event in history if event.by == "with lock"] == [str(time) for time in range(times)]
     assert [event.reason for event in history if event.by == "no lock"] == [str(time) for time in range(60)]
+
+
+def test_the_readable_events_of_a_damaged_registry_are_read(registry):
+    first, second = registered(registry, 1, 2)
+    registry.promote(first, **WHO)
+    events, problems = registry.readable_history()
+    assert ([event.action for event in events], problems) == (["register", "register", "promote"], [])
+    (registry.folder / "history" / "00000002.json").write_text("{")
+    events, problems = registry.readable_history()
+    assert [event.number for event in events] == [1, 3]
+    (problem,) = problems
+    assert re.search(r"00000002\.json is damaged \(.*\): restore it from a backup", problem)
+    with pytest.raises(ValueError, match=r"00000002\.json is damaged"):
+        registry.history()
+    assert registry.aliases() == Aliases(first, second, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from airflow_movielens.recommending.titles import Titles
+from airflow_movielens.recommending.titles import TitleError, Titles
 
 ROWS = {
     1: ("Toy Story", 1995),
@@ -57,6 +57,8 @@ def titles(request):
         ("The Good, the Bad and the Ugly", 13),
         ("77777", 77_777),
         ("4", 4),
+        ("movieId 9", 9),
+        (" movieid 4 ", 4),
     ],
 )
 def test_a_title_is_found_as_people_write_it(titles, text, movie):
@@ -80,6 +82,20 @@ def test_an_unclear_title_is_an_error_with_those_that_may_be_meant(titles, text,
     with pytest.raises(ValueError, match="title") as error:
         titles.find(text)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "movies"), [("Hamlet", [3, 4, 5]), ("hamlet (2000)", [4, 5]), ("Toy Stroy", [1]), ("qqqqqqqqq", [])]
+)
+def test_an_unclear_title_has_choices(titles, text, movies):
+    with pytest.raises(TitleError) as error:
+        titles.find(text)
+    assert [title.movie_id for title in error.value.choices] == movies
+
+
+def test_the_identifier_of_a_movie_is_found_where_a_title_is_a_number():
+    titles = Titles.of_rows([(9, "Heat", 1995), (10, "9", 2009)])
+    assert (titles.find("9"), titles.find("movieId 9")) == (10, 9)
 
 
 def test_titles_are_shown_with_the_article_in_front(titles):

@@ -9,7 +9,8 @@
 - ``parameter_choice``: parameters, chosen by how good the recommendations are.
 - ``result``: an evaluation in a file.
 - ``spark``: the parts that read all ratings, done by Apache Spark.
-- ``report``, ``charts``: an evaluation as a page that people read.
+- ``report``: an evaluation as a page that people read.
+- ``sections``, ``charts``: its parts with charts, and the charts.
 """
 
 from __future__ import annotations

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.recommending.evaluation.bootstrap import interval_of_mean
-from airflow_movielens.recommending.evaluation.charts import Bar, bars, differences
+from airflow_movielens.recommending.evaluation.sections import (
+    MINUS,
+    NAMES,
+    by_cut,
+    capitalised,
+    known,
+    month,
+    returning,
+    who_finds_most,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_movielens.recommending.evaluation.bootstrap import Comparison
     from airflow_movielens.recommending.evaluation.result import Evaluation
+    from airflow_movielens.recommending.evaluation.sections import Section
 
-NAMES = {
-    "challenger": "this model",
-    "champion": "the champion",
-    "trending": "the trending movies",
-    "ease": "EASE",
-    "mean": "the best mean ratings",
-    "shuffled": "this model with its movies shuffled",
-}
-_ABOUT = {
-    "champion": "the model that is served now",
-    "trending": "what many users like lately, the same for everybody",
-    "ease": "a well-known recommender, trained on the same likes",
-    "mean": "the movies with the highest mean rating, the same for everybody",
-    "shuffled": "as if trained on movies with mixed-up names: the test of the evaluation itself",
-}
 _NOTHING = "none"
-_MINUS = "\N{MINUS SIGN}"
 _STYLE = """
 :root { color-scheme: light dark; --page: #fcfcfb; --text: #1b1b19; --muted: #62625d; --line: #dddcd6;
   --main: #1f66c7; --other: #aeada5; --whisker: #1b1b19; --card: #f3f2ee; }
@@ -73,13 +66,13 @@ def html_of(evaluation: Evaluation) -> str:
     """Return the report as an HTML page."""
     parts = [
         _lead(evaluation),
-        _who_finds_most(evaluation),
+        _section(who_finds_most(evaluation, _interval)),
         *(
-            _by_cut(evaluation, baseline)
+            _section(by_cut(evaluation, baseline))
             for baseline in ("trending", "champion")
             if baseline in evaluation.recommenders
         ),
-        _returning(evaluation),
+        _section(returning(evaluation)),
         _beyond(evaluation),
         _all_figures(evaluation),
         _how(evaluation),
@@ -123,71 +116,27 @@ def _lead(evaluation: Evaluation) -> str:
     return f'<div class="lead">{_paragraphs([*told, tested])}</div>'
 
 
-def _who_finds_most(evaluation: Evaluation) -> str:
+def _section(section: Section) -> str:
+    return f"<h2>{escape(section.heading)}</h2>{_paragraphs(section.sentences)}{section.chart}"
+
+
+def _interval(figures: Sequence[float]) -> tuple[float, float]:
     import polars as pl
 
-    users = evaluation.gate_users
-    rows = []
-    for name in evaluation.recommenders:
-        figures = pl.Series(users[name])
-        mean = float(figures.mean())  # type: ignore[arg-type]
-        low, high = interval_of_mean(figures)
-        label = _capitalised(NAMES[name]) + (f", {_ABOUT[name]}" if name in _ABOUT else "")
-        rows.append(Bar(label, mean, low, high, f"{mean:.3f}", is_main=name == "challenger"))
-    rows.sort(key=lambda row: -row.value)
-    explained = (
-        f"Of each of {len(users['userId']):,} users who were new, {_listed(evaluation.known_likes)} likes were known. "
-        "Then ten movies were recommended. A bar shows how many of the ten the users liked later, and how far up these "
-        "were: 1 is a perfect list (NDCG@10). The thin lines are 95 % intervals."
-    )
-    return f"<h2>Who finds what new users like</h2>{_paragraphs([explained])}{bars(rows)}"
-
-
-def _by_cut(evaluation: Evaluation, baseline: str) -> str:
-    rows = []
-    for entry in evaluation.new_users:
-        label = f"{_known(entry['known_likes'])}, {entry['users']:,} users new since {_month(entry['cut'])}"
-        rows.append(_difference(label, entry["differences"][baseline]))
-    name = NAMES[baseline]
-    explained = (
-        "At each moment, the model knows only the ratings from before it, and recommends to users who came afterwards. "
-        "The difference is in NDCG@10. Coloured points are clear differences. Where a line crosses the middle, these "
-        "users alone are too few to tell."
-    )
-    chart = differences(rows, f"{name} better", "this model better")
-    return f"<h2>The difference from {escape(name)}</h2>{_paragraphs([explained])}{chart}"
-
-
-def _returning(evaluation: Evaluation) -> str:
-    told, rows = [], []
-    for entry in evaluation.existing_users:
-        if entry["note"]:
-            told.append(f"After {_month(entry['cut'])}: {entry['note']}.")
-        if entry["users"]:
-            label = (
-                f"{entry['users']:,} users who returned in {len(entry['windows'])} windows after {_month(entry['cut'])}"
-            )
-            rows.append(_difference(label, entry["differences"]["trending"]))
-    days = evaluation.existing_users[0]["window_days"]
-    explained = (
-        f"Users who had rated before are recommended movies at the start of each window of {days} days, by all their "
-        "earlier ratings. Counted is what they like within the window. The difference is in NDCG@10."
-    )
-    chart = differences(rows, "the trending movies better", "this model better") if rows else ""
-    return f"<h2>Users who return</h2>{_paragraphs([explained, *told])}{chart}"
+    return interval_of_mean(pl.Series(figures))
 
 
 def _beyond(evaluation: Evaluation) -> str:
     latest = [entry for entry in evaluation.new_users if entry["cut"] == evaluation.cuts[-1]]
     entry = latest[len(latest) // 2]
     own, crowd = entry["figures"]["challenger"], entry["figures"]["trending"]
-    whom = f"To the {entry['users']:,} users new since {_month(entry['cut'])}, with {_known(entry['known_likes'])}"
+    whom = f"To the {entry['users']:,} users new since {month(entry['cut'])}, with {known(entry['known_likes'])}"
     coverage = (
         f"{whom}, the model recommends {own['coverage']:,} different movies, {_percent(own['coverage_share'])} of the "
         f"catalogue; the trending movies are {crowd['coverage']:,}."
     )
     popularity = (
-        f"{_capitalised(_percent(own['long_tail']))} of what it recommends is in the long tail: outside the most liked "
+        f"{capitalised(_percent(own['long_tail']))} of what it recommends is in the long tail: outside the most liked "
         "movies that together receive 80 % of all likes. A recommended movie was rated by one in "
         f"{2 ** (own['novelty'] or 0):.1f} users (geometric mean)."
     )
@@ -201,7 +150,7 @@ def _all_figures(evaluation: Evaluation) -> str:
     for entry in [*evaluation.new_users, *evaluation.existing_users]:
         if not entry["users"]:
             continue
-        kind = f"{_known(entry['known_likes'])}, new" if "known_likes" in entry else "returning"
+        kind = f"{known(entry['known_likes'])}, new" if "known_likes" in entry else "returning"
         heading = f"{kind} users since {_day(entry['cut'])}: {entry['users']:,}"
         tables.append(
             f"<details><summary>{escape(heading)}</summary>{_figures_table(entry, evaluation.recommenders)}</details>"
@@ -215,7 +164,7 @@ def _figures_table(entry: Mapping[str, Any], recommenders: Sequence[str]) -> str
     for name in recommenders:
         figures = entry["figures"][name]
         cells = [
-            _capitalised(NAMES[name]),
+            capitalised(NAMES[name]),
             f"{figures['ndcg']:.3f}",
             f"{figures['recall']:.3f}",
             f"{figures['coverage']:,}",
@@ -251,19 +200,13 @@ def _how(evaluation: Evaluation) -> str:
     return f"<h2>How it was evaluated</h2>{_paragraphs([protocol, care])}<dl>{items}</dl>"
 
 
-def _difference(label: str, found: Mapping[str, Any]) -> Bar:
-    is_clear = found["low"] > 0 or found["high"] < 0
-    text = f"{found['mean']:+z.3f} ({found['low']:+z.3f} to {found['high']:+z.3f})".replace("-", _MINUS)
-    return Bar(label, found["mean"], found["low"], found["high"], text, is_main=is_clear)
-
-
 def _relative(comparison: Comparison) -> str:
     bounds = (comparison.relative, comparison.relative_low, comparison.relative_high)
     if None in bounds:
         texts = [f"{value:+z.3f}" for value in (comparison.mean, comparison.low, comparison.high)]
     else:
         texts = [f"{100 * value:+z.1f} %" for value in bounds]  # type: ignore[operator]
-    value, low, high = (text.replace("-", _MINUS) for text in texts)
+    value, low, high = (text.replace("-", MINUS) for text in texts)
     return f"{value} (95 % interval {low} to {high})"
 
 
@@ -271,26 +214,9 @@ def _percent(share: float | None) -> str:
     return _NOTHING if share is None else f"{100 * share:.1f} %".replace(".0 %", " %")
 
 
-def _listed(numbers: Sequence[int]) -> str:
-    texts = [f"{number:,}" for number in numbers]
-    return " or ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
-
-
-def _known(likes: int) -> str:
-    return f"{likes} known like{'s' if likes > 1 else ''}"
-
-
 def _paragraphs(sentences: Iterable[str]) -> str:
     return "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
 
 
-def _capitalised(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
 def _day(time: str) -> str:
     return time[:10]
-
-
-def _month(time: str) -> str:
-    return f"{datetime.fromisoformat(time):%B %Y}"
