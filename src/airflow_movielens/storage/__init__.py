@@ -8,5 +8,6 @@
 - ``train``: a model trained on these files.
 - ``evaluate``: models evaluated on these files.
 - ``recommend``: recommendations to all users of these files.
+- ``catalogue/``: what tasks did with the files of a data root, for those who look.
 - ``spark``: a session on a Spark cluster, and the URLs by which Spark reads files.
 """

@@ -1,0 +1,138 @@
+"""The files of a catalogue, in a local folder or on object storage."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Protocol
+
+from airflow_movielens.ratings.atomic_files import whole_file
+from airflow_movielens.ratings.paths import local_path, path_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow.sdk import ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+ENDING = ".json"
+_FOLDER = ".movielens-catalogue"
+
+
+class CatalogueFolder(Protocol):
+    """The folder of a catalogue. Names are relative to it, with slashes."""
+
+    @property
+    def address(self) -> str:
+        """The absolute path or URL of the folder."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return the content of a file, or None if there is none."""
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, which appears whole and replaces one of that name."""
+
+    def names(self, folder: str) -> list[str]:
+        """Return the sorted names of the JSON files in a folder, without those in folders below; [] if it is missing."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it exists; a missing permission to delete is not an error."""
+
+
+def catalogue_folder(root: str) -> CatalogueFolder:
+    """Return the folder of the catalogue of a data root, which may not exist yet.
+
+    Args:
+        root: A local path, or a URL that Airflow's ``ObjectStoragePath`` accepts.
+
+    Raises:
+        ValueError: It is neither.
+        FatalError: The object storage is not available.
+    """
+    local = local_path(root)
+    if local is not None:
+        return _LocalFolder(local.absolute() / _FOLDER)
+    from airflow_movielens.storage.object_store import object_at
+
+    return _ObjectFolder(object_at(path_text(root)) / _FOLDER)
+
+
+class _LocalFolder:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.address = str(path)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return (self._path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        with whole_file(self._path / name) as partial:
+            partial.write_bytes(content)
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            found = os.listdir(self._path / folder)  # noqa: PTH208 - only the names
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in found if _is_file(name))
+
+    def remove(self, name: str) -> None:
+        try:
+            (self._path / name).unlink(missing_ok=True)
+        except PermissionError as error:
+            log.debug("%s stays: %s", self._path / name, error)
+
+
+class _ObjectFolder:
+    def __init__(self, target: ObjectStoragePath) -> None:
+        self._target = target
+        self.address = str(target)
+
+    def read(self, name: str) -> bytes | None:
+        from airflow_movielens.storage.object_store import named_errors
+
+        target = self._target / name
+        try:
+            with named_errors(str(target), "read"):
+                content: bytes = target.fs.cat_file(target.path)
+        except FileNotFoundError:
+            return None
+        return content
+
+    def write(self, name: str, content: bytes) -> None:
+        from airflow_movielens.storage.object_store import named_errors
+
+        target = self._target / name
+        with named_errors(str(target), "written"):
+            target.fs.pipe_file(target.path, content)
+
+    def names(self, folder: str) -> list[str]:
+        from airflow_movielens.storage.object_store import named_errors
+
+        target = self._target / folder
+        # Other processes write here, so a listing that was kept is of no use.
+        target.fs.invalidate_cache(target.path)
+        try:
+            with named_errors(str(target), "listed"):
+                found = target.fs.ls(target.path, detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in (path.rpartition("/")[2] for path in found) if _is_file(name))
+
+    def remove(self, name: str) -> None:
+        target = self._target / name
+        try:
+            target.fs.rm_file(target.path)
+        except FileNotFoundError:
+            pass  # another process was faster
+        except PermissionError as error:
+            log.debug("%s stays: %s", target, error)
+
+
+def _is_file(name: str) -> bool:
+    """Return whether a name is that of a file of the catalogue: unfinished files are hidden, folders have no ending."""
+    return name.endswith(ENDING) and not name.startswith(".")

@@ -1,0 +1,82 @@
+"""The records of a catalogue: what an operator did, when, and which task instance did it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, get_args
+
+from airflow_movielens.ratings.task_run import TaskRun
+
+__all__ = ["KINDS", "Kind", "Record", "TaskRun", "month_of", "utc_second"]
+
+Kind = Literal["fetch", "ranking", "training", "evaluation", "promotion", "recommendations"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an operator did.
+
+    Attributes:
+        kind: What it was.
+        at: When it was done, as `utc_second` writes it.
+        path: The absolute path or URL of the output file; of a training or promotion, the folder of the registry.
+        succeeded: Whether the output is complete.
+        error: One sentence if it failed; None otherwise.
+        task: The task instance that did it; None if it is not known.
+        facts: The manifest or return value, without long lists; what is known if it failed. JSON can hold it.
+    """
+
+    kind: Kind
+    at: str
+    path: str
+    succeeded: bool
+    error: str | None
+    task: TaskRun | None
+    facts: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as values that JSON can hold."""
+        return asdict(self)
+
+    def to_json(self) -> bytes:
+        """Return the content of a file that holds the record alone."""
+        return json.dumps(self.to_dict(), indent=2).encode() + b"\n"
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Record:
+        """Read the result of `to_dict`, also after a round trip through JSON.
+
+        Raises:
+            ValueError: The values are not a record.
+        """
+        try:
+            record = cls(**{**values, "task": values["task"] and TaskRun(**values["task"])})
+            datetime.fromisoformat(record.at)
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"this is not a record: {error}") from error
+        if record.kind not in KINDS or not isinstance(record.facts, dict) or not isinstance(record.path, str):
+            raise ValueError(f"this is not a record: its kind is {record.kind!r}, its path {record.path!r}")
+        return record
+
+
+def utc_second(time: datetime) -> str:
+    """Return a time as a UTC second in ISO 8601, such as ``2026-11-29T02:00:00Z``; such texts sort by time."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def month_of(record: Record) -> str:
+    """Return the month of a record, such as ``2015-03``.
+
+    It is that of the first day of a fetch's window, of the last day that a ranking covers, and of the time of any other
+    record; also of a fetch or a ranking without days.
+    """
+    start, end = record.facts.get("start_date"), record.facts.get("end_date")
+    if record.kind == "fetch" and start:
+        return str(start)[:7]
+    if record.kind == "ranking" and end:
+        return str(date.fromisoformat(end) - timedelta(days=1))[:7]
+    return record.at[:7]
