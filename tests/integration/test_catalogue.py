@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +27,7 @@ class Store(Bucket):
     def pipe_file(self, path, value, **options):
         unfinished = f"{path}.{uuid4().hex}"
         super().pipe_file(unfinished, value, **options)
-        os.replace(self._join(unfinished), self._join(path))
+        Path(self._join(unfinished)).replace(self._join(path))
 
 
 STORE = Store()

@@ -9,7 +9,8 @@ def record_of(number=0, kind="fetch", at="2026-11-29T02:00:00Z", path=None, **fa
     """Return a record of the fetch of a day in March 2015, or of another kind."""
     day = f"2015-03-{number % 31 + 1:02}"
     task = TaskRun("movielens", f"scheduled__{day}", "fetch", -1, 1)
-    return Record(kind, at, path or f"/data/{day}-{number}.parquet", True, None, task, {"start_date": day, **facts})
+    path = path or f"/data/{day}-{number}.parquet"
+    return Record(kind, at, path, succeeded=True, error=None, task=task, facts={"start_date": day, **facts})
 
 
 def add_records(root, first, count, barrier):

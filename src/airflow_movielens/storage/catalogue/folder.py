@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow.sdk import ObjectStoragePath
-
-log = logging.getLogger(__name__)
 
 ENDING = ".json"
 _FOLDER = ".movielens-catalogue"
@@ -34,10 +31,17 @@ class CatalogueFolder(Protocol):
         """Write a file, which appears whole and replaces one of that name."""
 
     def names(self, folder: str) -> list[str]:
-        """Return the sorted names of the JSON files in a folder, without those in folders below; [] if it is missing."""
+        """Return the sorted names of the JSON files directly in a folder; none if it is missing."""
+
+    def all_names(self) -> list[str]:
+        """Return the sorted names of all JSON files, also of those in folders."""
 
     def remove(self, name: str) -> None:
-        """Remove a file if it exists; a missing permission to delete is not an error."""
+        """Remove a file if it exists.
+
+        Raises:
+            PermissionError: Deletions are not permitted.
+        """
 
 
 def catalogue_folder(root: str) -> CatalogueFolder:
@@ -80,11 +84,12 @@ class _LocalFolder:
             return []
         return sorted(name for name in found if _is_file(name))
 
+    def all_names(self) -> list[str]:
+        files = (path for path in self._path.rglob(f"*{ENDING}") if _is_file(path.name))
+        return sorted(path.relative_to(self._path).as_posix() for path in files)
+
     def remove(self, name: str) -> None:
-        try:
-            (self._path / name).unlink(missing_ok=True)
-        except PermissionError as error:
-            log.debug("%s stays: %s", self._path / name, error)
+        (self._path / name).unlink(missing_ok=True)
 
 
 class _ObjectFolder:
@@ -123,6 +128,15 @@ class _ObjectFolder:
             return []
         return sorted(name for name in (path.rpartition("/")[2] for path in found) if _is_file(name))
 
+    def all_names(self) -> list[str]:
+        from airflow_movielens.storage.object_store import named_errors
+
+        self._target.fs.invalidate_cache(self._target.path)
+        with named_errors(str(self._target), "listed"):
+            found = self._target.fs.find(self._target.path)
+        start = self._target.path.rstrip("/") + "/"
+        return sorted(path.removeprefix(start) for path in found if _is_file(path.rpartition("/")[2]))
+
     def remove(self, name: str) -> None:
         target = self._target / name
         try:
@@ -130,7 +144,7 @@ class _ObjectFolder:
         except FileNotFoundError:
             pass  # another process was faster
         except PermissionError as error:
-            log.debug("%s stays: %s", target, error)
+            raise PermissionError(f"{target} cannot be removed: {error}") from error
 
 
 def _is_file(name: str) -> bool:

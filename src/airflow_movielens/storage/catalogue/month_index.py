@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
+from time import time_ns
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -13,9 +15,8 @@ from airflow_movielens.storage.catalogue.folder import ENDING
 from airflow_movielens.storage.catalogue.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
-    from airflow_movielens.ratings.task_run import TaskRun
     from airflow_movielens.storage.catalogue.folder import CatalogueFolder
     from airflow_movielens.storage.catalogue.records import Kind
 
@@ -52,12 +53,27 @@ class MonthIndex:
 
     def add(self, records: Iterable[Record]) -> None:
         """Add records of this kind and month, and a copy of each for the run of its task."""
-        for record in records:
-            name = _new_name(record)
-            self._folder.write(f"{self._entries}/{name}", record.to_json())
-            if record.task is not None:
-                self._folder.write(f"{folder_of_run(record.task.dag_id, record.task.run_id)}/{name}", record.to_json())
+        self._write_entries(records)
         self.complete()
+
+    def replace(self, old: Collection[str], records: Iterable[Record]) -> int:
+        """Add records in place of the entries ``old``, and return how many were added.
+
+        Records that a task has added meanwhile stay; one that is also among ``records`` is not added twice. The copies
+        of the old entries for runs stay.
+
+        Raises:
+            PermissionError: Deletions are not permitted.
+        """
+        added_meanwhile = [name for name in self._folder.names(self._entries) if name not in old]
+        kept = self._with_missing(added_meanwhile, None).values()
+        known = {(record.path, record.at) for record in kept if record is not None}
+        added = [record for record in records if (record.path, record.at) not in known]
+        self._write_entries(added)
+        for name in old:
+            self._folder.remove(f"{self._entries}/{name}")
+        self.complete()
+        return len(added)
 
     def complete(self) -> None:
         """Bring the index up to date with the entries, and remove entries beyond `KEPT`."""
@@ -67,9 +83,14 @@ class MonthIndex:
             indexed = self._indexed()
             entries = self._with_missing(names, indexed)
             kept = _last_of_each_path(entries)
-            if kept != indexed:
+            if not kept:
+                self._folder.remove(self._name)
+            elif kept != indexed:
                 self._folder.write(self._name, _to_json(kept))
-            self._remove({name: entries[name] for name in entries.keys() - kept.keys()})
+            # Without the permission to delete, old entries stay, outside the index.
+            with suppress(PermissionError):
+                for name in entries.keys() - kept.keys():
+                    self._remove(name, entries[name])
             seen, names = set(names), self._folder.names(self._entries)
             is_complete = kept.keys() <= set(names) <= seen
 
@@ -105,11 +126,17 @@ class MonthIndex:
         records = known | {name: _record(content) for name, content in found.items()}
         return {name: records[name] for name in names if name in records}
 
-    def _remove(self, entries: Mapping[str, Record | None]) -> None:
-        for name, record in entries.items():
-            if record is not None and record.task is not None:
-                self._folder.remove(f"{folder_of_run(record.task.dag_id, record.task.run_id)}/{name}")
-            self._folder.remove(f"{self._entries}/{name}")
+    def _write_entries(self, records: Iterable[Record]) -> None:
+        for record in records:
+            name = _new_name(record)
+            self._folder.write(f"{self._entries}/{name}", record.to_json())
+            if record.task is not None:
+                self._folder.write(f"{folder_of_run(record.task.dag_id, record.task.run_id)}/{name}", record.to_json())
+
+    def _remove(self, name: str, record: Record | None) -> None:
+        if record is not None and record.task is not None:
+            self._folder.remove(f"{folder_of_run(record.task.dag_id, record.task.run_id)}/{name}")
+        self._folder.remove(f"{self._entries}/{name}")
 
 
 def folder_of_run(dag_id: str, run_id: str) -> str:
@@ -118,8 +145,9 @@ def folder_of_run(dag_id: str, run_id: str) -> str:
 
 
 def _new_name(record: Record) -> str:
-    """Return a name that no other entry has; sorted names are in the order of time."""
-    return f"{record.at.replace('-', '').replace(':', '')}-{uuid4().hex[:16]}{ENDING}"
+    """Return a name that no other entry has; sorted names are in the order of time, and of writing in a second."""
+    second = record.at.replace("-", "").replace(":", "")
+    return f"{second}-{time_ns():016x}{uuid4().hex[:8]}{ENDING}"
 
 
 def _last_of_each_path(entries: _Entries) -> _Entries:

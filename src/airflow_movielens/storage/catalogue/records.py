@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_movielens.ratings.task_run import TaskRun
 
-__all__ = ["KINDS", "Kind", "Record", "TaskRun", "month_of", "utc_second"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["KINDS", "Kind", "Record", "TaskRun", "month_of", "utc_second", "without_lists_of_files"]
 
 Kind = Literal["fetch", "ranking", "training", "evaluation", "promotion", "recommendations"]
 
@@ -80,3 +83,12 @@ def month_of(record: Record) -> str:
     if record.kind == "ranking" and end:
         return str(date.fromisoformat(end) - timedelta(days=1))[:7]
     return record.at[:7]
+
+
+def without_lists_of_files(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a manifest without the files that were read, except the path of an earlier ranking."""
+    facts = {name: value for name, value in manifest.items() if name != "inputs"}
+    if "compare_to" in facts:
+        facts["compare_to"] = next((file["path"] for file in facts["compare_to"]), None)
+        del facts["movies"]
+    return facts
