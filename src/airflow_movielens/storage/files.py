@@ -98,7 +98,7 @@ def local_copies(files: Iterable[str]) -> Iterator[list[Path]]:
         FatalError: Access is denied.
     """
     with scratch_folder() as folder:
-        copies = {file: _fetched(file, folder / str(number)) for number, file in enumerate(files)}
+        copies = {file: local_copy(file, folder / str(number)) for number, file in enumerate(files)}
         try:
             yield list(copies.values())
         except Exception as error:
@@ -111,7 +111,17 @@ def local_copies(files: Iterable[str]) -> Iterator[list[Path]]:
             raise
 
 
-def _fetched(path: str, folder: Path) -> Path:
+def local_copy(path: str, folder: Path) -> Path:
+    """Copy a remote file into a new folder, and return the copy's path; a local file stays where it is.
+
+    Args:
+        path: The path or URL of the file.
+        folder: The folder to create if the file is remote.
+
+    Raises:
+        FileNotFoundError: The remote file does not exist.
+        FatalError: Access is denied.
+    """
     local = local_path(path)
     if local is not None:
         return local

@@ -1,0 +1,131 @@
+"""Rankings with movement, and the course of a movie over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_movielens.plugin.queries.ranking_files import scan_ranking
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from airflow_movielens.plugin.queries.files import QueryFile
+
+
+def table(
+    files: list[QueryFile],
+    *,
+    genre: str | None = None,
+    search: str = "",
+    titled: Sequence[int] = (),
+    limit: int = 100,
+) -> dict[str, Any]:
+    """Return the first rows of a ranking, each with its rank in earlier rankings.
+
+    Args:
+        files: The ranking, and the earlier ones.
+        genre: Which genre of a ranking by genre; None for the first one.
+        search: Only movies whose title in the file contains this text; empty for all.
+        titled: Further movies that the search found, by titles that the file does not have.
+        limit: The greatest number of rows.
+
+    Returns:
+        ``genres``: all genres of a ranking by genre; ``genre``: that of the rows; ``movies``: how many movies are
+        ranked; ``found``: how many of them the search found; ``rows``: of each, its columns and ``previous``, a list
+        with the rank in each earlier ranking, null if the movie is not in it; ``problems``: why an earlier ranking
+        cannot be read, null if it can.
+
+    Raises:
+        FileNotFoundError: The file of the ranking does not exist.
+        ValueError: It cannot be read.
+    """
+    import polars as pl
+
+    current, *earlier = files
+    ranking = _read(current)
+    genres = None
+    if "genre" in ranking.columns:
+        genres = ranking["genre"].unique().sort().to_list()
+        genre = genre if genre in genres else next(iter(genres), None)
+        ranking = ranking.filter(pl.col("genre") == genre)
+    found = ranking.filter(_matches(ranking, search, titled)) if search else ranking
+    rows = found.head(limit)
+    ranks, problems = [], []
+    for file in earlier:
+        before, problem = _ranks(file, genre, rows["movieId"])
+        ranks.append([before.get(movie_id) for movie_id in rows["movieId"]])
+        problems.append(problem)
+    previous = zip(*ranks, strict=True) if ranks else ([] for _ in range(len(rows)))
+    return {
+        "genres": genres,
+        "genre": genre if genres is not None else None,
+        "movies": len(ranking),
+        "found": len(found),
+        "rows": [{**row, "previous": list(before)} for row, before in zip(rows.to_dicts(), previous, strict=True)],
+        "problems": problems,
+    }
+
+
+def course(files: list[QueryFile], *, movie_id: int) -> list[dict[str, Any]]:
+    """Return the rows of a movie in each of several rankings.
+
+    Args:
+        files: The rankings.
+        movie_id: The movie.
+
+    Returns:
+        For each file, ``rows``: the columns of its rows of the movie (in a ranking by genre, there may be several),
+        best first; and ``problem``: why the file cannot be read, null if it can.
+    """
+    return [_of_movie(file, movie_id) for file in files]
+
+
+def _of_movie(file: QueryFile, movie_id: int) -> dict[str, Any]:
+    import polars as pl
+
+    try:
+        rows = _read(file, pl.col("movieId") == movie_id)
+    except (OSError, ValueError) as error:
+        return {"rows": [], "problem": file.words_of(error)}
+    return {"rows": rows.sort("rank").to_dicts(), "problem": None}
+
+
+def _ranks(file: QueryFile, genre: str | None, movies: pl.Series) -> tuple[dict[int, int], str | None]:
+    """Return the ranks of movies in an earlier ranking, and why it cannot be read."""
+    import polars as pl
+
+    try:
+        rows = _read(file, pl.col("movieId").is_in(movies.implode()))
+    except (OSError, ValueError) as error:
+        return {}, file.words_of(error)
+    if "genre" in rows.columns:
+        rows = rows.filter(pl.col("genre") == genre)
+    return dict(rows.select("movieId", "rank").iter_rows()), None
+
+
+def _matches(ranking: pl.DataFrame, search: str, titled: Sequence[int]) -> pl.Expr:
+    import polars as pl
+
+    matches = pl.col("movieId").is_in(list(titled))
+    if "title" in ranking.columns:
+        matches |= pl.col("title").str.to_lowercase().str.contains(search.lower(), literal=True).fill_null(value=False)
+    return matches
+
+
+def _read(file: QueryFile, where: pl.Expr | None = None) -> pl.DataFrame:
+    """Return the rows of a ranking; errors as in `table`."""
+    import polars as pl
+
+    path = file.local()
+    try:
+        rows = scan_ranking(path)
+        frame = (rows if where is None else rows.filter(where)).collect()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}") from None
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as a ranking: {str(error).partition(chr(10))[0]}") from error
+    if incomplete := [name for name in ("rank", "movieId", "score", "num_ratings") if frame[name].null_count()]:
+        raise ValueError(f"{path} is damaged: values are missing in the columns {', '.join(incomplete)}")
+    return frame

@@ -1,0 +1,201 @@
+"""Run a query in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from airflow_movielens.plugin.queries.files import QueryFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+TIMEOUT = 20.0
+"""Seconds that a query may take, unless its caller says otherwise."""
+
+# -P: no module of the API server's current folder takes the place of an installed one.
+_COMMAND = (sys.executable, "-P", "-m", "airflow_movielens.plugin.queries")
+# What the interpreter needs. Airflow's environment has secrets: connections, the database, keys.
+_ENVIRONMENT = (
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONPYCACHEPREFIX",
+    "PYTHONUTF8",
+    "TMPDIR",
+    "TZ",
+)
+_MAX_THREADS = 4
+_COPIES_AT_ONCE = 8
+_LOGGED = 4000
+_WRITE_AGAIN = "Clear the task that wrote the file, so that Airflow runs it again."
+
+
+class QueryError(Exception):
+    """A query has no result.
+
+    Args:
+        title: What happened.
+        advice: What to do.
+
+    Attributes:
+        status: The HTTP status of a page that cannot do without the result.
+    """
+
+    status = 500
+
+    def __init__(self, title: str, advice: str) -> None:
+        super().__init__(f"{title} {advice}")
+        self.title = title
+        self.advice = advice
+
+
+class QueryTimeoutError(QueryError):
+    """A query took too long, and its process was ended."""
+
+    status = 503
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The answer took longer than {seconds:g} seconds.", "Load the page again when the server has less to do."
+        )
+
+
+class QueryBusyError(QueryError):
+    """Too many callers wait for a process."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("Too many pages are being computed.", "Load this page again in a few seconds.")
+
+
+class QueryRunner:
+    """Runs queries in short-lived processes.
+
+    Args:
+        at_once: The greatest number of processes.
+        waiting: How many callers may wait for one. Each occupies a thread of the API server.
+        package: The package of the modules with queries.
+    """
+
+    def __init__(self, at_once: int = 2, waiting: int = 8, package: str = "airflow_movielens.plugin.queries") -> None:
+        self._package = package
+        self._processes = threading.BoundedSemaphore(at_once)
+        self._callers = threading.BoundedSemaphore(at_once + waiting)
+
+    def run(self, query: str, arguments: Mapping[str, Any], files: Sequence[str] = (), timeout: float = TIMEOUT) -> Any:
+        """Run a query and return its result.
+
+        Args:
+            query: The module and the function, such as ``rankings.table``.
+            arguments: The keyword arguments of the function; values that JSON can hold.
+            files: The paths or URLs of the files that it reads. Remote ones are copied first, and removed at the end.
+            timeout: The seconds until the query is given up.
+
+        Raises:
+            QueryError: A file is missing or damaged, or the process failed.
+            QueryTimeoutError: The query takes too long.
+            QueryBusyError: Too many queries wait for a process.
+        """
+        deadline = time.monotonic() + timeout
+        with self._process(timeout), _local_files(files) as local:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise QueryTimeoutError(timeout)
+            request = {
+                "query": f"{self._package}.{query}",
+                "arguments": dict(arguments),
+                "files": [asdict(file) for file in local],
+                "seconds": int(left) + 2,
+            }
+            return _answer(request, left, timeout)
+
+    @contextmanager
+    def _process(self, timeout: float) -> Iterator[None]:
+        """Wait until a process may be started."""
+        if not self._callers.acquire(blocking=False):
+            raise QueryBusyError
+        try:
+            if not self._processes.acquire(timeout=timeout):
+                raise QueryTimeoutError(timeout)
+            try:
+                yield
+            finally:
+                self._processes.release()
+        finally:
+            self._callers.release()
+
+
+run_query = QueryRunner().run
+"""Run a query with the limits of this server; see `QueryRunner.run`."""
+
+
+def _answer(request: dict[str, Any], left: float, timeout: float) -> Any:
+    query = request["query"]
+    with subprocess.Popen(  # noqa: S603 - our own module, by this interpreter
+        _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
+    ) as process:
+        try:
+            out, errors = process.communicate(json.dumps(request).encode(), timeout=left)
+        except subprocess.TimeoutExpired:
+            raise QueryTimeoutError(timeout) from None
+        finally:
+            process.kill()
+    said = errors.decode(errors="replace")[-_LOGGED:]
+    if process.returncode != 0:
+        log.error("The query %s ended with status %d: %s", query, process.returncode, said)
+        killed = ": it was killed, perhaps for lack of memory" if process.returncode < 0 else ""
+        raise QueryError(f"The process of this page failed{killed}.", "The log of the API server says more.")
+    if said:
+        log.warning("The query %s says: %s", query, said)
+    answer = json.loads(out)
+    if "error" in answer:
+        raise QueryError(f"{answer['error']}.", _WRITE_AGAIN)
+    return answer["result"]
+
+
+def _environment() -> dict[str, str]:
+    threads = str(min(os.cpu_count() or 1, _MAX_THREADS))
+    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    return {**kept, "POLARS_MAX_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+
+
+@contextmanager
+def _local_files(files: Sequence[str]) -> Iterator[list[QueryFile]]:
+    """Yield local files and copies of remote ones; one that cannot be copied is for the query to judge."""
+    from airflow_movielens.client.fetch.workdirs import scratch_folder
+
+    with scratch_folder() as folder:
+        folders = (folder / str(number) for number in range(len(files)))
+        with ThreadPoolExecutor(_COPIES_AT_ONCE) as pool:
+            copies = list(pool.map(_local_file, files, folders))
+        yield copies
+
+
+def _local_file(file: str, folder: Path) -> QueryFile:
+    from airflow_movielens.client.errors import MovielensError
+    from airflow_movielens.storage.files import local_copy
+
+    try:
+        return QueryFile(file, str(local_copy(file, folder)))
+    except (OSError, ValueError, MovielensError) as error:
+        return QueryFile(file, file, str(error))

@@ -1,0 +1,121 @@
+"""Queries in processes of their own, with the queries of a package that this test writes."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_movielens.plugin.queries.runner import QueryBusyError, QueryError, QueryRunner, QueryTimeoutError
+
+pytestmark = pytest.mark.slow
+
+QUERIES = """
+import os, sys, time
+from pathlib import Path
+
+def surroundings(files):
+    print("to the log")
+    return {"environment": dict(os.environ), "modules": sorted(sys.modules), "path": sys.path}
+
+def sizes(files, unit):
+    return [[file.name, file.local().stat().st_size // unit] for file in files]
+
+def problem(files):
+    raise ValueError(f"{files[0].path} is damaged")
+
+def crash(files):
+    return 1 / 0
+
+def kill(files):
+    os.kill(os.getpid(), 9)
+
+def wait(files, started, until):
+    Path(started).write_text(str(os.getpid()))
+    while not Path(until).exists():
+        time.sleep(0.01)
+    return "done"
+"""
+
+
+@pytest.fixture
+def runner(tmp_path, monkeypatch):
+    """Return a function that makes a runner for the queries above."""
+    package = tmp_path / "python" / "own_queries"
+    package.mkdir(parents=True)
+    (package / "own.py").write_text(QUERIES)
+    monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)
+
+    def make(**limits):
+        return QueryRunner(package="own_queries", **limits)
+
+    return make
+
+
+def written(file):
+    """Wait for a file, and return its text."""
+    while not (file.exists() and file.read_text()):
+        time.sleep(0.01)
+    return file.read_text()
+
+
+def test_a_query_sees_no_secret_and_no_airflow(runner, monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRFLOW_CONN_MOVIELENS", "http://airflow:s3cr3t@movielens")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
+    monkeypatch.chdir(tmp_path)
+    seen = runner().run("own.surroundings", {})
+    assert seen["environment"]["PATH"] == os.environ["PATH"]
+    assert not [name for name in seen["environment"] if name.startswith(("AIRFLOW", "AWS"))]
+    assert "s3cr3t" not in str(seen["environment"])
+    assert not {"airflow", "polars", "numpy"} & set(seen["modules"])
+    assert str(tmp_path) not in seen["path"]
+
+
+def test_arguments_and_files_reach_the_query(runner, tmp_path):
+    file = tmp_path / "é.csv"
+    file.write_bytes(b"x" * 30)
+    assert runner().run("own.sizes", {"unit": 10}, [str(file)]) == [[str(file), 3]]
+
+
+def test_a_problem_with_a_file_is_an_error_in_its_words(runner, tmp_path):
+    with pytest.raises(QueryError, match=r"^/data/a\.csv is damaged\. Clear the task"):
+        runner().run("own.problem", {}, ["/data/a.csv"])
+    with pytest.raises(QueryError, match="looks like a Windows path"):
+        runner().run("own.sizes", {"unit": 1}, ["C:\\a.csv"])
+
+
+def test_a_process_that_fails_is_reported_and_the_log_says_why(runner, caplog):
+    with pytest.raises(QueryError, match=r"failed\. The log of the API server says more\."):
+        runner().run("own.crash", {})
+    assert "ZeroDivisionError" in caplog.text
+    with pytest.raises(QueryError, match="killed, perhaps for lack of memory"):
+        runner().run("own.kill", {})
+
+
+def test_a_query_over_time_is_killed(runner, tmp_path):
+    started = tmp_path / "started"
+    with pytest.raises(QueryTimeoutError, match="longer than 3 seconds"):
+        runner().run("own.wait", {"started": str(started), "until": str(tmp_path / "never")}, timeout=3)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(started.read_text()), 0)
+
+
+def test_processes_and_callers_are_limited(runner, tmp_path):
+    impatient, patient = runner(at_once=1, waiting=0), runner(at_once=1, waiting=1)
+    end = tmp_path / "end"
+    with ThreadPoolExecutor(2) as pool:
+        running = []
+        for number, limited in enumerate([impatient, patient]):
+            started = tmp_path / str(number)
+            running.append(pool.submit(limited.run, "own.wait", {"started": str(started), "until": str(end)}))
+            written(started)
+        with pytest.raises(QueryBusyError, match="Too many pages"):
+            impatient.run("own.surroundings", {})
+        with pytest.raises(QueryTimeoutError):
+            patient.run("own.surroundings", {}, timeout=0.1)
+        end.touch()
+        assert [query.result() for query in running] == ["done", "done"]
+    for limited in (impatient, patient):
+        assert limited.run("own.surroundings", {})
