@@ -1,4 +1,12 @@
-"""The MovieLens page in Airflow.
+"""The MovieLens page in Airflow's UI: what the tasks did, read from the catalogue under ``[movielens] data_root``.
 
+- ``registration``: what Airflow loads in each of its components; imports nothing of the page.
+- ``app``: the application of the page, built in the API server at its first request.
+- ``security``: who may see what, decided by Airflow's auth manager.
+- ``source``: the catalogue, reduced to what the user may see.
+- ``views``: a module per view, with the routes under its name.
 - ``queries``: what the page reads and computes in processes of its own, so that the API server does not.
+- ``rendering``: templates, and the URLs in them.
+- ``static_files``: style sheets and scripts.
+- ``errors``: what prevents a view, as a page that says what to do.
 """

@@ -1,0 +1,58 @@
+"""The catalogue as the user of a request may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+from typing import Annotated
+
+from airflow.configuration import conf
+from fastapi import Depends
+
+from airflow_movielens.plugin.errors import NoDataRootError
+from airflow_movielens.plugin.security import ReadableDags
+from airflow_movielens.storage.catalogue import Catalogue, Found, Kind
+
+
+class Source:
+    """Where a view's data come from.
+
+    Args:
+        readable: The Dags that the user may read.
+    """
+
+    def __init__(self, readable: Annotated[ReadableDags, Depends()]) -> None:
+        self.readable = readable
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The catalogue under the configured root, with the records of all Dags.
+
+        Raises:
+            NoDataRootError: No root is configured.
+        """
+        root = conf.get("movielens", "data_root", fallback="")
+        if not root:
+            raise NoDataRootError
+        return Catalogue(root)
+
+    def records(self, kind: Kind, months: Iterable[str] | None = None) -> Found:
+        """Return the records of a kind that the user may see.
+
+        Args:
+            kind: What was done.
+            months: Months such as ``2015-03``; None for all.
+        """
+        return self._visible(self.catalogue.records(kind, months))
+
+    def records_of_run(self, dag_id: str, run_id: str) -> Found:
+        """Return the records of a Dag run; none if the user may not read the Dag."""
+        return self._visible(self.catalogue.records_of_run(dag_id, run_id))
+
+    def _visible(self, found: Found) -> Found:
+        records = [record for record in found.records if record.task is None or record.task.dag_id in self.readable]
+        return replace(found, records=records)
+
+
+SourceDep = Annotated[Source, Depends()]

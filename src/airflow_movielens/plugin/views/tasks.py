@@ -1,0 +1,7 @@
+"""The tab on a task instance: how it did its work, and what it wrote."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter()
