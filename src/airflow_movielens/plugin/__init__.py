@@ -5,6 +5,7 @@
 - ``security``: who may see what, decided by Airflow's auth manager.
 - ``source``: the catalogue, reduced to what the user may see.
 - ``views``: a module per view, with the routes under its name.
+- ``partitions``: what the views say about the days of a dataset, computed from the catalogue.
 - ``queries``: what the page reads and computes in processes of its own, so that the API server does not.
 - ``rendering``: templates, and the URLs in them.
 - ``static_files``: style sheets and scripts.

@@ -1,0 +1,131 @@
+"""A fetch, as the catalogue recorded it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_movielens.storage.catalogue import Record, TaskRun
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """A fetch of a window into a file.
+
+    Attributes:
+        record: The record of the catalogue.
+    """
+
+    record: Record
+
+    @property
+    def at(self) -> str:
+        """When it ended, in UTC as ISO 8601."""
+        return self.record.at
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the file was written."""
+        return self.record.succeeded
+
+    @property
+    def error(self) -> str | None:
+        """Why it failed."""
+        return self.record.error
+
+    @property
+    def path(self) -> str:
+        """The absolute path or URL of the file."""
+        return self.record.path
+
+    @property
+    def task(self) -> TaskRun | None:
+        """The task instance that fetched; None if it is unknown."""
+        return self.record.task
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def time(self) -> str:
+        """When it ended, to the minute, as a person reads it."""
+        return f"{self.at[:10]} {self.at[11:16]} UTC"
+
+    @property
+    def window(self) -> str:
+        """The window in words."""
+        return "not known" if "start_date" not in self.record.facts else window_in_words(self.start, self.end)
+
+    @property
+    def folder(self) -> str:
+        """The folder of the file."""
+        return folder_of(self.path)
+
+    @cached_property
+    def start(self) -> date | None:
+        """The first day of the window; None if it is open or unknown."""
+        return _day(self.record.facts.get("start_date"))
+
+    @cached_property
+    def end(self) -> date | None:
+        """The first day after the window; None if it is open or unknown."""
+        return _day(self.record.facts.get("end_date"))
+
+    @cached_property
+    def day(self) -> date | None:
+        """The day, if the window is exactly one day."""
+        is_day = self.start is not None and self.end == self.start + timedelta(days=1)
+        return self.start if is_day else None
+
+    @property
+    def rows(self) -> int:
+        """The number of ratings; 0 after a failure."""
+        return int(self.record.facts.get("rows") or 0)
+
+    @property
+    def quarantined(self) -> int:
+        """The number of further rows that broke the contract; 0 after a failure."""
+        return int(self.record.facts.get("quarantined") or 0)
+
+    @property
+    def sha256(self) -> str | None:
+        """The checksum of the file; None after a failure."""
+        return self.fact("sha256") if self.succeeded else None
+
+    @property
+    def histogram(self) -> list[int] | None:
+        """The numbers of ratings with 0.5, 1, … 5 stars; None if the manifest has none."""
+        counts = self.record.facts.get("histogram")
+        return [int(count) for count in counts] if self.succeeded and counts else None
+
+    def covers(self, day: date) -> bool:
+        """Return whether the window contains ``day``; an open end contains all days."""
+        return (self.start is None or self.start <= day) and (self.end is None or day < self.end)
+
+    def fact(self, name: str) -> Any:
+        """Return a fact of the manifest, None if it is unknown."""
+        return self.record.facts.get(name)
+
+
+def window_in_words(start: date | None, end: date | None) -> str:
+    """Return a window as the first and the last day; one that is open at a side in words."""
+    last = None if end is None else end - timedelta(days=1)
+    if start is None:
+        return "all days" if last is None else f"until {last}"
+    if start == last:
+        return str(start)
+    return f"from {start}" if last is None else f"{start} to {last}"
+
+
+def folder_of(path: str) -> str:
+    """Return the folder of a path or URL."""
+    return path.rpartition("/")[0]
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
