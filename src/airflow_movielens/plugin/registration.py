@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 PREFIX = "movielens"
 _RUN = f"{PREFIX}/dags/{{DAG_ID}}/runs/{{RUN_ID}}/"
 # No slash in front of an address: Airflow's UI resolves it against its own address, which may have a path.
+_TASK = f"{_RUN}tasks/{{TASK_ID}}/{{MAP_INDEX}}/"
+_SHOWN_AS = {
+    "name": "MovieLens",
+    "icon": f"{PREFIX}/static/icon.svg",
+    "icon_dark_mode": f"{PREFIX}/static/icon-dark.svg",
+}
 _VIEWS = [
-    {"name": "MovieLens", "url_route": "movielens", "href": f"{PREFIX}/", "destination": "nav", "category": "browse"},
-    {"name": "MovieLens", "url_route": "movielens-run", "href": _RUN, "destination": "dag_run"},
-    {
-        "name": "MovieLens",
-        "url_route": "movielens-task",
-        "href": f"{_RUN}tasks/{{TASK_ID}}/{{MAP_INDEX}}/",
-        "destination": "task_instance",
-    },
+    _SHOWN_AS | {"url_route": "movielens", "href": f"{PREFIX}/", "destination": "nav", "category": "browse"},
+    _SHOWN_AS | {"url_route": "movielens-run", "href": _RUN, "destination": "dag_run"},
+    _SHOWN_AS | {"url_route": "movielens-task", "href": _TASK, "destination": "task_instance"},
 ]
 
 

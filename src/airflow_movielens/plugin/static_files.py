@@ -25,5 +25,6 @@ def fingerprint(name: str) -> str:
 async def static_file(request: Request, name: str) -> Response:
     """Return a file, or 404."""
     response = await _files.get_response(name, request.scope)
-    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    is_fingerprinted = "v" in request.query_params
+    response.headers["Cache-Control"] = f"private, {'max-age=31536000, immutable' if is_fingerprinted else 'no-cache'}"
     return response

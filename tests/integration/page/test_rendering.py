@@ -55,9 +55,10 @@ def test_a_page_is_reached_behind_a_path(page, served, base):
 
 
 def test_static_files_are_kept_by_browsers_and_by_nobody_between(page):
-    response = page.get("/movielens/static/page.css")
+    response = page.get("/movielens/static/page.css?v=1")
     assert response.headers["Content-Type"].startswith("text/css")
     assert response.headers["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert page.get("/movielens/static/icon.svg").headers["Cache-Control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize("name", ["nothing.css", "..%2Fapp.py", "%2e%2e%2fapp.py"])
