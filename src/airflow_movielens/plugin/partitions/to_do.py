@@ -27,6 +27,7 @@ class Item:
         statuses: What is wrong with them, the gravest first.
         error: Why the last fetch failed; None if it did not.
         task: The task instance to clear; None if no task can mend it.
+        further: The number of further rankings to make again.
         command: The command that fetches the days for the first time; None if there is a task, or no Dag is known.
     """
 
@@ -35,6 +36,7 @@ class Item:
     statuses: list[Status]
     error: str | None
     task: TaskRun | None
+    further: int
     command: str | None
 
     @property
@@ -70,6 +72,7 @@ def _item(dataset: Dataset, span: Span) -> Item:
         statuses=statuses,
         error=last.error if last is not None else None,
         task=task,
+        further=max(len(dataset.outdated_of(day)) - 1, 0) if Status.FAILED not in statuses else 0,
         command=backfill_command(dag_id, span) if Status.MISSING in statuses and dag_id and task is None else None,
     )
 
