@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 def explain(dataset: Dataset, day: date) -> list[str]:
     """Return a sentence for each status of a known day, the gravest first."""
     partition, files = dataset.partitions.get(day), dataset.files_with(day)
-    outdated = counted(len(dataset.outdated_of(day)), "ranking")
+    outdated = dataset.outdated_of(day)
+    were_made = f"{counted(len(outdated), 'ranking')} {'was' if len(outdated) == 1 else 'were'} made"
     file = "The file of an earlier fetch is still there." if files else "There is no file with this day."
     sentences = {
         Status.FAILED: f"The last fetch failed. {file}",
         Status.MISSING: "No fetch of this day is known.",
-        Status.OUTDATED: f"The ratings changed. {outdated} from before the change must be made again.",
+        Status.OUTDATED: f"{were_made} before the ratings changed, and not again since.",
         Status.DOUBLE: f"{len(files)} files have this day: a ranking of all of them counts ratings twice.",
         Status.EMPTY: "The API had no ratings of this day. The file has columns and no rows.",
     }

@@ -5,8 +5,9 @@
 (() => {
   const calendar = document.querySelector(".calendar");
   if (!calendar) return;
-  const days = [...calendar.querySelectorAll("td > a")];
-  const months = [...calendar.querySelectorAll("table")];
+  const years = [...calendar.querySelectorAll(".months")].reverse(); // the newest comes first
+  const months = years.flatMap((year) => [...year.querySelectorAll("table")]);
+  const days = months.flatMap((month) => [...month.querySelectorAll("td > a")]);
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
   let current = days.at(-1);
 

@@ -102,6 +102,7 @@ def show_day(request: Request, source: SourceDep, day: date, dataset: str | None
         request,
         "partition.html",
         problems=problems,
+        portfolio=portfolio,
         dataset=shown,
         name=portfolio.name(shown.folder),
         day=day,
