@@ -123,6 +123,7 @@ def _sections(layout: Layout, credentials: Credentials, port: int) -> Sections:
         # A worker notices the end of its task, and takes the next one, at its next heartbeat.
         "workers": {"min_heartbeat_interval": 1},
         "api_auth": {"jwt_secret": credentials.jwt_secret},
+        "movielens": {"data_root": str(layout.data)},
         "dag_processor": {
             "dag_bundle_storage_path": str(home / "bundles"),
             "refresh_interval": 10,

@@ -31,7 +31,31 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [_connection_type()],
         "asset-uris": [_asset_scheme()],
         "extra-links": ["airflow_movielens.links.MovielensOutputLink"],
+        "config": {"movielens": _options()},
     }
+
+
+def _options() -> dict[str, Any]:
+    """Return the section of Airflow's configuration."""
+    data_root = {
+        "description": (
+            "The folder that the operators' output files lie in: a local path that all workers and the API server "
+            "see, or a URL that ObjectStoragePath accepts. The operators keep a catalogue of these files in it, which "
+            "the MovieLens page shows. Empty: there is no catalogue."
+        ),
+        "type": "string",
+        "example": "s3://aws_default@bucket/movielens",
+        "default": "",
+        "version_added": "0.2.0",
+    }
+    page = {
+        "description": "Whether Airflow's UI has the MovieLens page.",
+        "type": "boolean",
+        "example": None,
+        "default": "True",
+        "version_added": "0.2.0",
+    }
+    return {"description": "The provider airflow-movielens.", "options": {"data_root": data_root, "page": page}}
 
 
 def _connection_type() -> dict[str, Any]:

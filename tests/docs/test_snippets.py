@@ -53,6 +53,7 @@ RUN_BY = {
     "movielens recommend": "tests/docs/test_command_line_page.py",
     "movielens train": "tests/docs/test_command_line_page.py",
     "movielens similar": "tests/docs/test_command_line_page.py",
+    "movielens catalogue rebuild": "tests/integration/test_rebuilding.py",
     "movielens rank": "tests/docs/test_command_line_page.py",
     "python -m pip install ./airflow-movielens": "tests/packaging/test_installing_the_provider.py",
     "python -m pip install git+": "tests/packaging/test_installing_the_provider.py",

@@ -1,7 +1,8 @@
 """The command ``movielens``.
 
-- ``fetch``, ``rank``, ``train``, ``evaluate``, ``recommend``, ``similar``, ``models``: one module for each subcommand,
-  with ``add_to`` (its arguments) and ``prepare``, which checks the arguments and returns the function to run.
+- ``fetch``, ``rank``, ``train``, ``evaluate``, ``recommend``, ``similar``, ``models``, ``catalogue``: one module for
+  each subcommand, with ``add_to`` (its arguments) and ``prepare``, which checks the arguments and returns the function
+  to run.
 - ``api_options``: options and environment variables as client settings.
 - ``model_options``: options and environment variables as a model with the titles of its movies.
 - ``tables``: dataframes as tables on stdout.
@@ -15,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens import __version__
-from airflow_movielens.cli import evaluate, fetch, models, rank, recommend, similar, train
+from airflow_movielens.cli import catalogue, evaluate, fetch, models, rank, recommend, similar, train
 from airflow_movielens.cli.exit_status import as_usage_errors, let_ctrl_c_end_waits, prepare_streams, run_command
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="movielens", description=DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    for command in (fetch, rank, train, evaluate, recommend, similar, models):
+    for command in (fetch, rank, train, evaluate, recommend, similar, models, catalogue):
         command.add_to(commands)
     return parser
 

@@ -210,6 +210,11 @@ class MovielensClient:
         with closing(self._api.branch()) as api:
             return await asyncio.to_thread(self._count, api, Window.of(start_date, end_date), enough)
 
+    @property
+    def requests_repeated(self) -> int:
+        """How many requests for rows this client has sent again after an error."""
+        return self._api.repeats.number
+
     def close(self) -> None:
         """Close the connections, and cut off the requests in flight."""
         self._transport.close()

@@ -77,15 +77,17 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
         self.engine = engine
         self.spark_conn_id = spark_conn_id
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, Any]:
         """Evaluate, write the report, and return a summary."""
         from airflow_movielens.lineage import Dataset, files_of_ratings
         from airflow_movielens.recommending.evaluation.result import FILE_NAME
+        from airflow_movielens.recommending.registry import ModelRegistry
+        from airflow_movielens.storage.catalogue.recording import recorded
         from airflow_movielens.storage.evaluate import report_folder, second_of
         from airflow_movielens.storage.inputs import input_files
         from airflow_movielens.storage.spark import check_engine
 
-        with clear_failures():
+        with clear_failures(), recorded("evaluation", context, f"{self.output_path}/{FILE_NAME}") as recording:
             check_engine(self.engine, self.spark_conn_id)
             folder = report_folder(self.output_path)
             cuts = None if self.cuts is None else [second_of(cut) for cut in self.cuts]
@@ -98,9 +100,10 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
             ]
             self._outputs = [Dataset(str(folder / FILE_NAME), {})]
             self._parameters = {"cuts": evaluation.cuts, "known_likes": evaluation.known_likes}
-            summary = _summary(evaluation, folder)
+            summary = evaluation.summary(folder)
             for sentence in summary["sentences"]:
                 self.log.info("%s", sentence)
+            recording.done({**summary, "registry": str(ModelRegistry(self.registry).folder.absolute())})
             return summary
 
     def _evaluated(
@@ -126,22 +129,3 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
             return models_to_evaluate(ModelRegistry(self.registry), model)
         except LookupError as error:
             raise ValueError(str(error)) from error
-
-
-def _summary(evaluation: Evaluation, folder: Path) -> dict[str, Any]:
-    import polars as pl
-
-    from airflow_movielens.recommending.evaluation.report import sentence_of
-    from airflow_movielens.recommending.evaluation.result import FILE_NAME, REPORT_NAME
-
-    figures = pl.DataFrame(evaluation.gate_users)
-    comparisons = evaluation.comparisons()
-    return {
-        "path": str(folder / FILE_NAME),
-        "report": str(folder / REPORT_NAME),
-        **{name: model["version"] for name, model in evaluation.models.items()},
-        "cuts": evaluation.cuts,
-        "users": len(figures),
-        "ndcg": {name: round(float(figures[name].mean()), 4) for name in evaluation.recommenders},  # type: ignore[arg-type]
-        "sentences": [sentence_of(comparisons[name], name) for name in ("trending", "champion") if name in comparisons],
-    }

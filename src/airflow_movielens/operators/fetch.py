@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
@@ -80,12 +81,19 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, WindowMixin, B
         from airflow_movielens.hooks import MovielensHook
         from airflow_movielens.lineage import files_of_fetch, table_of_api
         from airflow_movielens.ratings.schema import RATINGS
+        from airflow_movielens.storage.catalogue.recording import recorded
         from airflow_movielens.storage.files import output_of
         from airflow_movielens.task_state import checkpoints_of
 
-        with clear_failures(), MovielensHook(self.conn_id, concurrency=self._number("concurrency")) as hook:
+        with (
+            clear_failures(),
+            recorded("fetch", context, self.output_path) as recording,
+            MovielensHook(self.conn_id, concurrency=self._number("concurrency")) as hook,
+        ):
             output = output_of(self.output_path)
             window = resolve_window(context, self._start_date, self._end_date)
+            recording.known = window.query()
+            progress, start = LogProgress(log), monotonic()
             self.log.info("Fetching the ratings of %s from %s", window, hook.get_conn().base_url)
             manifest = fetch_ratings(
                 hook.client,
@@ -94,8 +102,16 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, WindowMixin, B
                 batch_size=self._number("batch_size"),
                 on_bad_rows=self.on_bad_rows,
                 checkpoints=checkpoints_of(context),
-                progress=LogProgress(log),
+                progress=progress,
+                task=recording.task,
             )
+            fetch = {
+                "pages": progress.last.pages,
+                "requests_repeated": hook.client.requests_repeated,
+                "seconds": round(monotonic() - start, 3),
+                "resumed_rows": progress.last.resumed_rows,
+            }
+            recording.done({**manifest.to_dict(), "fetch": fetch}, manifest.fetched_at)
             self._inputs = [
                 table_of_api(manifest.source, RATINGS, manifest.rows, window=window, version=manifest.snapshot)
             ]

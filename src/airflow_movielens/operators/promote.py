@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_movielens.recommending.promotion import Candidate
     from airflow_movielens.recommending.registry import ModelRegistry
+    from airflow_movielens.storage.catalogue.recording import Recording
 
 _ASKED = "asked"
 
@@ -62,16 +63,17 @@ class MovielensPromoteOperator(StoppableMixin, ApprovalOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Judge the model, then promote it, refuse it, or ask a person."""
         from airflow_movielens.recommending.promotion import Candidate
+        from airflow_movielens.storage.catalogue.recording import recorded
 
-        with clear_failures():
+        with clear_failures(), recorded("promotion", context, self.registry) as recording:
             if self.if_undecided not in ("refuse", "ask"):
                 raise ValueError(f"if_undecided is {shown(self.if_undecided)}: use 'refuse' or 'ask'")
             candidate = Candidate.of(self._evaluation(), self._registry())
             if candidate.version == candidate.champion:
                 self.log.info("The model %s is the champion already. %s", candidate.version, candidate.reason)
-                return self._result(candidate, self._name, is_promoted=False)
+                return self._result(recording, candidate, self._name, is_promoted=False)
             if candidate.outcome != "undecided" or self.if_undecided == "refuse":
-                return self._recorded(candidate, self._name, is_promoted=candidate.outcome == "accepted")
+                return self._acted(recording, candidate, self._name, is_promoted=candidate.outcome == "accepted")
         context["ti"].xcom_push(_ASKED, asdict(candidate))
         self.subject = f"Promote the model {candidate.version}?"
         self.body = candidate.reason
@@ -82,11 +84,12 @@ class MovielensPromoteOperator(StoppableMixin, ApprovalOperator):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Promote or refuse the model, as the person chose."""
         from airflow_movielens.recommending.promotion import Candidate
+        from airflow_movielens.storage.catalogue.recording import recorded
 
         # That of ApprovalOperator would skip the tasks downstream.
         response = HITLOperator.execute_complete(self, context, event)
         ti = context["ti"]
-        with clear_failures():
+        with clear_failures(), recorded("promotion", context, self.registry) as recording:
             candidate = Candidate(**ti.xcom_pull(task_ids=self.task_id, key=_ASKED, map_indexes=ti.map_index))
             is_approved = response["chosen_options"] == [self.APPROVE]
             user = response["responded_by_user"]
@@ -96,7 +99,7 @@ class MovielensPromoteOperator(StoppableMixin, ApprovalOperator):
             if is_approved and not candidate.is_current(self._registry()):
                 is_approved, said = False, f"{said}, but another model had become the champion"
             explained = replace(candidate, reason=f"{said}. {candidate.reason}")
-            return self._recorded(explained, by, is_promoted=is_approved)
+            return self._acted(recording, explained, by, is_promoted=is_approved)
 
     @property
     def _name(self) -> str:
@@ -117,7 +120,7 @@ class MovielensPromoteOperator(StoppableMixin, ApprovalOperator):
             )
         return self.evaluation_path["path"]
 
-    def _recorded(self, candidate: Candidate, by: str, *, is_promoted: bool) -> dict[str, Any]:
+    def _acted(self, recording: Recording, candidate: Candidate, by: str, *, is_promoted: bool) -> dict[str, Any]:
         try:
             candidate.record(self._registry(), by, is_promoted=is_promoted)
         except LookupError as error:
@@ -126,7 +129,9 @@ class MovielensPromoteOperator(StoppableMixin, ApprovalOperator):
             self.log.info("Promoted %s. %s", candidate.version, candidate.reason)
         else:
             self.log.warning("Did not promote %s. %s", candidate.version, candidate.reason)
-        return self._result(candidate, by, is_promoted=is_promoted)
+        return self._result(recording, candidate, by, is_promoted=is_promoted)
 
-    def _result(self, candidate: Candidate, by: str, *, is_promoted: bool) -> dict[str, Any]:
-        return {**asdict(candidate), "is_promoted": is_promoted, "by": by}
+    def _result(self, recording: Recording, candidate: Candidate, by: str, *, is_promoted: bool) -> dict[str, Any]:
+        result = {**asdict(candidate), "is_promoted": is_promoted, "by": by}
+        recording.done({**result, "registry": str(self._registry().folder.absolute())})
+        return result

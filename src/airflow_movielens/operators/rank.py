@@ -96,17 +96,18 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
         self.engine = engine
         self.spark_conn_id = spark_conn_id
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, Any]:
         """Rank, write, and return the manifest."""
         from airflow_movielens.lineage import file_of_ranking, inputs_of_ranking, parameters_of_ranking
         from airflow_movielens.ranking import RANKINGS, check_files
         from airflow_movielens.ranking.manifest import RankingSources
+        from airflow_movielens.storage.catalogue.recording import recorded
         from airflow_movielens.storage.files import checked_output, read_files, write_ranking
         from airflow_movielens.storage.inputs import input_files
         from airflow_movielens.storage.rank import rank_files
         from airflow_movielens.storage.spark import check_engine
 
-        with clear_failures():
+        with clear_failures(), recorded("ranking", context, self.output_path) as recording:
             output = checked_output(self.output_path)
             options = self._options()
             check_engine(self.engine, self.spark_conn_id)
@@ -120,14 +121,18 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             rank = self._rank_on_spark if self.engine == "spark" else rank_files
             ranking, inputs = rank(files, options, movies, earlier)
             sources = RankingSources(inputs, movies_from, source, compare_to)
-            manifest = write_ranking(ranking, output, options, sources)
+            manifest = write_ranking(ranking, output, options, sources, recording.task)
             self._inputs = inputs_of_ranking(manifest, movies, earlier)
             self._outputs = [file_of_ranking(manifest, ranking)]
             self._parameters = parameters_of_ranking(options)
             self.log.info(
                 "Ranked %d movies of %d files by %s into %s", len(ranking), len(files), options.method, output
             )
-            return manifest.summary()
+            if movies is not None:
+                recording.save_movies(movies)
+            summary = manifest.summary()
+            recording.done(summary, manifest.ranked_at)
+            return summary
 
     def _rank_on_spark(
         self, files: list[str], options: RankingOptions, movies: pl.DataFrame | None, earlier: pl.DataFrame | None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_movielens.ratings.task_run import TaskRun
     from airflow_movielens.recommending.manifest import RecommendationsManifest
     from airflow_movielens.storage.inputs import InputPath
 
@@ -69,15 +70,16 @@ class MovielensRecommendOperator(LineageMixin, StoppableMixin, BaseOperator):
         self.engine = engine
         self.spark_conn_id = spark_conn_id
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, Any]:
         """Recommend, write, and return the manifest."""
         from airflow_movielens.lineage import Dataset, file_of_recommendations, files_of_ratings
         from airflow_movielens.ratings.paths import FileFormat
+        from airflow_movielens.storage.catalogue.recording import recorded
         from airflow_movielens.storage.files import checked_output
         from airflow_movielens.storage.inputs import input_files
         from airflow_movielens.storage.spark import check_engine
 
-        with clear_failures():
+        with clear_failures(), recorded("recommendations", context, self.output_path) as recording:
             check_engine(self.engine, self.spark_conn_id)
             output = checked_output(self.output_path)
             if FileFormat.of(output).kind != "parquet":
@@ -85,7 +87,7 @@ class MovielensRecommendOperator(LineageMixin, StoppableMixin, BaseOperator):
             n = whole_number("n", self.n)
             model_path = self._model_path()
             files = input_files(self.input_path, output=output)
-            manifest = self._recommended(files, model_path, output, n)
+            manifest = self._recommended(files, model_path, output, n, recording.task)
             self._inputs = [
                 *files_of_ratings(manifest.inputs or ()),
                 Dataset(str(model_path), {}, version=manifest.model),
@@ -96,17 +98,24 @@ class MovielensRecommendOperator(LineageMixin, StoppableMixin, BaseOperator):
                 "Wrote %d recommendations to %d users by the model %s into %s",
                 manifest.rows, manifest.users, manifest.model, output,
             )  # fmt: skip
-            return manifest.summary()
+            summary = manifest.summary()
+            registry = str(model_path.parent.parent.absolute())
+            recording.done({**summary, "registry": registry}, manifest.recommended_at)
+            return summary
 
-    def _recommended(self, files: list[str], model_path: Path, output: str, n: int) -> RecommendationsManifest:
+    def _recommended(
+        self, files: list[str], model_path: Path, output: str, n: int, task: TaskRun | None
+    ) -> RecommendationsManifest:
         from airflow_movielens.recommending import load_model
         from airflow_movielens.storage.recommend import recommend_to_all, recommend_to_all_on_spark
 
         model, version = load_model(model_path), model_path.stem
         if self.engine == "polars":
-            return recommend_to_all(files, model, version, output, n)
+            return recommend_to_all(files, model, version, output, n, task=task)
         name = f"{self.dag_id}.{self.task_id}"
-        return recommend_to_all_on_spark(files, model, version, output, n, conn_id=self.spark_conn_id, name=name)
+        return recommend_to_all_on_spark(
+            files, model, version, output, n, conn_id=self.spark_conn_id, name=name, task=task
+        )
 
     def _model_path(self) -> Path:
         """Return the file of the model.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import asdict, fields
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,20 +72,22 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
         self.engine = engine
         self.spark_conn_id = spark_conn_id
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Context) -> dict[str, Any]:
         """Train, register, and return which model it is."""
         from airflow_movielens.lineage import Dataset, files_of_ratings
         from airflow_movielens.recommending.registry import ModelRegistry
+        from airflow_movielens.storage.catalogue.recording import recorded
         from airflow_movielens.storage.inputs import input_files
         from airflow_movielens.storage.spark import check_engine
+        from airflow_movielens.storage.train import model_facts
 
-        with clear_failures():
+        with clear_failures(), recorded("training", context, self.registry) as recording:
             registry = ModelRegistry(self.registry)
             check_engine(self.engine, self.spark_conn_id)
             parameters = self._parameters_of_model()
             files = input_files(self.input_path)
             model, inputs = self._trained(files, parameters, registry)
-            facts = _facts(model)
+            facts = model_facts(asdict(model.parameters), len(model.catalogue.movies), model.trained_on)
             reason = f"trained on {facts['ratings']:,} ratings from {facts['first_day']} to {facts['last_day']}"
             version = registry.register(model, by=f"{self.dag_id}.{self.task_id}", reason=reason)
             path = str(registry.path_of(version))
@@ -94,7 +95,9 @@ class MovielensTrainOperator(LineageMixin, StoppableMixin, BaseOperator):
             self._outputs = [Dataset(path, {}, version=version)]
             self._parameters = facts["parameters"]
             self.log.info("Registered the model %s, %s", version, reason)
-            return {"version": version, "path": path, **facts}
+            trained = {"version": version, "path": path, **facts}
+            recording.done({**trained, "registry": str(registry.folder.absolute())})
+            return trained
 
     def _trained(
         self, files: list[str], parameters: ModelParameters | None, registry: ModelRegistry
@@ -141,20 +144,3 @@ def _rendered(value: Any) -> Any:
     except ValueError:
         return value
     return int(found) if isinstance(value, str) and value.isdecimal() else found
-
-
-def _facts(model: Model) -> dict[str, Any]:
-    """Return what a small return value says about a model."""
-    trained_on = model.trained_on
-    return {
-        "parameters": asdict(model.parameters),
-        "movies": len(model.catalogue.movies),
-        "ratings": trained_on.ratings,
-        "users": trained_on.users,
-        "first_day": _day(trained_on.first_timestamp),
-        "last_day": _day(trained_on.last_timestamp),
-    }
-
-
-def _day(timestamp: int) -> str:
-    return str(datetime.fromtimestamp(timestamp, UTC).date())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_movielens.ranking.options import RankingOptions
+    from airflow_movielens.ratings.task_run import TaskRun
 
 MANY_INPUTS = 31
 """A return value lists at most so many inputs: as many as a month has days."""
@@ -93,6 +94,7 @@ class RankingManifest:
         bytes: Size of the ranking.
         ranked_at: When the ranking was complete, in UTC as ISO 8601.
         package_version: The version of this package.
+        task: The task instance of Airflow that ranked; None if none did.
     """
 
     path: str
@@ -116,9 +118,17 @@ class RankingManifest:
     bytes: int
     ranked_at: str
     package_version: str
+    task: TaskRun | None = None
 
     @classmethod
-    def of(cls, output: InputFile, rows: int, options: RankingOptions, sources: RankingSources) -> RankingManifest:
+    def of(
+        cls,
+        output: InputFile,
+        rows: int,
+        options: RankingOptions,
+        sources: RankingSources,
+        task: TaskRun | None = None,
+    ) -> RankingManifest:
         """Return the manifest of a finished ranking.
 
         Args:
@@ -126,6 +136,7 @@ class RankingManifest:
             rows: How many rows it has.
             options: How the movies were ranked.
             sources: What the ranking was computed from.
+            task: The task instance of Airflow that ranked; None if none did.
         """
         start, end, days = covered_days(sources.inputs)
         return cls(
@@ -150,6 +161,7 @@ class RankingManifest:
             bytes=output.bytes,
             ranked_at=datetime.now(UTC).isoformat(timespec="seconds"),
             package_version=__version__,
+            task=task,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from airflow_movielens.ranking.manifest import MANY_INPUTS, combined_checksum, c
 
 if TYPE_CHECKING:
     from airflow_movielens.ranking.manifest import InputFile, RatingsFile
+    from airflow_movielens.ratings.task_run import TaskRun
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Recommendations:
         users: The number of users.
         rows: The number of recommendations.
         inputs: The files of ratings.
+        task: The task instance of Airflow that recommended; None if none did.
     """
 
     model: str
@@ -31,6 +33,7 @@ class Recommendations:
     users: int
     rows: int
     inputs: list[RatingsFile]
+    task: TaskRun | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class RecommendationsManifest:
         bytes: Size of the file.
         recommended_at: When the file was complete, in UTC as ISO 8601.
         package_version: The version of this package.
+        task: The task instance of Airflow that recommended; None if none did.
     """
 
     path: str
@@ -72,6 +76,7 @@ class RecommendationsManifest:
     bytes: int
     recommended_at: str
     package_version: str
+    task: TaskRun | None = None
 
     @classmethod
     def of(cls, output: InputFile, made: Recommendations) -> RecommendationsManifest:
@@ -99,6 +104,7 @@ class RecommendationsManifest:
             bytes=output.bytes,
             recommended_at=datetime.now(UTC).isoformat(timespec="seconds"),
             package_version=__version__,
+            task=made.task,
         )
 
     def to_json(self) -> str:

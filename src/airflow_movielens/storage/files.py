@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_movielens.ranking import RankingOptions
     from airflow_movielens.ranking.manifest import InputFile, RankingSources
     from airflow_movielens.ratings.schema import Table
+    from airflow_movielens.ratings.task_run import TaskRun
 
 AnyManifest = TypeVar("AnyManifest", bound="ManifestFile")
 
@@ -49,7 +50,7 @@ def checked_output(path: str | PathLike[str]) -> str:
 
 
 def write_ranking(
-    ranking: pl.DataFrame, path: str, options: RankingOptions, sources: RankingSources
+    ranking: pl.DataFrame, path: str, options: RankingOptions, sources: RankingSources, task: TaskRun | None = None
 ) -> RankingManifest:
     """Write a ranking to ``path``, whole or not at all, with its manifest beside it; errors as in `write_file`.
 
@@ -58,8 +59,13 @@ def write_ranking(
         path: The file to write; its extension selects the format.
         options: How the movies were ranked.
         sources: What the ranking was computed from.
+        task: The task instance of Airflow that ranked, for the manifest; None if none did.
     """
-    return write_file(ranking.lazy(), path, lambda written: RankingManifest.of(written, len(ranking), options, sources))
+
+    def manifest_of(written: InputFile) -> RankingManifest:
+        return RankingManifest.of(written, len(ranking), options, sources, task)
+
+    return write_file(ranking.lazy(), path, manifest_of)
 
 
 def write_file(rows: pl.LazyFrame, path: str, manifest_of: Callable[[InputFile], AnyManifest]) -> AnyManifest:

@@ -178,16 +178,16 @@ def _check_output(output: str, items: Iterable[object], files: Sequence[str]) ->
     for file in files:
         if _is_same(file, output):
             raise ValueError(f"the output {output} is also an input, which it would replace: write to another file")
-    target = _steps(output)
+    target = steps(output)
     for text in map(_named, items):
-        meant = _steps(text)
+        meant = steps(text)
         inside = target[: len(meant)] == meant
         if inside or (has_magic(text) and text not in files and _would_match(meant, target)):
             raise ValueError(f"the output {output} is among the inputs {text}: write it to another folder or name")
 
 
 def _is_same(first: str, second: str) -> bool:
-    if _steps(first) == _steps(second):
+    if steps(first) == steps(second):
         return True
     paths = [local_path(first), local_path(second)]
     if None in paths or not all(path is not None and path.exists() for path in paths):
@@ -195,7 +195,7 @@ def _is_same(first: str, second: str) -> bool:
     return os.path.samefile(*paths)  # type: ignore[arg-type]  # noqa: PTH121
 
 
-def _steps(text: str) -> list[str]:
+def steps(text: str) -> list[str]:
     """Return the names on the path to a file: equal for equal files, regardless of links and connections."""
     local = local_path(text)
     if local is not None:

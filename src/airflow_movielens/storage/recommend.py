@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from airflow_movielens.ranking.manifest import InputFile, RatingsFile
+    from airflow_movielens.ratings.task_run import TaskRun
     from airflow_movielens.recommending import Model
 
 RATINGS_AT_ONCE = 2_000_000
@@ -22,7 +23,14 @@ _RATINGS_OF_A_USER = 200
 
 
 def recommend_to_all(
-    files: list[str], model: Model, version: str, output: str, n: int, *, at_once: int = RATINGS_AT_ONCE
+    files: list[str],
+    model: Model,
+    version: str,
+    output: str,
+    n: int,
+    *,
+    task: TaskRun | None = None,
+    at_once: int = RATINGS_AT_ONCE,
 ) -> RecommendationsManifest:
     """Recommend movies to all users of files of ratings, and write the recommendations with their reasons.
 
@@ -35,6 +43,7 @@ def recommend_to_all(
         version: Its version.
         output: The path or URL of the file to write, which appears whole or not at all.
         n: How many movies to recommend to each user.
+        task: The task instance of Airflow that recommends, for the manifest; None if none does.
         at_once: How many ratings a batch may have; more if a single user has more.
 
     Raises:
@@ -58,11 +67,19 @@ def recommend_to_all(
                 rated = ratings.filter(pl.col("userId").is_between(first, last)).collect()
                 yield model.recommend(rated, n, explain=True)
 
-        return _written(batches(), model, output, version=version, n=n, inputs=inputs)
+        return _written(batches(), model, output, version=version, n=n, inputs=inputs, task=task)
 
 
 def recommend_to_all_on_spark(
-    files: list[str], model: Model, version: str, output: str, n: int, *, conn_id: str | None, name: str
+    files: list[str],
+    model: Model,
+    version: str,
+    output: str,
+    n: int,
+    *,
+    conn_id: str | None,
+    name: str,
+    task: TaskRun | None = None,
 ) -> RecommendationsManifest:
     """Recommend movies as `recommend_to_all`, to all users of files of ratings that Spark reads.
 
@@ -74,6 +91,7 @@ def recommend_to_all_on_spark(
         n: How many movies to recommend to each user.
         conn_id: The Airflow connection of the cluster; see `spark_session`.
         name: The name that Spark shows for the session.
+        task: As for `recommend_to_all`.
 
     Raises:
         ValueError: Spark cannot read a file, or a value is missing or wrong.
@@ -86,11 +104,19 @@ def recommend_to_all_on_spark(
     with spark_session(conn_id, name) as session, clear_errors():
         ratings = ratings_on_spark(session, [spark_url(file) for file in files])
         inputs = ratings_files_on_spark(files, ratings)
-        return _written(recommend_on_spark(model, ratings, n), model, output, version=version, n=n, inputs=inputs)
+        batches = recommend_on_spark(model, ratings, n)
+        return _written(batches, model, output, version=version, n=n, inputs=inputs, task=task)
 
 
 def _written(
-    batches: Iterator[pl.DataFrame], model: Model, output: str, *, version: str, n: int, inputs: list[RatingsFile]
+    batches: Iterator[pl.DataFrame],
+    model: Model,
+    output: str,
+    *,
+    version: str,
+    n: int,
+    inputs: list[RatingsFile],
+    task: TaskRun | None,
 ) -> RecommendationsManifest:
     """Write recommendations, of which each batch has other users."""
     from polars.io.plugins import register_io_source
@@ -109,7 +135,7 @@ def _written(
             yield batch if columns is None else batch.select(columns)
 
     def manifest_of(written: InputFile) -> RecommendationsManifest:
-        return RecommendationsManifest.of(written, Recommendations(version, n, users, rows, inputs))
+        return RecommendationsManifest.of(written, Recommendations(version, n, users, rows, inputs, task))
 
     schema = model.recommend(RATINGS.empty(), n, explain=True).schema
     return write_file(register_io_source(counted, schema=schema), output, manifest_of)
@@ -120,6 +146,7 @@ def _ranges(users: pl.DataFrame, at_once: int) -> list[tuple[int, int]]:
 
     Args:
         users: userId and the number of ratings, by userId.
+        task: The task instance of Airflow that recommends, for the manifest; None if none does.
         at_once: How many ratings a batch may have.
     """
     import polars as pl

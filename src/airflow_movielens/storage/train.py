@@ -14,7 +14,30 @@ if TYPE_CHECKING:
     from airflow_movielens.ranking.manifest import RatingsFile
     from airflow_movielens.recommending import Model, ModelParameters
     from airflow_movielens.recommending.data_checks import Finding
+    from airflow_movielens.recommending.model import TrainingData
     from airflow_movielens.recommending.registry import ModelRegistry
+
+
+def model_facts(parameters: dict[str, Any], movies: int, trained_on: TrainingData) -> dict[str, Any]:
+    """Return what a small return value says about a model.
+
+    Args:
+        parameters: Its parameters.
+        movies: How many movies it can recommend.
+        trained_on: What it was trained on.
+    """
+    return {
+        "parameters": parameters,
+        "movies": movies,
+        "ratings": trained_on.ratings,
+        "users": trained_on.users,
+        "first_day": _day(trained_on.first_timestamp),
+        "last_day": _day(trained_on.last_timestamp),
+    }
+
+
+def _day(timestamp: int) -> str:
+    return str(datetime.fromtimestamp(timestamp, UTC).date())
 
 
 def check_ratings_for(registry: ModelRegistry, ratings: Any, report: Callable[[Finding], object]) -> None:

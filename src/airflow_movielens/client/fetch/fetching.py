@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.rows import Bookmark
     from airflow_movielens.client.settings import ClientSettings, OnBadRows
     from airflow_movielens.client.window import Window
+    from airflow_movielens.ratings.task_run import TaskRun
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def fetch_ratings(
     on_bad_rows: OnBadRows = "fail",
     checkpoints: Checkpoints | None = None,
     progress: Callable[[Progress], None] | None = None,
+    task: TaskRun | None = None,
 ) -> Manifest:
     """Fetch the ratings of a window into a file: one state of the server's data, whole or not at all.
 
@@ -61,6 +63,7 @@ def fetch_ratings(
             separate file.
         checkpoints: Where the checkpoint is stored; None for the folder that holds the parts.
         progress: Called with the progress after each page.
+        task: The task instance of Airflow that fetches, for the manifest; None if none does.
 
     Returns:
         The manifest of the file, which is also written beside it.
@@ -77,7 +80,7 @@ def fetch_ratings(
         resume(store)
         _log_resumption(window, store.checkpoint.bookmark)
         fill_store(client, options, store, Meter(progress))
-        manifest = _write(store, folder.local, output, window, client.settings.base_url)
+        manifest = _write(store, output, window, client.settings.base_url, task)
         store.checkpoints.clear()
         folder.clear()
     return manifest
@@ -120,7 +123,8 @@ def _key(settings: ClientSettings, options: ReadOptions, output: Output) -> str:
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
 
 
-def _write(store: PartStore, folder: Path, output: Output, window: Window, source: str) -> Manifest:
+def _write(store: PartStore, output: Output, window: Window, source: str, task: TaskRun | None) -> Manifest:
+    folder = store.folder.local
     fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
     data = _write_data(store, folder, output)
     quarantine = _write_quarantine(store, folder)
@@ -132,6 +136,7 @@ def _write(store: PartStore, folder: Path, output: Output, window: Window, sourc
         start_date=None if window.start is None else window.start.isoformat(),
         end_date=None if window.end is None else window.end.isoformat(),
         rows=checkpoint.rows,
+        histogram=_histogram(store.scan()),
         quarantined=checkpoint.quarantined,
         quarantine_path=None if quarantine is None else output.path + QUARANTINE_ENDING,
         snapshot=checkpoint.bookmark.snapshot if checkpoint.bookmark else None,
@@ -140,6 +145,7 @@ def _write(store: PartStore, folder: Path, output: Output, window: Window, sourc
         source=source,
         fetched_at=fetched_at,
         package_version=__version__,
+        task=task,
     )
     output.publish(data, quarantine, manifest)
     return manifest
@@ -155,6 +161,15 @@ def _write_data(store: PartStore, folder: Path, output: Output) -> Path:
         data.unlink(missing_ok=True)
         raise
     return data
+
+
+def _histogram(rows: pl.LazyFrame) -> list[int]:
+    """Return how many ratings have 0.5, 1, … 5 stars; of the parts, which lie uncompressed in Arrow's format."""
+    import polars as pl
+
+    half_stars = (pl.col("rating") * 2).cast(pl.Int8).alias("half_stars")
+    counts = dict(rows.group_by(half_stars).len().collect(engine="streaming").iter_rows())
+    return [counts.get(number, 0) for number in range(1, 11)]
 
 
 def _write_quarantine(store: PartStore, folder: Path) -> Path | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
+    from airflow_movielens.ratings.task_run import TaskRun
 
 QUARANTINE_ENDING = ".quarantine.ndjson"
 """The suffix that the file of quarantined rows adds to the name of the data file."""
@@ -34,6 +35,7 @@ class Manifest:
         start_date: First UTC day of the window, ``YYYY-MM-DD``; None if it is open.
         end_date: First UTC day after the window; None if it is open.
         rows: How many ratings the file holds.
+        histogram: How many of them have 0.5, 1, … 5 stars: 10 numbers.
         quarantined: How many further rows broke the contract.
         quarantine_path: The file of these rows; None if there are none.
         snapshot: The server's name for the state of the data; None if it sends none.
@@ -42,12 +44,14 @@ class Manifest:
         source: Base URL of the API.
         fetched_at: When the fetch was complete, in UTC as ISO 8601.
         package_version: The version of this package.
+        task: The task instance of Airflow that fetched; None if none did.
     """
 
     path: str
     start_date: str | None
     end_date: str | None
     rows: int
+    histogram: list[int]
     quarantined: int
     quarantine_path: str | None
     snapshot: str | None
@@ -56,6 +60,7 @@ class Manifest:
     source: str
     fetched_at: str
     package_version: str
+    task: TaskRun | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the manifest as values that JSON can hold."""

@@ -84,15 +84,20 @@ class LogProgress:
     Args:
         logger: The logger to write to.
         every: Seconds between two lines.
+
+    Attributes:
+        last: The last progress; that of a start before any page.
     """
 
     def __init__(self, logger: Logger, every: float = 5.0) -> None:
         self._logger = logger
         self._every = every
         self._next = every
+        self.last = Progress(0, None, 0, 0.0)
 
     def __call__(self, progress: Progress) -> None:
         """Write a line if one is due."""
+        self.last = progress
         if progress.seconds >= self._next:
             self._next = progress.seconds + self._every
             self._logger.info("%s", progress)

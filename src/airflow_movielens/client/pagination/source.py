@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urljoin
 
@@ -80,6 +80,23 @@ class PageLimit:
         return sorted((number for number in stated if MIN_PAGE_SIZE <= number < refused), reverse=True)[:_MAX_TRIES]
 
 
+class Repeats:
+    """A counter of the requests that were sent again after an error, by any thread.
+
+    Attributes:
+        number: How many there were.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._lock = Lock()
+
+    def count(self) -> None:
+        """Count one more."""
+        with self._lock:
+            self.number += 1
+
+
 def _is_refused_page(error: FatalError) -> bool:
     """Return whether the API refuses the request of a page, perhaps because of its size."""
     return error.exchange is not None and error.exchange.status in _REFUSED_PAGE
@@ -94,12 +111,14 @@ class Api:
         transport: Sends requests.
         congestion: How many requests may be in flight; successes and overloads are recorded there.
         page_limit: The page sizes that the API accepts; they are recorded there.
+        repeats: Counts the requests that are sent again.
     """
 
     settings: ClientSettings
     transport: Transport
     congestion: CongestionWindow
     page_limit: PageLimit = field(default_factory=PageLimit)
+    repeats: Repeats = field(default_factory=Repeats)
 
     def branch(self) -> Api:
         """Return the same API, whose requests can be aborted without those of other branches."""
@@ -115,6 +134,7 @@ class Api:
         self.transport.abort()
 
     def _on_retry(self, error: RetryableError) -> None:
+        self.repeats.count()
         if not isinstance(error, BadResponseError):
             self.congestion.on_overload()
 

@@ -11,7 +11,7 @@ from airflow_movielens import __version__
 from airflow_movielens.ratings.atomic_files import whole_file
 from airflow_movielens.ratings.messages import printable, shown
 from airflow_movielens.recommending.evaluation.bootstrap import Comparison, compare
-from airflow_movielens.recommending.evaluation.report import html_of
+from airflow_movielens.recommending.evaluation.report import html_of, sentence_of
 
 FORMAT = "airflow-movielens-evaluation"
 FORMAT_VERSION = 1
@@ -64,6 +64,27 @@ class Evaluation:
         for name, text in ((REPORT_NAME, html_of(self)), (FILE_NAME, content)):
             with whole_file(Path(folder) / name) as partial:
                 partial.write_text(text, encoding="utf-8")
+
+    def summary(self, folder: Path) -> dict[str, Any]:
+        """Return a small return value: versions, number of users, mean NDCG@10, and the comparisons as sentences.
+
+        Args:
+            folder: The folder that it is saved in.
+        """
+        import polars as pl
+
+        figures = pl.DataFrame(self.gate_users)
+        comparisons = self.comparisons()
+        compared = [name for name in ("trending", "champion") if name in comparisons]
+        return {
+            "path": str(folder / FILE_NAME),
+            "report": str(folder / REPORT_NAME),
+            **{name: model["version"] for name, model in self.models.items()},
+            "cuts": self.cuts,
+            "users": len(figures),
+            "ndcg": {name: round(float(figures[name].mean()), 4) for name in self.recommenders},  # type: ignore[arg-type]
+            "sentences": [sentence_of(comparisons[name], name) for name in compared],
+        }
 
     @classmethod
     def load(cls, path: str | Path) -> Evaluation:

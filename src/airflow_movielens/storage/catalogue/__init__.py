@@ -7,6 +7,9 @@ listing the data of years; see docs/catalogue.md.
 - ``records``: a record, and the month that it belongs to.
 - ``month_index``: the index of a kind and month, complete without locks.
 - ``movies``: titles and genres by movieId.
+- ``recording``: what a task does, recorded in the catalogue of the configured data root.
+- ``manifests``: records of the manifests, registries and evaluations that lie in a data root.
+- ``rebuilding``: a catalogue made anew from these.
 - ``folder``: the files of a catalogue, local or on object storage.
 """
 

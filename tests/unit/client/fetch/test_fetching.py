@@ -112,6 +112,7 @@ def test_the_manifest_describes_the_file(tmp_path):
         "start_date": "1970-01-02",
         "end_date": "1970-01-03",
         "rows": 1000,
+        "histogram": [FRAME["rating"].to_list().count(stars / 2) for stars in range(1, 11)],
         "quarantined": 0,
         "quarantine_path": None,
         "snapshot": "s7",
@@ -119,6 +120,7 @@ def test_the_manifest_describes_the_file(tmp_path):
         "bytes": len(content),
         "source": "http://api",
         "package_version": __version__,
+        "task": None,
     }
 
 
