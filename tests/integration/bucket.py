@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from uuid import uuid4
+
+from airflow.sdk.io import attach
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
@@ -65,3 +69,23 @@ class Bucket(DirFileSystem):
     def rm_file(self, path):
         self._refuse("rm_file")
         return super().rm_file(path)
+
+
+class AtomicBucket(Bucket):
+    """A bucket whose objects appear whole, as on object storage."""
+
+    def pipe_file(self, path, value, **options):
+        unfinished = f"{path}.{uuid4().hex}"
+        super().pipe_file(unfinished, value, **options)
+        Path(self._join(unfinished)).replace(self._join(path))
+
+
+ATOMIC = AtomicBucket()
+ATOMIC_URL = "s3a://bucket/data"
+
+
+def atomic_bucket_at(folder):
+    """Attach the bucket of `ATOMIC_URL` in a folder, and return the local folder of that URL."""
+    ATOMIC.open_at(folder)
+    attach(protocol="s3a", fs=ATOMIC)
+    return folder / "bucket/data"

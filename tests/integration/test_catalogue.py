@@ -8,12 +8,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
 import polars as pl
 import pytest
-from airflow.sdk.io import attach
-from integration.bucket import Bucket
+from integration.bucket import ATOMIC, ATOMIC_URL, atomic_bucket_at
 from unit.catalogue_processes import add_records, record_of
 from unit.warm_processes import CONTEXT
 
@@ -21,27 +19,12 @@ from airflow_movielens.client import FatalError
 from airflow_movielens.storage.catalogue import Catalogue, Movie
 
 
-class Store(Bucket):
-    """A bucket whose objects appear whole, as on object storage."""
-
-    def pipe_file(self, path, value, **options):
-        unfinished = f"{path}.{uuid4().hex}"
-        super().pipe_file(unfinished, value, **options)
-        Path(self._join(unfinished)).replace(self._join(path))
-
-
-STORE = Store()
-URL = "s3a://bucket/data"
-
-
 @pytest.fixture(params=["local", "bucket"])
 def place(request, tmp_path):
     """Return a data root, and the local folder that its catalogue lies in."""
     if request.param == "local":
         return str(tmp_path), tmp_path / ".movielens-catalogue"
-    STORE.open_at(tmp_path)
-    attach(protocol="s3a", fs=STORE)
-    return URL, tmp_path / "bucket/data/.movielens-catalogue"
+    return ATOMIC_URL, atomic_bucket_at(tmp_path) / ".movielens-catalogue"
 
 
 @pytest.fixture
@@ -102,14 +85,13 @@ def test_a_path_keeps_its_last_20_records_of_a_month(catalogue, folder):
 
 
 def test_entries_that_may_not_be_deleted_stay_outside_the_index(tmp_path):
-    STORE.open_at(tmp_path)
-    attach(protocol="s3a", fs=STORE)
-    STORE.refused = {"rm_file": PermissionError("delete is not allowed")}
-    catalogue = Catalogue(URL)
+    folder = atomic_bucket_at(tmp_path)
+    ATOMIC.refused = {"rm_file": PermissionError("delete is not allowed")}
+    catalogue = Catalogue(ATOMIC_URL)
     for day in range(1, 24):
         catalogue.add(record_of(0, path="/data/a", at=f"2026-11-{day:02}T02:00:00Z"))
     assert len(catalogue.records("fetch").records) == 20
-    assert len(entries_of(tmp_path / "bucket/data/.movielens-catalogue")) == 23
+    assert len(entries_of(folder / ".movielens-catalogue")) == 23
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"layout": 99}', b'{"layout": 1, "entries": {"a": {}}}'])
@@ -160,17 +142,17 @@ def test_threads_that_add_at_once_lose_no_record(catalogue):
 
 def test_processes_that_add_at_once_lose_no_record(tmp_path):
     """A writer that replaces the index with an older one would lose the records of the others."""
-    barrier = CONTEXT.Barrier(6)
+    barrier = CONTEXT.Barrier(8)
     writers = [
-        CONTEXT.Process(target=add_records, args=(str(tmp_path), 12 * number, 12, barrier)) for number in range(6)
+        CONTEXT.Process(target=add_records, args=(str(tmp_path), 30 * number, 30, barrier)) for number in range(8)
     ]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join()
-    assert [writer.exitcode for writer in writers] == [0] * 6
+    assert [writer.exitcode for writer in writers] == [0] * 8
     records = Catalogue(str(tmp_path)).records("fetch").records
-    assert {record.path for record in records} == {record_of(number).path for number in range(72)}
+    assert {record.path for record in records} == {record_of(number).path for number in range(240)}
     hidden = [path for path in (tmp_path / ".movielens-catalogue").rglob(".*") if path.is_file()]
     assert hidden == []
 
@@ -209,11 +191,10 @@ def test_damaged_movies_are_unknown_until_they_are_saved_again(catalogue, folder
 
 
 def test_refused_access_names_the_file(tmp_path):
-    STORE.open_at(tmp_path)
-    attach(protocol="s3a", fs=STORE)
-    catalogue = Catalogue(URL)
+    atomic_bucket_at(tmp_path)
+    catalogue = Catalogue(ATOMIC_URL)
     catalogue.add(record_of(0))
-    STORE.refused = {"cat_file": PermissionError("Forbidden")}
+    ATOMIC.refused = {"cat_file": PermissionError("Forbidden")}
     with pytest.raises(FatalError, match=r"s3a://bucket/data/.movielens-catalogue/fetch/2015-03.json cannot be read"):
         catalogue.records("fetch")
 

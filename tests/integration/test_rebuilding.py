@@ -6,11 +6,10 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from airflow.sdk.io import attach
-from integration.test_catalogue import STORE, URL, entries_of
+from integration.bucket import ATOMIC, ATOMIC_URL, atomic_bucket_at
+from integration.catalogue_tasks import CONTEXT, fetch, rank
 from integration.test_promoting import evaluated
 from integration.test_recommending import PARAMETERS, RATINGS
-from integration.test_recording import CONTEXT, fetch, rank
 from unit.catalogue_processes import record_of
 
 from airflow_movielens.cli import main
@@ -26,9 +25,8 @@ from airflow_movielens.storage.catalogue.rebuilding import rebuild
 @pytest.fixture(params=["local", "bucket"])
 def root(request, tmp_path, monkeypatch):
     """Return a data root with two fetched days and their ranking, recorded in its catalogue."""
-    STORE.open_at(tmp_path)
-    attach(protocol="s3a", fs=STORE)
-    root = URL if request.param == "bucket" else str(tmp_path / "bucket/data")
+    atomic_bucket_at(tmp_path)
+    root = ATOMIC_URL if request.param == "bucket" else str(tmp_path / "bucket/data")
     monkeypatch.setenv("AIRFLOW__MOVIELENS__DATA_ROOT", root)
     fetch(f"{root}/days/20.parquet")
     fetch(f"{root}/days/21.parquet", start_date="2000-11-21", end_date="2000-11-22")
@@ -144,7 +142,7 @@ def test_an_empty_month_keeps_no_index(tmp_path):
     Catalogue(str(tmp_path)).add(record_of(0))
     assert rebuild(str(tmp_path), lambda _: None) == {"fetch": 0}
     folder = tmp_path / ".movielens-catalogue"
-    assert [path for path in folder.rglob("*") if path.is_file()] == entries_of(folder) == []
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize(
@@ -157,9 +155,8 @@ def test_a_root_that_cannot_be_read_is_one_line(root, said, capsys):
 
 
 def test_a_rebuild_without_permission_to_delete_says_so(tmp_path, capsys):
-    STORE.open_at(tmp_path)
-    attach(protocol="s3a", fs=STORE)
-    Catalogue(URL).add(record_of(0))
-    STORE.refused = {"rm_file": PermissionError("delete is not allowed")}
-    assert main(["catalogue", "rebuild", URL]) == 1
+    atomic_bucket_at(tmp_path)
+    Catalogue(ATOMIC_URL).add(record_of(0))
+    ATOMIC.refused = {"rm_file": PermissionError("delete is not allowed")}
+    assert main(["catalogue", "rebuild", ATOMIC_URL]) == 1
     assert "cannot be removed: delete is not allowed" in capsys.readouterr().err

@@ -5,32 +5,26 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from airflow.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
 from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.triggers.base import BaseTrigger
+from integration.catalogue_tasks import CONTEXT, TASK, WINDOW, fetch, rank
 from integration.test_promoting import evaluated
 from integration.test_recommending import EVALUATED
 from unit.scripted_server import Response, page_of, ratings, serve
 
 from airflow_movielens.operators import (
     MovielensEvaluateOperator,
-    MovielensFetchRatingsOperator,
     MovielensPromoteOperator,
-    MovielensRankMoviesOperator,
     MovielensRecommendOperator,
     MovielensTrainOperator,
 )
 from airflow_movielens.recommending.registry import ModelRegistry
-from airflow_movielens.storage.catalogue import Catalogue, TaskRun
+from airflow_movielens.storage.catalogue import Catalogue
 from airflow_movielens.storage.catalogue.recording import recorded
-
-TASK = TaskRun("movielens", "manual__1", "a_task", 3, 2)
-CONTEXT = {"ti": SimpleNamespace(dag_id="movielens", run_id="manual__1", task_id="a_task", map_index=3, try_number=2)}
-WINDOW = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 
 
 @pytest.fixture
@@ -38,17 +32,6 @@ def catalogue(tmp_path, monkeypatch):
     """Configure a data root, and return its catalogue."""
     monkeypatch.setenv("AIRFLOW__MOVIELENS__DATA_ROOT", str(tmp_path))
     return Catalogue(str(tmp_path))
-
-
-def fetch(path, **arguments):
-    return MovielensFetchRatingsOperator(task_id="fetch", output_path=path, **WINDOW | arguments).execute(CONTEXT)
-
-
-def rank(input_path, output_path, **arguments):
-    operator = MovielensRankMoviesOperator(
-        task_id="rank", input_path=input_path, output_path=output_path, method="bayesian", **arguments
-    )
-    return operator.execute(CONTEXT)
 
 
 def the_record(catalogue, kind):
