@@ -72,9 +72,18 @@ class Bucket(DirFileSystem):
 
 
 class AtomicBucket(Bucket):
-    """A bucket whose objects appear whole, as on object storage."""
+    """A bucket whose objects appear whole, as on object storage.
+
+    Attributes:
+        before_put: Called with the path before an object appears.
+    """
+
+    def open_at(self, folder):
+        super().open_at(folder)
+        self.before_put = lambda _: None
 
     def pipe_file(self, path, value, **options):
+        self.before_put(path)
         unfinished = f"{path}.{uuid4().hex}"
         super().pipe_file(unfinished, value, **options)
         Path(self._join(unfinished)).replace(self._join(path))
