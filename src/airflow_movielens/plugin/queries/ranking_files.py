@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from airflow_movielens.ratings.paths import FileFormat
 from airflow_movielens.ratings.text_files import text_blocks, whole_text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     import polars as pl
@@ -29,6 +31,7 @@ _DTYPES = {
     "upper_bound": "Float64",
     "num_likes": "Int64",
 }
+_LONGEST_OBJECT = 1 << 16
 _ALWAYS = ("rank", "movieId", "score", "num_ratings")
 
 
@@ -60,7 +63,7 @@ def scan_ranking(path: Path) -> pl.LazyFrame:
     elif source.kind == "ndjson":
         rows = _scan_ndjson(path, source.compression)
     else:
-        rows = pl.read_json(BytesIO(whole_text(path, source.compression)), infer_schema_length=None).lazy()
+        rows = _read_json(path, source.compression)
     names = rows.collect_schema().names()
     if "rank" not in names and "avg_rating" in names:
         rows = rows.with_row_index("rank", offset=1).with_columns(score="avg_rating")
@@ -72,10 +75,10 @@ def scan_ranking(path: Path) -> pl.LazyFrame:
     return rows.select(pl.col(name).cast(getattr(pl, dtype)) for name, dtype in _DTYPES.items() if name in names)
 
 
-def _schema() -> dict[str, pl.DataType | type[pl.DataType]]:
+def _schema(names: Collection[str] = tuple(_DTYPES)) -> dict[str, pl.DataType | type[pl.DataType]]:
     import polars as pl
 
-    return {name: getattr(pl, dtype) for name, dtype in _DTYPES.items()}
+    return {name: getattr(pl, dtype) for name, dtype in _DTYPES.items() if name in names}
 
 
 def _scan_ndjson(path: Path, compression: Compression) -> pl.LazyFrame:
@@ -83,7 +86,15 @@ def _scan_ndjson(path: Path, compression: Compression) -> pl.LazyFrame:
 
     _, block = next(text_blocks(path, compression), (1, b""))
     first = block.partition(b"\n")[0]
-    if not first.strip():
+    return pl.scan_ndjson(path, schema=_schema(json.loads(first))) if first.strip() else pl.LazyFrame()
+
+
+def _read_json(path: Path, compression: Compression) -> pl.LazyFrame:
+    import polars as pl
+
+    text = whole_text(path, compression).strip()
+    if text == b"[]":
         return pl.LazyFrame()
-    names = pl.read_ndjson(BytesIO(first)).columns
-    return pl.scan_ndjson(path, schema={name: dtype for name, dtype in _schema().items() if name in names})
+    # Polars would need twice the time to find the columns itself.
+    first, _ = json.JSONDecoder().raw_decode(text[:_LONGEST_OBJECT].decode(errors="replace"), 1)
+    return pl.read_json(BytesIO(text), schema=_schema(first)).lazy()
