@@ -7,6 +7,9 @@
 - ``views``: a module per view, with the routes under its name.
 - ``partitions``: what the views say about the days of a dataset, computed from the catalogue.
 - ``queries``: what the page reads and computes in processes of its own, so that the API server does not.
+- ``ranking_kinds``: which files of the catalogue are rankings of the same kind, one for each day.
+- ``ranking_scores``: what the score of each ranking method means.
+- ``rank_chart``: the ranks of a movie over time as a line chart.
 - ``rendering``: templates, and the URLs in them.
 - ``static_files``: style sheets and scripts.
 - ``errors``: what prevents a view, as a page that says what to do.

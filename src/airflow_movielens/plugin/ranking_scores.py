@@ -29,7 +29,7 @@ class Column:
         """Return the value of a row as it is shown; a dash if the row has none."""
         value = row.get(self.name)
         if value is None:
-            return "–"
+            return "\N{EN DASH}"
         return f"{value * 100:.{self.digits}f} %" if self.percent else f"{value:,.{self.digits}f}"
 
 
@@ -58,8 +58,8 @@ _LIKES = "A like is a rating of at least 4 stars."
 SCORES: Mapping[str, Score] = {
     "mean": Score("The score is the mean rating of the movie, in stars.", (Column("score", "Mean rating", 2),), {}),
     "bayesian": Score(
-        "The score is the damped mean, in stars: the mean rating as if the movie had {k} further ratings that equal the "
-        "mean of all ratings.",
+        "The score is the damped mean, in stars: the mean rating as if the movie had {k} further ratings that equal "
+        "the mean of all ratings.",
         (Column("score", "Damped mean", 3), _MEAN),
         {"k": "100"},
     ),
@@ -73,8 +73,8 @@ SCORES: Mapping[str, Score] = {
         {"confidence": "0.95"},
     ),
     "imdb": Score(
-        "The score is the weighted rating, in stars: the mean rating as if the movie had {m} further ratings that equal "
-        "the mean of all ratings.",
+        "The score is the weighted rating, in stars: the mean rating as if the movie had {m} further ratings that "
+        "equal the mean of all ratings.",
         (Column("score", "Weighted rating", 3), _MEAN),
         {"m": "m (the number of ratings that 99 % of movies do not exceed)"},
     ),
@@ -84,8 +84,8 @@ SCORES: Mapping[str, Score] = {
         {},
     ),
     "trending": Score(
-        "The score is the number of likes, each weighted by its age: half as much after a half-life of {half_life} days. "
-        f"{_LIKES}",
+        "The score is the number of likes, each weighted by its age: half as much after a half-life of {half_life} "
+        f"days. {_LIKES}",
         (Column("score", "Weighted likes", 2), Column("num_likes", "Likes")),
         {"half_life": "7 to 365"},
     ),

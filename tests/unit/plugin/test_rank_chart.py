@@ -61,5 +61,5 @@ def test_every_method_has_words_and_columns_that_its_files_have(name):
 def test_numbers_are_shown_with_their_digits():
     score, share, upper = SCORES["wilson"].columns
     row = {"score": 0.8125, "like_share": 0.9, "upper_bound": None}
-    assert [column.text(row) for column in (score, share, upper)] == ["81.2 %", "90.0 %", "–"]
+    assert [column.text(row) for column in (score, share, upper)] == ["81.2 %", "90.0 %", "\N{EN DASH}"]
     assert SCORES["popular"].columns[0].text({"score": 12345.0}) == "12,345"

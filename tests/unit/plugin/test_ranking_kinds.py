@@ -10,7 +10,7 @@ from airflow_movielens.plugin.ranking_kinds import ranking_address, ranking_kind
 from airflow_movielens.storage.catalogue import Record
 
 
-def record(path, last, days=1, method="bayesian", at="2015-04-01T00:00:00Z", succeeded=True):
+def record(path, last, *, days=1, method="bayesian", at="2015-04-01T00:00:00Z", succeeded=True):
     end = date.fromisoformat(last) + timedelta(days=1)
     facts = {"method": method, "start_date": str(end - timedelta(days=days)), "end_date": str(end)}
     return Record("ranking", at, path, succeeded, None if succeeded else "it failed", None, facts)

@@ -47,7 +47,8 @@ def table(
     ranking = _read(current)
     genres = None
     if "genre" in ranking.columns:
-        genres = ranking["genre"].unique().sort().to_list()
+        # "(no genres listed)" is no genre to begin with.
+        genres = sorted(ranking["genre"].unique(), key=lambda name: (name.startswith("("), name))
         genre = genre if genre in genres else next(iter(genres), None)
         ranking = ranking.filter(pl.col("genre") == genre)
     found = ranking.filter(_matches(ranking, search, titled)) if search else ranking

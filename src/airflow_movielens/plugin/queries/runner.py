@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.plugin.errors import PageError
 from airflow_movielens.plugin.queries.files import QueryFile
 
 if TYPE_CHECKING:
@@ -49,43 +50,32 @@ _LOGGED = 4000
 _WRITE_AGAIN = "Clear the task that wrote the file, so that Airflow runs it again."
 
 
-class QueryError(Exception):
-    """A query has no result.
+class QueryError(PageError):
+    """A query has no result: a file is missing or damaged, or the process failed.
 
     Args:
         title: What happened.
         advice: What to do.
-
-    Attributes:
         status: The HTTP status of a page that cannot do without the result.
     """
 
-    status = 500
-
-    def __init__(self, title: str, advice: str) -> None:
-        super().__init__(f"{title} {advice}")
-        self.title = title
-        self.advice = advice
+    def __init__(self, title: str, advice: str, status: int = 500) -> None:
+        super().__init__(title, advice, status)
 
 
 class QueryTimeoutError(QueryError):
     """A query took too long, and its process was ended."""
 
-    status = 503
-
     def __init__(self, seconds: float) -> None:
-        super().__init__(
-            f"The answer took longer than {seconds:g} seconds.", "Load the page again when the server has less to do."
-        )
+        advice = "Load the page again when the server has less to do."
+        super().__init__(f"The answer took longer than {seconds:g} seconds.", advice, 503)
 
 
 class QueryBusyError(QueryError):
     """Too many callers wait for a process."""
 
-    status = 503
-
     def __init__(self) -> None:
-        super().__init__("Too many pages are being computed.", "Load this page again in a few seconds.")
+        super().__init__("Too many pages are being computed.", "Load this page again in a few seconds.", 503)
 
 
 class QueryRunner:

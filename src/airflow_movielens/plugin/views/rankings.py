@@ -2,6 +2,196 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse
+from pydantic import BeforeValidator
+
+from airflow_movielens.plugin.errors import PageError
+from airflow_movielens.plugin.queries.runner import QueryError, run_query
+from airflow_movielens.plugin.rank_chart import rank_chart
+from airflow_movielens.plugin.ranking_kinds import RankingKind, ranking_kinds
+from airflow_movielens.plugin.ranking_scores import SCORES
+from airflow_movielens.plugin.rendering import render
+from airflow_movielens.plugin.source import SourceDep
+from airflow_movielens.storage.catalogue import Movie, Record
 
 router = APIRouter()
+
+ROWS = 100
+MOST_ROWS = 2000
+COURSE = 90
+"""A movie's course is shown over so many rankings."""
+COMPARED = {7: 3, 30: 7}
+"""Rankings are compared with those of so many days earlier, or of up to so many days before that if there is none."""
+
+# A form sends an empty day if none was chosen.
+Day = Annotated[date | None, BeforeValidator(lambda given: given or None)]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The kind of ranking and the day that the URL asks for.
+
+    Attributes:
+        kinds: All kinds.
+        kind: The kind.
+        day: The day.
+        last_failure: The record of the last try to write the file, if it failed.
+        problems: What is damaged in the catalogue.
+    """
+
+    kinds: list[RankingKind]
+    kind: RankingKind
+    day: date
+    last_failure: Record | None
+    problems: list[str]
+
+    @property
+    def record(self) -> Record | None:
+        """The record of the ranking; None if there is none of the day."""
+        return self.kind.rankings.get(self.day)
+
+    @property
+    def address(self) -> dict[str, str]:
+        """The query of a URL that selects the same."""
+        return {"ranking": self.kind.name, "method": self.kind.method, "day": str(self.day)}
+
+
+def _selection(source: SourceDep, ranking: str = "", method: str = "", day: Day = None) -> Selection:
+    """Return what the URL asks for; by default the longest windows of the last day.
+
+    Raises:
+        PageError: There is no ranking yet, or none of this kind.
+    """
+    found = source.records("ranking")
+    kinds = ranking_kinds(found.records, source.catalogue.root)
+    if not kinds:
+        raise PageError("No movies have been ranked yet.", _what_to_do(found.records, source.catalogue.root), 200)
+    same_name = [kind for kind in kinds if kind.name == ranking] if ranking else kinds
+    if not same_name:
+        raise PageError(
+            f"There is no ranking {ranking}.", "Its files may have been renamed. Choose Rankings above.", 404
+        )
+    same_method = [kind for kind in same_name if kind.method == method] or same_name
+    kind = max(same_method, key=lambda kind: (kind.last_day, kind.window))
+    day = kind.last_day if day is None else day
+    record = kind.rankings.get(day)
+    last_try = next((one for one in reversed(found.records) if record is not None and one.path == record.path), None)
+    last_failure = last_try if last_try is not None and not last_try.succeeded else None
+    return Selection(kinds, kind, day, last_failure, found.problems)
+
+
+SelectionDep = Annotated[Selection, Depends(_selection)]
+
+
+@router.get("/rankings/")
+def show_ranking(
+    request: Request,
+    source: SourceDep,
+    selection: SelectionDep,
+    *,
+    genre: str = "",
+    search: str = "",
+    rows: Annotated[int, Query(ge=1, le=MOST_ROWS)] = ROWS,
+) -> HTMLResponse:
+    """Show the first movies of a ranking with their movement."""
+    search = " ".join(search.split())
+    shown: dict[str, Any] = {"selection": selection, "problems": selection.problems, "genre": genre, "search": search}
+    record = selection.record
+    if record is None:
+        return render(request, "rankings.html", 404, **shown, error=None, ranking=None)
+    compared = {days: selection.kind.earlier(selection.day, days, more) for days, more in COMPARED.items()}
+    earlier = [known for known in compared.values() if known is not None]
+    movies = source.catalogue.movies()
+    arguments = {"genre": genre or None, "search": search, "titled": _titled(movies, search), "limit": rows}
+    files = [record.path, *(selection.kind.rankings[known].path for known in earlier)]
+    try:
+        found = run_query("rankings.table", arguments, files)
+    except QueryError as error:
+        return render(request, "rankings.html", error.status, **shown, error=error, ranking=None)
+    found["rows"] = [_with_names(row, movies) for row in found["rows"]]
+    return render(
+        request,
+        "rankings.html",
+        **shown,
+        error=None,
+        ranking=found,
+        record=record,
+        score=SCORES[selection.kind.method],
+        compared=compared,
+        unreadable=[problem for problem in found["problems"] if problem],
+        earlier=earlier,
+        tolerances=COMPARED,
+        rows=rows,
+        more=min(rows + ROWS, MOST_ROWS),
+    )
+
+
+@router.get("/rankings/movies/{movie_id}/")
+def show_course(
+    request: Request, source: SourceDep, selection: SelectionDep, movie_id: int, genre: str = ""
+) -> HTMLResponse:
+    """Show the ranks of a movie over time."""
+    days = [known for known in selection.kind.rankings if known <= selection.day][-COURSE:]
+    files = [selection.kind.rankings[known].path for known in days]
+    found = run_query("rankings.course", {"movie_id": movie_id}, files)
+    rows = [row for of_day in found for row in of_day["rows"]]
+    genres = sorted({row["genre"] for row in rows if "genre" in row})
+    shown = genre if genre in genres else _best_genre(rows)
+    course = {known: _row_of(of_day["rows"], shown) for known, of_day in zip(days, found, strict=True)}
+    ranks = [None if row is None else row["rank"] for row in course.values()]
+    last = next((row for row in reversed(course.values()) if row is not None), {"movieId": movie_id})
+    return render(
+        request,
+        "ranking_course.html",
+        selection=selection,
+        problems=selection.problems,
+        movie=_with_names(last, source.catalogue.movies()),
+        genres=genres,
+        genre=shown,
+        course=course,
+        previous=dict(zip(days, [None, *ranks], strict=False)),
+        chart=rank_chart(list(zip(days, ranks, strict=True))),
+        score=SCORES[selection.kind.method],
+        unreadable=[of_day["problem"] for of_day in found if of_day["problem"]],
+    )
+
+
+def _what_to_do(records: list[Record], root: str) -> str:
+    if records:
+        return f"The last task that tried failed: {records[-1].error}"
+    return (
+        "Unpause a Dag that ranks movies, such as 06_rank, or add a MovielensRankMoviesOperator whose output_path is "
+        f"under {root}."
+    )
+
+
+def _titled(movies: Mapping[int, Movie], search: str) -> list[int]:
+    """Return the movies whose title contains the search, and the one that it is the number of."""
+    if not search:
+        return []
+    found = [movie_id for movie_id, movie in movies.items() if search.lower() in movie.title.lower()]
+    return [*found, int(search)] if search.isdecimal() and len(search) < 10 else found  # noqa: PLR2004 - 32 bits
+
+
+def _with_names(row: Mapping[str, Any], movies: Mapping[int, Movie]) -> dict[str, Any]:
+    """Return a row with a title and a list of genres: those of the file, else those of the catalogue."""
+    known = movies.get(row["movieId"])
+    title = row.get("title") or (known.title if known else f"Movie {row['movieId']}")
+    genres = row.get("genres") or ("|".join(known.genres) if known else "")
+    return {**row, "title": title, "genres": [genre for genre in genres.split("|") if genre and genre[0] != "("]}
+
+
+def _best_genre(rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the genre in which the last rank of a movie is the best; None if there are no genres."""
+    ranks = {row["genre"]: row["rank"] for row in rows if "genre" in row}
+    return min(ranks, key=lambda genre: (ranks[genre], genre), default=None)
+
+
+def _row_of(rows: Iterable[dict[str, Any]], genre: str | None) -> dict[str, Any] | None:
+    return next((row for row in rows if row.get("genre") == genre), None)
