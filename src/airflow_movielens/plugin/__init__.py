@@ -10,6 +10,8 @@
 - ``ranking_kinds``: which files of the catalogue are rankings of the same kind, one for each day.
 - ``ranking_scores``: what the score of each ranking method means.
 - ``rank_chart``: the ranks of a movie over time as a line chart.
+- ``registries``, ``evaluations``: the models of a registry, and how they were judged.
+- ``movie_search``: titles, and the search for what somebody typed.
 - ``rendering``: templates, and the URLs in them.
 - ``static_files``: style sheets and scripts.
 - ``errors``: what prevents a view, as a page that says what to do.

@@ -7,4 +7,5 @@ A query is a public function of a module of this folder. Its first argument is t
 - ``__main__``: that process.
 - ``files``: the files that a query reads.
 - ``rankings``: rankings with movement, and the course of a movie over time.
+- ``recommendations``: recommendations for a user and for liked movies, and similar movies.
 """

@@ -1,0 +1,105 @@
+"""Recommendations for a user, recommendations for liked movies, and the movies similar to one.
+
+A result has ``rows``, best first: ``rank``, ``movieId``, ``score``, and for recommendations ``reasons``, as
+`Model.recommend` describes them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_movielens.plugin.queries.files import QueryFile
+    from airflow_movielens.recommending import Model
+
+# Who likes the given movies.
+_NEW_USER = 0
+
+
+def for_user(files: Sequence[QueryFile], user_id: int) -> dict[str, Any]:
+    """Return what a published file recommends to a user.
+
+    Args:
+        files: The file of recommendations.
+        user_id: The user.
+
+    Returns:
+        The rows; none if the file does not have the user. Then ``first_user`` and ``last_user`` are its lowest and
+        highest userId, or None if it is empty.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It holds no recommendations, or is damaged.
+    """
+    import polars as pl
+
+    (file,) = files
+    path = file.local()
+    try:
+        published = pl.scan_parquet(path)
+        # The file is sorted by user, so that only a small part of it is read.
+        rows = published.filter(pl.col("userId") == user_id).select("rank", "movieId", "score", "reasons").collect()
+        if len(rows):
+            return {"rows": rows.sort("rank").to_dicts()}
+        first, last = published.select(pl.col("userId").min(), last=pl.col("userId").max()).collect().row(0)
+    except pl.exceptions.PolarsError as error:
+        problem = file.words_of(error).partition("\n")[0]
+        raise ValueError(
+            f"{file.name} holds no recommendations ({problem}): clear the task that writes it, so that it runs again"
+        ) from error
+    return {"rows": [], "first_user": first, "last_user": last}
+
+
+def for_likes(files: Sequence[QueryFile], movies: Sequence[int], n: int) -> dict[str, Any]:
+    """Return what a model recommends to a new user who gives movies 5 stars.
+
+    Args:
+        files: The model.
+        movies: The movies, in the order in which they are rated.
+        n: How many movies to recommend.
+
+    Returns:
+        The rows; and ``unknown``: which of the movies have no influence, because too few users like them.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It holds no model, or is damaged.
+    """
+    import polars as pl
+
+    from airflow_movielens.ratings.schema import RATINGS
+
+    model = _model(files)
+    rows = [(_NEW_USER, movie, 5.0, second) for second, movie in enumerate(movies)]
+    ratings = pl.DataFrame(rows, RATINGS.polars_schema(), orient="row")
+    recommended = model.recommend(ratings, n, [_NEW_USER], explain=True)
+    known = set(model.catalogue.movies.tolist())
+    return {
+        "rows": recommended.drop("userId").to_dicts(),
+        "unknown": [movie for movie in movies if movie not in known],
+    }
+
+
+def similar(files: Sequence[QueryFile], movie_id: int, n: int) -> dict[str, Any]:
+    """Return the movies that a model finds most similar to one.
+
+    Args:
+        files: The model.
+        movie_id: The movie.
+        n: How many movies to return.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It holds no model, is damaged, or too few users like the movie.
+    """
+    return {"rows": _model(files).similar(movie_id, n).to_dicts()}
+
+
+def _model(files: Sequence[QueryFile]) -> Model:
+    """Open a model; reading all of a large one would take longer than the answer."""
+    from airflow_movielens.recommending.artefacts import map_model
+
+    (file,) = files
+    return map_model(file.local())
