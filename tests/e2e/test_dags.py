@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from airflow_movielens.recommending.registry import ModelRegistry
+from airflow_movielens.storage.catalogue import Catalogue
 from demo import pipeline
 from demo.errors import DemoError
 
@@ -62,6 +63,14 @@ def test_once_a_week_a_model_is_trained_judged_promoted_and_served(running_stack
     assert len(pl.read_parquet(folder / "recommendations.parquet")) == written["rows"] == 6710
     (report,) = folder.glob("evaluations/*/evaluation.html")
     assert "NDCG" in report.read_text()
+    recorded = Catalogue(str(running_stack.data)).records_of_run(dag_id, run["dag_run_id"]).records
+    assert {record.kind: record.task.task_id for record in recorded} == {
+        "fetch": "fetch_ratings",
+        "training": "train_model",
+        "evaluation": "evaluate_model",
+        "promotion": "promote_model",
+        "recommendations": "recommend_movies",
+    }
 
     session = requests.Session()
     session.trust_env = False

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from airflow.exceptions import AirflowFailException, AirflowSkipException, TaskDeferred
-from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout, TaskDeferred
 from airflow.triggers.base import BaseTrigger
 from integration.catalogue_tasks import CONTEXT, TASK, WINDOW, fetch, rank
 from integration.test_promoting import evaluated
@@ -186,6 +185,13 @@ def test_a_task_fails_with_its_own_error_without_its_catalogue(catalogue, tmp_pa
     connection(password="wrong")
     with pytest.raises(AirflowFailException, match="the API refuses the credentials"):
         fetch(tmp_path / "r.csv")
+
+
+def test_airflow_knows_the_options():
+    from airflow.configuration import conf
+
+    assert conf.get("movielens", "data_root") == ""
+    assert conf.getboolean("movielens", "page") is True
 
 
 def test_the_tasks_of_a_dag_run_are_found_by_it(run_day, airflow, monkeypatch):
