@@ -98,7 +98,7 @@ def write_root(path: Path, *, days: int = 1096, last: date = date(2015, 12, 31),
 
     Args:
         path: An empty folder.
-        days: The number of days; at least 60.
+        days: The number of days; at least 48.
         last: The last day.
         movies: The number of movies.
         ranked: For how many of the last days there are files of rankings.

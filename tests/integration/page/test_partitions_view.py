@@ -42,8 +42,8 @@ class Links(HTMLParser):
 
 @pytest.fixture(scope="session")
 def written(tmp_path_factory):
-    """Write a data root of a few months."""
-    return write_root(tmp_path_factory.mktemp("root"), days=70)
+    """Write a data root of seven weeks."""
+    return write_root(tmp_path_factory.mktemp("root"), days=50)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_calendar_has_a_link_with_words_for_each_day(read, root):
 def test_calendar_begins_with_what_to_mend(read, root):
     html = read()
     text = text_of(html)
-    assert "6 days of 70 need attention." in text
+    assert "6 days of 50 need attention." in text
     first, last = root.missing[0], root.missing[-1]
     assert f"airflow backfill create --dag-id 06_ratings --from-date {first} --to-date {last}" in text
     assert "returned 503: the API is being restarted" in text
@@ -103,7 +103,7 @@ def test_calendar_begins_with_what_to_mend(read, root):
 
 @pytest.mark.parametrize(
     ("show", "days"),
-    [("failed", 2), ("outdated", 1), ("late", 2), ("quarantined", 1), ("empty", 1), ("all", 70)],
+    [("failed", 2), ("outdated", 1), ("late", 2), ("quarantined", 1), ("empty", 1), ("all", 50)],
 )
 def test_each_key_figure_lists_its_days(read, show, days):
     html = read(show=show)
@@ -153,9 +153,9 @@ def test_page_of_a_late_day_that_was_ranked_again(read, root):
         (-1, "The last fetch failed. There is no file with this day."),
         (-4, "The last fetch failed. The file of an earlier fetch is still there."),
         (-10, "No fetch of this day is known."),
-        (-31, "This is more than twice as many as on any of the 30 days before"),
+        (-31, "This is more than twice as many as on any of the 19 days before"),
         (-41, "The API had no ratings of this day."),
-        (-60, "nothing to mend"),
+        (-25, "nothing to mend"),
     ],
 )
 def test_page_of_a_day_explains_what_is_wrong(read, root, day, words):
