@@ -21,6 +21,7 @@ from airflow_movielens.operators import (
     MovielensRecommendOperator,
     MovielensTrainOperator,
 )
+from airflow_movielens.ranking.manifest import MANY_INPUTS
 from airflow_movielens.recommending.registry import ModelRegistry
 from airflow_movielens.storage.catalogue import Catalogue
 from airflow_movielens.storage.catalogue.recording import recorded
@@ -71,6 +72,15 @@ def test_repeated_requests_are_counted(catalogue, tmp_path, connection):
     assert the_record(catalogue, "fetch").facts["fetch"]["requests_repeated"] == 1
 
 
+def test_the_record_of_a_ranking_of_many_files_has_their_folders(catalogue, tmp_path):
+    fetch(tmp_path / "ratings/20.parquet")
+    days = [tmp_path / f"ratings/{number}.parquet" for number in range(MANY_INPUTS + 1)]
+    for day in days:
+        day.write_bytes((tmp_path / "ratings/20.parquet").read_bytes())
+    rank([str(day) for day in days], tmp_path / "many.csv")
+    assert the_record(catalogue, "ranking").facts["input_folders"] == [str(tmp_path / "ratings")]
+
+
 def test_a_failed_fetch_is_recorded_with_what_is_known(catalogue, tmp_path, connection):
     connection(password="hunter2")
     with pytest.raises(AirflowFailException):
@@ -95,7 +105,8 @@ def test_a_ranking_is_recorded_without_lists_of_files_and_saves_the_movies(catal
         tmp_path / "20.parquet", tmp_path / "after.csv", conn_id="movielens", compare_to=tmp_path / "before.csv"
     )
     after = next(record for record in catalogue.records("ranking").records if record.path.endswith("after.csv"))
-    assert after.facts.keys() == summary.keys() - {"inputs", "movies"}
+    assert after.facts.keys() == summary.keys() - {"inputs", "movies"} | {"input_folders"}
+    assert after.facts["input_folders"] == [str(tmp_path)]
     assert after.facts["compare_to"] == str(tmp_path / "before.csv")
     assert (after.facts["method"], after.facts["rows"], after.task) == ("bayesian", summary["rows"], TASK)
     movies = catalogue.movies()

@@ -130,9 +130,8 @@ class MovielensRankMoviesOperator(LineageMixin, StoppableMixin, BaseOperator):
             )
             if movies is not None:
                 recording.save_movies(movies)
-            summary = manifest.summary()
-            recording.done(summary, manifest.ranked_at)
-            return summary
+            recording.done(manifest.to_dict(), manifest.ranked_at)
+            return manifest.summary()
 
     def _rank_on_spark(
         self, files: list[str], options: RankingOptions, movies: pl.DataFrame | None, earlier: pl.DataFrame | None

@@ -182,6 +182,7 @@ class _Writer:
             start_date=str(start),
             end_date=str(end),
             rows=len(ratings),
+            histogram=[int((ratings["rating"] == stars / 2).sum()) for stars in range(1, 11)],
             quarantined=quarantined,
             quarantine_path=f"{path}{QUARANTINE_ENDING}" if quarantined else None,
             snapshot=f"s{at:%y%m%d}",
@@ -190,11 +191,11 @@ class _Writer:
             source=SOURCE,
             fetched_at=at.isoformat(timespec="seconds"),
             package_version="1.0",
+            task=task,
         )
         path.with_name(f".{path.name}.manifest.json").write_text(manifest.to_json())
-        histogram = [int((ratings["rating"] == stars / 2).sum()) for stars in range(1, 11)]
         fetch = {"pages": 1 + len(ratings) // 100, "requests_repeated": 0, "seconds": 0.4, "resumed_rows": 0}
-        self._add("fetch", at, path, task, {**manifest.to_dict(), "histogram": histogram, "fetch": fetch})
+        self._add("fetch", at, path, task, {**manifest.to_dict(), "fetch": fetch})
         return RatingsFile(str(path), manifest.sha256, len(content), len(ratings), str(start), str(end))
 
     def _ratings(self, start: date, days: int) -> pl.DataFrame:
@@ -239,16 +240,12 @@ class _Writer:
         if write:
             path.parent.mkdir(parents=True, exist_ok=True)
             ranking, _ = rank_files([each.path for each in inputs], options, self._root.movies, None)
-            manifest = write_ranking(ranking, str(path), options, sources)
+            manifest = write_ranking(ranking, str(path), options, sources, task)
         else:
             of_ratings = input_file(inputs[-1].path, Path(inputs[-1].path))
-            manifest = RankingManifest.of(replace(of_ratings, path=str(path)), 100, options, sources)
+            manifest = RankingManifest.of(replace(of_ratings, path=str(path)), 100, options, sources, task)
         facts = {**manifest.to_dict(), "ranked_at": at.isoformat(timespec="seconds")}
-        facts = {
-            **without_lists_of_files(facts),
-            "input_folders": sorted({str(Path(each.path).parent) for each in inputs}),
-        }
-        self._add("ranking", at, path, task, facts)
+        self._add("ranking", at, path, task, without_lists_of_files(facts))
 
     def _add(self, kind: Kind, at: datetime, path: Path, task: TaskRun, facts: dict[str, Any], *, error=None):
         self.records.append(Record(kind, f"{at:%Y-%m-%dT%H:%M:%SZ}", str(path), error is None, error, task, facts))

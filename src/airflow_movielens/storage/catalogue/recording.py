@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.ratings.paths import local_path, path_text
+from airflow_movielens.ratings.paths import path_text
 from airflow_movielens.storage.catalogue.catalogue import Catalogue
-from airflow_movielens.storage.catalogue.records import Record, TaskRun, utc_second, without_lists_of_files
+from airflow_movielens.storage.catalogue.records import Record, TaskRun, address_of, utc_second, without_lists_of_files
 from airflow_movielens.storage.inputs import steps
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class Recording:
         root = data_root()
         try:
             if root is not None and _is_below(path_text(self._path), root):
-                write(Catalogue(root), _address(path_text(self._path)))
+                write(Catalogue(root), address_of(path_text(self._path)))
         except Exception as error:  # noqa: BLE001 - object storage raises anything
             log.warning("The catalogue of %s lacks this task, because it cannot be written: %s", root, error)
 
@@ -137,8 +136,3 @@ def _is_failure(error: BaseException) -> bool:
 def _is_below(path: str, root: str) -> bool:
     folder = steps(path_text(root))
     return steps(path)[: len(folder)] == folder
-
-
-def _address(path: str) -> str:
-    local = local_path(path)
-    return path if local is None else os.path.abspath(local)  # noqa: PTH100 - without resolving links

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from airflow_movielens.ratings.paths import local_path, path_text
 from airflow_movielens.ratings.task_run import TaskRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["KINDS", "Kind", "Record", "TaskRun", "month_of", "utc_second", "without_lists_of_files"]
+__all__ = ["KINDS", "Kind", "Record", "TaskRun", "address_of", "month_of", "utc_second", "without_lists_of_files"]
 
 Kind = Literal["fetch", "ranking", "training", "evaluation", "promotion", "recommendations"]
 
@@ -85,10 +87,21 @@ def month_of(record: Record) -> str:
     return record.at[:7]
 
 
+def address_of(path: str) -> str:
+    """Return the absolute path of a local file, without resolving links; a URL of object storage as it is."""
+    local = local_path(path_text(path))
+    return path_text(path) if local is None else os.path.abspath(local)  # noqa: PTH100 - resolves no links
+
+
 def without_lists_of_files(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of a manifest without the files that were read, except the path of an earlier ranking."""
+    """Return the facts of a manifest without the files that were read.
+
+    What remains of the files are the path of the earlier ranking, as ``compare_to``, and the folders of the ratings, as
+    ``input_folders``: absolute paths or URLs.
+    """
     facts = {name: value for name, value in manifest.items() if name != "inputs"}
     if "compare_to" in facts:
         facts["compare_to"] = next((file["path"] for file in facts["compare_to"]), None)
+        facts["input_folders"] = sorted({address_of(file["path"]).rpartition("/")[0] for file in manifest["inputs"]})
         del facts["movies"]
     return facts
