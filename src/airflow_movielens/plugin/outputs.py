@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.plugin.partitions.fetch import Fetch
@@ -76,15 +77,21 @@ def outputs_by_kind(records: Iterable[Record], root: str) -> dict[str, list[Outp
 
 
 def _instance(record: Record) -> tuple[str, int] | None:
-    return record.task and (record.task.task_id, record.task.map_index)
+    return None if record.task is None else (record.task.task_id, record.task.map_index)
 
 
 def _fetched(fetch: Fetch) -> Output:
     rows = f"{fetch.rows:,} ratings"
     sentence = f"{rows}, and {fetch.quarantined:,} quarantined" if fetch.quarantined else rows
     view = "partitions/" if fetch.day is None else f"partitions/{fetch.day}"
-    name = f"{fetch.start or 'the first day'} to {fetch.end or 'the last day'}" if fetch.day is None else str(fetch.day)
-    return Output(fetch.record, name, fetch.error or sentence, view, {"dataset": fetch.folder})
+    return Output(fetch.record, _days(fetch), fetch.error or sentence, view, {"dataset": fetch.folder})
+
+
+def _days(fetch: Fetch) -> str:
+    if fetch.day is not None:
+        return str(fetch.day)
+    last = None if fetch.end is None else fetch.end - timedelta(days=1)
+    return f"{fetch.start or 'first day'} to {last or 'last day'}"
 
 
 def _ranked(record: Record, root: str) -> Output:

@@ -143,6 +143,19 @@ def test_each_mapped_task_instance_shows_its_own(page, did):
     assert texts[2].startswith("This task has written nothing that this page knows.")
 
 
+@pytest.mark.parametrize(
+    ("bounds", "shown"),
+    [
+        (("2015-03-01", "2015-04-01"), "2015-03-01 to 2015-03-31"),
+        ((None, "2015-04-01"), "first day to 2015-03-31"),
+        ((None, None), "first day to last day"),
+    ],
+)
+def test_a_longer_window_is_shown_by_its_first_and_last_day(page, fetched, bounds, shown):
+    fetched(start_date=bounds[0], end_date=bounds[1])
+    assert text_of(task_of(page)).startswith(f"{shown} done")
+
+
 def test_a_damaged_entry_is_said_above_what_is_left(page, fetched, did, data_root):
     fetched()
     did("ranking", "rank", "trending.csv", error="No space left on device.")

@@ -35,11 +35,12 @@ def task(
     own = [
         record for record in found.records if record.task and (record.task.task_id, record.task.map_index) == instance
     ]
-    last, *earlier = [output_of(record, source.catalogue.root) for record in reversed(own)] or [None]
+    outputs = [output_of(record, source.catalogue.root) for record in reversed(own)]
+    last = outputs[0] if outputs else None
     return render(
         request,
         "task.html",
-        earlier=earlier,
+        earlier=outputs[1:],
         figures=_figures_of_fetch(last) if last else {},
         last=last,
         problems=found.problems,
