@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_movielens.recommending.titles import TitleError, Titles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from airflow_movielens.storage.catalogue import Movie
 
@@ -48,11 +48,11 @@ class MovieSearch:
     """The search in the movies of the catalogue.
 
     Args:
-        movies: The movies by movieId; empty if they are not known.
+        read: Returns the movies by movieId, or nothing if they are not known. It is called once, when they are needed.
     """
 
-    def __init__(self, movies: Mapping[int, Movie]) -> None:
-        self._movies = movies
+    def __init__(self, read: Callable[[], Mapping[int, Movie]]) -> None:
+        self._read = read
 
     @property
     def knows_titles(self) -> bool:
@@ -91,6 +91,10 @@ class MovieSearch:
         except TitleError:
             is_clear = False
         return title if is_clear else f"movieId {movie_id}"
+
+    @cached_property
+    def _movies(self) -> Mapping[int, Movie]:
+        return self._read()
 
     @cached_property
     def _all(self) -> Titles:

@@ -72,7 +72,7 @@ def recommendations(
     if not registries.folders:
         return render(request, "recommendations.html", folders=[], problems=registries.problems)
     folder = registries.chosen(registry)
-    search = MovieSearch(source.catalogue.movies())
+    search = MovieSearch(source.catalogue.movies)
     liked = [search.find(text) for text in like if text]
     original = search.find(similar) if similar else None
     if original is not None and original.movie_id is not None:
@@ -86,6 +86,7 @@ def recommendations(
         folders=registries.folders,
         for_likes=_for_likes(liked, folder, search),
         for_user=_for_user(user, published, search) if user else None,
+        knows_titles=search.knows_titles if liked or original or user else None,
         liked=liked,
         liked_titles=[search.text_of(movie.movie_id) for movie in liked if movie.movie_id is not None],
         original=original,
@@ -93,7 +94,6 @@ def recommendations(
         published=published,
         published_alias=None if published is None else _alias_of(published.facts.get("model"), folder),
         registry=registry,
-        search=search,
         user=user,
     )
 
@@ -107,7 +107,7 @@ def similar_movies(
     if not registries.folders:
         return render(request, "recommendations.html", folders=[], problems=registries.problems)
     folder = registries.chosen(registry)
-    search = MovieSearch(source.catalogue.movies())
+    search = MovieSearch(source.catalogue.movies)
     answer = _by_champion("recommendations.similar", {"movie_id": movie_id, "n": _SHOWN}, folder, search)
     return render(
         request,
@@ -118,7 +118,6 @@ def similar_movies(
         like=search.text_that_finds(movie_id),
         problems=registries.problems,
         registry=registry,
-        search=search,
         title=search.text_of(movie_id),
     )
 
