@@ -88,6 +88,7 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
         from airflow_movielens.storage.spark import check_engine
 
         with clear_failures(), recorded("evaluation", context, f"{self.output_path}/{FILE_NAME}") as recording:
+            recording.known["registry"] = str(ModelRegistry(self.registry).folder.absolute())
             check_engine(self.engine, self.spark_conn_id)
             folder = report_folder(self.output_path)
             cuts = None if self.cuts is None else [second_of(cut) for cut in self.cuts]
@@ -103,7 +104,7 @@ class MovielensEvaluateOperator(LineageMixin, StoppableMixin, BaseOperator):
             summary = evaluation.summary(folder)
             for sentence in summary["sentences"]:
                 self.log.info("%s", sentence)
-            recording.done({**summary, "registry": str(ModelRegistry(self.registry).folder.absolute())})
+            recording.done({**summary, **recording.known})
             return summary
 
     def _evaluated(

@@ -74,12 +74,14 @@ class MovielensRecommendOperator(LineageMixin, StoppableMixin, BaseOperator):
         """Recommend, write, and return the manifest."""
         from airflow_movielens.lineage import Dataset, file_of_recommendations, files_of_ratings
         from airflow_movielens.ratings.paths import FileFormat
+        from airflow_movielens.recommending.registry import ModelRegistry
         from airflow_movielens.storage.catalogue.recording import recorded
         from airflow_movielens.storage.files import checked_output
         from airflow_movielens.storage.inputs import input_files
         from airflow_movielens.storage.spark import check_engine
 
         with clear_failures(), recorded("recommendations", context, self.output_path) as recording:
+            recording.known["registry"] = str(ModelRegistry(self.registry).folder.absolute())
             check_engine(self.engine, self.spark_conn_id)
             output = checked_output(self.output_path)
             if FileFormat.of(output).kind != "parquet":
@@ -99,8 +101,7 @@ class MovielensRecommendOperator(LineageMixin, StoppableMixin, BaseOperator):
                 manifest.rows, manifest.users, manifest.model, output,
             )  # fmt: skip
             summary = manifest.summary()
-            registry = str(model_path.parent.parent.absolute())
-            recording.done({**summary, "registry": registry}, manifest.recommended_at)
+            recording.done({**summary, **recording.known}, manifest.recommended_at)
             return summary
 
     def _recommended(

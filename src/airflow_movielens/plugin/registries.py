@@ -42,8 +42,7 @@ class Registries:
         last_used: dict[str, str] = {}
         for each in found.values():
             for record in each.records:
-                folder = record.facts.get("registry")
-                if isinstance(folder, str):
+                if (folder := _folder_of(record)) is not None:
                     last_used[folder] = max(record.at, last_used.get(folder, ""))
         return cls(
             sorted(last_used, key=lambda folder: last_used[folder], reverse=True),
@@ -65,7 +64,12 @@ class Registries:
 
     def of_folder(self, kind: Kind, folder: str) -> list[Record]:
         """Return the records of a kind that name a registry."""
-        return [record for record in self.records[kind] if record.facts.get("registry") == folder]
+        return [record for record in self.records[kind] if _folder_of(record) == folder]
+
+    def failures(self, folder: str, kinds: Iterable[Kind] = _KINDS) -> list[Record]:
+        """Return the last record of each kind that names a registry, if it is a failure."""
+        last = (max(self.of_folder(kind, folder), key=lambda record: record.at, default=None) for kind in kinds)
+        return [record for record in last if record is not None and not record.succeeded]
 
 
 @dataclass(frozen=True)
@@ -159,8 +163,8 @@ class RegistryState:
         registry = ModelRegistry(folder)
         if not Path(folder).is_dir():
             problem = (
-                f"{folder} does not exist on the API server. If it is on the workers, mount it here too: models are in "
-                "a folder that all share. If it was removed, restore it from a backup."
+                f"{folder} does not exist on the API server. If a model was registered, mount the folder here too, as "
+                "on the workers, or restore it from a backup."
             )
             return cls(folder, [], [], [problem])
         events, problems = registry.readable_history()
@@ -178,11 +182,23 @@ class RegistryState:
 def task_of(event: Event, records: Iterable[Record]) -> TaskRun | None:
     """Return the task instance that caused an event; None if no task did, or the records do not have it."""
     for record in sorted(records, key=lambda record: record.at, reverse=True):
-        task = record.task
-        is_same = task is not None and f"{task.dag_id}.{task.task_id}" == event.by
-        if is_same and record.facts.get("version") == event.model:
+        task, facts = record.task, record.facts
+        # A person may have decided in the task, who is then in the event.
+        if (
+            task
+            and facts.get("version") == event.model
+            and event.by in (f"{task.dag_id}.{task.task_id}", facts.get("by"))
+        ):
             return task
     return None
+
+
+def _folder_of(record: Record) -> str | None:
+    """Return the folder of the registry that a record names."""
+    folder = record.facts.get("registry")
+    if folder is None and record.kind in ("training", "promotion"):
+        return record.path
+    return folder if isinstance(folder, str) else None
 
 
 def _model(registry: ModelRegistry, alias: str, version: str, events: list[Event]) -> AliasedModel:

@@ -8,6 +8,9 @@ from html import unescape
 import pytest
 from integration.page.recommending_data import DAG, RUN, RecommendingData
 
+from airflow_movielens.recommending.registry import ModelRegistry
+from airflow_movielens.storage.catalogue import Record, TaskRun
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
@@ -100,8 +103,6 @@ def test_the_history_says_who_did_what_and_why(page, data):
 
 
 def test_a_long_history_has_pages(page, data):
-    from airflow_movielens.recommending.registry import ModelRegistry
-
     registry = ModelRegistry(data.registry)
     for number in range(60):
         registry.rollback(by="ada", reason=f"reason {number}")
@@ -173,7 +174,7 @@ def test_a_damaged_evaluation_is_said(page, data, content, said):
 def test_a_registry_that_is_not_on_the_server_is_said(page, data):
     data.registry.rename(data.registry.with_name("elsewhere"))
     text = text_of(page.get("/movielens/models/"))
-    assert f"{data.registry} does not exist on the API server. If it is on the workers, mount it here too" in text
+    assert f"{data.registry} does not exist on the API server. If a model was registered, mount the folder here" in text
 
 
 def test_one_of_several_registries_is_chosen(page, data, made, catalogue, tmp_path):
@@ -182,6 +183,35 @@ def test_one_of_several_registries_is_chosen(page, data, made, catalogue, tmp_pa
     response = page.get("/movielens/models/", params={"registry": str(other.registry)})
     assert f"Registry {other.registry}" in text_of(response)
     assert re.findall(r'<option value="([^"]+)" selected>', response.text) == [str(other.registry)]
+
+
+def test_what_failed_last_is_said_until_it_succeeds(page, data, catalogue):
+    def add(kind, minute, error=None, **facts):
+        task = TaskRun(DAG, RUN, kind, -1, 2)
+        at = f"2026-11-30T02:{minute:02}:00Z"
+        path = str(data.registry)
+        catalogue.add(Record(kind, at, path, succeeded=error is None, error=error, task=task, facts=facts))
+
+    add("training", 1, "No space left.")
+    add("evaluation", 2, "Too few users.", registry=str(data.registry))
+    response = page.get("/movielens/models/")
+    text = text_of(response)
+    assert "The last training failed ( 2026-11-30 02:01 UTC ): No space left. Log , task" in text
+    assert "The last evaluation failed ( 2026-11-30 02:02 UTC ): Too few users." in text
+    assert f'href="/dags/{DAG}/runs/{RUN}/tasks/training?try_number=2"' in response.text
+    add("training", 3, version=data.champion)
+    text = text_of(page.get("/movielens/models/"))
+    assert ("The last training failed" in text, "The last evaluation failed" in text) == (False, True)
+
+
+def test_a_task_is_found_also_where_a_person_decided_in_it(page, data, catalogue):
+    ModelRegistry(data.registry).promote(data.challenger, by="Ada L.", reason="Ada L. approved the model.")
+    facts = {"version": data.challenger, "by": "Ada L.", "registry": str(data.registry)}
+    task = TaskRun(DAG, "approved", "promote", -1, 1)
+    at = "2026-11-30T02:00:00Z"
+    catalogue.add(Record("promotion", at, str(data.registry), succeeded=True, error=None, task=task, facts=facts))
+    text = page.get("/movielens/models/").text
+    assert re.search(rf'href="/dags/{DAG}/runs/approved/tasks/promote"[^>]*>Ada L\.</a>', text)
 
 
 def test_only_registries_of_the_catalogue_can_be_read(page, data, made):

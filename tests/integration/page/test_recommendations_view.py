@@ -175,7 +175,9 @@ def test_the_last_published_file_is_shown(page, data, catalogue):
         at = f"2026-11-30T{hour:02}:00:00Z"
         last = Record("recommendations", at, str(later), succeeded=error is None, error=error, task=None, facts=facts)
         catalogue.add(last)
-    assert f"User 7 is not in {later}" in text_of(page.get(URL, params={"user": 7}))
+    text = text_of(page.get(URL, params={"user": 7}))
+    assert f"User 7 is not in {later}" in text
+    assert "The last publication of recommendations failed ( 2026-11-30 03:00 UTC ): No space left." in text
     assert movies_of(page.get(URL, params={"user": 8}))
 
 

@@ -53,6 +53,7 @@ def models(
         actions=_ACTIONS,
         aliases=_ALIASES,
         charts={model.alias: gate_chart(model.decision.figures) for model in state.models if model.decision},
+        failed=registries.failures(state.folder),
         folders=registries.folders,
         history=shown,
         judgements=judgements,

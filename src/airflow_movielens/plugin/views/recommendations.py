@@ -81,6 +81,7 @@ def recommendations(
     return render(
         request,
         "recommendations.html",
+        failed=registries.failures(folder, ["recommendations"]),
         fields=min(max(_FIELDS, len(liked) + 1), _MOST_LIKES),
         folder=folder,
         folders=registries.folders,
@@ -116,6 +117,7 @@ def similar_movies(
         current_view="recommendations",
         genres=search.genres_of(movie_id),
         like=search.text_that_finds(movie_id),
+        movie_id=movie_id,
         problems=registries.problems,
         registry=registry,
         title=search.text_of(movie_id),
