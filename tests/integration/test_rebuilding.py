@@ -72,7 +72,7 @@ def test_what_the_files_do_not_say_is_gone_and_the_rest_is_not_doubled(root, fol
         catalogue.add(record)
     (folder / "days/21.parquet").unlink()
     (folder / ".movielens-catalogue/fetch/2000-11.json").write_text("damaged")
-    assert rebuild(root, lambda _: None) == {"fetch": 1, "ranking": 1, "training": 0}
+    assert rebuild(root, lambda _: None) == {"fetch": 1, "ranking": 1}
     assert contents(catalogue) == [before[0], before[2]]
     assert catalogue.months("fetch") == ["2000-11"]
     assert catalogue.months("training") == []
@@ -92,7 +92,7 @@ def test_what_tasks_record_meanwhile_stays_and_is_not_doubled(root):
         while meanwhile:
             catalogue.add(meanwhile.pop())
 
-    assert rebuild(root, progress)["fetch"] == 1
+    assert rebuild(root, progress)["fetch"] == 3
     assert contents(catalogue) == sorted([*before[:2], new], key=lambda record: record.path) + before[2:]
     assert fetched in catalogue.records("fetch").records
 
@@ -100,7 +100,7 @@ def test_what_tasks_record_meanwhile_stays_and_is_not_doubled(root):
 def test_files_that_cannot_be_read_are_logged_and_left_out(root, folder, caplog):
     (folder / "days/.20.parquet.manifest.json").write_text('{"fetched_at": 1}')
     (folder / "days/.21.parquet.manifest.json").write_text("{")
-    assert rebuild(root, lambda _: None) == {"fetch": 0, "ranking": 1}
+    assert rebuild(root, lambda _: None) == {"ranking": 1}
     assert caplog.text.count("has a manifest that cannot be read") == 2
     assert "days/20.parquet" in caplog.text
 
@@ -140,7 +140,7 @@ def test_registries_and_evaluations_are_read_too(tmp_path, monkeypatch):
 
 def test_an_empty_month_keeps_no_index(tmp_path):
     Catalogue(str(tmp_path)).add(record_of(0))
-    assert rebuild(str(tmp_path), lambda _: None) == {"fetch": 0}
+    assert rebuild(str(tmp_path), lambda _: None) == {}
     folder = tmp_path / ".movielens-catalogue"
     assert [path for path in folder.rglob("*") if path.is_file()] == []
 

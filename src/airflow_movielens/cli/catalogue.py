@@ -36,7 +36,7 @@ def prepare_rebuild(options: argparse.Namespace) -> Callable[[], None]:
 
         with redirect_stdout(sys.stderr):  # Airflow logs to stdout when object storage first uses it
             counts = rebuild(root, _report)
-        kinds = ", ".join(f"{kind} {number:,}" for kind, number in counts.items() if number)
+        kinds = ", ".join(f"{kind} {number:,}" for kind, number in counts.items())
         print(f"{counts.total():,} records in the catalogue of {root}" + (f": {kinds}" if kinds else ""))
 
     return run

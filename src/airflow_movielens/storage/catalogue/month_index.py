@@ -56,8 +56,8 @@ class MonthIndex:
         self._write_entries(records)
         self.complete()
 
-    def replace(self, old: Collection[str], records: Iterable[Record]) -> int:
-        """Add records in place of the entries ``old``, and return how many were added.
+    def replace(self, old: Collection[str], records: Iterable[Record]) -> None:
+        """Add records in place of the entries ``old``.
 
         Records that a task has added meanwhile stay; one that is also among ``records`` is not added twice. The copies
         of the old entries for runs stay.
@@ -68,12 +68,10 @@ class MonthIndex:
         added_meanwhile = [name for name in self._folder.names(self._entries) if name not in old]
         kept = self._with_missing(added_meanwhile, None).values()
         known = {(record.path, record.at) for record in kept if record is not None}
-        added = [record for record in records if (record.path, record.at) not in known]
-        self._write_entries(added)
+        self._write_entries(record for record in records if (record.path, record.at) not in known)
         for name in old:
             self._folder.remove(f"{self._entries}/{name}")
         self.complete()
-        return len(added)
 
     def complete(self) -> None:
         """Bring the index up to date with the entries, and remove entries beyond `KEPT`."""

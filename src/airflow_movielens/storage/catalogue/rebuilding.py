@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from airflow_movielens.storage.catalogue.catalogue import Catalogue
 from airflow_movielens.storage.catalogue.folder import ENDING, catalogue_folder
 from airflow_movielens.storage.catalogue.manifests import records_in
 from airflow_movielens.storage.catalogue.month_index import MonthIndex
@@ -24,7 +25,7 @@ def rebuild(root: str, progress: Callable[[int], None]) -> Counter[Kind]:
         progress: Called with the number of records found so far.
 
     Returns:
-        The number of records of each kind.
+        The number of records of each kind that the catalogue has now, without kinds that have none.
 
     Raises:
         ValueError: The root is neither a path nor a URL.
@@ -39,13 +40,13 @@ def rebuild(root: str, progress: Callable[[int], None]) -> Counter[Kind]:
     for number, record in enumerate(records_in(root), start=1):
         found[record.kind, month_of(record)].append(record)
         progress(number)
-    counts: Counter[Kind] = Counter()
     for kind, month in sorted(old.keys() | found.keys()):
-        counts[kind] += MonthIndex(folder, kind, month).replace(old[kind, month], found[kind, month])
+        MonthIndex(folder, kind, month).replace(old[kind, month], found[kind, month])
     for name in old_names:
         if name.startswith("runs/"):
             folder.remove(name)
-    return counts
+    catalogue = Catalogue(root)
+    return +Counter({kind: len(catalogue.records(kind).records) for kind in KINDS})
 
 
 def _entries(names: list[str]) -> dict[tuple[Kind, str], set[str]]:
