@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from airflow_movielens.ratings.paths import local_path, path_text
 from airflow_movielens.recommending.evaluation.result import FILE_NAME, Evaluation
 from airflow_movielens.recommending.model import TrainingData
 from airflow_movielens.recommending.registry import ModelRegistry
+from airflow_movielens.storage.catalogue.month_index import THREADS
 from airflow_movielens.storage.catalogue.records import Record, TaskRun, utc_second, without_lists_of_files
 from airflow_movielens.storage.object_store import named_errors, object_at
 from airflow_movielens.storage.train import model_facts
@@ -76,12 +78,15 @@ def _records_of_objects(root: str) -> Iterator[Record]:
     with named_errors(root, "listed"):
         found = set(target.fs.find(target.path))
     start = target.path.rstrip("/") + "/"
-    for path in sorted(found):
-        folder, _, name = path.rpartition("/")
-        manifest = f"{folder}/{manifest_name(name)}"
-        if manifest in found:
-            address = f"{root}/{path.removeprefix(start)}"
-            yield from _logged(_records_of_manifest, address, lambda key=manifest: target.fs.cat_file(key), {})
+    manifests = {path: f"{path.rpartition('/')[0]}/{manifest_name(path.rpartition('/')[2])}" for path in sorted(found)}
+    with ThreadPoolExecutor(THREADS) as threads:
+        reads = {
+            path: threads.submit(target.fs.cat_file, manifest)
+            for path, manifest in manifests.items()
+            if manifest in found
+        }
+        for path, content in reads.items():
+            yield from _logged(_records_of_manifest, f"{root}/{path.removeprefix(start)}", content.result, {})
 
 
 def _logged(read: Callable[..., Iterator[Record]], *arguments: Any) -> Iterator[Record]:

@@ -27,7 +27,7 @@ KEPT = 20
 """How many records of a path a month keeps: the last ones."""
 
 THREADS = 8
-"""How many files are read at once: object storage takes some tens of milliseconds for each."""
+"""How many files are read or written at once: object storage takes some tens of milliseconds for each."""
 
 _Entries = dict[str, Record | None]
 """The records of a month by the names of their entries; None for a damaged entry."""
@@ -69,8 +69,8 @@ class MonthIndex:
         kept = self._with_missing(added_meanwhile, None).values()
         known = {(record.path, record.at) for record in kept if record is not None}
         self._write_entries(record for record in records if (record.path, record.at) not in known)
-        for name in old:
-            self._folder.remove(f"{self._entries}/{name}")
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(self._folder.remove, [f"{self._entries}/{name}" for name in old]))
         self.complete()
 
     def complete(self) -> None:
@@ -125,11 +125,14 @@ class MonthIndex:
         return {name: records[name] for name in names if name in records}
 
     def _write_entries(self, records: Iterable[Record]) -> None:
+        contents: dict[str, bytes] = {}
         for record in records:
             name = _new_name(record)
-            self._folder.write(f"{self._entries}/{name}", record.to_json())
+            contents[f"{self._entries}/{name}"] = record.to_json()
             if record.task is not None:
-                self._folder.write(f"{folder_of_run(record.task.dag_id, record.task.run_id)}/{name}", record.to_json())
+                contents[f"{folder_of_run(record.task.dag_id, record.task.run_id)}/{name}"] = record.to_json()
+        with ThreadPoolExecutor(THREADS) as threads:
+            list(threads.map(self._folder.write, contents.keys(), contents.values()))
 
     def _remove(self, name: str, record: Record | None) -> None:
         if record is not None and record.task is not None:

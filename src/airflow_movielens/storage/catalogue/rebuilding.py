@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from airflow_movielens.storage.catalogue.catalogue import Catalogue
 from airflow_movielens.storage.catalogue.folder import ENDING, catalogue_folder
 from airflow_movielens.storage.catalogue.manifests import records_in
-from airflow_movielens.storage.catalogue.month_index import MonthIndex
+from airflow_movielens.storage.catalogue.month_index import THREADS, MonthIndex
 from airflow_movielens.storage.catalogue.records import KINDS, month_of
 
 if TYPE_CHECKING:
@@ -42,9 +43,8 @@ def rebuild(root: str, progress: Callable[[int], None]) -> Counter[Kind]:
         progress(number)
     for kind, month in sorted(old.keys() | found.keys()):
         MonthIndex(folder, kind, month).replace(old[kind, month], found[kind, month])
-    for name in old_names:
-        if name.startswith("runs/"):
-            folder.remove(name)
+    with ThreadPoolExecutor(THREADS) as threads:
+        list(threads.map(folder.remove, [name for name in old_names if name.startswith("runs/")]))
     catalogue = Catalogue(root)
     return +Counter({kind: len(catalogue.records(kind).records) for kind in KINDS})
 
