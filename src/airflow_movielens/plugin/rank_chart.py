@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 16, 32
 _STEPS = (1, 2, 5)
-_MAX_LABELS = 6
+_MAX_RANKS, _MAX_DAYS = 6, 4
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,18 @@ def rank_chart(ranks: Sequence[tuple[date, int | None]]) -> RankChart | None:
     return RankChart(
         lines=[line for line in lines if line],
         ranks=[Label(y(rank), f"{rank:,}") for rank in _labelled_ranks(lowest)],
-        days=[Label(x(day), str(day)) for day in dict.fromkeys([first, last])],
+        days=[Label(x(day), str(day)) for day in _labelled_days(first, last)],
     )
+
+
+def _labelled_days(first: date, last: date) -> list[date]:
+    """Return the first and the last day, and further ones at equal distances."""
+    steps = min((last - first).days, _MAX_DAYS - 1)
+    return [first + (last - first) * step / steps for step in range(steps + 1)] if steps else [first]
 
 
 def _labelled_ranks(lowest: int) -> list[int]:
     """Return the first rank, and multiples of a round number up to the lowest one."""
     steps = (digit * 10**power for power in range(len(str(lowest)) + 1) for digit in _STEPS)
-    step = next(step for step in steps if lowest / step < _MAX_LABELS)
+    step = next(step for step in steps if lowest / step < _MAX_RANKS)
     return [1, *(rank for rank in range(step, lowest + 1, step) if rank > 1)]

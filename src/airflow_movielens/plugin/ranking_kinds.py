@@ -66,23 +66,16 @@ def ranking_kinds(records: Iterable[Record], root: str) -> list[RankingKind]:
         root: The data root.
     """
     last_of_file = {record.path: record for record in records if record.succeeded}
+    folder = _folder(root)
     kinds: dict[tuple[str, str], dict[date, Record]] = {}
     for record in last_of_file.values():
         day = last_day_of(record)
         if day is not None:
-            kinds.setdefault((kind_name(record, root), record.facts["method"]), {})[day] = record
+            kinds.setdefault((_kind_name(record, folder), record.facts["method"]), {})[day] = record
     return [
         RankingKind(name, method, dict(sorted(rankings.items())))
         for (name, method), rankings in sorted(kinds.items(), key=lambda kind: kind[0])
     ]
-
-
-def kind_name(record: Record, root: str) -> str:
-    """Return the name of the kind that a ranking belongs to."""
-    local = local_path(root)
-    folder = (root if local is None else str(local.absolute())).rstrip("/")
-    name = _DATE.sub("{day}", record.path.removeprefix(f"{folder}/"))
-    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(record.facts['method'])}(?![A-Za-z0-9])", "{method}", name)
 
 
 def last_day_of(record: Record) -> date | None:
@@ -95,10 +88,20 @@ def ranking_address(record: Record, root: str) -> dict[str, str | None]:
     """Return the query of the URL that shows a ranking: ``page_url(request, "rankings/", **ranking_address(…))``."""
     day = last_day_of(record)
     return {
-        "ranking": kind_name(record, root),
+        "ranking": _kind_name(record, _folder(root)),
         "method": record.facts["method"],
         "day": None if day is None else str(day),
     }
+
+
+def _folder(root: str) -> str:
+    local = local_path(root)
+    return (root if local is None else str(local.absolute())).rstrip("/") + "/"
+
+
+def _kind_name(record: Record, folder: str) -> str:
+    name = _DATE.sub("{day}", record.path.removeprefix(folder))
+    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(record.facts['method'])}(?![A-Za-z0-9])", "{method}", name)
 
 
 def _window(record: Record) -> int:

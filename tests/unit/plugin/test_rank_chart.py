@@ -24,7 +24,7 @@ def test_the_first_rank_is_at_the_top_and_gaps_end_a_line():
     assert first.y < middle.y == after.y < worst.y == chart.bottom
     assert 0 < first.x < worst.x < middle.x < after.x < WIDTH
     assert worst.y < HEIGHT
-    assert [label.text for label in chart.days] == ["2015-03-01", "2015-03-06"]
+    assert [label.text for label in chart.days] == ["2015-03-01", "2015-03-02", "2015-03-04", "2015-03-06"]
     assert chart.path(chart.lines[0]) == f"{first.x},{first.y} {worst.x},{worst.y}"
 
 

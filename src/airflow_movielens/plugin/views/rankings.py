@@ -18,7 +18,7 @@ from airflow_movielens.plugin.ranking_kinds import RankingKind, ranking_kinds
 from airflow_movielens.plugin.ranking_scores import SCORES
 from airflow_movielens.plugin.rendering import render
 from airflow_movielens.plugin.source import SourceDep
-from airflow_movielens.storage.catalogue import Movie, Record
+from airflow_movielens.storage.catalogue import Catalogue, Movie, Record
 
 router = APIRouter()
 
@@ -63,7 +63,7 @@ class Selection:
 
 
 def _selection(source: SourceDep, ranking: str = "", method: str = "", day: Day = None) -> Selection:
-    """Return what the URL asks for; by default the longest windows of the last day.
+    """Return what the URL asks for; by default the longest window of the last day, with the shortest name.
 
     Raises:
         PageError: There is no ranking yet, or none of this kind.
@@ -78,7 +78,7 @@ def _selection(source: SourceDep, ranking: str = "", method: str = "", day: Day 
             f"There is no ranking {ranking}.", "Its files may have been renamed. Choose Rankings above.", 404
         )
     same_method = [kind for kind in same_name if kind.method == method] or same_name
-    kind = max(same_method, key=lambda kind: (kind.last_day, kind.window))
+    kind = max(same_method, key=lambda kind: (kind.last_day, kind.window, -len(kind.name)))
     day = kind.last_day if day is None else day
     record = kind.rankings.get(day)
     last_try = next((one for one in reversed(found.records) if record is not None and one.path == record.path), None)
@@ -107,14 +107,14 @@ def show_ranking(
         return render(request, "rankings.html", 404, **shown, error=None, ranking=None)
     compared = {days: selection.kind.earlier(selection.day, days, more) for days, more in COMPARED.items()}
     earlier = [known for known in compared.values() if known is not None]
-    movies = source.catalogue.movies()
-    arguments = {"genre": genre or None, "search": search, "titled": _titled(movies, search), "limit": rows}
+    titled = _titled(source.catalogue.movies(), search) if search else []
+    arguments = {"genre": genre or None, "search": search, "titled": titled, "limit": rows}
     files = [record.path, *(selection.kind.rankings[known].path for known in earlier)]
     try:
         found = run_query("rankings.table", arguments, files)
     except QueryError as error:
         return render(request, "rankings.html", error.status, **shown, error=error, ranking=None)
-    found["rows"] = [_with_names(row, movies) for row in found["rows"]]
+    found["rows"] = _with_names(found["rows"], source.catalogue)
     return render(
         request,
         "rankings.html",
@@ -125,7 +125,6 @@ def show_ranking(
         score=SCORES[selection.kind.method],
         compared=compared,
         unreadable=[problem for problem in found["problems"] if problem],
-        earlier=earlier,
         tolerances=COMPARED,
         rows=rows,
         more=min(rows + ROWS, MOST_ROWS),
@@ -151,7 +150,7 @@ def show_course(
         "ranking_course.html",
         selection=selection,
         problems=selection.problems,
-        movie=_with_names(last, source.catalogue.movies()),
+        movie=_with_names([last], source.catalogue)[0],
         genres=genres,
         genre=shown,
         course=course,
@@ -173,18 +172,25 @@ def _what_to_do(records: list[Record], root: str) -> str:
 
 def _titled(movies: Mapping[int, Movie], search: str) -> list[int]:
     """Return the movies whose title contains the search, and the one that it is the number of."""
-    if not search:
-        return []
     found = [movie_id for movie_id, movie in movies.items() if search.lower() in movie.title.lower()]
     return [*found, int(search)] if search.isdecimal() and len(search) < 10 else found  # noqa: PLR2004 - 32 bits
 
 
-def _with_names(row: Mapping[str, Any], movies: Mapping[int, Movie]) -> dict[str, Any]:
-    """Return a row with a title and a list of genres: those of the file, else those of the catalogue."""
-    known = movies.get(row["movieId"])
-    title = row.get("title") or (known.title if known else f"Movie {row['movieId']}")
-    genres = row.get("genres") or ("|".join(known.genres) if known else "")
-    return {**row, "title": title, "genres": [genre for genre in genres.split("|") if genre and genre[0] != "("]}
+def _with_names(rows: list[dict[str, Any]], catalogue: Catalogue) -> list[dict[str, Any]]:
+    """Return rows with a title and a list of genres: those of the file, else those of the catalogue."""
+    are_known = all(row.get("title") and row.get("genres") for row in rows)
+    movies = {} if are_known else catalogue.movies()
+    return [_with_name(row, movies.get(row["movieId"], Movie(f"Movie {row['movieId']}", None, []))) for row in rows]
+
+
+def _with_name(row: dict[str, Any], known: Movie) -> dict[str, Any]:
+    title, year = row.get("title") or known.title, row.get("year") or known.year
+    genres = row["genres"].split("|") if row.get("genres") else known.genres
+    return {
+        **row,
+        "title": title if year is None or title.endswith(f"({year})") else f"{title} ({year})",
+        "genres": [genre for genre in genres if not genre.startswith("(")],
+    }
 
 
 def _best_genre(rows: Iterable[Mapping[str, Any]]) -> str | None:
