@@ -6,6 +6,9 @@ to a Dag is shown only to those who may read that Dag.
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_access_view
 from fastapi import Depends, HTTPException, Request
@@ -21,9 +24,14 @@ _check_dag = requires_access_dag("GET")
 
 
 class ReadableDags:
-    """The ids of the Dags that the user of a request may read. Each id is checked once per request."""
+    """The ids of the Dags that the user of a request may read. Each id is checked once per request.
 
-    def __init__(self, request: Request, user: GetUserDep) -> None:
+    Args:
+        request: The request.
+        user: Its user.
+    """
+
+    def __init__(self, request: Request, user: BaseUser) -> None:
         self._request = request
         self._user = user
         self._checked: dict[str, bool] = {}
@@ -42,3 +50,11 @@ class ReadableDags:
         except HTTPException:
             return False
         return True
+
+
+def _readable_dags(request: Request, user: GetUserDep) -> ReadableDags:
+    # A function: the FastAPI of Airflow 3.1 does not evaluate the annotations of a class.
+    return ReadableDags(request, user)
+
+
+ReadableDagsDep = Annotated[ReadableDags, Depends(_readable_dags)]

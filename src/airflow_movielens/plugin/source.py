@@ -11,7 +11,7 @@ from airflow.configuration import conf
 from fastapi import Depends
 
 from airflow_movielens.plugin.errors import NoDataRootError
-from airflow_movielens.plugin.security import ReadableDags
+from airflow_movielens.plugin.security import ReadableDags, ReadableDagsDep
 from airflow_movielens.storage.catalogue import Catalogue, Found, Kind
 
 
@@ -22,7 +22,7 @@ class Source:
         readable: The Dags that the user may read.
     """
 
-    def __init__(self, readable: Annotated[ReadableDags, Depends()]) -> None:
+    def __init__(self, readable: ReadableDags) -> None:
         self.readable = readable
 
     @cached_property
@@ -55,4 +55,8 @@ class Source:
         return replace(found, records=records)
 
 
-SourceDep = Annotated[Source, Depends()]
+def _source(readable: ReadableDagsDep) -> Source:
+    return Source(readable)
+
+
+SourceDep = Annotated[Source, Depends(_source)]

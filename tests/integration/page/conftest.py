@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from integration.page.dag_rights import ANALYST, DagRightsAuthManager
 from starlette.applications import Starlette
@@ -16,11 +14,12 @@ def auth_manager(airflow):
     """Start the auth manager, as Airflow's API server does. It reads Airflow's database."""
     from airflow.api_fastapi.app import init_auth_manager, purge_cached_app
 
-    setting = "AIRFLOW__CORE__AUTH_MANAGER"
-    os.environ[setting] = f"{DagRightsAuthManager.__module__}.{DagRightsAuthManager.__qualname__}"
     purge_cached_app()
-    yield init_auth_manager()
-    del os.environ[setting]
+    with pytest.MonkeyPatch.context() as environment:
+        chosen = f"{DagRightsAuthManager.__module__}.{DagRightsAuthManager.__qualname__}"
+        environment.setenv("AIRFLOW__CORE__AUTH_MANAGER", chosen)
+        started = init_auth_manager()
+    yield started
     purge_cached_app()
 
 
