@@ -9,10 +9,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from integration.bucket import ATOMIC_URL, atomic_bucket_at
 
 from airflow_movielens.ranking import RankingOptions, rank_large
 from airflow_movielens.ranking.manifest import RankingSources, RatingsFile
-from airflow_movielens.storage.catalogue import Record, TaskRun
+from airflow_movielens.storage.catalogue import Catalogue, Record, TaskRun
 from airflow_movielens.storage.files import write_ranking
 
 LAST = date(2015, 3, 31)
@@ -41,12 +42,17 @@ def ratings(day):
 
 @pytest.fixture
 def ranked(data_root, catalogue):
+    """Return a function that ranks the ratings of a day; see `ranks_in`."""
+    return ranks_in(data_root, catalogue)
+
+
+def ranks_in(root, catalogue):
     """Return a function that ranks the ratings of a day, writes the file, and records it; and returns its path."""
 
     def rank(day, *, folder="rankings", ending="csv", days=1, movies=MOVIES, dag_id="06_partitioned", **options):
         chosen = RankingOptions(**{"method": "bayesian", **options})
         inputs = RatingsFile("r.parquet", "0" * 64, 1, 36, str(day - timedelta(days=days - 1)), str(day + timedelta(1)))
-        path = str(data_root / folder / chosen.method / f"{day}.{ending}")
+        path = f"{root}/{folder}/{chosen.method}/{day}.{ending}"
         ranking = rank_large(ratings(day).lazy(), chosen, movies)
         manifest = write_ranking(ranking, path, chosen, RankingSources([inputs], [], None, []))
         facts = {**manifest.summary(), "inputs": None, "movies": None, "compare_to": None}
@@ -289,3 +295,19 @@ def test_a_movie_that_comes_and_goes_and_one_that_never_came(page, ranked):
     said = text_of(page.get("/movielens/rankings/movies/99/"))
     assert "Movie 99" in said
     assert "This movie is in none of the last 4 rankings up to 2015-03-31." in said
+
+
+def test_rankings_on_object_storage_are_copied_first(page, tmp_path, monkeypatch):
+    folder = atomic_bucket_at(tmp_path)
+    monkeypatch.setenv("AIRFLOW__MOVIELENS__DATA_ROOT", ATOMIC_URL)
+    rank = ranks_in(ATOMIC_URL, Catalogue(ATOMIC_URL))
+    week_ago, last = rank(LAST - timedelta(days=7)), rank(LAST, ending="parquet")
+    assert rows_of(page.get("/movielens/rankings/"))[0][:2] == ["1", "Toy Story (1995) Animation, Comedy"]
+
+    rank(LAST)
+    (folder / week_ago.removeprefix(f"{ATOMIC_URL}/")).unlink()
+    said = text_of(page.get("/movielens/rankings/?ranking=rankings/{method}/{day}.csv"))
+    assert f"No movement is shown for an earlier ranking: there is no file {week_ago}" in said
+    (folder / last.removeprefix(f"{ATOMIC_URL}/")).write_bytes(b"PAR1")
+    said = text_of(page.get("/movielens/rankings/?ranking=rankings/{method}/{day}.parquet"), 500)
+    assert f"{last} cannot be read as a ranking" in said

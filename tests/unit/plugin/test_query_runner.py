@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -119,3 +121,20 @@ def test_processes_and_callers_are_limited(runner, tmp_path):
         assert [query.result() for query in running] == ["done", "done"]
     for limited in (impatient, patient):
         assert limited.run("own.surroundings", {})
+
+
+def test_the_queries_of_rankings_import_no_airflow(tmp_path):
+    (tmp_path / "a.csv").write_text("rank,movieId,score,num_ratings\n1,7,0.5,3\n")
+    file = {"name": "a", "path": str(tmp_path / "a.csv"), "problem": None}
+    requests = [
+        {"query": f"airflow_movielens.plugin.queries.rankings.{name}", "files": [file], "arguments": arguments}
+        for name, arguments in [("table", {"search": "7", "titled": [7]}), ("course", {"movie_id": 7})]
+    ]
+    script = f"""
+import sys
+from airflow_movielens.plugin.queries.__main__ import answer
+assert all("result" in answer(request) for request in {requests!r})
+assert "polars" in sys.modules
+assert "airflow" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
