@@ -53,10 +53,9 @@ def items(dataset: Dataset, days: Iterable[date]) -> list[Item]:
         days: Known days, ascending.
     """
     days = list(days)
-    never = [day for day in days if dataset.statuses[day] == [Status.MISSING] and day not in dataset.partitions]
-    gaps = spans(never)
-    others = [Span(day, day) for day in days if day not in set(never)]
-    ordered = sorted([*gaps, *others], key=lambda span: span.first, reverse=True)
+    never = {day for day in days if dataset.statuses[day] == [Status.MISSING] and day not in dataset.partitions}
+    others = [Span(day, day) for day in days if day not in never]
+    ordered = sorted([*spans(sorted(never)), *others], key=lambda span: span.first, reverse=True)
     return [_item(dataset, span) for span in ordered]
 
 
