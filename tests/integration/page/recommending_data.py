@@ -28,7 +28,12 @@ RATINGS = pl.DataFrame(
 )
 MOVIES = pl.DataFrame(
     [(number, f"Movie {number}, The", 1950 + number, "Drama|War") for number in range(38)]
-    + [(38, "Hamlet", 1948, "Drama"), (39, "Hamlet", 2000, "Drama")],
+    + [
+        (38, "Hamlet", 1948, "Drama"),
+        (39, "Hamlet", 2000, "Drama"),
+        (40, "Twins", 1988, "Comedy"),
+        (41, "Twins", 1988, "Drama"),
+    ],
     ["movieId", "title", "year", "genres"],
     orient="row",
 )

@@ -102,6 +102,13 @@ def test_a_title_of_several_movies_has_choices_that_keep_the_others(page, data):
     assert "a new user who likes Hamlet (1948), The Movie 3 (1953)" in text_of(page.get(links["Hamlet (1948)"]))
 
 
+def test_movies_with_the_same_title_and_year_are_told_apart(page, data):
+    response = page.get(URL, params={"similar": "twins (1988)"})
+    assert "Did you mean: Twins (1988), movieId 40 Twins (1988), movieId 41" in text_of(response)
+    (link,) = re.findall(r'href="([^"]+)">Twins \(1988\), movieId 41', response.text)
+    assert page.get(unescape(link)).url.path == "/movielens/movies/41/similar/"
+
+
 def test_a_misspelled_title_has_suggestions(page, data):
     response = page.get(URL, params={"like": "Hamlat"})
     assert "No movie has the title 'Hamlat'. Did you mean: Hamlet" in text_of(response)
@@ -173,7 +180,8 @@ def test_the_last_published_file_is_shown(page, data, catalogue):
     facts = {"model": data.champion, "users": 1, "registry": str(data.registry)}
     for hour, error in ((2, None), (3, "No space left.")):
         at = f"2026-11-30T{hour:02}:00:00Z"
-        last = Record("recommendations", at, str(later), succeeded=error is None, error=error, task=None, facts=facts)
+        path = str(later) if error is None else "/nowhere.parquet"
+        last = Record("recommendations", at, path, succeeded=error is None, error=error, task=None, facts=facts)
         catalogue.add(last)
     text = text_of(page.get(URL, params={"user": 7}))
     assert f"User 7 is not in {later}" in text
