@@ -167,12 +167,13 @@ class RegistryState:
                 "on the workers, or restore it from a backup."
             )
             return cls(folder, [], [], [problem])
-        events, problems = registry.readable_history()
+        events, damaged = registry.readable_history()
+        problems = [f"{problem}." for problem in damaged]
         try:
             aliases = registry.aliases()
         except ValueError as error:
             aliases = Aliases()
-            problems = list(dict.fromkeys([*problems, str(error)]))
+            problems = list(dict.fromkeys([*problems, f"{error}."]))
             problems.append("The last event says which model is the champion, so this is not known.")
         versions = {alias: version for alias, version in asdict(aliases).items() if version is not None}
         models = [_model(registry, alias, version, events) for alias, version in versions.items()]
@@ -207,7 +208,7 @@ def _model(registry: ModelRegistry, alias: str, version: str, events: list[Event
     try:
         training = Training.of(read_header(registry.path_of(version)))
     except (LookupError, OSError, TypeError, ValueError) as error:
-        problem = error.args[0] if isinstance(error, LookupError) else str(error)
+        problem = f"{error.args[0] if isinstance(error, LookupError) else error}."
     return AliasedModel(
         alias=alias,
         version=version,
