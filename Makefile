@@ -102,6 +102,7 @@ lock: | $(UV) ## resolve all dependencies again and write requirements/*.lock
 	$(COMPILE) --group engines -c requirements/test.lock -o requirements/engines.lock --upgrade
 	$(COMPILE) --group recommenders -c requirements/test.lock -o requirements/recommenders.lock --upgrade
 	$(COMPILE) --group spark -c requirements/engines.lock -o requirements/spark.lock --upgrade
+	$(COMPILE) $(PROJECTS) --group demo --group object-storage -c requirements/test.lock -o requirements/object-storage.lock --upgrade
 
 .PHONY: bench-api
 ROWS ?= 25_000_000
@@ -145,6 +146,20 @@ bench-recommend: ROUNDS = 3
 bench-recommend: .venv/.test-installed .venv-recommenders/.installed ## compare recommendations with irspack and implicit (30 minutes; short run: ROWS=200_000 ROUNDS=1)
 	$(BIN)/python -m benchmarks.recommend --rows $(ROWS) --rounds $(ROUNDS)
 
+# Airflow with S3, and a server of S3.
+.venv-object-storage/.installed: requirements/object-storage.lock $(PROJECTS) | $(UV)
+	@echo "Installing requirements/object-storage.lock (hashes checked) into .venv-object-storage"
+	@$(BIN)/python -m venv --clear --without-pip .venv-object-storage
+	@$(UV) pip install --quiet --compile-bytecode --python .venv-object-storage/bin/python --require-hashes -r $<
+	@$(UV) pip install --quiet --python .venv-object-storage/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: bench-page
+DAYS ?= 1096
+bench-page: ROUNDS = 3
+bench-page: .venv/.test-installed .venv-object-storage/.installed test-tools ## measure the page in Airflow's UI with three years of data (10 minutes; short run: DAYS=60 ROUNDS=1)
+	$(BIN)/python -m benchmarks.page --days $(DAYS) --rounds $(ROUNDS)
+
 .PHONY: bench-parse
 bench-parse: .venv/.test-installed ## compare the parsing of Dag files with plain operators (5 minutes; short run: ROUNDS=1)
 	$(BIN)/python -m benchmarks.parse --rounds $(ROUNDS)
@@ -160,4 +175,4 @@ clean: ## remove the stack's data, logs and database
 	rm -rf .local
 
 distclean: clean ## remove also the virtual environment and the download cache
-	rm -rf .venv .venv-airflow-* .venv-clients .venv-engines .venv-recommenders .spark .cache
+	rm -rf .venv .venv-airflow-* .venv-clients .venv-engines .venv-object-storage .venv-recommenders .spark .cache

@@ -71,7 +71,7 @@ def run_demo(layout: Layout, report: Report, interruption: Interruption, connect
     report.fetched(fetched, layout)
     report.rankings(rankings, TOP)
     report.recommendations(recommendations, layout, TOP_OF_PERSON)
-    report.files(layout, rankings.folder)
+    report.files(layout, rankings.folder, stack.page_address)
 
 
 def run_up(layout: Layout, report: Report, interruption: Interruption, settings: Sections | None = None) -> None:

@@ -156,7 +156,7 @@ class Report:
         users, path = found.written["users"], layout.shown(found.written["path"])
         self.say(escape(f"All {users:,} users have recommendations in {path}"))
 
-    def files(self, layout: Layout, rankings: Path) -> None:
+    def files(self, layout: Layout, rankings: Path, page_address: str) -> None:
         """Print where the files are and what to do next."""
         self.say()
         self.say(f"Rankings    {escape(layout.shown(rankings))}")
@@ -164,6 +164,7 @@ class Report:
         self.say(f"Task logs   {escape(layout.shown(layout.airflow_home / 'logs'))}")
         self.say(f"Done in {time.monotonic() - self._started:.0f} s; nothing is left running.")
         self.say("Next: [bold]make up[/] keeps the API and Airflow running, with these runs in Airflow's UI.")
+        self.say(f"Its MovieLens page shows these days, rankings, models and recommendations: {page_address}")
 
     def addresses(self, stack: Stack) -> None:
         """Print the addresses of the running stack and how to log in."""
@@ -172,6 +173,7 @@ class Report:
         self.say()
         self.say(f"Airflow     {stack.airflow.address}")
         self.say(f"  log in    user {AIRFLOW_USER}, password {escape(stack.credentials.airflow_password)}")
+        self.say(f"  MovieLens {stack.page_address} (partitions, rankings, models, recommendations)")
         self.say(f"Ratings API {stack.api_address} (how to call it: {stack.api_address}/docs)")
         self.say(f"  try       curl -u {escape(login)} '{escape(example)}'")
         self.say("The connection [bold]movielens[/] is ready. Dags are paused until you unpause or trigger them:")

@@ -107,6 +107,11 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         """The URL of movielens-api."""
         return f"http://{LOOPBACK}:{self.api_port}"
 
+    @property
+    def page_address(self) -> str:
+        """The URL of the MovieLens page in Airflow's UI."""
+        return f"{self.airflow.address}/plugin/movielens"
+
     def start_api(self) -> None:
         """Start movielens-api on the sample ratings; it loads them while Airflow prepares its database."""
         program = Path(sys.executable).with_name("movielens-api")

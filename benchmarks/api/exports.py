@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from benchmarks.api.memory import Memory, peak_of
 from benchmarks.failure import BenchmarkError
+from benchmarks.memory import Memory, peak_of
 from benchmarks.servers import AUTHORIZATION, Server
 
 FORMATS = {"NDJSON": "application/x-ndjson", "Arrow": "application/vnd.apache.arrow.stream"}

@@ -93,18 +93,29 @@ def requests(movies: int) -> dict[str, list[str]]:
 
 def write_registry(folder: Path, movies: int, ratings: pl.DataFrame) -> Path:
     """Write a registry whose champion has arbitrary values, and twice as many movies outside the catalogue."""
-    chance = np.random.default_rng(2)
-    inside, end = np.arange(1, movies + 1, dtype=np.int32), (1 + OTHERS_PER_MOVIE) * movies + 1
-    others = np.arange(movies + 1, end, dtype=np.int32)
-    trends = (np.sort(chance.random(len(others)))[::-1] / 10).astype(np.float32)
-    catalogue = Catalogue(inside, chance.random(movies, np.float32), others, trends)
-    matrix = chance.standard_normal((movies, movies), np.float32)
-    matrix *= 0.01
     registry = ModelRegistry(folder)
-    model = Model(ModelParameters(), catalogue, matrix, TrainingData.of(latest_of(ratings)))
+    model = arbitrary_model(movies, OTHERS_PER_MOVIE * movies, ratings)
     version = registry.register(model, by="benchmark", reason="arbitrary values")
     registry.promote(version, by="benchmark", reason="arbitrary values")
     return folder
+
+
+def arbitrary_model(movies: int, others: int, ratings: pl.DataFrame) -> Model:
+    """Return a model with arbitrary values.
+
+    Args:
+        movies: The number of movies in the catalogue, whose identifiers begin with 1.
+        others: The number of movies outside the catalogue, whose identifiers follow.
+        ratings: What it claims to be trained on.
+    """
+    chance = np.random.default_rng(2)
+    inside = np.arange(1, movies + 1, dtype=np.int32)
+    outside = np.arange(movies + 1, movies + others + 1, dtype=np.int32)
+    trends = (np.sort(chance.random(others))[::-1] / 10).astype(np.float32)
+    catalogue = Catalogue(inside, chance.random(movies, np.float32), outside, trends)
+    matrix = chance.standard_normal((movies, movies), np.float32)
+    matrix *= 0.01
+    return Model(ModelParameters(), catalogue, matrix, TrainingData.of(latest_of(ratings)))
 
 
 def write_dataset(folder: Path, movies: int) -> pl.DataFrame:

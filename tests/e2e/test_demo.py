@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from airflow_movielens.recommending import train
+from airflow_movielens.storage.catalogue import Catalogue
+from airflow_movielens.storage.catalogue.records import KINDS
 from e2e.stack_processes import processes_of, user_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,6 +170,19 @@ def test_a_failing_task_is_reported_with_its_log_and_leaves_nothing_running(envi
     assert processes_of(local) == []
 
 
+def assert_page_is_filled(local):
+    """Assert that the catalogue, which the page shows, has all days, rankings, models and recommendations."""
+    catalogue = Catalogue(str(local / "data"))
+    fetches = catalogue.records("fetch", ["2000-11"]).records
+    assert {record.facts["start_date"] for record in fetches} == {f"2000-11-{day}" for day in range(15, 29)}
+    assert {record.task.dag_id for record in fetches} == {"05_pipeline"}
+    assert {record.facts["method"] for record in catalogue.records("ranking").records} == {
+        "mean", "bayesian", "trending"
+    }  # fmt: skip
+    assert all(catalogue.records(kind).records for kind in KINDS)
+    assert catalogue.movies()[1].title == "Toy Story"
+
+
 @pytest.mark.parametrize("time", ["once", pytest.param("again", marks=pytest.mark.long)])
 def test_a_demo_fetches_ranks_and_recommends(environment, local, truth, time):
     """It succeeds whatever earlier demos have left in the folder."""
@@ -191,5 +206,9 @@ def test_a_demo_fetches_ranks_and_recommends(environment, local, truth, time):
     assert f"So it {'was promoted as the first' if time == 'once' else 'is the'} champion; the report" in demo.stdout
     newest = max(local.glob("data/07_recommend/evaluations/*/evaluation.html"))
     assert str(newest) in demo.stdout
+    assert re.search(
+        r"models and recommendations: http://127\.0\.0\.1:\d+/plugin/movielens$", demo.stdout, re.MULTILINE
+    )
+    assert_page_is_filled(local)
     assert processes_of(local) == []
     assert list(Path(environment["HOME"]).iterdir()) == []

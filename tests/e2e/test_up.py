@@ -15,4 +15,10 @@ def test_the_printed_addresses_and_logins_work(running_stack):
     session = requests.Session()
     session.trust_env = False
     assert session.post(f"{airflow}/auth/token", json={"username": user, "password": password}).ok
+    nav = [view for view in _views(running_stack.airflow) if view["destination"] == "nav"]
+    assert re.search(rf"MovieLens +{airflow}/plugin/(\S+) ", printed)[1] in {view["url_route"] for view in nav}
     assert len(session.get(url, auth=tuple(login.split(":"))).json()["result"]) == 3
+
+
+def _views(airflow):
+    return [view for plugin in airflow.get("/plugins")["plugins"] for view in plugin["external_views"]]
