@@ -134,10 +134,12 @@ def test_page_of_a_day(read, root):
 
 
 def test_page_of_a_late_day_names_the_rankings_to_make_again(read, root):
-    text = text_of(read(f"{root.outdated}/"))
+    html = read(f"{root.outdated}/")
+    text = text_of(html)
     assert "8 rankings were made before the ratings changed, and not again since." in text
-    assert f"06_partitioned/trailing/bayesian/{root.outdated}.csv" in text
-    assert "Dag 06_late" not in text
+    ranking = "06_partitioned%2Ftrailing%2F%7Bmethod%7D%2F%7Bday%7D.csv"
+    address = f"/movielens/rankings/?ranking={ranking}&amp;method=bayesian&amp;day={root.outdated}"
+    assert f'<a href="{address}">06_partitioned/trailing/bayesian/{root.outdated}.csv</a>' in html
     assert "06_late" in text
 
 
@@ -192,6 +194,11 @@ def test_other_dataset_with_a_longer_window(read):
     assert "All 30 days are there" in text
     assert re.search(r"week.parquet 2015-11-15 to 2015-11-21 \d+ ", text)
     assert {"06_partitioned/ratings", "05_pipeline/ratings"} <= set(Links(html).texts.values())
+
+
+@pytest.mark.parametrize("address", ["2015-12-26/", "2015-12-26"])
+def test_dataset_may_be_named_by_its_folder(read, root, address):
+    assert "Saturday, 2015-12-26" in read(address, dataset=str(root.path / RATINGS_FOLDER))
 
 
 def test_unknown_dataset_is_an_error_that_names_the_others(read):

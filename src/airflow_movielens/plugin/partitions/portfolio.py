@@ -56,9 +56,9 @@ class Portfolio:
         """Return a dataset; None if there is none of that name.
 
         Args:
-            name: Its name; None for the one with the last fetch.
+            name: Its name or folder; None for the one with the last fetch.
             rankings: Records of rankings, also of other datasets.
         """
-        found = (folder for folder in self.folders if name is None or self.name(folder) == name)
+        found = (folder for folder in self.folders if name in (None, folder, self.name(folder)))
         folder = next(found, None)
         return None if folder is None else Dataset.of(folder, self.folders[folder], rankings)

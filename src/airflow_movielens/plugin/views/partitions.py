@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calendar import day_name
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
@@ -17,9 +18,11 @@ from airflow_movielens.plugin.partitions.histogram import HEIGHT, WIDTH, bars
 from airflow_movielens.plugin.partitions.mending import backfill_command, dag_of
 from airflow_movielens.plugin.partitions.portfolio import Portfolio
 from airflow_movielens.plugin.partitions.quarantine import read_sample
+from airflow_movielens.plugin.partitions.ranking import Ranking
 from airflow_movielens.plugin.partitions.status import Status
 from airflow_movielens.plugin.partitions.to_do import items
 from airflow_movielens.plugin.partitions.trailing import compare
+from airflow_movielens.plugin.ranking_kinds import ranking_address
 from airflow_movielens.plugin.rendering import render
 from airflow_movielens.plugin.source import Source, SourceDep
 
@@ -80,6 +83,7 @@ def show_calendar(
     )
 
 
+@router.get("/partitions/{day}")
 @router.get("/partitions/{day}/")
 def show_day(request: Request, source: SourceDep, day: date, dataset: str | None = None) -> Response:
     """Show a day of a dataset.
@@ -117,6 +121,7 @@ def show_day(request: Request, source: SourceDep, day: date, dataset: str | None
         outdated=shown.outdated_of(day),
         rankings=[ranking for ranking in shown.current_rankings if ranking.covers(day)],
         trailing=trailing,
+        ranking_address=partial(_ranking_address, portfolio.root),
         bars=bars(trailing),
         chart=(WIDTH, HEIGHT),
         sample=read_sample(current.path) if current is not None and has_sample else None,
@@ -138,6 +143,10 @@ def _listed_days(dataset: Dataset, show: Status | Literal["all"] | None) -> list
     if show is None:
         return days_to_mend(dataset)
     return dataset.days if show == "all" else dataset.days_with(show)
+
+
+def _ranking_address(root: str, ranking: Ranking) -> dict[str, str | None]:
+    return ranking_address(ranking.record, root)
 
 
 def _unknown_day(day: date, dataset: Dataset | None) -> PageError:
