@@ -75,6 +75,29 @@ def test_day_that_first_arrived_after_its_window_was_ranked():
     assert outdated(found) == ["/r.csv"]
 
 
+def test_day_that_arrived_late_stays_late_when_its_window_is_ranked_again():
+    found = dataset(
+        fetch(at=FETCHED, sha="a"),
+        ranking(days=2, at=RANKED, shas="a", path="/r.csv"),
+        fetch(day_after(DAY), at=AGAIN, sha="b"),
+        ranking(days=2, at=RANKED_AGAIN, shas="ab", path="/r.csv"),
+    )
+    assert [words(found, day) for day in found.days] == [[], ["late"]]
+
+
+def test_changed_in_the_second_in_which_it_was_ranked():
+    assert words(dataset(fetch(at=FETCHED), fetch(at=AGAIN, sha="b"), ranking(at=AGAIN, shas="b"))) == []
+
+
+def test_rankings_without_a_checksum():
+    """Spark's workers read the files, so the manifest has no checksum: then only the time counts."""
+    before, after = ranking(at=RANKED, path="/before.csv"), ranking(at=RANKED_AGAIN, path="/after.csv")
+    for record in (before, after):
+        record.facts["inputs_sha256"] = None
+    found = dataset(fetch(at=FETCHED), before, fetch(at=AGAIN, sha="b"), after)
+    assert outdated(found) == ["/before.csv"]
+
+
 def test_only_rankings_of_the_day_are_out_of_date():
     days = [day_after(DAY, number) for number in range(4)]
     found = dataset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unit.plugin.partition_records import DAY, dataset, day_after, failed_fetch, fetch, ranking
+from unit.plugin.partition_records import DAY, FOLDER, dataset, day_after, failed_fetch, fetch, ranking
 
 from airflow_movielens.plugin.partitions.figures import Span, days_to_mend, figures, spans, verdict
 from airflow_movielens.plugin.partitions.mending import backfill_command, dag_of
@@ -12,8 +12,10 @@ LATER, LAST = "2015-03-20T01:00:00Z", "2015-03-21T01:00:00Z"
 
 
 def test_dag_that_was_the_first_to_fetch():
-    found = dataset(fetch(dag="daily"), fetch(dag="late", at=LATER), fetch(day_after(DAY, 2), dag="daily"))
-    assert dag_of(found, DAY) == dag_of(found, day_after(DAY)) == "daily"
+    others = [fetch(day_after(DAY, number), dag="usual") for number in (2, 3)]
+    found = dataset(fetch(dag="first"), fetch(dag="late", at=LATER), *others)
+    assert dag_of(found, DAY) == "first"
+    assert dag_of(found, day_after(DAY)) == "usual"
 
 
 def test_no_dag_is_known():
@@ -40,6 +42,15 @@ def test_missing_days_are_fetched_with_one_command():
     assert (str(item.span), item.text, item.task) == ("2015-03-08 to 2015-03-10", "never fetched", None)
     assert item.command == backfill_command("ratings", item.span)
     assert item.needs_attention
+
+
+def test_overwritten_day_is_not_one_of_those_never_fetched():
+    latest = f"{FOLDER}/latest.parquet"
+    found = dataset(fetch(path=latest), fetch(day_after(DAY, 2), at=LATER, path=latest))
+    assert [(str(item.span), item.text) for item in items(found, days_to_mend(found))] == [
+        ("2015-03-08", "never fetched"),
+        ("2015-03-07", "file overwritten"),
+    ]
 
 
 def test_failed_day_names_its_task_and_error():

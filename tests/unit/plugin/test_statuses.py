@@ -51,8 +51,8 @@ def test_day_between_known_days_is_missing():
 
 def test_day_in_a_file_of_a_longer_window_is_not_missing():
     week = fetch(NEXT, days=2, path=f"{FOLDER}/week.parquet")
-    found = dataset(fetch(), week, fetch(day_after(DAY, 3)))
-    assert words(found, NEXT) == []
+    found = dataset(fetch(), week, fetch(day_after(DAY, 4)))
+    assert [words(found, day) for day in found.days] == [[], [], [], ["missing"], []]
     assert described(found, NEXT) == "2015-03-08: in a file of a longer window"
 
 
@@ -80,6 +80,7 @@ def test_two_files_with_the_same_day():
     found = dataset(fetch(rows=1, path=f"{FOLDER}/a.json"), fetch(rows=2, at=LATER, path=f"{FOLDER}/a.csv"))
     assert words(found) == ["double"]
     assert found.partitions[DAY].rows == 2
+    assert [each.path for each in found.partitions[DAY].contents] == [f"{FOLDER}/a.csv"]
     assert explain(found, DAY) == ["2 files have this day: a ranking of all of them counts ratings twice."]
 
 
@@ -94,7 +95,9 @@ def test_file_overwritten_by_another_day():
     assert words(found) == ["missing"]
     assert words(found, NEXT) == []
     assert described(found) == "2015-03-07: file overwritten"
-    assert explain(found, DAY) == ["The fetch of 2015-03-08 has overwritten the file of this day."]
+    assert explain(found, DAY) == [
+        "The fetch of 2015-03-08 has overwritten the file of this day: give each day a path of its own."
+    ]
 
 
 def test_file_overwritten_by_a_longer_window_that_has_the_day():

@@ -38,7 +38,9 @@ def _of_fetches(partition: Partition) -> dict[Status, str]:
     sentences = {Status.QUARANTINED: f"{rows} broke the contract of the API. The file does not have them."}
     if partition.overwritten_by is not None:
         window = partition.overwritten_by.window
-        sentences[Status.MISSING] = f"The fetch of {window} has overwritten the file of this day."
+        sentences[Status.MISSING] = (
+            f"The fetch of {window} has overwritten the file of this day: give each day a path of its own."
+        )
     if partition.contents:
         sentences[Status.LATE] = f"The ratings changed after they were ranked: {_last_change(partition.contents)}."
     return sentences

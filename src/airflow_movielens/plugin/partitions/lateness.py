@@ -48,8 +48,7 @@ def find_lateness(partitions: Mapping[date, Partition], rankings: Sequence[Ranki
     changed = {day: partition.changed_at for day, partition in partitions.items() if partition.changed_at}
     candidates = _before_change(current(rankings), changed)
     outdated = [ranking for ranking in candidates if not _is_up_to_date(ranking, partitions)]
-    to_rank = _ranked_before(outdated, changed)
-    return Lateness(_late_days(partitions, rankings, changed) | to_rank, outdated, to_rank)
+    return Lateness(_late_days(partitions, rankings, changed), outdated, _ranked_before(outdated, changed))
 
 
 def _late_days(
