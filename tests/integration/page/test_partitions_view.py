@@ -71,14 +71,14 @@ def text_of(html):
 def test_calendar_has_a_link_with_words_for_each_day(read, root):
     days = Links(read()).of_days()
     assert sorted(days) == [str(day) for day in root.days]
-    assert re.fullmatch(r"2015-12-01: \d+ ratings", days["2015-12-01"])
+    assert re.fullmatch(r"2015-12-02: \d+ ratings", days["2015-12-02"])
     expected = {
         root.never_there: r"fetch failed, no file",
         root.failed_again: r"\d+ ratings, last fetch failed",
         root.quarantined: r"\d+ ratings, 30 rows quarantined",
         root.outdated: r"\d+ ratings, rankings out of date, late",
         root.late: r"\d+ ratings, late",
-        root.unusual: r"900 ratings",
+        root.unusual: r"900 ratings, unusual number of ratings",
         root.empty: r"0 ratings",
         root.missing[0]: r"never fetched",
     }
@@ -103,7 +103,7 @@ def test_calendar_begins_with_what_to_mend(read, root):
 
 @pytest.mark.parametrize(
     ("show", "days"),
-    [("failed", 2), ("outdated", 1), ("late", 2), ("quarantined", 1), ("empty", 1), ("all", 50)],
+    [("failed", 2), ("outdated", 1), ("late", 2), ("unusual", 1), ("quarantined", 1), ("empty", 1), ("all", 50)],
 )
 def test_each_key_figure_lists_its_days(read, show, days):
     html = read(show=show)
@@ -155,7 +155,7 @@ def test_page_of_a_late_day_that_was_ranked_again(read, root):
         (-1, "The last fetch failed. There is no file with this day."),
         (-4, "The last fetch failed. The file of an earlier fetch is still there."),
         (-10, "No fetch of this day is known."),
-        (-31, "This is more than twice as many as on any of the 19 days before"),
+        (-31, "There are more than twice as many ratings as on any of the 19 days before"),
         (-41, "The API had no ratings of this day."),
         (-25, "nothing to mend"),
     ],
@@ -210,6 +210,15 @@ def test_nothing_was_fetched_yet(page, data_root):
     text = text_of(page.get(CALENDAR).text)
     assert "No ratings were fetched yet. Unpause a Dag that fetches ratings" in text
     assert str(data_root) in text
+
+
+def test_folder_that_does_not_exist_is_said(page, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__MOVIELENS__DATA_ROOT", str(tmp_path / "not-mounted"))
+    response = page.get(CALENDAR)
+    assert response.status_code == 503
+    assert f"{tmp_path}/not-mounted cannot be read. The API server got: there is no such folder." in text_of(
+        response.text
+    )
 
 
 def test_only_days_of_readable_dags_are_shown(analyst, root):

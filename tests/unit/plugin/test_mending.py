@@ -84,6 +84,7 @@ def test_figures_and_verdict():
         "Missing": 1,
         "To rank again": 0,
         "Late": 0,
+        "Unusual": 0,
         "Quarantined": 1,
         "Empty": 1,
     }

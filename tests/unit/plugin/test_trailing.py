@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.plugin.partition_records import DAY, dataset, day_after, failed_fetch, fetch
+from unit.plugin.partition_records import DAY, dataset, day_after, failed_fetch, fetch, words
 
 from airflow_movielens.plugin.partitions.histogram import bars
 from airflow_movielens.plugin.partitions.trailing import compare
@@ -27,13 +27,15 @@ def test_days_without_a_file_do_not_count():
     assert compare(found.partitions, DAY).days == 3
 
 
-@pytest.mark.parametrize(("rows", "is_unusual"), [(49, True), (50, False), (200, False), (201, True)])
-def test_unusual_number_of_ratings(rows, is_unusual):
-    assert (compare(dataset(fetch(rows=rows), *before(7)).partitions, DAY).unusual is not None) == is_unusual
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(49, ["unusual"]), (50, []), (200, []), (201, ["unusual"]), (0, ["empty"])]
+)
+def test_unusual_number_of_ratings(rows, expected):
+    assert words(dataset(fetch(rows=rows), *before(7))) == expected
 
 
 def test_few_days_say_nothing_about_what_is_usual():
-    assert compare(dataset(fetch(rows=900), *before(6)).partitions, DAY).unusual is None
+    assert words(dataset(fetch(rows=900), *before(6))) == []
 
 
 def test_shares_and_means():

@@ -13,6 +13,7 @@ from airflow_movielens.plugin.partitions.lateness import Lateness, find_lateness
 from airflow_movielens.plugin.partitions.partition import Partition
 from airflow_movielens.plugin.partitions.ranking import Ranking, current, rankings_of
 from airflow_movielens.plugin.partitions.status import Status
+from airflow_movielens.plugin.partitions.trailing import unusual
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -116,6 +117,7 @@ class Dataset:
             Status.OUTDATED: day in self.lateness.to_rank,
             Status.DOUBLE: len(files) > 1,
             Status.LATE: day in self.lateness.late,
+            Status.UNUSUAL: unusual(self.partitions, day) is not None,
             Status.QUARANTINED: partition is not None and partition.quarantined > 0,
             Status.EMPTY: partition is not None and partition.current is not None and partition.rows == 0,
         }

@@ -60,6 +60,7 @@ _LABELS = {
     Status.OUTDATED: "To rank again",
     Status.LATE: "Late",
     Status.DOUBLE: "In two files",
+    Status.UNUSUAL: "Unusual",
     Status.QUARANTINED: "Quarantined",
     Status.EMPTY: "Empty",
 }

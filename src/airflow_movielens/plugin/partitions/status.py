@@ -25,6 +25,8 @@ class Status(StrEnum):
     """Two files have the day."""
     LATE = "late"
     """The content of the day changed after a ranking of it."""
+    UNUSUAL = "unusual"
+    """There are many more or many fewer ratings than on the days before."""
     QUARANTINED = "quarantined"
     """Rows broke the contract."""
     EMPTY = "empty"
@@ -37,7 +39,7 @@ class Status(StrEnum):
 
     @property
     def needs_attention(self) -> bool:
-        """Whether somebody should mend it. A late day that was ranked again is only worth knowing."""
+        """Whether somebody should mend it. The others are only worth knowing."""
         return self in (Status.FAILED, Status.MISSING, Status.OUTDATED)
 
 
@@ -47,6 +49,7 @@ _WORDS = {
     Status.OUTDATED: "rankings out of date",
     Status.DOUBLE: "in more than one file",
     Status.LATE: "late",
+    Status.UNUSUAL: "unusual number of ratings",
     Status.QUARANTINED: "rows quarantined",
     Status.EMPTY: "empty",
 }

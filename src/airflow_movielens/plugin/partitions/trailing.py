@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
+    from airflow_movielens.plugin.partitions.fetch import Fetch
     from airflow_movielens.plugin.partitions.partition import Partition
 
 DAYS = 30
@@ -35,14 +36,12 @@ class Trailing:
         median: The median of their numbers of ratings; None without such days.
         counts: The numbers of ratings of the day with 0.5, 1, … 5 stars; None if they are not known.
         before: Those of the days before, together; None if they are not known.
-        unusual: What is unusual about the number of ratings, as a sentence; None if nothing is.
     """
 
     days: int
     median: float | None
     counts: list[int] | None
     before: list[int] | None
-    unusual: str | None
 
     @property
     def shares(self) -> list[float]:
@@ -72,29 +71,44 @@ def compare(partitions: Mapping[date, Partition], day: date) -> Trailing:
         partitions: The partitions of a dataset.
         day: The day.
     """
-    days = [partitions.get(day - timedelta(days=number)) for number in range(1, DAYS + 1)]
-    before = [partition.current for partition in days if partition is not None and partition.current is not None]
-    this = partitions[day].current if day in partitions else None
+    before = _files_before(partitions, day)
     rows = [fetch.rows for fetch in before]
     known = [fetch.histogram for fetch in before if fetch.histogram is not None]
+    current = partitions[day].current if day in partitions else None
     return Trailing(
         days=len(before),
         median=median(rows) if rows else None,
-        counts=None if this is None else this.histogram,
+        counts=None if current is None else current.histogram,
         before=[sum(counts) for counts in zip(*known, strict=True)] or None,
-        unusual=None if this is None else _unusual(this.rows, rows),
     )
 
 
-def _unusual(rows: int, before: Sequence[int]) -> str | None:
-    if len(before) < _ENOUGH:
+def unusual(partitions: Mapping[date, Partition], day: date) -> str | None:
+    """Return what is unusual about the number of ratings of a day, as a sentence; None if nothing is.
+
+    An empty day is never unusual: it has a status of its own.
+
+    Args:
+        partitions: The partitions of a dataset.
+        day: The day.
+    """
+    rows = partitions[day].rows if day in partitions else 0
+    before = [fetch.rows for fetch in _files_before(partitions, day)]
+    if not rows or len(before) < _ENOUGH:
         return None
     fewest, most = min(before), max(before)
+    days = f"any of the {len(before)} days before"
     if rows > _FACTOR * most:
-        return f"This is more than twice as many as on any of the {len(before)} days before (at most {most:,})."
+        return f"There are more than twice as many ratings as on {days} (at most {most:,})."
     if rows * _FACTOR < fewest:
-        return f"This is less than half as many as on any of the {len(before)} days before (at least {fewest:,})."
+        return f"There are less than half as many ratings as on {days} (at least {fewest:,})."
     return None
+
+
+def _files_before(partitions: Mapping[date, Partition], day: date) -> list[Fetch]:
+    days = (partitions.get(day - timedelta(days=number)) for number in range(1, DAYS + 1))
+    files = (partition.current for partition in days if partition is not None)
+    return [fetch for fetch in files if fetch is not None]
 
 
 def _shares(counts: Sequence[int] | None) -> list[float]:
