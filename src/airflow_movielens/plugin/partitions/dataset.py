@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -77,6 +77,12 @@ class Dataset:
         """When the last fetch ended, even if it failed; there must be one."""
         fetches = [*(partition.last for partition in self.partitions.values()), *self.longer]
         return max(fetch.at for fetch in fetches)
+
+    @cached_property
+    def usual_dag(self) -> str | None:
+        """The Dag that was the first to fetch most days; None if none is known."""
+        dags = Counter(partition.first_dag for partition in self.partitions.values() if partition.first_dag)
+        return max(dags, key=lambda dag: dags[dag], default=None)
 
     @cached_property
     def lateness(self) -> Lateness:

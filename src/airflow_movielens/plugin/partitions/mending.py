@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
 
     from airflow_movielens.plugin.partitions.dataset import Dataset
     from airflow_movielens.plugin.partitions.figures import Span
-    from airflow_movielens.plugin.partitions.partition import Partition
 
 
 def dag_of(dataset: Dataset, day: date) -> str | None:
@@ -21,20 +19,11 @@ def dag_of(dataset: Dataset, day: date) -> str | None:
     was never fetched, it is the one that was the first to fetch most days.
     """
     partition = dataset.partitions.get(day)
-    own = None if partition is None else _first_dag(partition)
-    return own or _usual_dag(dataset)
+    own = None if partition is None else partition.first_dag
+    return own or dataset.usual_dag
 
 
 def backfill_command(dag_id: str, span: Span) -> str:
     """Return the command that fetches days again, and whatever depends on them."""
     dates = f"--from-date {span.first} --to-date {span.last}"
     return f"airflow backfill create --dag-id {shlex.quote(dag_id)} {dates} --reprocess-behavior completed"
-
-
-def _usual_dag(dataset: Dataset) -> str | None:
-    dags = Counter(filter(None, map(_first_dag, dataset.partitions.values())))
-    return max(dags, key=lambda dag: dags[dag], default=None)
-
-
-def _first_dag(partition: Partition) -> str | None:
-    return next((fetch.task.dag_id for fetch in partition.fetches if fetch.task is not None), None)

@@ -49,6 +49,11 @@ class Partition:
         return self.fetches[-1]
 
     @property
+    def first_dag(self) -> str | None:
+        """The Dag that was the first to fetch the day; None if none is known."""
+        return next((fetch.task.dag_id for fetch in self.fetches if fetch.task is not None), None)
+
+    @property
     def current(self) -> Fetch | None:
         """The fetch that wrote the file, the newest one if there are several; None if there is no file.
 
