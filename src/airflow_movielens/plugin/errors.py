@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_movielens.client.errors import MovielensError
+
 
 class PageError(Exception):
     """A view cannot be shown.
@@ -32,18 +34,35 @@ class NoDataRootError(PageError):
         )
 
 
+class MissingDataRootError(PageError):
+    """The configured folder does not exist on this machine.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: str) -> None:
+        super().__init__(
+            f"The API server has no folder {root}.",
+            "This is [movielens] data_root. If no task has written there yet, unpause a Dag that fetches ratings into "
+            "it. Otherwise mount the folder on the machine of the API server, under the same path as on the workers.",
+            503,
+        )
+
+
 class UnreachableError(PageError):
     """Files cannot be read.
 
     Args:
         path: The path or URL that cannot be read.
-        error: Why.
+        error: Why. The errors of this package say also what to do.
     """
 
     def __init__(self, path: str, error: Exception) -> None:
-        super().__init__(
-            f"{path} cannot be read.",
-            f"The API server got: {error or type(error).__name__}. Check that the path is right, that it is mounted on "
-            "the machine of the API server, and that its user may read it; for a URL, check also its connection.",
-            503,
-        )
+        advice = f"The API server got: {error or type(error).__name__}."
+        if not isinstance(error, MovielensError):
+            advice += (
+                " Check that the path is right, and that the user of the API server may read it; for a URL, check its "
+                "connection too."
+            )
+        super().__init__(f"{path} cannot be read.", advice, 503)

@@ -10,7 +10,7 @@ from typing import Annotated
 from airflow.configuration import conf
 from fastapi import Depends
 
-from airflow_movielens.plugin.errors import NoDataRootError, UnreachableError
+from airflow_movielens.plugin.errors import MissingDataRootError, NoDataRootError
 from airflow_movielens.plugin.security import ReadableDags, ReadableDagsDep
 from airflow_movielens.ratings.paths import local_path
 from airflow_movielens.storage.catalogue import Catalogue, Found, Kind
@@ -32,14 +32,14 @@ class Source:
 
         Raises:
             NoDataRootError: No root is configured.
-            UnreachableError: It is a folder that does not exist.
+            MissingDataRootError: It is a folder that does not exist here.
         """
         root = conf.get("movielens", "data_root", fallback="")
         if not root:
             raise NoDataRootError
         folder = local_path(root)
         if folder is not None and not folder.is_dir():
-            raise UnreachableError(root, FileNotFoundError("there is no such folder"))
+            raise MissingDataRootError(root)
         return Catalogue(root)
 
     def records(self, kind: Kind, months: Iterable[str] | None = None) -> Found:

@@ -212,15 +212,6 @@ def test_nothing_was_fetched_yet(page, data_root):
     assert str(data_root) in text
 
 
-def test_folder_that_does_not_exist_is_said(page, tmp_path, monkeypatch):
-    monkeypatch.setenv("AIRFLOW__MOVIELENS__DATA_ROOT", str(tmp_path / "not-mounted"))
-    response = page.get(CALENDAR)
-    assert response.status_code == 503
-    assert f"{tmp_path}/not-mounted cannot be read. The API server got: there is no such folder." in text_of(
-        response.text
-    )
-
-
 def test_only_days_of_readable_dags_are_shown(analyst, root):
     assert text_of(analyst.get(CALENDAR).text).count("No ratings were fetched yet.") == 1
 

@@ -174,18 +174,3 @@ def test_tabs_of_a_dag_are_for_those_who_may_read_it(analyst, fetched):
         assert "12,000" in text_of(tab(analyst, dag_id=READABLE_FOR_ANALYST))
         assert tab(analyst, dag_id="05_pipeline").status_code == 403
         assert tab(analyst, dag_id="~").status_code == 403
-
-
-def test_without_a_data_root_the_page_says_what_to_set(page, monkeypatch):
-    monkeypatch.delenv("AIRFLOW__MOVIELENS__DATA_ROOT")
-    response = run_of(page)
-    assert response.status_code == 503
-    assert "Set [movielens] data_root in Airflow&#39;s configuration" in response.text
-
-
-def test_unreachable_files_are_named_with_their_error(page, data_root):
-    (data_root / ".movielens-catalogue").write_text("no folder")
-    response = run_of(page)
-    assert response.status_code == 503
-    assert str(data_root) in response.text
-    assert "Not a directory" in response.text
