@@ -15,7 +15,7 @@ from airflow_movielens.plugin.queries.runner import QueryBusyError, QueryError, 
 pytestmark = pytest.mark.slow
 
 QUERIES = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 
 def surroundings(files):
@@ -35,9 +35,12 @@ def kill(files):
     os.kill(os.getpid(), 9)
 
 def wait(files, started, until):
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
     Path(started).write_text(str(os.getpid()))
-    while not Path(until).exists():
-        time.sleep(0.01)
+    for _ in range(1000):
+        if not Path(until).exists():
+            time.sleep(0.01)
+    Path(started).write_text("ended")
     return "done"
 """
 
