@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.plugin.queries.ranking_files import scan_ranking
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from airflow_movielens.plugin.queries.files import QueryFile
+
+_FILES_AT_ONCE = 4
 
 
 def table(
@@ -80,7 +83,9 @@ def course(files: list[QueryFile], *, movie_id: int) -> list[dict[str, Any]]:
         For each file, ``rows``: the columns of its rows of the movie (in a ranking by genre, there may be several),
         best first; and ``problem``: why the file cannot be read, null if it can.
     """
-    return [_of_movie(file, movie_id) for file in files]
+    # Each file is too small for Polars to share it among its own threads.
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
+        return list(threads.map(lambda file: _of_movie(file, movie_id), files))
 
 
 def _of_movie(file: QueryFile, movie_id: int) -> dict[str, Any]:
