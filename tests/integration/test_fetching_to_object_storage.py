@@ -152,12 +152,21 @@ def test_the_parts_of_other_outputs_are_not_touched(tmp_path, folder, name):
     for other in others:
         STORE.pipe_file(f"bucket/{other}", b"1")
     with ObjectOutput(f"s3://bucket/{folder}/{name}").folder(key) as parts:
-        (parts.local / "1.part").write_bytes(b"2")
-        parts.save("1.part")
+        (parts.local / "0123abcd-0.arrow").write_bytes(b"2")
+        parts.save("0123abcd-0.arrow")
         parts.checkpoints.save({})
         parts.clear()
     assert sorted(STORE.find("bucket")) == sorted(f"bucket/{other}" for other in others)
     assert not STORE.isdir(f"bucket/{folder}/.partial-{name}-{key}")
+
+
+def test_only_names_that_a_fetch_writes_are_removed(killed, store, server, tmp_path):
+    (killed / "notes.txt").touch()
+    (store / f".partial-r.csv-{'1' * 16}").symlink_to(tmp_path)
+    (tmp_path / "0123abcd-0.arrow").touch()
+    fetch(server.base_url)
+    assert [file.name for file in killed.iterdir()] == ["notes.txt"]
+    assert (tmp_path / "0123abcd-0.arrow").exists()
 
 
 def test_data_that_keeps_changing_leaves_no_checkpoint(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from airflow_movielens.client.errors import BadRow, Exchange
+
+_BEGINS_A_HOST = re.compile(r"[/\\]{2}")
 
 SentRow = tuple[Any, ...]
 """The values of a row as it was sent, in the order of the table's columns; equal for the same row."""
@@ -74,8 +77,7 @@ def without_host(url: str | None) -> str | None:
     if url is None:
         return None
     path, query = urlsplit(url)[2:4]
-    # Two slashes would begin a host.
-    return urlunsplit(("", "", f"/.{path}" if path.startswith("//") else path, query, ""))
+    return urlunsplit(("", "", path, query, ""))
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,11 @@ class Bookmark:
         """
         try:
             keys = {name: values[name] and tuple(values[name]) for name in ("last", "last_good")}
+            url = values["url"]
+            if url is not None and (not url.startswith("/") or _BEGINS_A_HOST.match(url)):
+                raise ValueError("the URL of a bookmark must have neither scheme nor host")
             return cls(**{**values, **keys})
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"this is not a bookmark: {values!r}") from error
 
 

@@ -181,6 +181,8 @@ def _split(url: str) -> SplitResult:
         raise FatalError("the API's address must not hold credentials: give user and password on their own")
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_readable:
         raise FatalError(f"the API's address {url!r} is not an http or https URL with a host")
+    if parts.path.rstrip("/").startswith("//"):
+        raise FatalError(f"the API's address {url!r} has two slashes at the start of its path: give one")
     if parts.query or parts.fragment:
         raise FatalError(f"the API's address {url!r} must end before '?' and '#'")
     return parts

@@ -77,7 +77,10 @@ def remove_dead_partials(path: Path) -> None:
 def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write a small file that replaces ``path`` atomically; it is on the disk when this returns."""
     partial = path.with_name(f"{path.name}.new")
-    partial.write_bytes(content)
+    partial.unlink(missing_ok=True)
+    # A new file: a link of that name is not followed.
+    with partial.open("xb") as file:
+        file.write(content)
     move_into_place(partial, path)
 
 

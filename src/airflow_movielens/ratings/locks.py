@@ -26,16 +26,17 @@ def try_lock(path: Path, *, create: bool = False) -> int | None:
 
     Returns:
         A descriptor that holds the lock until it is closed; None if another process holds the lock, the file does not
-        exist (or was removed meanwhile) or belongs to another user, or the file system does not support locks.
+        exist (or was removed meanwhile), is a symbolic link or belongs to another user, or the file system does not
+        support locks.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | (os.O_CREAT if create else 0), 0o666)
     except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The previous holder may have removed the file before it released the lock: then this locks nothing.
-        if os.path.samestat(os.fstat(descriptor), path.stat()):
+        if os.path.samestat(os.fstat(descriptor), path.lstat()):
             return descriptor
     except OSError:
         pass

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_movielens.ratings.atomic_files import create_whole, move_into_place, partial_file
 from airflow_movielens.ratings.locks import one_at_a_time
 from airflow_movielens.ratings.messages import shown
+from airflow_movielens.ratings.own_folders import refuse_foreign_link
 from airflow_movielens.ratings.paths import local_path
 from airflow_movielens.recommending.artefacts import load_model, read_header, write_model
 from airflow_movielens.recommending.events import Aliases, Event, event_file, last_number, read_event
@@ -64,7 +65,10 @@ class ModelRegistry:
         Raises:
             FileNotFoundError: There is no such file.
             ValueError: The file holds no model, is damaged, or was written in a newer format; or an event is damaged.
+            OSError: A folder cannot be written, or another user has planted a symbolic link in its place.
         """
+        for folder in (self._history, self._models):
+            refuse_foreign_link(folder)
         self._history.mkdir(parents=True, exist_ok=True)
         with partial_file(self._models / "model.npz") as partial:
             _write(model, partial)
@@ -244,6 +248,7 @@ class ModelRegistry:
             raise ValueError(f"{action} without a reason or a person: say who does it, and why")
         if not self._history.is_dir():
             raise LookupError(f"the registry {self.folder} has no models: register one first")
+        refuse_foreign_link(self._history)
         # The lock saves retries. Where the file system has no locks, creating the file decides.
         with one_at_a_time(self._history):
             while True:

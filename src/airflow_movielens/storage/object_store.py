@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME
 from airflow_movielens.client.fetch.output import QUARANTINE_ENDING, manifest_name
-from airflow_movielens.client.fetch.workdirs import scratch_folder
+from airflow_movielens.client.fetch.workdirs import NAMES_OF_PARTS, scratch_folder
 from airflow_movielens.ratings.paths import output_text
 
 if TYPE_CHECKING:
@@ -142,13 +142,16 @@ class ObjectFolder:
         self._output.fs.get_file((self._remote / name).path, str(self.local / name))
 
     def clear(self) -> None:
-        """Remove the folders of all attempts to fetch this output; attempts that still run have local copies."""
+        """Remove the files of all attempts to fetch this output; attempts that still run have local copies.
+
+        Only names that a fetch writes are removed, and no symbolic link is followed.
+        """
         fs, name = self._output.fs, self._output.name
         of_output = re.compile(rf"\.partial-{re.escape(name)}-[0-9a-f]{{16}}")
         try:
-            for folder in fs.ls(self._output.parent.path, detail=False, refresh=True):
-                if of_output.fullmatch(PurePosixPath(folder).name):
-                    _remove_folder(fs, folder)
+            for entry in fs.ls(self._output.parent.path, detail=True, refresh=True):
+                if entry["type"] == "directory" and not entry.get("islink") and _has_name(entry, of_output):
+                    _remove_parts(fs, entry["name"])
         except FileNotFoundError:
             pass  # another attempt was faster
         except OSError as error:
@@ -193,12 +196,20 @@ class ObjectOutput:
         return object_at(self.path)
 
 
-def _remove_folder(fs: Any, folder: str) -> None:
-    # Not fs.rm: it treats *, ? and [ in a path as a pattern, and removes everything that matches.
-    for path in fs.find(folder, refresh=True):
-        fs.rm_file(path)
-    if fs.isdir(folder):
+def _remove_parts(fs: Any, folder: str) -> None:
+    entries = fs.ls(folder, detail=True, refresh=True)
+    parts = [entry for entry in entries if entry["type"] != "directory" and _has_name(entry, NAMES_OF_PARTS)]
+    for entry in parts:
+        # Not fs.rm: it treats *, ? and [ in a path as a pattern, and removes everything that matches.
+        fs.rm_file(entry["name"])
+    # A bucket has no folders: they end with their last object.
+    if len(parts) == len(entries) and fs.isdir(folder):
         fs.rmdir(folder)
+
+
+def _has_name(entry: dict[str, Any], names: re.Pattern[str]) -> bool:
+    """Return whether the last part of the path of a listed file or folder matches."""
+    return names.fullmatch(PurePosixPath(entry["name"]).name) is not None
 
 
 def _remove(target: ObjectStoragePath) -> None:

@@ -33,6 +33,7 @@ def test_parts_make_a_base_url(host, schema, port, url):
         ("api", "ftp", "schema is 'ftp': give http or https"),
         ("http://api", "https", "host 'http://api' says http, but schema says https"),
         ("http://", None, "not an http or https URL"),
+        ("http://api//v1", None, "has two slashes at the start of its path: give one"),
         ("http://api:notaport", None, "unusable"),
         ("http://api:99999", None, "unusable"),
         ("http://api?x=1", None, "must end before"),

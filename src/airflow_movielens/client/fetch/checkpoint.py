@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
+from airflow_movielens.client.fetch.workdirs import NAME_OF_PART
 from airflow_movielens.client.rows import Bookmark
 from airflow_movielens.ratings.atomic_files import write_whole
 
@@ -111,6 +112,9 @@ class Checkpoint:
             if given.pop("seal") != _seal(given):
                 raise ValueError("the checkpoint is not as it was written")
             del given["layout"]
+            # The names are those of files to read and, from object storage, to write.
+            if not all(NAME_OF_PART.fullmatch(name) for name in given["files"]):
+                raise ValueError("the checkpoint names files that a fetch does not write")
             bookmark = given["bookmark"] and Bookmark.from_dict(given["bookmark"])
             saved_at = datetime.fromisoformat(given["saved_at"]).astimezone(UTC)
             return cls(**{**given, "files": tuple(given["files"]), "bookmark": bookmark, "saved_at": saved_at})

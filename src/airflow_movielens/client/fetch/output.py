@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME, FileCheckpoints
-from airflow_movielens.client.fetch.workdirs import claimed_folder
+from airflow_movielens.client.fetch.workdirs import NAMES_OF_PARTS, claimed_folder
 from airflow_movielens.ratings.atomic_files import flush_to_disk, move_into_place, write_whole
 from airflow_movielens.ratings.locks import MAX_WAIT, one_at_a_time
+from airflow_movielens.ratings.own_folders import remove_files
 from airflow_movielens.ratings.paths import local_path, output_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from os import PathLike
     from pathlib import Path
@@ -156,14 +157,7 @@ class LocalFolder:
 
     def clear(self) -> None:
         """Remove all parts."""
-        remove_parts(self.local)
-
-
-def remove_parts(folder: Path, keep: Collection[str] = ()) -> None:
-    """Remove the parts and other files of an attempt from a local folder, except those in ``keep``."""
-    for part in folder.glob("*.*"):
-        if part.name not in keep:
-            part.unlink()
+        remove_files(self.local, NAMES_OF_PARTS)
 
 
 class LocalOutput:

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from airflow_movielens.client.concurrency import Background
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME, Checkpoint
-from airflow_movielens.client.fetch.output import remove_parts
-from airflow_movielens.client.fetch.workdirs import PART_ENDING
+from airflow_movielens.client.fetch.workdirs import NAMES_OF_PARTS, PART_ENDING
+from airflow_movielens.ratings.own_folders import remove_files
 from airflow_movielens.ratings.schema import RATINGS
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class PartStore:
     def adopt(self, found: Checkpoint) -> None:
         """Resume after the parts of a checkpoint, and remove all other files."""
         self.checkpoint = found
-        remove_parts(self.folder.local, keep={*found.files, CHECKPOINT_NAME})
+        remove_files(self.folder.local, NAMES_OF_PARTS, keep={*found.files, CHECKPOINT_NAME})
 
     def add(self, part: Part) -> None:
         """Store the next part; this may raise an error of the part before.
@@ -147,7 +147,7 @@ class PartStore:
         with suppress(OSError):
             self._background.wait()
         self.checkpoints.clear()
-        remove_parts(self.folder.local)
+        remove_files(self.folder.local, NAMES_OF_PARTS)
         self._in_memory, self.checkpoint = None, self.empty
 
     def scan(self) -> pl.LazyFrame:

@@ -29,7 +29,7 @@ _REDIRECTS = {
 
 
 class ForeignOriginError(ValueError):
-    """A URL leads to another origin than the API's; the message says what differs and what to do."""
+    """A URL leads to another origin than the API's, or may be read as one that does; the message says why."""
 
 
 class _Origin(NamedTuple):
@@ -83,13 +83,16 @@ def join_on_origin(base: str, target: str) -> str:
         The absolute URL, without credentials and fragment.
 
     Raises:
-        ForeignOriginError: The target has another origin.
+        ForeignOriginError: The target has another origin, or its path begins with two slashes: without scheme and host,
+            the first part of the path would be a host.
         ValueError: The target is not a URL.
     """
     joined = urljoin(base, target)
     if not same_origin(joined, base) and not _is_downgrade(base, joined):
         raise ForeignOriginError(_refusal(_Origin.of(base), _Origin.of(joined)))
-    ours = urlsplit(base)
+    ours, path = urlsplit(base), urlsplit(joined).path
+    if path.replace("\\", "/").startswith("//"):
+        raise ForeignOriginError(f"{hide_in_url(joined)}, whose path begins with two slashes, as a host does")
     return urlsplit(joined)._replace(scheme=ours.scheme, netloc=ours.netloc, fragment="").geturl()
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_movielens.ratings.atomic_files import whole_file
+from airflow_movielens.ratings.own_folders import refuse_foreign_link
 from airflow_movielens.ratings.paths import local_path, path_text
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
 ENDING = ".json"
 _FOLDER = ".movielens-catalogue"
+_REMOVABLE = re.compile(r"(.+/)?(\d{8}T\d{6}Z-[0-9a-f]{24}|\d{4}-\d{2})\.json", re.ASCII)
+"""The names of entries and indexes; no others are ever removed."""
 
 
 class CatalogueFolder(Protocol):
@@ -28,7 +33,11 @@ class CatalogueFolder(Protocol):
         """Return the content of a file, or None if there is none."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, which appears whole and replaces one of that name."""
+        """Write a file, which appears whole and replaces one of that name.
+
+        Raises:
+            OSError: It cannot be written, or another user has planted a symbolic link where its folder should be.
+        """
 
     def names(self, folder: str) -> list[str]:
         """Return the sorted names of the JSON files directly in a folder; none if it is missing."""
@@ -37,10 +46,11 @@ class CatalogueFolder(Protocol):
         """Return the sorted names of all JSON files, also of those in folders."""
 
     def remove(self, name: str) -> None:
-        """Remove a file if it exists.
+        """Remove an entry or index if it exists; files of other names stay.
 
         Raises:
-            PermissionError: Deletions are not permitted.
+            PermissionError: Deletions are not permitted, or another user has planted a symbolic link where the folder
+                should be.
         """
 
 
@@ -74,7 +84,7 @@ class _LocalFolder:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        with whole_file(self._path / name) as partial:
+        with whole_file(self._own(name)) as partial:
             partial.write_bytes(content)
 
     def names(self, folder: str) -> list[str]:
@@ -89,7 +99,15 @@ class _LocalFolder:
         return sorted(path.relative_to(self._path).as_posix() for path in files)
 
     def remove(self, name: str) -> None:
-        (self._path / name).unlink(missing_ok=True)
+        if _REMOVABLE.fullmatch(name):
+            self._own(name).unlink(missing_ok=True)
+
+    def _own(self, name: str) -> Path:
+        """Return the path of a file in folders that no other user has replaced by symbolic links."""
+        path = self._path / name
+        for folder in (self._path / parent for parent in PurePath(name).parents):
+            refuse_foreign_link(folder)
+        return path
 
 
 class _ObjectFolder:
@@ -138,6 +156,8 @@ class _ObjectFolder:
         return sorted(path.removeprefix(start) for path in found if _is_file(path.rpartition("/")[2]))
 
     def remove(self, name: str) -> None:
+        if not _REMOVABLE.fullmatch(name):
+            return
         target = self._target / name
         try:
             target.fs.rm_file(target.path)

@@ -249,6 +249,6 @@ def test_two_concurrent_attempts_both_end_correctly(tmp_path, rows, undisturbed,
 def test_a_dead_attempt_is_cleaned_up_beside_a_running_one(tmp_path, broken_off, undisturbed):
     dead = broken_off.folder.with_name(broken_off.folder.name + "-0123abcd")
     dead.mkdir()
-    (dead / "0-0.arrow").write_bytes(b"")
+    (dead / "0123abcd-0.arrow").write_bytes(b"")
     fetch_process.fetch(broken_off.url, tmp_path / "r.csv")
     check_right(tmp_path, undisturbed)

@@ -40,6 +40,9 @@ def test_a_target_is_joined_on_the_same_origin(base, target, joined):
         ("http://h/r", "http://h@evil/x", "http://evil, whose host differs"),
         ("http://h/r", "ftp://h/x", "ftp://h, whose scheme and port differ"),
         ("http://h/r", "http://[::1]:80/x", "http://[::1], whose host differs"),
+        ("http://h/r", "http://h//evil/x", "http://h//evil/x, whose path begins with two slashes"),
+        ("http://h/r", "/\\evil/x", "http://h/\\evil/x, whose path begins with two slashes"),
+        ("https://h/r", "http://u:pw@h//evil/x", "http://h//evil/x, whose path begins with two slashes"),
     ],
 )
 def test_the_error_says_what_differs(base, target, words):
