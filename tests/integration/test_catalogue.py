@@ -95,7 +95,7 @@ def test_entries_that_may_not_be_deleted_stay_outside_the_index(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"layout": 99}', b'{"layout": 1, "entries": {"a": {}}}'])
-def test_a_damaged_index_is_reported_and_the_next_record_mends_it(catalogue, folder, place, content):
+def test_a_damaged_index_is_reported_and_the_next_record_repairs_it(catalogue, folder, place, content):
     catalogue.add(record_of(0))
     (folder / "fetch/2015-03.json").write_bytes(content)
     found = catalogue.records("fetch")
@@ -134,7 +134,7 @@ def test_a_damaged_copy_of_a_run_is_reported(catalogue, folder):
     assert f"{copy.name} is damaged" in found.problems[0]
 
 
-def test_a_writer_that_replaces_the_index_with_an_older_one_mends_it(tmp_path):
+def test_a_writer_that_replaces_the_index_with_an_older_one_repairs_it(tmp_path):
     """While one writer is about to write the index, others add records and write it, up to three times."""
     atomic_bucket_at(tmp_path)
     catalogue = Catalogue(ATOMIC_URL)

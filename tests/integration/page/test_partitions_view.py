@@ -86,7 +86,7 @@ def test_calendar_has_a_link_with_words_for_each_day(read, root):
         assert re.fullmatch(f"{day}: {words}", days[str(day)])
 
 
-def test_calendar_begins_with_what_to_mend(read, root):
+def test_calendar_begins_with_what_needs_attention(read, root):
     html = read()
     text = text_of(html)
     assert "6 days of 50 need attention." in text
@@ -157,7 +157,7 @@ def test_page_of_a_late_day_that_was_ranked_again(read, root):
         (-10, "No fetch of this day is known."),
         (-31, "There are more than twice as many ratings as on any of the 19 days before"),
         (-41, "The API had no ratings of this day."),
-        (-25, "nothing to mend"),
+        (-25, "OK"),
     ],
 )
 def test_page_of_a_day_explains_what_is_wrong(read, root, day, words):

@@ -18,7 +18,7 @@ def described(found, day=DAY):
     return describe(day, found.partitions.get(day), found.statuses[day])
 
 
-def test_fetched_day_has_nothing_to_mend():
+def test_fetched_day_needs_no_attention():
     found = dataset(fetch(rows=12_345))
     assert words(found) == []
     assert described(found) == "2015-03-07: 12,345 ratings"

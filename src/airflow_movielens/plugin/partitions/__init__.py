@@ -11,6 +11,7 @@ All of it is computed from records of the catalogue, without reading ratings.
 - ``figures``: the key figures, and days as spans of consecutive days.
 - ``calendar``: three years of months, weeks and days.
 - ``trailing``, ``histogram``: a day compared to the 30 days before it, and the chart of that.
-- ``to_do``, ``mending``: lists of days with what is wrong, and how to mend it.
+- ``remedies``: lists of days with what is wrong, and how to fix it.
+- ``backfills``: the Dag that fetches a day again, and the command for it.
 - ``quarantine``: a sample of the rows that a fetch quarantined.
 """

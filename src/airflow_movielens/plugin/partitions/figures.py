@@ -74,16 +74,16 @@ def figures(dataset: Dataset) -> list[Figure]:
     return [Figure(status, counts[status]) for status in shown]
 
 
-def days_to_mend(dataset: Dataset) -> list[date]:
-    """Return the days that somebody should mend."""
+def days_needing_attention(dataset: Dataset) -> list[date]:
+    """Return the days that need attention."""
     return [day for day, statuses in dataset.statuses.items() if any(status.needs_attention for status in statuses)]
 
 
 def verdict(dataset: Dataset) -> str:
     """Return whether the data can be trusted, in a sentence."""
-    to_mend = len(days_to_mend(dataset))
-    if to_mend:
-        return f"{counted(to_mend, 'day')} of {len(dataset.days):,} {'needs' if to_mend == 1 else 'need'} attention."
+    number = len(days_needing_attention(dataset))
+    if number:
+        return f"{counted(number, 'day')} of {len(dataset.days):,} {'needs' if number == 1 else 'need'} attention."
     if len(dataset.days) == 1:
         return "The only day is there, and no ranking of it is out of date."
     return f"All {len(dataset.days):,} days are there, and no ranking of them is out of date."

@@ -39,7 +39,7 @@ class Status(StrEnum):
 
     @property
     def needs_attention(self) -> bool:
-        """Whether somebody should mend it. The others are only worth knowing."""
+        """Whether somebody should fix it. The others are only worth knowing."""
         return self in (Status.FAILED, Status.MISSING, Status.OUTDATED)
 
 

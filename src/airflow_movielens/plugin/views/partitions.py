@@ -13,14 +13,14 @@ from fastapi import APIRouter, Request, Response
 from airflow_movielens.plugin.errors import PageError
 from airflow_movielens.plugin.partitions.calendar import YEARS, calendar_of, shown_years, years_of
 from airflow_movielens.plugin.partitions.explanation import explain
-from airflow_movielens.plugin.partitions.figures import Span, days_to_mend, figures, verdict
+from airflow_movielens.plugin.partitions.figures import Span, days_needing_attention, figures, verdict
 from airflow_movielens.plugin.partitions.histogram import HEIGHT, WIDTH, bars
-from airflow_movielens.plugin.partitions.mending import backfill_command, dag_of
+from airflow_movielens.plugin.partitions.backfills import backfill_command, dag_of
 from airflow_movielens.plugin.partitions.portfolio import Portfolio
 from airflow_movielens.plugin.partitions.quarantine import read_sample
 from airflow_movielens.plugin.partitions.ranking import Ranking
 from airflow_movielens.plugin.partitions.status import Status
-from airflow_movielens.plugin.partitions.to_do import items
+from airflow_movielens.plugin.partitions.remedies import items
 from airflow_movielens.plugin.partitions.trailing import compare
 from airflow_movielens.plugin.ranking_kinds import ranking_address
 from airflow_movielens.plugin.rendering import render
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_movielens.plugin.partitions.dataset import Dataset
 
 FIRST_ITEMS = 5
-"""The list of days to mend begins with so many."""
+"""The list of days that need attention begins with so many."""
 
 MAX_ITEMS = 400
 """No list is longer."""
@@ -53,7 +53,7 @@ def show_calendar(
         source: Where the data come from.
         dataset: The name of the dataset; None for the one with the last fetch.
         year: The last year to show; None for the last one with a known day.
-        show: Which days to list; None for those to mend.
+        show: Which days to list; None for those that need attention.
     """
     portfolio, shown, problems = _read(source, dataset)
     if shown is None:
@@ -141,7 +141,7 @@ def _read(source: Source, name: str | None) -> tuple[Portfolio, Dataset | None, 
 
 def _listed_days(dataset: Dataset, show: Status | Literal["all"] | None) -> list[date]:
     if show is None:
-        return days_to_mend(dataset)
+        return days_needing_attention(dataset)
     return dataset.days if show == "all" else dataset.days_with(show)
 
 

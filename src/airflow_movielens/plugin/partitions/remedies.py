@@ -1,4 +1,4 @@
-"""The days of a list: what is wrong with each, and how to mend it."""
+"""The days of a list: what is wrong with each, and how to fix it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_movielens.plugin.partitions.figures import Span, spans
-from airflow_movielens.plugin.partitions.mending import backfill_command, dag_of
+from airflow_movielens.plugin.partitions.backfills import backfill_command, dag_of
 from airflow_movielens.plugin.partitions.status import Status, describe
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Item:
         text: What is known about them, in one line without the date.
         statuses: What is wrong with them, the gravest first.
         error: Why the last fetch failed; None if it did not.
-        task: The task instance to clear; None if no task can mend it.
+        task: The task instance to clear; None if no task can fix it.
         further: The number of further rankings to make again.
         command: The command that fetches the days for the first time; None if there is a task, or no Dag is known.
     """
@@ -41,7 +41,7 @@ class Item:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether somebody should mend the days."""
+        """Whether somebody should fix the days."""
         return any(status.needs_attention for status in self.statuses)
 
 

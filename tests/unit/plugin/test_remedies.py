@@ -1,12 +1,12 @@
-"""The lists of days, and how to mend them."""
+"""The lists of days, and how to fix them."""
 
 from __future__ import annotations
 
 from unit.plugin.partition_records import DAY, FOLDER, dataset, day_after, failed_fetch, fetch, ranking
 
-from airflow_movielens.plugin.partitions.figures import Span, days_to_mend, figures, spans, verdict
-from airflow_movielens.plugin.partitions.mending import backfill_command, dag_of
-from airflow_movielens.plugin.partitions.to_do import items
+from airflow_movielens.plugin.partitions.figures import Span, days_needing_attention, figures, spans, verdict
+from airflow_movielens.plugin.partitions.backfills import backfill_command, dag_of
+from airflow_movielens.plugin.partitions.remedies import items
 
 LATER, LAST = "2015-03-20T01:00:00Z", "2015-03-21T01:00:00Z"
 
@@ -38,7 +38,7 @@ def test_consecutive_days_are_a_span():
 
 def test_missing_days_are_fetched_with_one_command():
     found = dataset(fetch(), fetch(day_after(DAY, 4)))
-    [item] = items(found, days_to_mend(found))
+    [item] = items(found, days_needing_attention(found))
     assert (str(item.span), item.text, item.task) == ("2015-03-08 to 2015-03-10", "never fetched", None)
     assert item.command == backfill_command("ratings", item.span)
     assert item.needs_attention
@@ -47,7 +47,7 @@ def test_missing_days_are_fetched_with_one_command():
 def test_overwritten_day_is_not_one_of_those_never_fetched():
     latest = f"{FOLDER}/latest.parquet"
     found = dataset(fetch(path=latest), fetch(day_after(DAY, 2), at=LATER, path=latest))
-    assert [(str(item.span), item.text) for item in items(found, days_to_mend(found))] == [
+    assert [(str(item.span), item.text) for item in items(found, days_needing_attention(found))] == [
         ("2015-03-08", "never fetched"),
         ("2015-03-07", "file overwritten"),
     ]
@@ -55,14 +55,14 @@ def test_overwritten_day_is_not_one_of_those_never_fetched():
 
 def test_failed_day_names_its_task_and_error():
     found = dataset(fetch(), failed_fetch(at=LATER))
-    [item] = items(found, days_to_mend(found))
+    [item] = items(found, days_needing_attention(found))
     assert (item.text, item.error, item.command) == ("100 ratings, last fetch failed", "The API is down.", None)
     assert item.task == found.partitions[DAY].last.task
 
 
 def test_late_day_names_the_task_of_the_ranking():
     found = dataset(fetch(), ranking(), fetch(at=LATER, sha="b"))
-    [item] = items(found, days_to_mend(found))
+    [item] = items(found, days_needing_attention(found))
     assert item.text == "100 ratings, rankings out of date, late"
     assert item.task.dag_id == "rank"
 
