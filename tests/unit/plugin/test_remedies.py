@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from unit.plugin.partition_records import DAY, FOLDER, dataset, day_after, failed_fetch, fetch, ranking
 
-from airflow_movielens.plugin.partitions.figures import Span, days_needing_attention, figures, spans, verdict
 from airflow_movielens.plugin.partitions.backfills import backfill_command, dag_of
+from airflow_movielens.plugin.partitions.figures import Span, days_needing_attention, figures, spans, verdict
 from airflow_movielens.plugin.partitions.remedies import items
 
 LATER, LAST = "2015-03-20T01:00:00Z", "2015-03-21T01:00:00Z"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_movielens.plugin.partitions.figures import Span, spans
 from airflow_movielens.plugin.partitions.backfills import backfill_command, dag_of
+from airflow_movielens.plugin.partitions.figures import Span, spans
 from airflow_movielens.plugin.partitions.status import Status, describe
 
 if TYPE_CHECKING:

@@ -11,16 +11,16 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from airflow_movielens.plugin.errors import PageError
+from airflow_movielens.plugin.partitions.backfills import backfill_command, dag_of
 from airflow_movielens.plugin.partitions.calendar import YEARS, calendar_of, shown_years, years_of
 from airflow_movielens.plugin.partitions.explanation import explain
 from airflow_movielens.plugin.partitions.figures import Span, days_needing_attention, figures, verdict
 from airflow_movielens.plugin.partitions.histogram import HEIGHT, WIDTH, bars
-from airflow_movielens.plugin.partitions.backfills import backfill_command, dag_of
 from airflow_movielens.plugin.partitions.portfolio import Portfolio
 from airflow_movielens.plugin.partitions.quarantine import read_sample
 from airflow_movielens.plugin.partitions.ranking import Ranking
-from airflow_movielens.plugin.partitions.status import Status
 from airflow_movielens.plugin.partitions.remedies import items
+from airflow_movielens.plugin.partitions.status import Status
 from airflow_movielens.plugin.partitions.trailing import compare
 from airflow_movielens.plugin.ranking_kinds import ranking_address
 from airflow_movielens.plugin.rendering import render
