@@ -224,3 +224,32 @@ def test_a_share_is_between_0_and_1(capfd: pytest.CaptureFixture[str], share: st
         main(["serve", f"--max-damaged={share}"])
     assert stopped.value.code == 2
     assert "--max-damaged" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("before", "line"), [("", 1), (HEADER, 2), (HEADER + GOOD * 9, 11), (HEADER + GOOD + "\n" * 200_000, 200_003)]
+)
+def test_a_line_that_is_too_long_is_not_read_to_its_end(before: str, line: int) -> None:
+    file = io.BytesIO(before.encode() + b"1" * 5_000_000)
+    with pytest.raises(
+        DamagedDatasetError, match=rf"here, line {line}: expected one rating, found more than 65,536 bytes"
+    ):
+        ratings_file.read(file, "here", piece=1 << 16)
+    assert file.tell() < 1_000_000
+
+
+@pytest.mark.parametrize("row", ["", "x", "1,7,4.0,"])
+def test_reading_stops_after_a_million_damaged_rows(row: str) -> None:
+    file = io.BytesIO((HEADER + f"{row}\n" * 4_000_000 + GOOD).encode())
+    with pytest.raises(
+        DamagedDatasetError, match=r"here: none of [12],\d\d\d,\d\d\d rows is a rating: line 2: expected"
+    ):
+        ratings_file.read(file, "here", max_damaged=0.5, piece=1 << 20)
+    assert file.tell() < (len(row) + 1) * 3_000_000
+
+
+def test_a_million_damaged_rows_among_more_good_ones_are_tolerated() -> None:
+    good = "".join(f"{user},7,4.0,86400\n" for user in range(1, 10_001))
+    file = io.BytesIO((HEADER + good * 120 + "x\n" * 1_080_000).encode())
+    ratings, damage = ratings_file.read(file, "here", max_damaged=0.5, piece=1 << 20)
+    assert (ratings.height, damage.rows.height, damage.total) == (1_200_000, 1_080_000, 2_280_000)

@@ -295,7 +295,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
     "full-width digits": ("ratings.csv", HEADER + "\uff11,\uff17,\uff14,\uff18\uff16\n", "none of 1 .*: line 2: expected userId"),
     "no whole numbers": ("ratings.csv", HEADER + "1.2,7,4.0,5\n", "none of 1 .*: line 2: expected userId"),
     "ratings a little off": ("ratings.csv", HEADER + "1,7,3.50000001,5\n", "none of 1 .*: line 2: expected rating"),
-    "zeros of a disk": ("ratings.csv", RATINGS + "\0" * 70_000, "line 5: expected one rating, found 70,000 bytes"),
+    "zeros of a disk": ("ratings.csv", RATINGS + "\0" * 70_000, "line 5: expected one rating, found more than 65,536 bytes"),
     "two kinds of line ends": (
         "ratings.csv", RATINGS + RATINGS.partition("\n")[2].replace("\n", "\r"), "line 5: expected one rating, found 42"
     ),
@@ -433,3 +433,13 @@ def test_pieces_of_any_size_give_the_same(piece: int, name: str) -> None:
     ratings, damage = ratings_file.read(io.BytesIO(content), "here", written, piece=piece)
     assert damage.rows.is_empty()
     assert sorted(ratings.select("movieId", "rating", "timestamp", "userId").rows()) == sorted(ROWS)
+
+
+@pytest.mark.parametrize("name", ["movies.csv", "ratings.csv"])
+def test_a_file_that_is_read_as_a_whole_has_a_limit(place: Path, options: Options, name: str) -> None:
+    whole = "userId,movieId,rating,timestamp\r".encode("utf-16") if name == "ratings.csv" else MOVIES.encode()
+    write(place, {**CSV, name: whole})
+    with (place / name).open("r+b") as file:
+        file.truncate((1 << 26) + 1)
+    with pytest.raises(DamagedDatasetError, match=rf"{name} has more than 64 MiB"):
+        datasets.load(str(place), options)

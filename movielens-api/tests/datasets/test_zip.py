@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from api_testing import damaged
 
 from movielens_api import datasets
 from movielens_api.datasets.options import Options
+from movielens_api.datasets.source import ZipSource
 from movielens_api.errors import DamagedDatasetError, StartupError
 
 
@@ -131,6 +133,37 @@ def test_zips_that_python_cannot_unpack(folder: Path, target: Path, name: str) -
     with pytest.raises(DamagedDatasetError, match=rf"ml\.zip, movies\.csv cannot be unpacked: .*({message})") as caught:
         datasets.load(str(target))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("name", ["ratings.csv", "movies.csv"])
+def test_a_small_zip_with_a_huge_file_is_refused(folder: Path, target: Path, packing: int, name: str) -> None:
+    with (folder / name).open("a") as file:
+        file.write("1" * 20_000_000)
+    pack(folder, target, "ml/", packing=packing)
+    with pytest.raises(DamagedDatasetError, match=rf"ml\.zip, {name} has .* bytes and 20,000,\d+ unpacked") as caught:
+        datasets.load(str(target))
+    assert "pass the folder as --dataset" in str(caught.value)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_understates_a_size_is_read_in_small_steps(folder: Path, target: Path, packing: int) -> None:
+    with (folder / "ratings.csv").open("a") as file:
+        file.write("\n" * 100_000_000)
+    pack(folder, target, "ml/", packing=packing)
+    content = bytearray(target.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        start = content.find(signature) + place
+        content[start : start + 4] = (65_536).to_bytes(4, "little")
+    target.write_bytes(content)
+    source = ZipSource(target)
+    tracemalloc.start()
+    with source.open("ml/ratings.csv") as file:
+        head = file.read(1 << 25)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert head.startswith(b"userId")
+    assert peak < 50_000_000
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

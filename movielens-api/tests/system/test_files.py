@@ -17,7 +17,7 @@ from movielens_api.system.locks import FileLock
 def test_a_replaced_file_is_whole_and_has_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with replace_file(path, mode=0o600) as file:
+    with replace_file(path) as file:
         file.write(b"new")
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
@@ -59,7 +59,7 @@ def test_a_moved_file_replaces_its_target(tmp_path: Path) -> None:
 
 def test_a_lock_excludes_other_holders_until_it_is_released(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with closing(FileLock(path, 0o600)) as one, closing(FileLock(path)) as other:
+    with closing(FileLock(path)) as one, closing(FileLock(path)) as other:
         with one:
             assert not other.acquire(blocking=False)
         assert other.acquire(blocking=False)

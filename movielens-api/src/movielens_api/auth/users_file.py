@@ -15,6 +15,7 @@ from movielens_api.auth import passwords, tokens
 from movielens_api.auth.credentials import NAME, NAME_RULE, Identity, Role, implied_roles
 from movielens_api.auth.tokens import Token
 from movielens_api.errors import DamagedUsersError, UserError
+from movielens_api.system import private_files
 from movielens_api.system.atomic_files import replace_file
 from movielens_api.system.locks import FileLock
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE_NAME = "users.json"
-_OWNER_ONLY = 0o600
 Signature = tuple[int, int, int] | None
 log = logging.getLogger(__name__)
 
@@ -184,6 +184,8 @@ class UsersFile:
                 self._users = read(self.path)
             except DamagedUsersError as error:
                 log.error("%s; the previous users stay valid", error)
+            if warning := private_files.exposure(self.path):
+                log.warning(warning)
         return self._users
 
     def edit(self, change: Callable[[Users], Users]) -> Users:
@@ -197,10 +199,10 @@ class UsersFile:
             DamagedUsersError: The file cannot be read.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(FileLock(self.path.with_suffix(".lock"), _OWNER_ONLY)) as lock, lock:
+            private_files.make_folder(self.path.parent)
+            with closing(FileLock(self.path.with_suffix(".lock"))) as lock, lock:
                 changed = change(read(self.path))
-                with replace_file(self.path, mode=_OWNER_ONLY, temporary=self.path.with_suffix(".new")) as file:
+                with replace_file(self.path, temporary=self.path.with_suffix(".new")) as file:
                     file.write(changed.model_dump_json(indent=1).encode() + b"\n")
         except OSError as error:
             raise UserError(f"cannot write {self.path} (see --data-dir): {error.strerror or error}") from error

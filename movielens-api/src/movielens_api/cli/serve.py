@@ -75,6 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
             settings = replace(settings, replay_from=str(first_day))
         if not tls:
             _warn_without_tls(arguments.host)
+        _warn_of_exposed_secrets(settings)
         _serve(arguments, settings, everything, bound, tls, profiles=profiles)
 
 
@@ -98,6 +99,17 @@ def _warn_without_tls(host: str) -> None:
 
     if not is_loopback(host):
         warning = "without TLS, passwords and ratings cross the network unencrypted; see --tls-certificate"
+        print(f"movielens-api: {warning}", file=sys.stderr)
+
+
+def _warn_of_exposed_secrets(settings: Settings) -> None:
+    from movielens_api.auth.users_file import UsersFile
+    from movielens_api.system.private_files import exposure
+
+    warnings = [exposure(UsersFile(settings.durable).path)]
+    secrets = (settings.tls_key, settings.tls_key_password_file)
+    warnings += [exposure(Path(path), may_group=True) for path in secrets if path]
+    for warning in filter(None, warnings):
         print(f"movielens-api: {warning}", file=sys.stderr)
 
 

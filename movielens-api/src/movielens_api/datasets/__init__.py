@@ -3,6 +3,7 @@
 - ``source``: a folder or zip.
 - ``grouplens``: finds the files of a dataset in it, and loads them with ``ratings_file`` and ``movies_file``.
 - ``text_format``: encodings, headers, and rules for rows.
+- ``whole_lines``: pieces of a file that end with a line.
 - ``quarantine``: damaged rows.
 - ``releases``, ``download``: GroupLens' releases, downloaded and verified.
 - ``sample``, ``synthetic``: the sample in a Python package, and generated ratings.

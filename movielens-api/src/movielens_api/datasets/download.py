@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
+from movielens_api.system import private_files
 from movielens_api.system.atomic_files import move_file
 from movielens_api.system.locks import FileLock
 
@@ -182,7 +183,7 @@ def _writing(part: Path) -> Iterator[None]:
 @contextmanager
 def _locked(part: Path) -> Iterator[BufferedRandom]:
     """Open the file as the only process that downloads to it."""
-    part.parent.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(part.parent)
     with closing(FileLock(part)) as lock:
         if not lock.acquire(blocking=False):
             raise DownloadError(f"another process is downloading to {part}: try again when it is done")

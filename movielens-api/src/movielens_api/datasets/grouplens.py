@@ -144,7 +144,7 @@ def load(source: Source, files: Files, name: str, max_damaged: float) -> tuple[C
     written = _ratings_form(source, files)
     place = source.place(files.ratings)
     with source.open(files.ratings) as file:
-        ratings, quarantined = ratings_file.read(file, place, written)
+        ratings, quarantined = ratings_file.read(file, place, written, max_damaged=max_damaged)
     quarantined.check_share(max_damaged)
     try:
         return Catalogue(name, ratings, movies), quarantined
@@ -171,7 +171,7 @@ def _movies(source: Source, files: Files) -> pl.DataFrame:
 
 def _text(source: Source, name: str, *, latin1: bool = False) -> str:
     with source.open(name) as file:
-        return text_format.decode(file.read(), source.place(name), latin1=latin1)
+        return text_format.read(file, source.place(name), latin1=latin1)
 
 
 def _ratings_form(source: Source, files: Files) -> RatingsForm:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from movielens_api.errors import DamagedDatasetError, StartupError
+from movielens_api.system import private_files
 from movielens_api.system.atomic_files import replace_file
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Quarantine:
             StartupError: The file cannot be written.
         """
         try:
-            quarantine.parent.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(quarantine.parent)
             with replace_file(quarantine) as file:
                 self.rows.write_csv(file)
         except OSError as error:

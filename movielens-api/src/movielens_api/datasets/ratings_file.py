@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from movielens_api.datasets import text_format
+from movielens_api.datasets import text_format, whole_lines
 from movielens_api.datasets.quarantine import QUARANTINE_SCHEMA, Quarantine
 from movielens_api.datasets.text_format import Form, Rule
 from movielens_api.errors import DamagedDatasetError
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from movielens_api.datasets.source import Readable
 
 _PIECE = 1 << 25
+# Parsed line by line, a piece takes a hundred times its size if its lines are short.
+_DAMAGED_PIECE = 1 << 20
+_MANY_DAMAGED = 1_000_000
 HEAD = 1 << 16
-_MAX_ROW_LENGTH = 1 << 16
-_QUOTED = 40
 _COLUMNS = tuple(SCHEMA)
 YEAR_10000 = 253_402_300_800
 _RULES = (
@@ -96,7 +97,12 @@ def _is_dated(lines: list[str], rows: Form) -> bool:
 
 
 def read(
-    file: Readable, place: str, written: RatingsForm = _PLAIN, *, piece: int = _PIECE
+    file: Readable,
+    place: str,
+    written: RatingsForm = _PLAIN,
+    *,
+    max_damaged: float = 1,
+    piece: int = _PIECE,
 ) -> tuple[pl.DataFrame, Quarantine]:
     """Read the good rows, in the order of the file, and the damaged ones.
 
@@ -104,31 +110,43 @@ def read(
         file: The file.
         place: The name of the file in messages.
         written: The format of the file.
+        max_damaged: The share of damaged rows above which reading stops after many of them. The caller checks the
+            share of the whole file.
         piece: How many bytes to parse at once.
 
     Raises:
-        DamagedDatasetError: The text is not in its encoding, a line hides other rows, or the file is empty.
+        DamagedDatasetError: The text is not in its encoding, a line hides other rows or is too long, too many rows are
+            damaged, or the file is empty.
     """
     if not written.is_plain:
         # Such files are rare, so they are read as a whole.
-        file = io.BytesIO(text_format.decode(file.read(), place).encode())
+        file = io.BytesIO(text_format.read(file, place).encode())
     first_line = written.rows.first_line
-    for _ in range(first_line - 1):
-        file.readline()
+    whole_lines.skip_header(file, place, first_line - 1)
     good, damaged = [pl.DataFrame(schema=SCHEMA)], [pl.DataFrame(schema=QUARANTINE_SCHEMA)]
-    total = 0
-    for content in _pieces(file, piece):
-        rows = _parse_undamaged(content, written)
-        if rows is None:
-            _refuse_other_line_ends(content, place, written.rows, first_line + total)
-            rows, bad = _parse_lines(content, written, first_line + total)
-            damaged.append(bad)
-            total += bad.height
+    total = number_damaged = 0
+    for rows, bad in _parsed(file, place, written, piece):
         good.append(rows)
-        total += rows.height
+        damaged.append(bad)
+        total += rows.height + bad.height
+        number_damaged += bad.height
+        if number_damaged > _MANY_DAMAGED:
+            Quarantine(place, total, pl.concat(damaged)).check_share(max_damaged)
     if not total and first_line == 1:
         raise DamagedDatasetError(f"{place} is empty")
     return pl.concat(good, rechunk=True), Quarantine(place, total, pl.concat(damaged))
+
+
+def _parsed(file: Readable, place: str, written: RatingsForm, size: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Yield the good rows of each piece, and its damaged ones."""
+    for start, content in whole_lines.pieces(file, place, written.rows.first_line, size):
+        undamaged = _parse_undamaged(content, written)
+        if undamaged is not None:
+            yield undamaged, pl.DataFrame(schema=QUARANTINE_SCHEMA)
+            continue
+        for line, part in whole_lines.cut(content, start, min(size, _DAMAGED_PIECE)):
+            _refuse_other_line_ends(part, place, written.rows, line)
+            yield _parse_lines(part, written, line)
 
 
 def without_repeats(ratings: pl.DataFrame, found: Quarantine, first_line: int) -> tuple[pl.DataFrame, Quarantine]:
@@ -150,21 +168,6 @@ def without_repeats(ratings: pl.DataFrame, found: Quarantine, first_line: int) -
     bad = repeats.select("line", reason=pl.lit("expected a rating that is not in the file already"), row=row)
     kept = numbered.filter(~pl.col("line").is_in(repeats["line"].implode())).drop("line")
     return kept, Quarantine(found.place, found.total, pl.concat([found.rows, bad]).sort("line"))
-
-
-def _pieces(file: Readable, size: int) -> Iterator[bytes]:
-    """Yield pieces of whole lines, without the empty lines at the end of the file."""
-    held = b""
-    while content := file.read(size):
-        content = held + (content if content.endswith(b"\n") else content + file.readline())
-        kept = content
-        if content.endswith((b"\n\n", b"\n\r\n")) or content in {b"\n", b"\r\n"}:
-            lines = content.rstrip(b"\r\n")
-            end = content.find(b"\n", len(lines)) + 1 if lines else 0
-            kept = content[:end]
-        held = content[len(kept) :]
-        if kept:
-            yield kept
 
 
 def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | None:
@@ -197,14 +200,11 @@ def _parse_undamaged(content: bytes, written: RatingsForm) -> pl.DataFrame | Non
 def _refuse_other_line_ends(content: bytes, place: str, rows: Form, first_line: int) -> None:
     """Raise for a line that contains several rows. Counted as one damaged row, it would hide how many rows are lost."""
     lines = content.split(b"\n")
-    if content.count(b"\r") == content.count(b"\r\n") and max(map(len, lines)) <= _MAX_ROW_LENGTH:
+    if content.count(b"\r") == content.count(b"\r\n") and max(map(len, lines)) <= whole_lines.MAX_LENGTH:
         return
     for line, row in enumerate(lines, first_line):
-        if len(row) > _MAX_ROW_LENGTH or _holds_rows(row, rows):
-            raise DamagedDatasetError(
-                f"{place}, line {line}: expected one rating, found {len(row):,} bytes without a line feed that begin "
-                f"with {row[:_QUOTED]!r}"
-            )
+        if len(row) > whole_lines.MAX_LENGTH or _holds_rows(row, rows):
+            whole_lines.refuse(place, line, row)
 
 
 def _holds_rows(line: bytes, rows: Form) -> bool:

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# Ratings shrink to a quarter, very regular ones to a twentieth.
+_MAX_RATIO = 100
+_ALWAYS_ALLOWED = 1 << 24
+_LARGE_STEP, _SMALL_STEP = 1 << 22, 1 << 12
+
+
 class Readable(Protocol):
     """An open file."""
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Return that many bytes, or all that are left."""
+    def read(self, size: int, /) -> bytes:
+        """Return that many bytes, or those that are left."""
 
     def readline(self, size: int = -1, /) -> bytes:
         """Return the bytes up to the next line end, or that many."""
@@ -104,7 +110,7 @@ def _files_in(folder: Path) -> list[str]:
 
 
 class ZipSource:
-    """A zip with the files of a dataset."""
+    """A zip with the files of a dataset. One that is far larger unpacked is refused, because it may fill the memory."""
 
     kind = "zip"
 
@@ -136,10 +142,21 @@ class ZipSource:
         """
         with self._archive() as archive:
             member = next(member for member in archive.infolist() if _with_slashes(member) == name)
+            self._check_size(member)
             with _unpacking(self.place(name)):
                 opened = archive.open(member)
             with opened as file:
-                yield _Unpacked(file, self.place(name))
+                is_bounded = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+                yield _Unpacked(file, self.place(name), _LARGE_STEP if is_bounded else _SMALL_STEP)
+
+    def _check_size(self, member: zipfile.ZipInfo) -> None:
+        # zipfile unpacks no more than the size that the zip declares.
+        packed = min(member.compress_size, self.path.stat().st_size)
+        if member.file_size > max(_MAX_RATIO * packed, _ALWAYS_ALLOWED):
+            raise DamagedDatasetError(
+                f"{self.place(member.filename)} has {packed:,} bytes and {member.file_size:,} unpacked, more than "
+                f"{_MAX_RATIO} times as many: unpack it yourself, and pass the folder as --dataset"
+            )
 
     @contextmanager
     def _archive(self) -> Iterator[zipfile.ZipFile]:
@@ -150,15 +167,26 @@ class ZipSource:
 
 
 class _Unpacked:
-    """A file in a zip that raises the same error for all damage."""
+    """A file in a zip that raises the same error for all damage.
 
-    def __init__(self, file: IO[bytes], place: str) -> None:
+    Args:
+        file: The file.
+        place: The name of the file in messages.
+        step: How many bytes to read at once. Except for Deflate, zipfile unpacks as many packed bytes, whatever their
+            unpacked size.
+    """
+
+    def __init__(self, file: IO[bytes], place: str, step: int) -> None:
         self._file = file
         self._place = place
+        self._step = step
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, size: int, /) -> bytes:
+        content = bytearray()
         with _unpacking(self._place):
-            return self._file.read(size)
+            while len(content) < size and (more := self._file.read(min(size - len(content), self._step))):
+                content += more
+        return bytes(content)
 
     def readline(self, size: int = -1, /) -> bytes:
         with _unpacking(self._place):

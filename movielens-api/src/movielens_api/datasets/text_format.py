@@ -14,6 +14,8 @@ from movielens_api.errors import DamagedDatasetError
 if TYPE_CHECKING:
     import polars as pl
 
+    from movielens_api.datasets.source import Readable
+
 # UTF-32 first: its mark begins with that of UTF-16.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -42,6 +44,8 @@ NAMES = {
 }
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[,;\t ]*', re.IGNORECASE)
 _MAX_HEADER_LENGTH = 1 << 12
+# Sixteen times the movies of ml-32m.
+_MAX_BYTES = 1 << 26
 
 
 def encoding(head: bytes) -> tuple[str, int]:
@@ -59,17 +63,22 @@ def encoding(head: bytes) -> tuple[str, int]:
     return "utf-8", 0
 
 
-def decode(content: bytes, place: str, *, latin1: bool = False) -> str:
-    """Return the text of a file, with line feeds as line ends.
+def read(file: Readable, place: str, *, latin1: bool = False) -> str:
+    """Read a file as a whole, with line feeds as line ends.
 
     Args:
-        content: The content of the file.
+        file: The file.
         place: The name of the file in messages.
         latin1: Whether to use Latin-1 if the file can only be that, as in GroupLens' older releases.
 
     Raises:
-        DamagedDatasetError: The file is not in its encoding. The message names the line.
+        DamagedDatasetError: The file is too large, or not in its encoding. The message names the line.
     """
+    content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise DamagedDatasetError(
+            f"{place} has more than {_MAX_BYTES >> 20} MiB; only ratings in UTF-8 with line feeds may have more"
+        )
     name, mark = encoding(content)
     try:
         text = content[mark:].decode(name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
 from movielens_api.http import problems
+from movielens_api.system import private_files
 from movielens_api.system.locks import FileLock
 from movielens_api.system.rate import Rate
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 SLOTS = 8_192
 _BYTES_PER_SLOT = 8
-_OWNER_ONLY = 0o600
 WINDOW = 1  # seconds
 
 
@@ -86,8 +86,8 @@ class Slots:
 
 def _open(path: Path, size: int) -> FileLock:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, _OWNER_ONLY)
+        private_files.make_folder(path.parent)
+        lock = FileLock(path)
         lock.file.truncate(size)  # new bytes are zero, existing ones stay
     except OSError as error:
         raise StartupError(f"cannot write {path} (see --data-dir): {error.strerror or error}") from error

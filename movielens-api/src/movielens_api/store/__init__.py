@@ -30,6 +30,7 @@ from movielens_api.store.database import Files
 from movielens_api.store.generations import RenewalTimer
 from movielens_api.store.versions import Versions
 from movielens_api.store.writer import Writer
+from movielens_api.system import private_files
 from movielens_api.system.locks import FileLock
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Store:
     def __init__(self, folder: Path, catalogue: Catalogue, *, own: bool = True, compact_after: int = MIN_ROWS) -> None:
         self._files = Files(folder)
         with opening.startup_errors(self._files):
-            folder.mkdir(parents=True, exist_ok=True)
+            private_files.make_folder(folder)
             self._lock = _acquire_store(self._files) if own else None
             self.found = opening.open_database(self._files, catalogue, own=own)
             self._versions = Versions(self._files, catalogue.ratings, self.found.origin)

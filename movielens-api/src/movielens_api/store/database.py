@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from movielens_api.system import private_files
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -112,6 +114,15 @@ class Files:
     def base(self, number: int) -> Path:
         """Return the folder of a generation."""
         return self.folder / f"base-{number}"
+
+    def create_database(self) -> None:
+        """Create an empty database file for its owner alone, unless it exists. SQLite gives its other files this mode.
+
+        Raises:
+            OSError: The file cannot be created, or is a symbolic link.
+        """
+        with open(self.database, "ab", opener=private_files.opener):
+            pass
 
     def connect(self) -> sqlite3.Connection:
         """Open a connection to the database."""

@@ -93,7 +93,10 @@ def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> StoreStat
         DamagedStoreError: The store is damaged.
         StartupError: The store belongs to another dataset or another version of this program.
         sqlite3.Error: The database cannot be read; see ``startup_errors``.
+        OSError: The database cannot be created; see ``startup_errors``.
     """
+    if own:
+        files.create_database()
     connection = files.connect()
     try:
         digest = catalogue.ratings.digest()

@@ -1,6 +1,6 @@
 """Files and folders that appear whole or not at all, and survive a power cut.
 
-They are written beside their final place, flushed to the disk, and then renamed.
+They are written beside their final place, flushed to the disk, and then renamed. Only their owner can read them.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import os
 import shutil
 import sys
 from contextlib import contextmanager, suppress
-from functools import partial
 from typing import IO, TYPE_CHECKING
+
+from movielens_api.system import private_files
+from movielens_api.system.private_files import FILE_MODE, FOLDER_MODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,21 +20,22 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def replace_file(path: Path, *, mode: int = 0o666, temporary: Path | None = None) -> Iterator[IO[bytes]]:
+def replace_file(path: Path, *, temporary: Path | None = None) -> Iterator[IO[bytes]]:
     """Open a new file that takes the place of ``path`` when the block ends without an error.
 
     Args:
         path: The file to create or replace.
-        mode: The permissions of the new file.
         temporary: Where to write the new file. By default, each process uses a name of its own. With a fixed name,
-            which needs a lock, the next attempt overwrites what a crash left.
+            which needs a lock, the next attempt removes what a crash left.
 
     Raises:
         OSError: The file cannot be written. ``path`` is unchanged.
     """
     beside = temporary or _beside(path)
+    # Never written to what is there already: it could have another mode, or be a link to another file.
+    beside.unlink(missing_ok=True)
     try:
-        with open(beside, "wb", opener=partial(os.open, mode=mode)) as file:
+        with open(beside, "wb", opener=private_files.opener_of_new) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -57,9 +60,11 @@ def create_folder(folder: Path) -> Iterator[Path]:
     # A killed process with the same id may have left one.
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        beside.mkdir(parents=True)
+        private_files.make_folder(beside.parent)
+        beside.mkdir(FOLDER_MODE)
         yield beside
         for path in (*beside.rglob("*"), beside):
+            path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
             flush(path)
         beside.rename(folder)
         flush(folder.parent)

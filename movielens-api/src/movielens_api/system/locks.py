@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from functools import partial
 from typing import TYPE_CHECKING
+
+from movielens_api.system import private_files
 
 try:
     import fcntl
@@ -22,15 +22,17 @@ class FileLock:
     Use it as a context manager to hold the lock for a block of code.
 
     Args:
-        path: The file. It is created if necessary, and never deleted.
-        mode: The permissions of a new file.
+        path: The file. It is created if necessary, for its owner alone, and never deleted.
 
     Attributes:
         file: The open file.
+
+    Raises:
+        OSError: The file cannot be opened, or is a symbolic link.
     """
 
-    def __init__(self, path: Path, mode: int = 0o666) -> None:
-        self.file: BufferedRandom = open(path, "a+b", opener=partial(os.open, mode=mode))  # noqa: SIM115
+    def __init__(self, path: Path) -> None:
+        self.file: BufferedRandom = open(path, "a+b", opener=private_files.opener)  # noqa: SIM115
 
     def acquire(self, *, blocking: bool = True) -> bool:
         """Acquire the lock.
