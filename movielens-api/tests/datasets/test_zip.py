@@ -146,24 +146,22 @@ def test_a_small_zip_with_a_huge_file_is_refused(folder: Path, target: Path, pac
     assert "pass the folder as --dataset" in str(caught.value)
 
 
-@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_zip_that_understates_a_size_is_read_in_small_steps(folder: Path, target: Path, packing: int) -> None:
-    with (folder / "ratings.csv").open("a") as file:
-        file.write("\n" * 100_000_000)
-    pack(folder, target, "ml/", packing=packing)
+def test_a_zip_that_understates_a_size_fills_no_memory(target: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_BZIP2) as archive, archive.open("ratings.csv", "w") as file:
+        for _ in range(190):
+            file.write(b"\n" * 1_000_000)
     content = bytearray(target.read_bytes())
-    for signature, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
-        start = content.find(signature) + place
-        content[start : start + 4] = (65_536).to_bytes(4, "little")
+    place = content.rfind(b"PK\x01\x02") + 24
+    content[place : place + 4] = (1 << 20).to_bytes(4, "little")
     target.write_bytes(content)
-    source = ZipSource(target)
     tracemalloc.start()
-    with source.open("ml/ratings.csv") as file:
-        head = file.read(1 << 25)
+    with ZipSource(target).open("ratings.csv") as file:
+        # Cut off at the size that the zip claims, it has another checksum.
+        with pytest.raises(DamagedDatasetError, match="Bad CRC-32"):
+            file.read(1 << 25)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert head.startswith(b"userId")
-    assert peak < 50_000_000
+    assert peak < 150_000_000
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

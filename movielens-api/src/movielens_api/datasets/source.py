@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from contextlib import AbstractContextManager, contextmanager
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from movielens_api.errors import DamagedDatasetError, StartupError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Ratings shrink to a quarter, very regular ones to a twentieth.
 _MAX_RATIO = 100
 _ALWAYS_ALLOWED = 1 << 24
-_LARGE_STEP, _SMALL_STEP = 1 << 22, 1 << 12
+_PACKED_AT_ONCE = 64
 
 
 class Readable(Protocol):
@@ -144,10 +144,10 @@ class ZipSource:
             member = next(member for member in archive.infolist() if _with_slashes(member) == name)
             self._check_size(member)
             with _unpacking(self.place(name)):
-                opened = archive.open(member)
+                opened = cast("zipfile.ZipExtFile", archive.open(member))
             with opened as file:
-                is_bounded = member.compress_type in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-                yield _Unpacked(file, self.place(name), _LARGE_STEP if is_bounded else _SMALL_STEP)
+                grows = member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+                yield _Unpacked(file, self.place(name), grows_without_bound=grows)
 
     def _check_size(self, member: zipfile.ZipInfo) -> None:
         # zipfile unpacks no more than the size that the zip declares.
@@ -172,20 +172,25 @@ class _Unpacked:
     Args:
         file: The file.
         place: The name of the file in messages.
-        step: How many bytes to read at once. Except for Deflate, zipfile unpacks as many packed bytes, whatever their
-            unpacked size.
+        grows_without_bound: Whether zipfile unpacks all that it reads at once, whatever its size: by all methods but
+            Deflate. A few bytes of bzip2 can be 46 MB.
     """
 
-    def __init__(self, file: IO[bytes], place: str, step: int) -> None:
+    def __init__(self, file: zipfile.ZipExtFile, place: str, *, grows_without_bound: bool) -> None:
         self._file = file
         self._place = place
-        self._step = step
+        self._grows_without_bound = grows_without_bound
+        if grows_without_bound:
+            file.MIN_READ_SIZE = _PACKED_AT_ONCE
 
     def read(self, size: int, /) -> bytes:
-        content = bytearray()
         with _unpacking(self._place):
-            while len(content) < size and (more := self._file.read(min(size - len(content), self._step))):
-                content += more
+            return self._read_in_steps(size) if self._grows_without_bound else self._file.read(size)
+
+    def _read_in_steps(self, size: int) -> bytes:
+        content = bytearray()
+        while len(content) < size and (unpacked := self._file.peek(1)):
+            content += self._file.read(min(size - len(content), len(unpacked)))
         return bytes(content)
 
     def readline(self, size: int = -1, /) -> bytes:
