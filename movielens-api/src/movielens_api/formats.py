@@ -170,6 +170,7 @@ class Format:
         media_type: The name of the format in ``Accept`` and ``Content-Type``.
         stream: Writes rows chunk by chunk.
         is_compressed: Whether compression would not make it smaller.
+        is_file: Whether all rows are written before the first chunk is there.
         description: What the rows look like, for the documentation.
     """
 
@@ -177,6 +178,7 @@ class Format:
     stream: Callable[[Frames], Chunks]
     description: str
     is_compressed: bool = False
+    is_file: bool = False
 
 
 def _ndjson(chunks: Frames) -> Chunks:
@@ -224,6 +226,6 @@ FORMATS = {
         Format("application/x-ndjson", _ndjson, "One JSON object per line."),
         Format("text/csv", _csv, "With a header line, in the columns of GroupLens' `ratings.csv`."),
         Format("application/vnd.apache.arrow.stream", _arrow, "An Arrow IPC stream."),
-        Format("application/vnd.apache.parquet", _parquet, "A Parquet file.", is_compressed=True),
+        Format("application/vnd.apache.parquet", _parquet, "A Parquet file.", is_compressed=True, is_file=True),
     )
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ from requests import Response
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
+from movielens_api.formats import FORMATS
 from movielens_api.http import cursors
 from movielens_api.http.parameters import MAX_LIMIT
 from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
-from movielens_api.table.snapshots import Origin
 
 
 def row(timestamp: int) -> dict[str, Any]:
@@ -70,12 +71,21 @@ def test_an_old_snapshot_is_paged_to_its_end_whatever_is_posted(serving: Serving
         assert now.headers["snapshot"] != responses[0].headers["snapshot"]
 
 
-def test_a_cursor_outlives_a_restart_on_the_same_ratings(serving: Serving, small: Catalogue) -> None:
-    with serving(create_app(small, DEFAULT)) as server:
+def test_a_cursor_outlives_a_restart_on_the_same_ratings(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small) as store, serving(create_app(small, DEFAULT, store=store)) as server:
         link = server.ask("/ratings?limit=1").links["next"]["url"]
     same = Catalogue("same", small.ratings.window().reverse(), small.movies)
-    with serving(create_app(same, DEFAULT)) as server:
+    with Store(tmp_path, same) as store, serving(create_app(same, DEFAULT, store=store)) as server:
         assert times([server.ask("/ratings" + link)]) == [9]
+
+
+def test_a_cursor_of_another_server_is_gone_although_the_ratings_are_the_same(
+    serving: Serving, small: Catalogue
+) -> None:
+    with serving(create_app(small, DEFAULT)) as server:
+        link = server.ask("/ratings?limit=1").links["next"]["url"]
+    with serving(create_app(small, DEFAULT)) as server:
+        assert server.ask("/ratings" + link).status_code == 410
 
 
 def test_a_cursor_outlives_a_restart_after_posts(serving: Serving, small: Catalogue, tmp_path: Path) -> None:
@@ -113,11 +123,71 @@ def test_the_same_dataset_has_the_same_name_until_something_is_posted(serving: S
     assert len({first, posted_to_one, posted_to_other}) == 3
 
 
-def test_a_cursor_never_leads_to_more_than_a_page(serving: Serving, small: Catalogue) -> None:
+def forge(genuine: str, key: bytes, **changes: int) -> str:
+    """Return another cursor into the same snapshot, signed with a key."""
+    content = urlsafe_b64decode(genuine)[: cursors._LAYOUT.size]
+    layout, mark, *numbers = cursors._LAYOUT.unpack(content)
+    fields = dict(zip(("version", "first", "end", "offset", "limit"), numbers, strict=True)) | changes
+    content = cursors._LAYOUT.pack(layout, mark, *fields.values())
+    return urlsafe_b64encode(content + cursors._sign(content, key)).decode()
+
+
+def test_who_has_the_ratings_cannot_forge_a_cursor(serving: Serving, small: Catalogue) -> None:
     with serving(create_app(small, DEFAULT)) as server:
+        genuine = server.ask("/ratings?limit=1").links["next"]["url"].removeprefix("?cursor=")
+        # As the key was derived once.
+        derived = sha256(b"cursors of " + small.ratings.digest()).digest()
+        for key in (derived, b"", bytes(32)):
+            forged = forge(genuine, key, offset=0)
+            assert server.ask(f"/ratings?cursor={forged}").status_code == 422
+
+
+@pytest.mark.parametrize("media_type", ["application/json", *FORMATS])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"limit": MAX_LIMIT + 1},
+        {"end": 4},
+        {"end": 2**64 - 1},
+        {"first": 2**63, "end": 2**64 - 1},
+        {"first": 2, "end": 1},
+    ],
+)
+def test_a_cursor_never_leads_beyond_the_ratings(
+    serving: Serving, small: Catalogue, tmp_path: Path, changes: dict[str, int], media_type: str
+) -> None:
+    # Not even with the key.
+    with Store(tmp_path, small) as store, serving(create_app(small, DEFAULT, store=store)) as server:
+        genuine = server.ask("/ratings?limit=1").links["next"]["url"].removeprefix("?cursor=")
+        key = store.origin.key
+        assert server.ask(f"/ratings?cursor={forge(genuine, key)}").status_code == 200
+        forged = forge(genuine, key, **changes)
+        for section in ("", "&offset=0", "&offset=0&limit=1"):
+            response = server.ask(f"/ratings?cursor={forged}{section}", accept=media_type)
+            assert response.status_code == 422, (section, response.text)
+
+
+def test_the_key_is_random_and_only_its_owner_can_read_it(small: Catalogue, tmp_path: Path) -> None:
+    keys = set()
+    for name in ("one", "other"):
+        with Store(tmp_path / name, small) as store:
+            keys.add(store.origin.key)
+            assert store.origin.key.hex() not in repr(store.origin)
+        path = tmp_path / name / "cursors.key"
+        assert path.stat().st_mode & 0o777 == 0o600
+        with Store(tmp_path / name, small) as again:
+            assert again.origin.key in keys
+    assert {len(key) for key in keys} == {32}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"short"])
+def test_a_damaged_key_is_replaced(serving: Serving, small: Catalogue, tmp_path: Path, damage: bytes) -> None:
+    with Store(tmp_path, small) as store, serving(create_app(small, DEFAULT, store=store)) as server:
+        server.post([row(20)])
         link = server.ask("/ratings?limit=1").links["next"]["url"]
-        origin = Origin(small.ratings.digest(), b"")
-        genuine = cursors.read(link.removeprefix("?cursor="), origin)
-        forged = replace(genuine, limit=MAX_LIMIT + 1).token(origin.key)
-        assert server.ask(f"/ratings?cursor={genuine.token(origin.key)}").status_code == 200
-        assert server.ask(f"/ratings?cursor={forged}").status_code == 422
+    (tmp_path / "cursors.key").write_bytes(damage)
+    with Store(tmp_path, small) as store, serving(create_app(small, DEFAULT, store=store)) as server:
+        assert server.ask("/ratings" + link).status_code == 410
+        link = server.ask("/ratings?limit=1").links["next"]["url"]
+        assert server.ask("/ratings" + link).status_code == 200

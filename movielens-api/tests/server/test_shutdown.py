@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import streaming_testing
 from api_testing import Launch, Process, children, is_alive, url_of
 
 HEAD = b"GET /ratings HTTP/1.1\r\nHost: x\r\nAuthorization: Basic bW92aWVsZW5zOm1vdmllbGVucw==\r\n"
@@ -78,3 +82,22 @@ def test_a_second_interrupt_stops_the_server_at_once(process: Process) -> None:
     assert process.returncode == 0
     assert "Traceback" not in errors
     assert not any(is_alive(pid) for pid in workers)
+
+
+@pytest.mark.parametrize("stuck", ["", "stuck"])
+def test_what_never_ends_does_not_keep_the_server_from_stopping(tmp_path: Path, stuck: str) -> None:
+    command = [sys.executable, streaming_testing.__file__, str(tmp_path), stuck]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            port = urlsplit(url_of(process)).port
+            assert port
+            # The client stays connected, and a Parquet file is sent when it is complete.
+            with streaming_testing.request(port, "application/vnd.apache.parquet"):
+                with streaming_testing.request(port, "text/csv") as other:
+                    assert other.recv(1000).startswith(b"HTTP/1.1 200 ")
+                process.send_signal(signal.SIGTERM)
+                _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == (1 if stuck else 0), errors
+    assert ("the shutdown was not finished after 3 seconds" in errors) is bool(stuck)

@@ -1,7 +1,6 @@
 """Cursors: a position in a window of a snapshot, as a signed token.
 
-The key is derived from the ratings, so cursors remain valid after a restart and on another server with the same
-ratings. Whoever has all ratings could forge a cursor, but it gives access to nothing that parameters do not.
+The key is random and belongs to the store, so cursors remain valid after a restart, and nobody else can write one.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from dataclasses import dataclass, replace
 from movielens_api.http.parameters import MAX_LIMIT
 from movielens_api.table.snapshots import ID_BYTES, Origin, SnapshotGoneError
 
-# The version of the layout, the snapshot's id and version, then first row, row after the last, offset and limit.
+# The version of the layout, the snapshot's mark and version, then first row, row after the last, offset and limit.
 _LAYOUT = struct.Struct(f">B{ID_BYTES}sQQQQI")
 VERSION = 2
 # Together with the layout, a multiple of three bytes, so that base64 needs no padding.
@@ -24,7 +23,7 @@ _TOKEN_CHARACTERS = (_LAYOUT.size + _SIGNATURE_BYTES) // 3 * 4
 
 
 class BadCursorError(ValueError):
-    """A token that this server did not write."""
+    """A cursor that this server did not write."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,22 @@ class Cursor:
         following = self.offset + self.limit
         return replace(self, offset=following) if self.limit and following < self.end - self.first else None
 
+    def check_bounds(self, rows: int) -> None:
+        """Check that the window lies within the snapshot.
+
+        Args:
+            rows: How many rows the snapshot has.
+
+        Raises:
+            BadCursorError: The window starts or ends beyond the snapshot, or ends before it starts.
+        """
+        if not self.first <= self.end <= rows:
+            raise BadCursorError(self)
+
     def token(self, key: bytes) -> str:
         """Return the cursor as text that needs no escaping in a URL."""
-        content = _LAYOUT.pack(VERSION, self.snapshot, self.version, self.first, self.end, self.offset, self.limit)
+        mark = _mark(self.snapshot, key)
+        content = _LAYOUT.pack(VERSION, mark, self.version, self.first, self.end, self.offset, self.limit)
         return urlsafe_b64encode(content + _sign(content, key)).decode()
 
 
@@ -63,19 +75,19 @@ def read(token: str, origin: Origin) -> Cursor:
 
     Raises:
         BadCursorError: This server did not write the token.
-        SnapshotGoneError: The snapshot has other ratings. The signature is not checked then, because its key may be
-            gone with the ratings, and the client has to start over in any case.
+        SnapshotGoneError: The token is of another store, or of one with other ratings. The signature is not checked
+            then, because its key may be gone with the store, and the client has to start over in any case.
     """
     content, signature = _parts(token)
-    layout, *fields = _LAYOUT.unpack(content)
-    cursor = Cursor(*fields)
-    if layout != VERSION or cursor.limit > MAX_LIMIT:
+    layout, mark, version, first, end, offset, limit = _LAYOUT.unpack(content)
+    if layout != VERSION or limit > MAX_LIMIT:
         raise BadCursorError(token)
-    if cursor.snapshot != origin.identify(cursor.version):
-        raise SnapshotGoneError(cursor.snapshot.hex())
+    snapshot = origin.identify(version)
+    if mark != _mark(snapshot, origin.key):
+        raise SnapshotGoneError(version)
     if not hmac.compare_digest(signature, _sign(content, origin.key)):
         raise BadCursorError(token)
-    return cursor
+    return Cursor(snapshot, version, first, end, offset, limit)
 
 
 def _parts(token: str) -> tuple[bytes, bytes]:
@@ -91,3 +103,8 @@ def _parts(token: str) -> tuple[bytes, bytes]:
 
 def _sign(content: bytes, key: bytes) -> bytes:
     return hmac.digest(key, content, "sha256")[:_SIGNATURE_BYTES]
+
+
+def _mark(snapshot: bytes, key: bytes) -> bytes:
+    """Return what stands for a snapshot in tokens. It differs between stores, even if their ratings are the same."""
+    return hmac.digest(key, b"snapshot " + snapshot, "sha256")[:ID_BYTES]

@@ -30,6 +30,7 @@ class Limits:
         stalled_seconds: How long a client may read nothing of a response before it is disconnected.
         connections: The number of connections. A request on a further one gets 503.
         finish_seconds: How long responses in flight may take when the server shuts down.
+        close_seconds: How long the server may take to close afterwards.
     """
 
     head_bytes: int = 16 * 1024
@@ -40,6 +41,10 @@ class Limits:
     stalled_seconds: float = 60
     connections: int = 500
     finish_seconds: int = 10
+    close_seconds: int = 5
+
+
+LIMITS = Limits()
 
 
 class RequestLimitsMiddleware:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 from fastapi import APIRouter, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from movielens_api.formats import FORMATS, ROWS_PER_CHUNK, Chunks, json_array
 from movielens_api.http import cursors, negotiation, problems
@@ -19,6 +20,7 @@ from movielens_api.http.pages import MEDIA_TYPE as JSON
 from movielens_api.http.pages import Page, Rating, envelope
 from movielens_api.http.parameters import RatingsQuery, documented_query, read_query
 from movielens_api.http.read_route import DirectRoute
+from movielens_api.http.streaming import RowStream, Stop
 from movielens_api.middleware.observability import ROWS
 from movielens_api.store import Store
 from movielens_api.table.ratings_table import RatingsTable
@@ -96,7 +98,9 @@ async def _follow(token: str, query: RatingsQuery, store: Store, *, whole: bool)
         )
     try:
         page = cursors.read(token, store.origin)
-        return await store.find(page.version), _section(page, query, given, whole=whole) if given else page
+        snapshot = await store.find(page.version)
+        page.check_bounds(len(snapshot.ratings))
+        return snapshot, _section(page, query, given, whole=whole) if given else page
     except SnapshotGoneError:
         raise HTTPException(410, GONE) from None
     except BadCursorError:
@@ -191,20 +195,20 @@ async def respond(
     headers["Content-Type"] = wanted.media_type
     if coding != "identity":
         headers["Content-Encoding"] = coding
-    body = _body(snapshot.ratings, page, rows, wanted, coding)
-    if is_section and rows > ROWS_PER_CHUNK:
-        body = _held(body, store, snapshot)
-    return await _send(body, rows, headers, wanted)
+
+    def produce(stop: Stop) -> Chunks:
+        body = _body(snapshot.ratings, page, rows, wanted.media_type, stop)
+        encoded = body if coding == "identity" else compress(body, coding)
+        return _held(encoded, store, snapshot) if is_section and rows > ROWS_PER_CHUNK else encoded
+
+    return await _send(produce, rows, headers, wanted)
 
 
-def _body(ratings: RatingsTable, page: Cursor, rows: int, wanted: Preferences, coding: str) -> Chunks:
+def _body(ratings: RatingsTable, page: Cursor, rows: int, media_type: str, stop: Stop) -> Chunks:
     start = page.first + page.offset
-    body: Chunks
-    if wanted.media_type == JSON:
-        body = _in_envelope(ratings.rows(start, start + rows), page)
-    else:
-        body = FORMATS[wanted.media_type].stream(ratings.chunks(start, start + rows, ROWS_PER_CHUNK))
-    return body if coding == "identity" else compress(body, coding)
+    if media_type == JSON:
+        return _in_envelope(ratings.rows(start, start + rows), page)
+    return FORMATS[media_type].stream(stop.guard(ratings.chunks(start, start + rows, ROWS_PER_CHUNK)))
 
 
 def _held(body: Chunks, store: Store, snapshot: Snapshot) -> Chunks:
@@ -214,10 +218,13 @@ def _held(body: Chunks, store: Store, snapshot: Snapshot) -> Chunks:
         yield chunk
 
 
-async def _send(body: Chunks, rows: int, headers: dict[str, str], wanted: Preferences) -> Response:
+async def _send(produce: Callable[[Stop], Chunks], rows: int, headers: dict[str, str], wanted: Preferences) -> Response:
     if rows > ROWS_PER_CHUNK:
-        # The length is known only at the end, so HEAD need not start.
-        return StreamingResponse(iter(()) if wanted.is_head else body, headers=headers)
+        if wanted.is_head:
+            # The length is known only at the end.
+            return RowStream(lambda _: iter(()), headers)
+        return RowStream(produce, headers, is_file=FORMATS[wanted.media_type].is_file)
+    body = produce(Stop())
     if rows <= _MAX_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
         return Response(_joined(body), headers=headers)
     return Response(await run_in_threadpool(_joined, body), headers=headers)

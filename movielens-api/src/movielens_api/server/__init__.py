@@ -2,6 +2,7 @@
 
 - ``connection``: a connection with limits on size and time, which sends head and body of a response in one packet.
 - ``acceptor``: how several processes share a socket, and an orderly shutdown.
+- ``shutdown``: ends a process whose shutdown takes too long.
 - ``workers``: several server processes.
 - ``tls``: certificate and key.
 """
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 
 from movielens_api.errors import StartupError
-from movielens_api.middleware.request_limits import Limits
+from movielens_api.middleware.request_limits import LIMITS, Limits
 from movielens_api.server.acceptor import Server
 from movielens_api.server.connection import Connection
 
@@ -109,6 +110,8 @@ def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests in flight. A second SIGINT stops the server at once.
 
+    If the shutdown takes longer than the limits allow, the process ends with status 1.
+
     Args:
         app: The application to serve.
         bound: The socket to listen on.
@@ -116,7 +119,7 @@ def run(
         kind: The class of the server, which decides how connections are accepted.
         connection: The class of connections.
     """
-    running = kind(config(app, Limits(), tls, connection))
+    running = kind(config(app, LIMITS, tls, connection), LIMITS)
 
     def stop(*_: object) -> None:
         running.should_exit = True

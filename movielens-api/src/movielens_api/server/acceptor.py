@@ -6,8 +6,14 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import uvicorn
+
+from movielens_api.server.shutdown import end_after
+
+if TYPE_CHECKING:
+    from movielens_api.middleware.request_limits import Limits
 
 # How long a worker pauses after accepting a connection, for each connection that it has.
 _SECONDS_PER_CONNECTION = 0.0005
@@ -17,10 +23,20 @@ Accept = Callable[[socket.socket], None]
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that closes the application even if it does not wait for responses in flight."""
+    """A uvicorn server whose shutdown always ends, and closes the application.
+
+    Args:
+        config: The configuration.
+        limits: How long the shutdown may take.
+    """
+
+    def __init__(self, config: uvicorn.Config, limits: Limits) -> None:
+        super().__init__(config)
+        self._limits = limits
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Shut down. On a second SIGINT, shut down the application at once, which uvicorn would skip."""
+        end_after(self._limits.finish_seconds + self._limits.close_seconds)
         await super().shutdown(sockets)
         if self.force_exit:
             await self.lifespan.shutdown()

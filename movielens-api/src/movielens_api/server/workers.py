@@ -23,9 +23,11 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from movielens_api import bootstrap, server
 from movielens_api.errors import StartupError
+from movielens_api.middleware.request_limits import LIMITS
 from movielens_api.observability import logs
 from movielens_api.observability.metrics import SHARED
 from movielens_api.server.acceptor import SharedSocketServer
+from movielens_api.server.shutdown import end_after
 
 if TYPE_CHECKING:
     import ssl
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _MAX_WAIT = 30.0
+_SECONDS_TO_END = 2
 COMMAND = (sys.executable, "-m", "movielens_api.server.workers")
 
 log = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ def run(number: int, settings: str, bound: socket.socket, lock: int, announce: C
     """
     with tempfile.TemporaryDirectory(prefix="movielens-api-") as shared:
         asyncio.run(Workers(settings, bound, lock, shared).serve(number, announce))
+        end_after(LIMITS.close_seconds)
 
 
 class Workers:
@@ -153,6 +157,9 @@ class Workers:
 
     def _stop(self) -> None:
         self._stopping.set()
+        # A worker ends itself in time, unless it does not run at all.
+        seconds = LIMITS.finish_seconds + LIMITS.close_seconds + _SECONDS_TO_END
+        asyncio.get_running_loop().call_later(seconds, self._signal, signal.SIGKILL)
         # Clients are refused once no process holds the socket.
         self._bound.close()
         self._signal(signal.SIGTERM)

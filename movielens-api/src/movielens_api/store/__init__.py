@@ -3,6 +3,7 @@
 - ``writer``: the thread that commits posts.
 - ``idempotency``: results of requests with an ``Idempotency-Key``.
 - ``row_log``: the posted rows in order.
+- ``cursor_key``: the key that signs cursors.
 - ``generations``: sorted bases, and the leases that keep them.
 - ``compaction``: writes a new base when the log is long.
 - ``versions``: the versions of the ratings in this process, with a cache of snapshots.

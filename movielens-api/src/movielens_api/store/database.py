@@ -97,6 +97,11 @@ class Files:
         return self.folder / "ratings.db"
 
     @property
+    def cursor_key(self) -> Path:
+        """The key that signs cursors."""
+        return self.folder / "cursors.key"
+
+    @property
     def owner(self) -> Path:
         """The lock that the server of this store holds."""
         return self.folder / "server.lock"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
-from movielens_api.store import database, generations, row_log
+from movielens_api.store import cursor_key, database, generations, row_log
 from movielens_api.system.days import format_time
 from movielens_api.table.base_files import DamagedBaseError, open_base
 from movielens_api.table.snapshots import Origin
@@ -93,7 +93,7 @@ def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> StoreStat
         DamagedStoreError: The store is damaged.
         StartupError: The store belongs to another dataset or another version of this program.
         sqlite3.Error: The database cannot be read; see ``startup_errors``.
-        OSError: The database cannot be created; see ``startup_errors``.
+        OSError: The database cannot be created, or the key of cursors read or written; see ``startup_errors``.
     """
     if own:
         files.create_database()
@@ -102,11 +102,13 @@ def open_database(files: Files, catalogue: Catalogue, *, own: bool) -> StoreStat
         digest = catalogue.ratings.digest()
         if own:
             _prepare(connection, files, catalogue.name, digest)
+            cursor_key.ensure_key(files.cursor_key)
         known, lineage, closed = connection.execute("SELECT digest, lineage, is_closed FROM origin").fetchone()
         posted = row_log.newest(connection)
         if known != digest:
             _refuse_change(connection, files, catalogue.name)
-        return StoreState(Origin(digest, lineage), posted, crashed=not closed, last=row_log.last_received(connection))
+        origin = Origin(digest, lineage, files.cursor_key.read_bytes())
+        return StoreState(origin, posted, crashed=not closed, last=row_log.last_received(connection))
     finally:
         connection.close()
 

@@ -112,6 +112,7 @@ class RatingsTable:
 
     def chunks(self, first: int, after: int, size: int) -> Iterator[pl.DataFrame]:
         """Yield the rows from one position to before another in chunks. Only one chunk is in memory at a time."""
+        after = min(after, len(self))
         return (self.rows(start, min(start + size, after)) for start in range(first, after, size))
 
     @property

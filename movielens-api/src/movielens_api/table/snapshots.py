@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -43,15 +43,12 @@ class Origin:
     Attributes:
         digest: The digest of the dataset.
         lineage: Random bytes that distinguish what was posted here from what was posted to the same dataset elsewhere.
+        key: The random key of the store, which signs cursors.
     """
 
     digest: bytes
     lineage: bytes
-
-    @property
-    def key(self) -> bytes:
-        """The key that signs cursors. It is derived from the ratings, so cursors survive a restart."""
-        return sha256(b"cursors of " + self.digest).digest()
+    key: bytes = field(repr=False)
 
     def identify(self, version: int) -> bytes:
         """Return the name of a version. Version 0 is named after the dataset, so equal datasets have equal names."""
