@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
+from e2e.browser import TIMEOUT_MS, WIDE, Visit, chromium
 from e2e.stack_processes import processes_of, user_environment
 
 if TYPE_CHECKING:
@@ -138,3 +140,40 @@ def running_stack(tmp_path_factory):
     finally:
         stop([up])
         SessionRecord(layout.local / "sessions", layout.airflow_home).end_leftovers()
+
+
+@pytest.fixture(scope="module")
+def admin_token(running_stack):
+    """Log in to Airflow as the administrator."""
+    login = {"username": "admin", "password": running_stack.credentials.airflow_password}
+    with requests.Session() as session:
+        session.trust_env = False
+        response = session.post(f"{running_stack.airflow.address}/auth/token", json=login, timeout=60)
+    return response.json()["access_token"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Start a real browser."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def logged_in(browser, running_stack, admin_token):
+    """Let a browser be logged in as the administrator. Its cache spares the tests to load Airflow's UI each time."""
+    address = running_stack.airflow.address
+    context = browser.new_context(viewport=WIDE, reduced_motion="reduce", base_url=address)
+    context.set_default_timeout(TIMEOUT_MS)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    context.add_cookies([{"name": "_token", "value": admin_token, "url": address}])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit(logged_in):
+    """Open a tab of the browser."""
+    visit = Visit.of(logged_in)
+    yield visit
+    visit.page.close()

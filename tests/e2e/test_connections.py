@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from unit.scripted_server import Response, page_of, ratings, serve
 
 PASSWORD, TOKEN = "hunter2-password", "hunter2-token"
-BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-
-
-@pytest.fixture
-def admin_token(running_stack):
-    """Log in as an administrator."""
-    login = {"username": "admin", "password": running_stack.credentials.airflow_password}
-    return requests.post(f"{running_stack.airflow.address}/auth/token", json=login, timeout=30).json()["access_token"]
 
 
 @pytest.fixture
@@ -129,17 +119,10 @@ def test_a_worker_can_run_the_test(airflow, running_stack, ratings_api, token, s
 
 
 @pytest.fixture
-def page(running_stack, admin_token):
-    """Open the connections in Airflow's UI, logged in."""
-    address = running_stack.airflow.address
-    with sync_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, BROWSERS)))
-        browser = playwright.chromium.launch(executable_path=found, args=QUIET)
-        page = browser.new_page(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
-        page.context.add_cookies([{"name": "_token", "value": admin_token, "url": address}])
-        page.goto(f"{address}/connections")
-        yield page
-        browser.close()
+def page(visit):
+    """Open the connections in Airflow's UI."""
+    visit.page.goto("/connections")
+    return visit.page
 
 
 def test_the_form_saves_a_connection_and_the_test_button_tests_it(page, airflow, ratings_api):

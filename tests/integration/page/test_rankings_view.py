@@ -206,7 +206,7 @@ def test_a_missing_file_is_named_with_its_task(page, ranked):
     Path(file).unlink()
     response = page.get("/movielens/rankings/")
     said = text_of(response, 500)
-    assert f"there is no file {file}. Clear the task that wrote the file, so that Airflow runs it again." in said
+    assert f"There is no file {file}. Clear the task that wrote the file, so that Airflow runs it again." in said
     assert "/dags/06_partitioned/runs/run_2015-03-31/tasks/rank" in response.text
 
 
@@ -279,7 +279,7 @@ def test_the_course_of_a_movie_is_a_line_with_a_table(page, ranked):
     said = text_of(response)
     assert "The rank of Toy Story (1995) from 2015-02-20 to 2015-03-31; the table below has the values" in said
     assert "Rank by bayesian, in the last 40 rankings up to 2015-03-31." in said
-    assert f"1 of 40 rankings cannot be read. {files[-2]} cannot be read as a ranking" in said
+    assert f"1 of 40 rankings is left out: {files[-2]} cannot be read as a ranking" in said
 
 
 def test_a_movie_that_comes_and_goes_and_one_that_never_came(page, ranked):

@@ -56,9 +56,14 @@ class Portfolio:
         """Return a dataset; None if there is none of that name.
 
         Args:
-            name: Its name or folder; None for the one with the last fetch.
+            name: Its name or folder; None for the one with the last fetch of a single day or, if there is none, of any
+                window.
             rankings: Records of rankings, also of other datasets.
         """
-        found = (folder for folder in self.folders if name in (None, folder, self.name(folder)))
+        folders = sorted(self.folders, key=self._has_days, reverse=True)
+        found = (folder for folder in folders if name in (None, folder, self.name(folder)))
         folder = next(found, None)
         return None if folder is None else Dataset.of(folder, self.folders[folder], rankings)
+
+    def _has_days(self, folder: str) -> bool:
+        return any(fetch.day is not None for fetch in self.folders[folder])

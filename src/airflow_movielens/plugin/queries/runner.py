@@ -159,7 +159,8 @@ def _answer(request: dict[str, Any], left: float, timeout: float) -> Any:
         log.warning("The query %s says: %s", query, said)
     answer = json.loads(out)
     if "error" in answer:
-        raise QueryError(f"{answer['error']}.", _WRITE_AGAIN)
+        error = answer["error"]
+        raise QueryError(f"{error[:1].upper()}{error[1:]}.", _WRITE_AGAIN)
     return answer["result"]
 
 

@@ -51,7 +51,7 @@ def show_calendar(
     Args:
         request: The request.
         source: Where the data come from.
-        dataset: The name of the dataset; None for the one with the last fetch.
+        dataset: The name of the dataset; None for the one with the last fetch of a day.
         year: The last year to show; None for the last one with a known day.
         show: Which days to list; None for those that need attention.
     """
@@ -92,7 +92,7 @@ def show_day(request: Request, source: SourceDep, day: date, dataset: str | None
         request: The request.
         source: Where the data come from.
         day: The day.
-        dataset: The name of the dataset; None for the one with the last fetch.
+        dataset: The name of the dataset; None for the one with the last fetch of a day.
     """
     portfolio, shown, problems = _read(source, dataset)
     if shown is None or day not in shown.statuses:
