@@ -28,7 +28,7 @@ import json
 from airflow_movielens.hooks import MovielensHook
 
 settings = MovielensHook("movielens").client.settings
-print(json.dumps([settings.base_url, settings.user, settings.password, settings.page_size]))
+print(json.dumps([settings.base_url, settings.user, settings.password.reveal(), settings.page_size]))
 """
 
 
@@ -68,7 +68,7 @@ def defined(database, monkeypatch):
             command = get_parser().parse_args(arguments)
             command.func(command)
         settings = MovielensHook("movielens").client.settings
-        return [settings.base_url, settings.user, settings.password, settings.page_size]
+        return [settings.base_url, settings.user, settings.password.reveal(), settings.page_size]
 
     yield read
     with create_session() as session:

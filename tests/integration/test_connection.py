@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk import Connection
 
 from airflow_movielens.client import ClientSettings, FatalError
+from airflow_movielens.client.secret import Secret
 from airflow_movielens.connection.client_factory import EXTRA_FIELDS, client_from_connection
 from airflow_movielens.hooks import MovielensHook
 
@@ -53,8 +54,8 @@ READ = [
     ("ca_file", "/etc/ca.pem", "ca_file", "/etc/ca.pem"),
     ("client_certificate", "/etc/me.pem", "client_certificate", "/etc/me.pem"),
     ("client_key", "/etc/me.key", "client_key", "/etc/me.key"),
-    ("api_token", "t0ken", "token", "t0ken"),
-    ("api_token", 12345, "token", "12345"),
+    ("api_token", "t0ken", "token", Secret("t0ken")),
+    ("api_token", 12345, "token", Secret("12345")),
     ("time_zone", "Asia/Seoul", "time_zone", "Asia/Seoul"),
 ]
 
@@ -143,7 +144,7 @@ def test_every_setting_has_a_field_of_a_connection():
 def test_a_token_is_masked_in_logs_however_the_connection_was_read():
     from airflow.sdk.log import mask_logs
 
-    assert settings_of(api_token="s3aled-envelope").token == "s3aled-envelope"
+    assert settings_of(api_token="s3aled-envelope").token.reveal() == "s3aled-envelope"
     assert mask_logs(None, "info", {"event": "It is s3aled-envelope"})["event"] == "It is ***"
 
 

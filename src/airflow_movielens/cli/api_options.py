@@ -10,6 +10,7 @@ from typing import get_args
 from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import FatalError
+from airflow_movielens.client.secret import Secret
 from airflow_movielens.client.settings import (
     DEFAULT_CONCURRENCY,
     DEFAULT_PAGE_SIZE,
@@ -159,20 +160,20 @@ def _port_of_environment(*, is_needed: bool) -> int | None:
     return int(port) if port else None
 
 
-def _credentials(user: str | None) -> tuple[str | None, str | None, str | None]:
-    token = os.environ.get("MOVIELENS_TOKEN")
+def _credentials(user: str | None) -> tuple[str | None, Secret | None, Secret | None]:
+    token = Secret.of(os.environ.get("MOVIELENS_TOKEN") or None)
     if token and not user:
         return None, None, token
     user = user or os.environ.get("MOVIELENS_USER")
     return (user, _password(user), None) if user else (None, None, None)
 
 
-def _password(user: str) -> str:
+def _password(user: str) -> Secret:
     password = os.environ.get("MOVIELENS_PASSWORD")
     if password is not None:
-        return password
+        return Secret(password)
     if not sys.stdin.isatty():
         raise FatalError(
             f"no password for the user {user!r}: set MOVIELENS_PASSWORD, or run in a terminal to be prompted"
         )
-    return getpass(f"Password of {user}: ")
+    return Secret(getpass(f"Password of {user}: "))

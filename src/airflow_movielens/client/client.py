@@ -14,6 +14,7 @@ from airflow_movielens.client.pagination.detect import read_window
 from airflow_movielens.client.pagination.source import Api, Source
 from airflow_movielens.client.pagination.verify_window import read_verified
 from airflow_movielens.client.parsing import ACCEPT, accept_of
+from airflow_movielens.client.secret import Secret
 from airflow_movielens.client.settings import DEFAULT_TUNING, ClientSettings, ReadOptions
 from airflow_movielens.client.window import ServerCalendar, Window
 from airflow_movielens.ratings.schema import MOVIES, RATINGS, USERS
@@ -56,14 +57,16 @@ class MovielensClient:
         self,
         base_url: str,
         user: str | None = None,
-        password: str | None = None,
-        token: str | None = None,
+        password: str | Secret | None = None,
+        token: str | Secret | None = None,
         *,
         transport: CustomTransport | None = None,
         tuning: Tuning | None = None,
         clock: Clock | None = None,
         **settings: Any,
     ) -> None:
+        # A traceback with local variables does not show them.
+        password, token = Secret.of(password), Secret.of(token)
         self.settings = ClientSettings(base_url.rstrip("/"), user, password, token, **settings)
         self.tuning = tuning or DEFAULT_TUNING
         self._transport = Transport(self.settings, clock=clock, tuning=self.tuning, custom=transport)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_movielens.client.errors import FatalError
+from airflow_movielens.client.secret import Secret, reveal
 from airflow_movielens.ratings.messages import shown
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class ClientSettings:
     Attributes:
         base_url: Scheme, host, port and path prefix, such as ``http://localhost:5000``.
         user: User for HTTP Basic authentication; None for none.
-        password: Its password. Never shown.
-        token: Bearer token, sent instead of user and password. Never shown.
+        password: Its password, given as text; kept as a `Secret`, which is not shown.
+        token: Bearer token, sent instead of user and password; kept as a `Secret`, too.
         page_size: Rows per request, at least 1; 1 becomes 2, because pages by offset overlap by one row.
         concurrency: How many requests may be in flight at once, 1 to 1,000; fewer while the server is overloaded.
         requests_per_second: How many requests may be started per second; None for no limit.
@@ -61,8 +62,8 @@ class ClientSettings:
 
     base_url: str
     user: str | None = None
-    password: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
+    password: str | Secret | None = field(default=None, repr=False)
+    token: str | Secret | None = field(default=None, repr=False)
     page_size: int = DEFAULT_PAGE_SIZE
     concurrency: int = DEFAULT_CONCURRENCY
     requests_per_second: float | None = None
@@ -80,10 +81,9 @@ class ClientSettings:
     def __post_init__(self) -> None:
         _split(self.base_url)
         checked_page_size(self.page_size)
-        if self.token is not None and not _TOKEN.fullmatch(self.token):
-            # Without its value: this message goes into logs.
-            raise FatalError("the token must be printable ASCII without spaces or line ends: was it pasted with one?")
-        _check_credentials(self.user, self.password)
+        for name in ("password", "token"):
+            object.__setattr__(self, name, Secret.of(getattr(self, name)))
+        _check_credentials(self.user, self.password, self.token)
         for name, least in {"retries": 0, "concurrency": 1}.items():
             if not _is_whole(value := getattr(self, name), least):
                 raise FatalError(f"{name} is {shown(value)}: give a whole number of at least {least}")
@@ -97,13 +97,15 @@ class ClientSettings:
             raise FatalError(f"data_format is {shown(self.data_format)}: give one of {', '.join(get_args(DataFormat))}")
 
 
-def _check_credentials(user: str | None, password: str | None) -> None:
-    # Without their values: this message goes into logs.
-    for name, value in {"user": user, "password": password}.items():
-        if not (value is None or isinstance(value, str)):
+def _check_credentials(user: object, password: object, token: object) -> None:
+    # Without their values: these messages go into logs.
+    for name, value in {"user": user, "password": password, "token": token}.items():
+        if not (value is None or isinstance(value, str | Secret)):
             raise FatalError(f"{name} is a {type(value).__name__}: give text")
-        if value is not None and not _is_unicode(value):
+        if isinstance(value, str | Secret) and not _is_unicode(reveal(value)):
             raise FatalError(f"{name} has a character that is not Unicode text: give it in UTF-8")
+    if isinstance(token, Secret) and not _TOKEN.fullmatch(token.reveal()):
+        raise FatalError("the token must be printable ASCII without spaces or line ends: was it pasted with one?")
 
 
 def _is_unicode(text: str) -> bool:

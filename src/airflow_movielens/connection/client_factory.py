@@ -8,7 +8,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.client import DataError, FatalError, MovielensError, RetryableError
-from airflow_movielens.connection.coerce import connection_id, number, text, truth, whole_number
+from airflow_movielens.client.secret import Secret
+from airflow_movielens.connection.coerce import connection_id, number, secret, text, truth, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +34,7 @@ EXTRA_FIELDS: Mapping[str, Callable[[str, Any], Any]] = {
     "ca_file": text,
     "client_certificate": text,
     "client_key": text,
-    "api_token": text,
+    "api_token": secret,
     "time_zone": text,
 }
 """The fields of a connection's extra, and how each is read; see `ClientSettings` for their meaning."""
@@ -72,7 +73,7 @@ def client_from_connection(
         return MovielensClient(
             base_url=_base_url(connection),
             user=_part(connection, "login"),
-            password=_part(connection, "password"),
+            password=_secret_part(connection, "password"),
             retries=retries,
             transport=transport,
             **settings,
@@ -150,7 +151,17 @@ def _part(connection: Connection, name: str) -> str | None:
     return text(name, value) if value not in (None, "") else None
 
 
+def _secret_part(connection: Connection, name: str) -> Secret | None:
+    return Secret.of(_part(connection, name))
+
+
 def _settings_in_extra(connection: Connection) -> dict[str, Any]:
+    given = _extra_of(connection)
+    return {_SETTINGS.get(name, name): EXTRA_FIELDS[name](name, value) for name, value in given.items()}
+
+
+def _extra_of(connection: Connection) -> dict[str, Any]:
+    """Return the given fields of the extra, with the token as a secret, which tracebacks do not show."""
     # Airflow treats an unreadable extra as empty: then a token or a CA file would be ignored silently.
     try:
         extra = json.loads((connection.extra or "").strip() or "{}")
@@ -162,7 +173,9 @@ def _settings_in_extra(connection: Connection) -> dict[str, Any]:
         log.warning("Connection %r: its extra has %s, which this provider ignores", connection.conn_id, unknown)
     extra = connection.extra_dejson  # this also makes Airflow mask its secrets in logs
     given = {name: extra[name] for name in EXTRA_FIELDS if extra.get(name) not in (None, "")}
-    return {_SETTINGS.get(name, name): EXTRA_FIELDS[name](name, value) for name, value in given.items()}
+    if "api_token" in given:
+        given["api_token"] = secret("api_token", given["api_token"])
+    return given
 
 
 def check(connect: Callable[[], MovielensClient]) -> tuple[bool, str]:

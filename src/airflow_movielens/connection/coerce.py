@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Any
 
 from airflow_movielens.client import FatalError
+from airflow_movielens.client.secret import Secret
 from airflow_movielens.ratings.messages import shown
 
 _LARGEST = 2**63 - 1
@@ -77,6 +78,15 @@ def text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise FatalError(f"{name} is not text but {type(value).__name__}: give it in quotes")
     return value
+
+
+def secret(name: str, value: Any) -> Secret:
+    """Read a password or token, as `text` does.
+
+    Raises:
+        FatalError: The value is not text.
+    """
+    return value if isinstance(value, Secret) else Secret(text(name, value))
 
 
 def connection_id(value: Any) -> str:

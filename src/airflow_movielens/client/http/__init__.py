@@ -5,6 +5,6 @@
 - ``rate_limit`` says when requests may start, ``timeouts`` when they are cut off, and ``retries`` which are repeated.
 - ``responses`` reads and decompresses bodies.
 - ``error_mapping`` chooses the error for a status or a failure.
-- ``auth`` adds the credentials to requests, and hides them in messages.
+- ``auth`` adds the credentials to requests, and ``masking`` hides them in what a server says.
 - ``origins`` keeps links and redirects on the API's origin.
 """

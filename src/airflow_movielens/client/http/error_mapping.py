@@ -121,14 +121,32 @@ def mapped_errors(exchange: Exchange, request: InFlight) -> Iterator[None]:
     except (CompressionError, TooLargeError) as error:
         raise BadResponseError(f"the API's response cannot be read: {error}", exchange) from error
     except (HTTPError, OSError) as error:
+        _drop_frames(error)
         request.check(exchange)
         raise error_of_exception(error, exchange) from error
     except ValueError as error:
+        _drop_frames(error)
         # The error's own text is left out, because it may quote a header with credentials.
         message = f"the request cannot be sent ({type(error).__name__}): check the API's address and the credentials"
         raise FatalError(message, exchange) from None
     # The end of a response without a length looks the same whether the server or the client ended it.
     request.check(exchange)
+
+
+def chain_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, its cause, the cause of that, and so on."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _drop_frames(error: BaseException) -> None:
+    """Drop the frames of urllib3 and http.client, whose variables hold the header ``Authorization``."""
+    for each in chain_of(error):
+        each.__traceback__ = None
 
 
 def error_of_exception(error: Exception, exchange: Exchange) -> MovielensError:
@@ -180,6 +198,4 @@ def _proxy_problem(cause: BaseException, exchange: Exchange) -> MovielensError:
 
 
 def _root_cause(error: BaseException) -> BaseException:
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return error
+    return list(chain_of(error))[-1]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from airflow_movielens.client.errors import Exchange, FatalError
-from airflow_movielens.client.http.auth import hide_in_url
+from airflow_movielens.client.http.masking import hide_in_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

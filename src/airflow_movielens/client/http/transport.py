@@ -9,14 +9,15 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
 
-from airflow_movielens.client.errors import Exchange, FatalError, MovielensError
-from airflow_movielens.client.http.auth import Secrets
-from airflow_movielens.client.http.error_mapping import error_of_status, mapped_errors
+from airflow_movielens.client.errors import BadRowsError, DataError, Exchange, FatalError, MovielensError
+from airflow_movielens.client.http.error_mapping import chain_of, error_of_status, mapped_errors
+from airflow_movielens.client.http.masking import Secrets
 from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target, same_origin
 from airflow_movielens.client.http.rate_limit import RateLimit
 from airflow_movielens.client.http.responses import Response, read_body, read_chunks, read_error_text, shorten
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from requests.adapters import HTTPAdapter
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
+    from airflow_movielens.client.errors import BadRow
     from airflow_movielens.client.http.rate_limit import Clock
     from airflow_movielens.client.http.timeouts import InFlight
     from airflow_movielens.client.settings import ClientSettings, Tuning
@@ -91,7 +93,9 @@ class Sender:
         prepared, adapter, pool = _prepare(self.session, settings.base_url)
         self._pool = pool if custom is None else _CustomPool(custom)
         self.secrets = Secrets(settings, select_proxy(settings.base_url, self.session.proxies))
-        self._headers = {name: str(value) for name, value in prepared.headers.items()}
+        self._headers = {
+            name: value if isinstance(value, str) else value.decode() for name, value in prepared.headers.items()
+        }
         self._has_credentials = "Authorization" in self._headers
         proxied = adapter.request_url(prepared, dict(self.session.proxies))
         self._sends_whole_url = custom is not None or proxied.startswith("http")
@@ -130,6 +134,7 @@ class Sender:
             target = redirect_target(url, response.status, response.headers)
             if target is None:
                 exchange = exchange._replace(status=response.status)
+                self._hide_in_headers(response)
                 opened = OpenResponse(response, exchange, request, url, self.tuning)
                 if response.status != HTTPStatus.OK:
                     with opened:
@@ -142,6 +147,11 @@ class Sender:
             "(X-Forwarded-Proto)",
             exchange,
         )
+
+    def _hide_in_headers(self, response: BaseHTTPResponse) -> None:
+        # It is copied into bookmarks, manifests and messages.
+        if "Snapshot" in response.headers:
+            response.headers["Snapshot"] = self.secrets.hide(response.headers["Snapshot"])
 
     def _error(self, response: BaseHTTPResponse, exchange: Exchange, request: InFlight) -> MovielensError:
         text = shorten(self.secrets.hide(read_error_text(response)))
@@ -260,12 +270,22 @@ class Transport:
 
     @contextmanager
     def hiding_secrets(self) -> Iterator[None]:
-        """Hide the credentials in errors raised in the block, because a response may quote them."""
+        """Hide the credentials in errors raised in the block and in their causes, because a response may quote them."""
         try:
             yield
         except MovielensError as error:
-            error.args = tuple(self._sender.secrets.hide(str(part)) for part in error.args)
+            for each in chain_of(error):
+                each.args = tuple(
+                    self._sender.secrets.hide(part) if isinstance(part, str) else part for part in each.args
+                )
+            if isinstance(error, BadRowsError | DataError):
+                error.bad_rows = tuple(map(self.without_secrets, error.bad_rows))
             raise
+
+    def without_secrets(self, bad: BadRow) -> BadRow:
+        """Return a bad row with the credentials hidden: it may be written to a file of quarantined rows."""
+        secrets = self._sender.secrets
+        return replace(bad, problem=secrets.hide(bad.problem), row=secrets.hide_in(bad.row))
 
     def abort(self) -> None:
         """Cut off all requests in flight and end all waits; they and all later calls raise `AbortedError`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import RatingsChangedError
+from airflow_movielens.client.parsing import read_snapshot
 
 if TYPE_CHECKING:
     from airflow_movielens.client.errors import Exchange
@@ -32,8 +33,9 @@ def check_same_stream(response: OpenResponse, before: Bookmark) -> None:
 
     Raises:
         RatingsChangedError: The values differ.
+        BadResponseError: The snapshot is no name.
     """
-    total, snapshot = response.headers.get("X-Total-Count"), response.headers.get("Snapshot")
+    total, snapshot = response.headers.get("X-Total-Count"), read_snapshot(response.headers, response.exchange)
     if snapshot != before.snapshot or total not in {None, str(before.total)}:
         message = f"the stream is of snapshot {snapshot} with {total} rows, not {before.snapshot} with {before.total}"
         raise RatingsChangedError(message, response.exchange)

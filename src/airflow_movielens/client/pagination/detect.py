@@ -11,7 +11,7 @@ from airflow_movielens.client.pagination.consistency import check_complete, chec
 from airflow_movielens.client.pagination.cursors import CursorPages
 from airflow_movielens.client.pagination.offsets import OffsetPages
 from airflow_movielens.client.pagination.sections import SectionPages, SectionStream
-from airflow_movielens.client.parsing import can_be_streamed
+from airflow_movielens.client.parsing import accept_of, can_be_streamed
 from airflow_movielens.client.rows import Batch, Bookmark, Rows, without_host
 from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
@@ -39,7 +39,7 @@ def read_window(source: Source) -> Generator[Batch, None, None]:
         RatingsChangedError: The data changed meanwhile.
         MovielensError: See its subclasses.
     """
-    with closing(source):
+    with closing(source), source.api.transport.hiding_secrets():
         first = source.page(0, source.page_size)
         count = first.rows.count
         if not count or (first.total is not None and count > first.total):
@@ -59,7 +59,7 @@ def resume_window(source: Source, at: Bookmark) -> Generator[Batch, None, None]:
         RatingsChangedError: The data changed since, or the server can no longer resume.
         MovielensError: See its subclasses.
     """
-    with closing(source):
+    with closing(source), source.api.transport.hiding_secrets():
         batches = _rest(source, at)
         try:
             yield next(batches)
@@ -97,7 +97,9 @@ def _pagination(source: Source, at: Bookmark) -> Pagination:
 
 def _bookmark_after(first: Page, page_size: int) -> Bookmark:
     rows = first.rows
-    begin = Bookmark("offset", 0, page_size, first.total, snapshot=first.snapshot, media_type=first.media_type)
+    begin = Bookmark(
+        "offset", 0, page_size, first.total, snapshot=first.snapshot, media_type=accept_of(first.media_type)
+    )
     at = begin.after(rows)
     if first.section_url is not None and first.total is not None:
         return replace(at, kind="section", url=without_host(first.section_url))

@@ -223,7 +223,8 @@ class Source:
             try:
                 with _DECODING:
                     tuning = transport.tuning
-                    return read_page(response, self.table, self.window, quarantine=quarantine, tuning=tuning)
+                    page = read_page(response, self.table, self.window, quarantine=quarantine, tuning=tuning)
+                    return replace(page, rows=self._without_secrets(page.rows))
             except BadRowsError:
                 if quarantine or not self.quarantine:
                     raise
@@ -253,12 +254,15 @@ class Source:
                 raise BadResponseError(message, response.exchange)
             try:
                 for chunk in response.chunks():
-                    yield from decoder.feed(chunk)
+                    yield from map(self._without_secrets, decoder.feed(chunk))
             except RetryableError as error:
                 if not isinstance(error, BadResponseError):
-                    yield from decoder.whole_rows()
+                    yield from map(self._without_secrets, decoder.whole_rows())
                 raise
-            yield from decoder.finish()
+            yield from map(self._without_secrets, decoder.finish())
+
+    def _without_secrets(self, rows: Rows) -> Rows:
+        return replace(rows, bad=tuple(map(self.api.transport.without_secrets, rows.bad))) if rows.bad else rows
 
     def section_url(self, at: Bookmark, offset: int) -> str:
         """Return the URL of the rows of a bookmark's snapshot, from ``offset`` to the end of the window."""

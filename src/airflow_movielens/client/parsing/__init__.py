@@ -17,6 +17,7 @@ from airflow_movielens.client.parsing.pages import (
     can_be_streamed,
     may_be_cut,
     read_page,
+    read_snapshot,
     read_total,
     stream_decoder,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "can_be_streamed",
     "may_be_cut",
     "read_page",
+    "read_snapshot",
     "read_total",
     "stream_decoder",
 ]

@@ -13,6 +13,7 @@ from airflow_movielens.client.parsing.json_text import NdjsonDecoder, read_envel
 from airflow_movielens.client.parsing.row_checker import RowChecker, join
 from airflow_movielens.client.rows import Page, Rows
 from airflow_movielens.client.settings import DEFAULT_TUNING
+from airflow_movielens.ratings.messages import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +42,7 @@ _JSON_NAMES = {JSON, "", "text/json", "text/plain", "application/octet-stream"}
 _SHOWN_BYTES = 200
 _MAX_DIGITS = 18
 
+_SNAPSHOT = re.compile(r"[ -~]{1,200}")
 _QUOTED_STRING = r'"((?:[^"\\]|\\.)*)"'
 _LINK = re.compile(rf"[\s,]*(?:<([^>]*)>|{_QUOTED_STRING})")
 _PARAMETER = re.compile(rf"\s*;\s*([^\s=;,\"]+)(?:\s*=\s*(?:{_QUOTED_STRING}|([^\s;,\"]*)))?")
@@ -143,12 +145,26 @@ def read_page(
     return Page(
         rows,
         _agreed(total, headers, exchange),
-        headers.get("Snapshot"),
+        read_snapshot(headers, exchange),
         find_link(headers.get("Link", ""), "next", response.url, exchange),
         find_section_template(headers.get("Link-Template", ""), response.url, exchange),
         response.media_type,
         exchange,
     )
+
+
+def read_snapshot(headers: Mapping[str, str], exchange: Exchange) -> str | None:
+    """Read the name of the server's state; return None if the server does not name it.
+
+    Raises:
+        BadResponseError: The name is empty, long, or has other characters than printable ASCII: it is copied into
+            manifests, XComs and logs.
+    """
+    name = headers.get("Snapshot")
+    if name is not None and not _SNAPSHOT.fullmatch(name):
+        message = f"the API's response has the Snapshot {shown(name)}, expected 1 to 200 printable ASCII characters"
+        raise BadResponseError(message, exchange)
+    return name
 
 
 def may_be_cut(response: Response) -> bool:
@@ -186,6 +202,7 @@ def _read_rows(response: Response, table: Table, checker: RowChecker, tuning: Tu
 
 def _unexpected(response: Response) -> BadResponseError:
     start = " ".join(response.body[:_SHOWN_BYTES].decode(errors="replace").split())
+    start += "…" if len(response.body) > _SHOWN_BYTES else ""
     advice = " (is it a login page? check host, port and credentials)" if response.media_type == "text/html" else ""
     message = f"the API's response is {response.media_type}{advice}, expected ratings data: it begins with {start!r}"
     return BadResponseError(message, response.exchange)
@@ -196,9 +213,7 @@ def _agreed(total: int | None, headers: Mapping[str, str], exchange: Exchange) -
     if text is None:
         return total
     if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
-        message = (
-            f"the API's response has the X-Total-Count {text[:_SHOWN_BYTES]!r}, expected a whole number of at least 0"
-        )
+        message = f"the API's response has the X-Total-Count {shown(text)}, expected a whole number of at least 0"
         raise DataError(message, exchange)
     if total not in {None, int(text)}:
         raise BadResponseError(f'the API\'s response has the "total" {total} and the X-Total-Count {text}', exchange)

@@ -41,8 +41,12 @@ def readable_as(form: str, exchange: Exchange) -> Iterator[None]:
         raise BadResponseError(f"the API's response is not {form} ({_shortened(error)})", exchange) from error
 
 
+_LONGEST_REASON = 200
+
+
 def _shortened(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
+    words = " ".join(str(error).split())
+    return words if len(words) <= _LONGEST_REASON else f"{words[:_LONGEST_REASON]}…"
 
 
 class RowChecker:
