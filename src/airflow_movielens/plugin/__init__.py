@@ -4,6 +4,7 @@
 - ``app``: the application of the page, built in the API server at its first request.
 - ``security``: who may see what, decided by Airflow's auth manager.
 - ``source``: the catalogue, reduced to what the user may see.
+- ``root_files``: which files it reads: those in the data root.
 - ``views``: a module per view, with the routes under its name.
 - ``partitions``: what the views say about the days of a dataset, computed from the catalogue.
 - ``queries``: what the page reads and computes in processes of its own, so that the API server does not.

@@ -94,5 +94,5 @@ def _failed(request: Request, error: Exception) -> Response:
     # Its text may hold anything; Airflow logs it.
     advice = f"There was an unexpected error: {type(error).__name__}. The log of the API server has the details."
     response = render(request, "error.html", 500, title="This view cannot be shown.", advice=advice)
-    response.headers.update(HEADERS)
+    response.headers.update(HEADERS | {"Cache-Control": "no-store"})
     return response

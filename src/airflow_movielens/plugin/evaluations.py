@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.plugin.root_files import is_registry_of
 from airflow_movielens.recommending.evaluation import Evaluation
 from airflow_movielens.recommending.evaluation.charts import Bar, differences
 from airflow_movielens.recommending.evaluation.result import REPORT_NAME
@@ -53,21 +54,25 @@ class Judgement:
     task: TaskRun | None
 
 
-def judgement_of(model: AliasedModel, records: Iterable[Record]) -> Judgement | None:
+def judgement_of(model: AliasedModel, records: Iterable[Record], root: str) -> Judgement | None:
     """Return the evaluation that decided about a model, or else the last one of it; None if there is none.
 
     Args:
         model: The model.
         records: The records of evaluations.
+        root: The data root.
     """
     own = [record for record in records if record.succeeded and record.facts.get("challenger") == model.version]
     own.sort(key=lambda record: record.at)
-    decided_by = {} if model.decision is None else model.decision.figures.get("evaluation", {})
+    decided_by = _decided_by(model)
     path = decided_by.get("path") or next((record.path for record in reversed(own)), None)
     if path is None:
         return None
     record = next((record for record in reversed(own) if record.path == path), None)
-    made_at, sections, problem = _read(Path(path), decided_by.get("sha256"))
+    if is_registry_of(root, path):
+        made_at, sections, problem = _read(Path(path), decided_by.get("sha256"))
+    else:
+        made_at, sections, problem = None, [], f"{path} is not in the data root, so this page does not read it."
     return Judgement(
         path=str(path),
         report=str(Path(path).with_name(REPORT_NAME)),
@@ -77,6 +82,14 @@ def judgement_of(model: AliasedModel, records: Iterable[Record]) -> Judgement | 
         problem=problem,
         task=None if record is None else record.task,
     )
+
+
+def _decided_by(model: AliasedModel) -> dict[str, str]:
+    """Return path and checksum of the evaluation that decided about a model; empty if they are not known."""
+    evaluation = None if model.decision is None else model.decision.figures.get("evaluation")
+    if not isinstance(evaluation, dict):
+        return {}
+    return {name: value for name, value in evaluation.items() if isinstance(value, str)}
 
 
 def gate_chart(figures: Mapping[str, Any]) -> str:

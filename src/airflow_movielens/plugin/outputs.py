@@ -50,6 +50,14 @@ def output_of(record: Record, root: str) -> Output:
         record: The record.
         root: The data root.
     """
+    try:
+        return _output_of(record, root)
+    except LookupError:
+        name = record.path.rpartition("/")[2]
+        return Output(record, name, "The catalogue does not say what is in it.", "", {})
+
+
+def _output_of(record: Record, root: str) -> Output:
     match record.kind:
         case "fetch":
             return _fetched(Fetch(record))

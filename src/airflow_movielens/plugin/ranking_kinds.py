@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from airflow_movielens.plugin.ranking_scores import SCORES
 from airflow_movielens.ratings.paths import local_path
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def ranking_kinds(records: Iterable[Record], root: str) -> list[RankingKind]:
     kinds: dict[tuple[str, str], dict[date, Record]] = {}
     for record in last_of_file.values():
         day = last_day_of(record)
-        if day is not None:
+        if day is not None and record.facts.get("method") in SCORES:
             kinds.setdefault((_kind_name(record, folder), record.facts["method"]), {})[day] = record
     return [
         RankingKind(name, method, dict(sorted(rankings.items())))

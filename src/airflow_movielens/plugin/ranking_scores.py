@@ -47,9 +47,11 @@ class Score:
     columns: tuple[Column, ...]
     unknown: Mapping[str, str]
 
-    def sentence(self, parameters: Mapping[str, float]) -> str:
+    def sentence(self, parameters: object) -> str:
         """Return the meaning with the parameters of a ranking, of which the manifest may not have all."""
-        return self.meaning.format(**{**self.unknown, **{name: f"{value:g}" for name, value in parameters.items()}})
+        given = parameters if isinstance(parameters, dict) else {}
+        known = {name: f"{value:g}" for name, value in given.items() if isinstance(value, int | float)}
+        return self.meaning.format(**{**self.unknown, **known})
 
 
 _MEAN = Column("avg_rating", "Mean rating", 2)

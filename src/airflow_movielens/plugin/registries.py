@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.plugin.errors import PageError
+from airflow_movielens.plugin.root_files import is_registry_of
 from airflow_movielens.recommending.artefacts import read_header
 from airflow_movielens.recommending.registry import Aliases, Event, ModelRegistry
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_movielens.storage.catalogue import Kind, Record, TaskRun
 
 _KINDS: tuple[Kind, ...] = ("training", "evaluation", "promotion", "recommendations")
+_NOT_READ = "The registry {} is not in the data root, so this page does not read it."
 _DECISIONS = ("promote", "refuse", "rollback")
 
 
@@ -28,7 +30,7 @@ class Registries:
     Attributes:
         folders: Their folders, the one that was used last first.
         records: The records of trainings, evaluations, promotions and recommendations, by their kind.
-        problems: What is damaged in the catalogue, in sentences.
+        problems: What is damaged in the catalogue, and which registries are not read, in sentences.
     """
 
     folders: list[str]
@@ -37,17 +39,20 @@ class Registries:
 
     @classmethod
     def of(cls, source: Source) -> Registries:
-        """Find the registries that the user of a request may see."""
+        """Find the registries that the user of a request may see, and that the page reads."""
         found = {kind: source.records(kind) for kind in _KINDS}
         last_used: dict[str, str] = {}
         for each in found.values():
             for record in each.records:
                 if (folder := _folder_of(record)) is not None:
                     last_used[folder] = max(record.at, last_used.get(folder, ""))
+        folders = sorted(last_used, key=lambda folder: last_used[folder], reverse=True)
+        read = [folder for folder in folders if is_registry_of(source.catalogue.root, folder)]
         return cls(
-            sorted(last_used, key=lambda folder: last_used[folder], reverse=True),
+            read,
             {kind: each.records for kind, each in found.items()},
-            [problem for each in found.values() for problem in each.problems],
+            [problem for each in found.values() for problem in each.problems]
+            + [_NOT_READ.format(folder) for folder in folders if folder not in read],
         )
 
     def chosen(self, folder: str) -> str:

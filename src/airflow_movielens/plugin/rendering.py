@@ -58,7 +58,9 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         "url": partial(page_url, request),
         "views": VIEWS,
     }
-    return HTMLResponse(_templates.get_template(template).render(names | context), status)
+    html = _templates.get_template(template).render(names | context)
+    # JSON can hold half a surrogate pair, which is no character.
+    return HTMLResponse(html.encode(errors="replace"), status)
 
 
 def page_url(request: Request, path: str = "", **query: Any) -> str:
@@ -70,7 +72,9 @@ def page_url(request: Request, path: str = "", **query: Any) -> str:
         query: The query; a list gives a parameter for each item, and None or an empty string none.
     """
     given = {name: value for name, value in query.items() if value is not None and value != ""}
-    return f"{_root(request)}/{quote(path)}" + (f"?{urlencode(given, doseq=True)}" if given else "")
+    return f"{_root(request)}/{quote(path, errors='replace')}" + (
+        f"?{urlencode(given, doseq=True, errors='replace')}" if given else ""
+    )
 
 
 class AirflowUrls:
@@ -85,20 +89,24 @@ class AirflowUrls:
 
     def dag(self, dag_id: str) -> str:
         """Return the page of a Dag."""
-        return f"{self._root}/dags/{quote(dag_id, safe='')}"
+        return f"{self._root}/dags/{_quoted(dag_id)}"
 
     def run(self, dag_id: str, run_id: str) -> str:
         """Return the page of a Dag run."""
-        return f"{self.dag(dag_id)}/runs/{quote(run_id, safe='')}"
+        return f"{self.dag(dag_id)}/runs/{_quoted(run_id)}"
 
     def task(self, task: TaskRun) -> str:
         """Return the page of a task instance, where it can be cleared."""
         mapped = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""
-        return f"{self.run(task.dag_id, task.run_id)}/tasks/{quote(task.task_id, safe='')}{mapped}"
+        return f"{self.run(task.dag_id, task.run_id)}/tasks/{_quoted(task.task_id)}{mapped}"
 
     def log(self, task: TaskRun) -> str:
         """Return the log of the try that a record describes."""
         return f"{self.task(task)}?try_number={task.try_number}"
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="", errors="replace")
 
 
 def _static(request: Request, name: str) -> str:

@@ -44,7 +44,7 @@ class ReadableDags:
 
     def _may_read(self, dag_id: str) -> bool:
         # Airflow takes the Dag from the request's path.
-        request = Request({**self._request.scope, "path_params": {"dag_id": dag_id}})
+        request = Request({**self._request.scope, "path_params": {"dag_id": dag_id}, "query_string": b""})
         try:
             _check_dag(request, self._user)
         except HTTPException:

@@ -179,8 +179,8 @@ def test_a_registry_that_is_not_on_the_server_is_said(page, data):
     assert f"{data.registry} does not exist on the API server. If a model was registered, mount the folder here" in text
 
 
-def test_one_of_several_registries_is_chosen(page, data, made, catalogue, tmp_path):
-    other = made.copied(tmp_path / "other")
+def test_one_of_several_registries_is_chosen(page, data, made, catalogue, data_root):
+    other = made.copied(data_root / "other")
     other.record(catalogue)
     response = page.get("/movielens/models/", params={"registry": str(other.registry)})
     assert f"Registry {other.registry}" in text_of(response)

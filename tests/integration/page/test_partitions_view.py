@@ -184,7 +184,7 @@ def test_quarantine_file_outside_of_the_root_is_not_read(read, root, tmp_path, m
     shutil.copytree(root.path / ".movielens-catalogue", tmp_path / ".movielens-catalogue")
     monkeypatch.setenv("AIRFLOW__MOVIELENS__DATA_ROOT", str(tmp_path))
     text = text_of(read(f"{root.quarantined}/", dataset=str(root.path / RATINGS_FOLDER)))
-    assert "Their file does not lie in the data root, so it is not read." in text
+    assert ".quarantine.ndjson is not in the data root, so this page does not read it." in text
     assert "found 4.7" not in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -28,7 +29,7 @@ def output(tmp_path):
 
 def write(output, text):
     output.with_name(f"{output.name}.quarantine.ndjson").write_text(text)
-    return read_sample(str(output))
+    return read_sample(str(output), str(output.parent))
 
 
 def test_rows_with_reason(output):
@@ -51,10 +52,40 @@ def test_at_most_some_rows_are_shown(output):
 
 
 def test_file_that_is_gone(output):
-    sample = read_sample(str(output))
+    sample = read_sample(str(output), str(output.parent))
     assert (sample.rows, sample.error) == ([], f"{output}.quarantine.ndjson is gone.")
 
 
-@pytest.mark.parametrize("text", ["nonsense\n", "[]\n", "{}\n"])
+@pytest.mark.parametrize("text", ["nonsense\n", "[]\n", "{}\n", "[" * 5000 + "\n"])
 def test_damaged_file(output, text):
     assert "day.parquet.quarantine.ndjson is damaged: " in write(output, text).error
+
+
+def test_a_row_that_is_longer_than_what_is_read(output):
+    sample = write(output, line(row={"comment": "x" * MAX_BYTES}))
+    assert (sample.rows, sample.error) == (
+        [],
+        f"The first row in {output}.quarantine.ndjson is longer than 64 KB, so no row is shown.",
+    )
+
+
+def test_long_texts_are_shortened(output):
+    values = {**json.loads(line()), "problem": "p" * 1000, "url": "u" * 1000, "column": 7}
+    [row] = write(output, json.dumps(values) + "\n").rows
+    assert (len(row.problem), len(row.url), row.column) == (301, 301, "7")
+
+
+def test_a_pipe_is_not_read(output):
+    os.mkfifo(output.with_name(f"{output.name}.quarantine.ndjson"))
+    assert read_sample(str(output), str(output.parent)).error.endswith(" is gone.")
+
+
+def test_a_file_elsewhere_is_not_read_also_behind_a_link(output, tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    write(output, line())
+    (root / "day.parquet.quarantine.ndjson").symlink_to(f"{output}.quarantine.ndjson")
+    for path in (output, root / "day.parquet", root / ".." / "day.parquet"):
+        sample = read_sample(str(path), str(root))
+        assert sample.rows == []
+        assert sample.error == f"{path}.quarantine.ndjson is not in the data root, so this page does not read it."

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from airflow_movielens.storage.catalogue import Record, TaskRun
 
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2099
+"""A fetch of any other day is a mistake, and would give the calendar thousands of years."""
+
+
 @dataclass(frozen=True)
 class Fetch:
     """A fetch of a window into a file.
@@ -78,9 +82,10 @@ class Fetch:
 
     @cached_property
     def day(self) -> date | None:
-        """The day, if the window is exactly one day."""
-        is_day = self.start is not None and self.end == self.start + timedelta(days=1)
-        return self.start if is_day else None
+        """The day, if the window is exactly one day on which there can be ratings."""
+        if self.start is None or not _FIRST_YEAR <= self.start.year <= _LAST_YEAR:
+            return None
+        return self.start if self.end == self.start + timedelta(days=1) else None
 
     @property
     def rows(self) -> int:

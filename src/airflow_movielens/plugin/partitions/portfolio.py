@@ -48,10 +48,6 @@ class Portfolio:
         """Return the name of the dataset in a folder."""
         return name_of(folder, self.root) or folder
 
-    def is_below(self, path: str) -> bool:
-        """Return whether a file lies in the data root. A record that was not written by our operators may not."""
-        return name_of(path, self.root) is not None
-
     def dataset(self, name: str | None, rankings: Iterable[Record]) -> Dataset | None:
         """Return a dataset; None if there is none of that name.
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_movielens.plugin.root_files import is_in
 from airflow_movielens.ratings.paths import local_path
 
 MAX_BYTES = 64 * 1024
@@ -24,7 +25,7 @@ class QuarantinedRow:
     Attributes:
         problem: The reason.
         column: The column that is wrong; empty if the whole row is.
-        row: The row as the API sent it, in JSON, shortened if it is long.
+        row: The row as the API sent it, in JSON. Long texts are shortened.
         url: The request whose response held the row.
         number: The position of the row in that response, from 0.
     """
@@ -51,23 +52,31 @@ class Sample:
     error: str | None = None
 
 
-def read_sample(output: str) -> Sample:
+def read_sample(output: str, root: str) -> Sample:
     """Read the first quarantined rows of a fetch, at most `MAX_BYTES`.
 
     Args:
         output: The path or URL of the fetched file.
+        root: The data root: files elsewhere are not read.
     """
     from airflow_movielens.client.errors import MovielensError
     from airflow_movielens.client.fetch.output import QUARANTINE_ENDING
 
     path = output + QUARANTINE_ENDING
+    if not is_in(root, path):
+        return Sample(path, [], f"{path} is not in the data root, so this page does not read it.")
     try:
-        return Sample(path, _rows(_beginning(path)))
+        content = _beginning(path)
+        if len(content) == MAX_BYTES and b"\n" not in content:
+            return Sample(
+                path, [], f"The first row in {path} is longer than {MAX_BYTES // 1024} KB, so no row is shown."
+            )
+        return Sample(path, _rows(content))
     except FileNotFoundError:
         return Sample(path, [], f"{path} is gone.")
     except (OSError, MovielensError) as error:
         return Sample(path, [], f"{path} cannot be read: {error}.")
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         return Sample(path, [], f"{path} is damaged: {error}.")
 
 
@@ -76,6 +85,8 @@ def _beginning(path: str) -> bytes:
 
     local = local_path(path)
     if local is not None:
+        if not local.is_file():  # reading a pipe would never end
+            raise FileNotFoundError
         with local.open("rb") as file:
             return file.read(MAX_BYTES)
     target = object_at(path)
@@ -88,10 +99,14 @@ def _rows(content: bytes) -> list[QuarantinedRow]:
     return [_row(json.loads(line)) for line in lines[:MAX_ROWS]]
 
 
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}…"
+
+
 def _row(values: Any) -> QuarantinedRow:
     try:
-        row = json.dumps(values["row"], ensure_ascii=False)
-        short = row if len(row) <= _MAX_CHARACTERS else f"{row[:_MAX_CHARACTERS]}…"
-        return QuarantinedRow(values["problem"], values["column"], short, values["url"], values["number"])
+        row = _shortened(json.dumps(values["row"], ensure_ascii=False))
+        problem, column, url = (_shortened(str(values[name])) for name in ("problem", "column", "url"))
+        return QuarantinedRow(problem, column, row, url, values["number"])
     except (TypeError, KeyError) as error:
         raise ValueError(f"a line is not a quarantined row ({error})") from error

@@ -12,10 +12,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.plugin.errors import PageError
 from airflow_movielens.plugin.queries.files import QueryFile
+from airflow_movielens.plugin.root_files import is_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,13 +94,22 @@ class QueryRunner:
         self._processes = threading.BoundedSemaphore(at_once)
         self._callers = threading.BoundedSemaphore(at_once + waiting)
 
-    def run(self, query: str, arguments: Mapping[str, Any], files: Sequence[str] = (), timeout: float = TIMEOUT) -> Any:
+    def run(
+        self,
+        query: str,
+        arguments: Mapping[str, Any],
+        files: Sequence[str] = (),
+        *,
+        within: str | None = None,
+        timeout: float = TIMEOUT,
+    ) -> Any:
         """Run a query and return its result.
 
         Args:
             query: The module and the function, such as ``rankings.table``.
             arguments: The keyword arguments of the function; values that JSON can hold.
             files: The paths or URLs of the files that it reads. Remote ones are copied first, and removed at the end.
+            within: A folder or URL: files elsewhere are not read, also if a link leads there; None for no limit.
             timeout: The seconds until the query is given up.
 
         Raises:
@@ -107,7 +118,7 @@ class QueryRunner:
             QueryBusyError: Too many queries wait for a process.
         """
         deadline = time.monotonic() + timeout
-        with self._process(timeout), _local_files(files) as local:
+        with self._process(timeout), _local_files(files, within) as local:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise QueryTimeoutError(timeout)
@@ -171,21 +182,23 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _local_files(files: Sequence[str]) -> Iterator[list[QueryFile]]:
+def _local_files(files: Sequence[str], within: str | None) -> Iterator[list[QueryFile]]:
     """Yield local files and copies of remote ones; one that cannot be copied is for the query to judge."""
     from airflow_movielens.client.fetch.workdirs import scratch_folder
 
     with scratch_folder() as folder:
         folders = (folder / str(number) for number in range(len(files)))
         with ThreadPoolExecutor(_COPIES_AT_ONCE) as pool:
-            copies = list(pool.map(_local_file, files, folders))
+            copies = list(pool.map(partial(_local_file, within), files, folders))
         yield copies
 
 
-def _local_file(file: str, folder: Path) -> QueryFile:
+def _local_file(within: str | None, file: str, folder: Path) -> QueryFile:
     from airflow_movielens.client.errors import MovielensError
     from airflow_movielens.storage.files import local_copy
 
+    if within is not None and not is_in(within, file):
+        return QueryFile(file, file, f"{file} is not in {within}, so the page does not read it")
     try:
         return QueryFile(file, str(local_copy(file, folder)))
     except (OSError, ValueError, MovielensError) as error:

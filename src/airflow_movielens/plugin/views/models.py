@@ -46,7 +46,7 @@ def models(
     state = RegistryState.read(registries.chosen(registry))
     history = [event for event in reversed(state.events) if before is None or event.number < before]
     shown = history[:_EVENTS]
-    judgements = _judgements(state, registries)
+    judgements = _judgements(state, registries, source.catalogue.root)
     return render(
         request,
         "models.html",
@@ -66,10 +66,10 @@ def models(
     )
 
 
-def _judgements(state: RegistryState, registries: Registries) -> dict[str, Judgement]:
+def _judgements(state: RegistryState, registries: Registries, root: str) -> dict[str, Judgement]:
     """Return the evaluations of champion and challenger, by the alias."""
     records = registries.of_folder("evaluation", state.folder)
-    found = {model.alias: judgement_of(model, records) for model in state.models if model.alias != "previous"}
+    found = {model.alias: judgement_of(model, records, root) for model in state.models if model.alias != "previous"}
     return {alias: judgement for alias, judgement in found.items() if judgement is not None}
 
 

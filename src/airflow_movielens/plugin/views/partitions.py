@@ -99,7 +99,6 @@ def show_day(request: Request, source: SourceDep, day: date, dataset: str | None
         raise _unknown_day(day, shown)
     partition = shown.partitions.get(day)
     current = None if partition is None else partition.current
-    has_sample = current is not None and current.quarantined and portfolio.is_below(current.path)
     dag_id = dag_of(shown, day)
     trailing = compare(shown.partitions, day)
     return render(
@@ -124,7 +123,7 @@ def show_day(request: Request, source: SourceDep, day: date, dataset: str | None
         ranking_address=partial(_ranking_address, portfolio.root),
         bars=bars(trailing),
         chart=(WIDTH, HEIGHT),
-        sample=read_sample(current.path) if current is not None and has_sample else None,
+        sample=read_sample(current.path, portfolio.root) if current is not None and current.quarantined else None,
         command=None if dag_id is None else backfill_command(dag_id, Span(day, day)),
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 
@@ -29,6 +30,7 @@ COURSE = 90
 COMPARED = {7: 3, 30: 7}
 """Rankings are compared with those of so many days earlier, or of up to so many days before that if there is none."""
 
+MovieId = Annotated[int, Path(ge=0, lt=2**31)]
 # A form sends an empty day if none was chosen.
 Day = Annotated[date | None, BeforeValidator(lambda given: given or None)]
 
@@ -111,7 +113,7 @@ def show_ranking(
     arguments = {"genre": genre or None, "search": search, "titled": titled, "limit": rows}
     files = [record.path, *(selection.kind.rankings[known].path for known in earlier)]
     try:
-        found = run_query("rankings.table", arguments, files)
+        found = run_query("rankings.table", arguments, files, within=source.catalogue.root)
     except QueryError as error:
         return render(request, "rankings.html", error.status, **shown, error=error, ranking=None)
     found["rows"] = _with_names(found["rows"], source.catalogue)
@@ -122,6 +124,7 @@ def show_ranking(
         error=None,
         ranking=found,
         record=record,
+        facts=defaultdict(lambda: None, record.facts),
         score=SCORES[selection.kind.method],
         compared=compared,
         unreadable=[problem for problem in found["problems"] if problem],
@@ -133,12 +136,12 @@ def show_ranking(
 
 @router.get("/rankings/movies/{movie_id}/")
 def show_course(
-    request: Request, source: SourceDep, selection: SelectionDep, movie_id: int, genre: str = ""
+    request: Request, source: SourceDep, selection: SelectionDep, movie_id: MovieId, genre: str = ""
 ) -> HTMLResponse:
     """Show the ranks of a movie over time."""
     days = [known for known in selection.kind.rankings if known <= selection.day][-COURSE:]
     files = [selection.kind.rankings[known].path for known in days]
-    found = run_query("rankings.course", {"movie_id": movie_id}, files)
+    found = run_query("rankings.course", {"movie_id": movie_id}, files, within=source.catalogue.root)
     rows = [row for of_day in found for row in of_day["rows"]]
     genres = sorted({row["genre"] for row in rows if "genre" in row})
     shown = genre if genre in genres else _best_genre(rows)

@@ -86,7 +86,7 @@ def recommendations(
         folder=folder,
         folders=registries.folders,
         for_likes=_for_likes(liked, folder, search),
-        for_user=_for_user(user, published, search) if user else None,
+        for_user=_for_user(user, published, search, source.catalogue.root) if user else None,
         knows_titles=search.knows_titles if liked or original or user else None,
         liked=liked,
         liked_titles=[search.text_of(movie.movie_id) for movie in liked if movie.movie_id is not None],
@@ -139,7 +139,7 @@ def _alias_of(version: object, folder: str) -> str | None:
     return next((alias for alias, named in aliases.items() if named == version and version is not None), None)
 
 
-def _for_user(text: str, published: Record | None, search: MovieSearch) -> Answer:
+def _for_user(text: str, published: Record | None, search: MovieSearch, root: str) -> Answer:
     """Return what the published file recommends to a user."""
     (column,) = (column for column in RATINGS.columns if column.name == "userId")
     if not _INTEGER.fullmatch(text) or not column.accepts([int(text)]):
@@ -147,7 +147,7 @@ def _for_user(text: str, published: Record | None, search: MovieSearch) -> Answe
     if published is None:
         return Answer(problem="No recommendations have been published yet: run MovielensRecommendOperator.")
     try:
-        found = run_query("recommendations.for_user", {"user_id": int(text)}, [published.path])
+        found = run_query("recommendations.for_user", {"user_id": int(text)}, [published.path], within=root)
     except QueryError as error:
         return Answer(problem=f"{error}.")
     if found["rows"]:
@@ -172,7 +172,7 @@ def _by_champion(query: str, arguments: dict[str, Any], folder: str, search: Mov
     """Return the answer of the champion of a registry."""
     try:
         path = ModelRegistry(folder).path_of("champion")
-        found = run_query(query, arguments, [str(path)])
+        found = run_query(query, arguments, [str(path)], within=folder)
     except LookupError as error:
         return Answer(problem=f"{error.args[0]}.")
     except (QueryError, ValueError) as error:

@@ -45,7 +45,9 @@ def task(
         last=last,
         problems=found.problems,
         root=source.catalogue.root,
-        sample=read_sample(last.record.path) if last and last.record.facts.get("quarantined") else None,
+        sample=read_sample(last.record.path, source.catalogue.root)
+        if last and last.record.facts.get("quarantined")
+        else None,
     )
 
 
@@ -54,13 +56,16 @@ def _figures_of_fetch(output: Output) -> dict[str, Any]:
     facts, fetch = output.record.facts, output.record.facts.get("fetch")
     if fetch is None:
         return {}
-    received = facts["rows"] + facts["quarantined"] - fetch["resumed_rows"]
-    return {
-        "Ratings": facts["rows"],
-        "Quarantined": facts["quarantined"],
-        "Pages": fetch["pages"],
-        "Seconds": fetch["seconds"],
-        "Ratings per second": received / fetch["seconds"] if fetch["seconds"] else None,
-        "Requests repeated": fetch["requests_repeated"],
-        "Resumed from row": fetch["resumed_rows"] or None,
-    }
+    try:
+        received = facts["rows"] + facts["quarantined"] - fetch["resumed_rows"]
+        return {
+            "Ratings": facts["rows"],
+            "Quarantined": facts["quarantined"],
+            "Pages": fetch["pages"],
+            "Seconds": fetch["seconds"],
+            "Ratings per second": received / fetch["seconds"] if fetch["seconds"] else None,
+            "Requests repeated": fetch["requests_repeated"],
+            "Resumed from row": fetch["resumed_rows"] or None,
+        }
+    except LookupError:
+        return {}

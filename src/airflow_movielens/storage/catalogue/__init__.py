@@ -5,6 +5,7 @@ listing the data of years; see docs/catalogue.md.
 
 - ``catalogue``: ``Catalogue``, which adds and reads records.
 - ``records``: a record, and the month that it belongs to.
+- ``facts``: what the facts of a record can be.
 - ``month_index``: the index of a kind and month, complete without locks.
 - ``movies``: titles and genres by movieId.
 - ``recording``: what a task does, recorded in the catalogue of the configured data root.

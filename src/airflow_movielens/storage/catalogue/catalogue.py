@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_movielens.storage.catalogue import movies as movies_file
-from airflow_movielens.storage.catalogue.folder import ENDING, catalogue_folder
+from airflow_movielens.storage.catalogue.folder import ENDING, catalogue_folder, read_json
 from airflow_movielens.storage.catalogue.month_index import THREADS, MonthIndex, folder_of_run
 from airflow_movielens.storage.catalogue.records import Record, month_of
 
@@ -113,10 +112,13 @@ class Catalogue:
         with ThreadPoolExecutor(THREADS) as threads:
             for name, content in zip(names, threads.map(self._folder.read, names), strict=True):
                 try:
-                    records += [] if content is None else [Record.from_dict(json.loads(content))]
+                    records += [] if content is None else [Record.from_dict(read_json(content))]
                 except ValueError:
                     problems.append(f"{self._folder.address}/{name} is damaged, so a record is missing.")
-        return self._found(records, problems)
+        own = [
+            record for record in records if record.task and (record.task.dag_id, record.task.run_id) == (dag_id, run_id)
+        ]
+        return self._found(own, problems)
 
     def movies(self) -> dict[int, Movie]:
         """Return all movies by movieId; empty if they are not known. The errors are those of `records`."""

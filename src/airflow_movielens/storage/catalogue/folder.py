@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_movielens.ratings.atomic_files import whole_file
 from airflow_movielens.ratings.own_folders import refuse_foreign_link
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 ENDING = ".json"
+MAX_BYTES = 64 * 2**20
+"""No file of a catalogue is larger: an index has some hundred bytes for each record of a month."""
 _FOLDER = ".movielens-catalogue"
 _REMOVABLE = re.compile(r"(.+/)?(\d{8}T\d{6}Z-[0-9a-f]{24}|\d{4}-\d{2})\.json", re.ASCII)
 """The names of entries and indexes; no others are ever removed."""
@@ -78,8 +81,12 @@ class _LocalFolder:
         self.address = str(path)
 
     def read(self, name: str) -> bytes | None:
+        path = self._path / name
         try:
-            return (self._path / name).read_bytes()
+            if path.is_fifo():  # reading it would never end
+                raise OSError(f"{path} is a pipe")
+            with path.open("rb") as file:
+                return _whole(file.read(MAX_BYTES + 1), str(path))
         except FileNotFoundError:
             return None
 
@@ -121,10 +128,10 @@ class _ObjectFolder:
         target = self._target / name
         try:
             with named_errors(str(target), "read"):
-                content: bytes = target.fs.cat_file(target.path)
+                content: bytes = target.fs.cat_file(target.path, end=MAX_BYTES + 1)
         except FileNotFoundError:
             return None
-        return content
+        return _whole(content, str(target))
 
     def write(self, name: str, content: bytes) -> None:
         from airflow_movielens.storage.object_store import named_errors
@@ -165,6 +172,24 @@ class _ObjectFolder:
             pass  # another process was faster
         except PermissionError as error:
             raise PermissionError(f"{target} cannot be removed: {error}") from error
+
+
+def read_json(content: bytes) -> Any:
+    """Return the value of a JSON file.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _whole(content: bytes, address: str) -> bytes:
+    if len(content) > MAX_BYTES:
+        raise OSError(f"{address} is larger than {MAX_BYTES // 2**20} MB")
+    return content
 
 
 def _is_file(name: str) -> bool:

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
 from time import time_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from airflow_movielens.storage.catalogue.folder import ENDING
+from airflow_movielens.storage.catalogue.folder import ENDING, read_json
 from airflow_movielens.storage.catalogue.records import Record
 
 if TYPE_CHECKING:
@@ -163,7 +163,15 @@ def _last_of_each_path(entries: _Entries) -> _Entries:
 
 def _record(content: bytes) -> Record | None:
     try:
-        return Record.from_dict(json.loads(content))
+        return _record_of(read_json(content))
+    except ValueError:
+        return None
+
+
+def _record_of(values: Any) -> Record | None:
+    """Return a record; None if it is damaged, so that it does not hide the others."""
+    try:
+        return None if values is None else Record.from_dict(values)
     except ValueError:
         return None
 
@@ -179,11 +187,11 @@ def _from_json(content: bytes) -> _Entries:
     Raises:
         ValueError: It is damaged, or of another layout.
     """
-    index = json.loads(content)
+    index = read_json(content)
     layout = index.get("layout") if isinstance(index, dict) else None
     if layout != LAYOUT:
         raise ValueError(f"its layout is {layout!r}, but this version reads {LAYOUT}")
     entries = index.get("entries")
     if not isinstance(entries, dict):
         raise ValueError("it has no entries")
-    return {name: None if values is None else Record.from_dict(values) for name, values in entries.items()}
+    return {name: _record_of(values) for name, values in entries.items()}

@@ -6,6 +6,8 @@ import json
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
+from airflow_movielens.storage.catalogue.folder import read_json
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -44,6 +46,13 @@ def movies_of(frame: pl.DataFrame, known: dict[int, Movie]) -> dict[int, Movie]:
     return movies
 
 
+def _movie(title: str, year: int | None, genres: list[str]) -> Movie:
+    are_right = isinstance(title, str) and isinstance(year, int | None) and isinstance(genres, list)
+    if not are_right or not all(isinstance(genre, str) for genre in genres):
+        raise ValueError(f"the movie {title!r} is damaged")
+    return Movie(title, year, genres)
+
+
 def _genres(text: str | None) -> list[str]:
     return [] if text is None or text == _NO_GENRES else [genre for genre in text.split("|") if genre]
 
@@ -60,6 +69,6 @@ def from_json(content: bytes) -> dict[int, Movie]:
         ValueError: It is damaged.
     """
     try:
-        return {int(number): Movie(*values) for number, values in json.loads(content).items()}
+        return {int(number): _movie(*values) for number, values in read_json(content).items()}
     except (TypeError, AttributeError) as error:
         raise ValueError(f"these are not movies: {error}") from error

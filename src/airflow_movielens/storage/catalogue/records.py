@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_movielens.ratings.paths import local_path, path_text
 from airflow_movielens.ratings.task_run import TaskRun
+from airflow_movielens.storage.catalogue.facts import wrong_facts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,9 +64,27 @@ class Record:
             datetime.fromisoformat(record.at)
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"this is not a record: {error}") from error
-        if record.kind not in KINDS or not isinstance(record.facts, dict) or not isinstance(record.path, str):
-            raise ValueError(f"this is not a record: its kind is {record.kind!r}, its path {record.path!r}")
+        if wrong := record._wrong():
+            raise ValueError(f"this is not a record: the values of {', '.join(wrong)} are wrong")
         return record
+
+    def _wrong(self) -> list[str]:
+        """Return the names of fields and facts with values that they cannot have."""
+        are_right = {
+            "kind": self.kind in KINDS,
+            "path": isinstance(self.path, str),
+            "succeeded": isinstance(self.succeeded, bool),
+            "error": self.error is None or isinstance(self.error, str),
+            "task": self.task is None or _is_task(self.task),
+            "facts": isinstance(self.facts, dict),
+        }
+        wrong = [name for name, is_right in are_right.items() if not is_right]
+        return wrong or wrong_facts(self.facts)
+
+
+def _is_task(task: TaskRun) -> bool:
+    texts, numbers = (task.dag_id, task.run_id, task.task_id), (task.map_index, task.try_number)
+    return all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
 
 
 def utc_second(time: datetime) -> str:
