@@ -84,10 +84,12 @@ test-long: lint test-tools ## run all tests, also the longest, and print the cov
 
 # The newest Airflow is the one in .venv. All are run, whichever fails.
 OLDER_AIRFLOWS := 3.1 3.2
+# The page in Airflow's UI, which differs between the versions.
+PAGE_TESTS := tests/e2e/test_page_in_airflow.py
 .PHONY: test-airflow-versions
-test-airflow-versions: $(OLDER_AIRFLOWS:%=.venv-airflow-%/.installed) .venv/.test-installed ## run unit and integration tests on Airflow 3.1, 3.2 and 3.3
+test-airflow-versions: $(OLDER_AIRFLOWS:%=.venv-airflow-%/.installed) .venv/.test-installed test-tools ## run unit and integration tests, and the page in a browser, on Airflow 3.1, 3.2 and 3.3
 	@failed=0; for environment in $(OLDER_AIRFLOWS:%=.venv-airflow-%) .venv; do \
-		$$environment/bin/pytest tests/unit tests/integration || failed=1; \
+		$$environment/bin/pytest tests/unit tests/integration $(PAGE_TESTS) || failed=1; \
 	done; exit $$failed
 
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"

@@ -85,7 +85,7 @@ def test_arguments_and_files_reach_the_query(runner, tmp_path):
 
 
 def test_a_problem_with_a_file_is_an_error_in_its_words(runner, tmp_path):
-    with pytest.raises(QueryError, match=r"^/data/a\.csv is damaged\. Clear the task"):
+    with pytest.raises(QueryError, match=r"^This cannot be shown: /data/a\.csv is damaged\. Clear the task"):
         runner().run("own.problem", {}, ["/data/a.csv"])
     with pytest.raises(QueryError, match="looks like a Windows path"):
         runner().run("own.sizes", {"unit": 1}, ["C:\\a.csv"])

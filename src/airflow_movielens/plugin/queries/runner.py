@@ -170,8 +170,7 @@ def _answer(request: dict[str, Any], left: float, timeout: float) -> Any:
         log.warning("The query %s says: %s", query, said)
     answer = json.loads(out)
     if "error" in answer:
-        error = answer["error"]
-        raise QueryError(f"{error[:1].upper()}{error[1:]}.", _WRITE_AGAIN)
+        raise QueryError(f"This cannot be shown: {answer['error']}.", _WRITE_AGAIN)
     return answer["result"]
 
 
