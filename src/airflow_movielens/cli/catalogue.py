@@ -1,4 +1,4 @@
-"""``movielens catalogue``: make the catalogue of a data root anew."""
+"""``movielens catalogue``: rebuild the catalogue of a data root."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _REPORTED_EVERY = 500
 
 def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand."""
-    summary = "make the catalogue of a data root anew"
+    summary = "rebuild the catalogue of a data root"
     parser = commands.add_parser("catalogue", help=summary, description=f"{summary.capitalize()}.")
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
-    described = "make the catalogue of a data root anew, from the manifests, registries and evaluations in it"
+    described = "rebuild the catalogue of a data root, from the manifests, registries and evaluations in it"
     rebuild = actions.add_parser("rebuild", help=described, description=f"{described.capitalize()}.")
     rebuild.add_argument("root", metavar="ROOT", help="folder or URL: Airflow's option [movielens] data_root")
     rebuild.add_argument("--debug", action="store_true", help="print a traceback with an error")
@@ -26,7 +26,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def prepare_rebuild(options: argparse.Namespace) -> Callable[[], None]:
-    """Check the arguments, and return the function that makes the catalogue anew."""
+    """Check the arguments, and return the function that rebuilds the catalogue."""
     from airflow_movielens.ratings.paths import path_text
 
     root = path_text(options.root)

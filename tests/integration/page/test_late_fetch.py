@@ -42,7 +42,7 @@ def test_late_day_is_ranked_again(states, data_root, connection):
         fetch_days(data_root)
         wait_for_the_next_second()
         rank(str(data_root / "ratings/*.parquet"), data_root / "ranking.csv")
-        trusted = "All 2 days are there, and no ranking of them is out of date."
+        trusted = "All 2 days are present, and no ranking of them is out of date."
         before = {"1970-01-02": "4,319 ratings", "1970-01-03": "1,680 ratings"}
         assert states() == (trusted, before)
 

@@ -177,7 +177,7 @@ def test_quarantine_file_that_is_gone(read, root, tmp_path, monkeypatch):
         index.write_text(index.read_text().replace(str(root.path), str(copy)))
     monkeypatch.setenv("AIRFLOW__MOVIELENS__DATA_ROOT", str(copy))
     text = text_of(read(f"{root.quarantined}/"))
-    assert f"{copy / RATINGS_FOLDER / quarantined.name}.quarantine.ndjson is gone." in text
+    assert f"{copy / RATINGS_FOLDER / quarantined.name}.quarantine.ndjson does not exist." in text
 
 
 def test_quarantine_file_outside_of_the_root_is_not_read(read, root, tmp_path, monkeypatch):
@@ -191,7 +191,7 @@ def test_quarantine_file_outside_of_the_root_is_not_read(read, root, tmp_path, m
 def test_other_dataset_with_a_longer_window(read):
     html = read(dataset=OTHER_FOLDER)
     text = text_of(html)
-    assert "All 30 days are there" in text
+    assert "All 30 days are present" in text
     assert re.search(r"week.parquet 2015-11-15 to 2015-11-21 \d+ ", text)
     assert {"06_partitioned/ratings", "05_pipeline/ratings"} <= set(Links(html).texts.values())
 

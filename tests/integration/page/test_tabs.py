@@ -107,7 +107,7 @@ def test_of_several_tries_a_run_shows_the_last_one(page, fetched):
 
 def test_a_run_that_wrote_nothing_says_when_something_appears(page, data_root):
     text = text_of(run_of(page, "some_other_dag"))
-    assert text.startswith("This run has written nothing that this page knows.")
+    assert text.startswith("The catalogue has nothing from this Dag run.")
     assert str(data_root) in text
 
 
@@ -140,7 +140,7 @@ def test_each_mapped_task_instance_shows_its_own(page, did):
     texts = [text_of(task_of(page, map_index=index)) for index in ("0", "1", "%7BMAP_INDEX%7D")]
     assert ["11 ratings" in texts[0], "22 ratings" in texts[0]] == [True, False]
     assert ["11 ratings" in texts[1], "22 ratings" in texts[1]] == [False, True]
-    assert texts[2].startswith("This task has written nothing that this page knows.")
+    assert texts[2].startswith("The catalogue has nothing from this task instance.")
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_at_most_some_rows_are_shown(output):
 
 def test_file_that_is_gone(output):
     sample = read_sample(str(output), str(output.parent))
-    assert (sample.rows, sample.error) == ([], f"{output}.quarantine.ndjson is gone.")
+    assert (sample.rows, sample.error) == ([], f"{output}.quarantine.ndjson does not exist.")
 
 
 @pytest.mark.parametrize("text", ["nonsense\n", "[]\n", "{}\n", "[" * 5000 + "\n"])
@@ -77,7 +77,7 @@ def test_long_texts_are_shortened(output):
 
 def test_a_pipe_is_not_read(output):
     os.mkfifo(output.with_name(f"{output.name}.quarantine.ndjson"))
-    assert read_sample(str(output), str(output.parent)).error.endswith(" is gone.")
+    assert read_sample(str(output), str(output.parent)).error.endswith(" does not exist.")
 
 
 def test_a_file_elsewhere_is_not_read_also_behind_a_link(output, tmp_path):

@@ -91,5 +91,5 @@ def test_figures_and_verdict():
     assert verdict(found) == "2 days of 5 need attention."
     assert (
         verdict(dataset(fetch(), fetch(day_after(DAY))))
-        == "All 2 days are there, and no ranking of them is out of date."
+        == "All 2 days are present, and no ranking of them is out of date."
     )

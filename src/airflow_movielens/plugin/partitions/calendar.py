@@ -32,7 +32,7 @@ class Cell:
         day: The day.
         text: All about it in one line.
         level: From 1, few ratings, to `LEVELS`, many; 0 without a rating.
-        statuses: What is wrong with it, the gravest first.
+        statuses: What is wrong with it, the most severe first.
     """
 
     day: date

@@ -91,7 +91,7 @@ class Dataset:
 
     @cached_property
     def statuses(self) -> Mapping[date, list[Status]]:
-        """What is wrong with each of `days`, the gravest first."""
+        """What is wrong with each of `days`, the most severe first."""
         return {day: self._statuses_of(day) for day in self.days}
 
     def days_with(self, status: Status) -> list[date]:

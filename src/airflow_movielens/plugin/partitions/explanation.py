@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def explain(dataset: Dataset, day: date) -> list[str]:
-    """Return a sentence for each status of a known day, the gravest first."""
+    """Return a sentence for each status of a known day, the most severe first."""
     partition, files = dataset.partitions.get(day), dataset.files_with(day)
     outdated = dataset.outdated_of(day)
     were_made = f"{counted(len(outdated), 'ranking')} {'was' if len(outdated) == 1 else 'were'} made"

@@ -68,7 +68,7 @@ _ONLY_IF_ANY = {Status.DOUBLE}
 
 
 def figures(dataset: Dataset) -> list[Figure]:
-    """Return how many days have each status, the gravest first."""
+    """Return how many days have each status, the most severe first."""
     counts = {status: len(dataset.days_with(status)) for status in _LABELS}
     shown = (status for status, count in counts.items() if count or status not in _ONLY_IF_ANY)
     return [Figure(status, counts[status]) for status in shown]
@@ -85,8 +85,8 @@ def verdict(dataset: Dataset) -> str:
     if number:
         return f"{counted(number, 'day')} of {len(dataset.days):,} {'needs' if number == 1 else 'need'} attention."
     if len(dataset.days) == 1:
-        return "The only day is there, and no ranking of it is out of date."
-    return f"All {len(dataset.days):,} days are there, and no ranking of them is out of date."
+        return "The only day is present, and no ranking of it is out of date."
+    return f"All {len(dataset.days):,} days are present, and no ranking of them is out of date."
 
 
 def spans(days: Iterable[date]) -> list[Span]:

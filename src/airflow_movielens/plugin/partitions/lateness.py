@@ -55,7 +55,7 @@ def _late_days(
     partitions: Mapping[date, Partition], rankings: Sequence[Ranking], changed: Mapping[date, str]
 ) -> frozenset[date]:
     again = {day: at for day, at in changed.items() if len(partitions[day].contents) > 1}
-    # Of a day that arrived after its window was ranked. If the catalogue was made anew, or an entry was removed, it may
+    # Of a day that arrived after its window was ranked. If the catalogue was rebuilt, or an entry was removed, it may
     # have arrived earlier: then the checksum tells whether its content has changed.
     first = {day: partitions[day].contents[0].at for day in changed}
     without_it = [ranking for ranking in _before_change(rankings, first) if not _is_up_to_date(ranking, partitions)]

@@ -73,7 +73,7 @@ def read_sample(output: str, root: str) -> Sample:
             )
         return Sample(path, _rows(content))
     except FileNotFoundError:
-        return Sample(path, [], f"{path} is gone.")
+        return Sample(path, [], f"{path} does not exist.")
     except (OSError, MovielensError) as error:
         return Sample(path, [], f"{path} cannot be read: {error}.")
     except (RecursionError, ValueError) as error:

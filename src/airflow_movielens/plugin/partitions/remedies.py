@@ -24,7 +24,7 @@ class Item:
     Attributes:
         span: The days.
         text: What is known about them, in one line without the date.
-        statuses: What is wrong with them, the gravest first.
+        statuses: What is wrong with them, the most severe first.
         error: Why the last fetch failed; None if it did not.
         task: The task instance to clear; None if no task can fix it.
         further: The number of further rankings to make again.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Status(StrEnum):
-    """What may be wrong with a day, the gravest first. A day may have several."""
+    """What may be wrong with a day, the most severe first. A day may have several."""
 
     FAILED = "failed"
     """The last fetch failed."""

@@ -10,7 +10,7 @@ listing the data of years; see docs/catalogue.md.
 - ``movies``: titles and genres by movieId.
 - ``recording``: what a task does, recorded in the catalogue of the configured data root.
 - ``manifests``: records of the manifests, registries and evaluations that lie in a data root.
-- ``rebuilding``: a catalogue made anew from these.
+- ``rebuilding``: a catalogue rebuilt from these.
 - ``folder``: the files of a catalogue, local or on object storage.
 """
 

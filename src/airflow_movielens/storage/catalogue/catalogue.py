@@ -6,6 +6,7 @@ import logging
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from airflow_movielens.storage.catalogue import movies as movies_file
@@ -141,5 +142,5 @@ class Catalogue:
             self._folder.write(_MOVIES, movies_file.to_json(found))
 
     def _found(self, records: list[Record], problems: list[str]) -> Found:
-        advice = f"Make the catalogue anew: movielens catalogue rebuild {self.root}"
+        advice = f"Rebuild the catalogue: movielens catalogue rebuild {quote(self.root)}"
         return Found(sorted(records, key=lambda record: record.at), [f"{problem} {advice}" for problem in problems])

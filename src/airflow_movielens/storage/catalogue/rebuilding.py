@@ -1,4 +1,4 @@
-"""A catalogue made anew from the manifests, registries and evaluations in its data root."""
+"""A catalogue rebuilt from the manifests, registries and evaluations in its data root."""
 
 from __future__ import annotations
 
