@@ -57,6 +57,8 @@ READ = [
     ("api_token", "t0ken", "token", Secret("t0ken")),
     ("api_token", 12345, "token", Secret("12345")),
     ("time_zone", "Asia/Seoul", "time_zone", "Asia/Seoul"),
+    ("max_rows", "1000", "max_rows", 1000),
+    ("max_seconds", 9.5, "max_seconds", 9.5),
 ]
 
 
@@ -75,10 +77,14 @@ def test_an_empty_field_means_the_default(field, empty):
 
 
 REFUSED = [
-    *((field, value) for field in ("page_size", "concurrency") for value in ("many", 0, -1, 1.5, True, [1])),
     *(
         (field, value)
-        for field in ("requests_per_second", "connect_timeout", "read_timeout", "total_timeout")
+        for field in ("page_size", "concurrency", "max_rows")
+        for value in ("many", 0, -1, 1.5, True, [1])
+    ),
+    *(
+        (field, value)
+        for field in ("requests_per_second", "connect_timeout", "read_timeout", "total_timeout", "max_seconds")
         for value in ("soon", 0, -1, True, "nan", "inf", [1])
     ),
     ("data_format", "xml"),

@@ -70,6 +70,12 @@ def add_api_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--time-zone", metavar="NAME", help="time zone of the API's days, such as Asia/Seoul (default: UTC)"
     )
+    how.add_argument(
+        "--max-rows", type=int, metavar="N", help="end with an error if there are more ratings (default: no limit)"
+    )
+    how.add_argument(
+        "--max-seconds", type=float, metavar="N", help="end with an error if the fetch takes longer (default: no limit)"
+    )
     tls = parser.add_argument_group("TLS")
     tls.add_argument(
         "--ca-file", metavar="FILE", help="PEM file with the authorities to trust instead of the default ones"
@@ -107,6 +113,8 @@ def api_settings(options: argparse.Namespace) -> ClientSettings:
         client_certificate=options.client_certificate,
         client_key=options.client_key,
         time_zone=options.time_zone,
+        max_rows=options.max_rows,
+        max_seconds=options.max_seconds,
     )
 
 

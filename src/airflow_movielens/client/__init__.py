@@ -2,6 +2,7 @@
 
 - ``client``: ``MovielensClient``.
 - ``settings``: how to reach the API, what to read, and sizes.
+- ``limits``: how many rows a fetch may read, and how long it may take.
 - ``secret``: passwords and tokens that are not shown by accident.
 - ``window``: windows of UTC days, and servers with other days.
 - ``counting``: counts, also on servers that do not count.

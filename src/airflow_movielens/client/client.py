@@ -146,7 +146,9 @@ class MovielensClient:
 
     def read(self, options: ReadOptions, bookmark: Bookmark | None = None) -> Iterator[Batch]:
         """Read ratings in batches as `read_batches` does, with options that are already checked."""
-        return self._read(self._api.branch(), options, bookmark)
+        api = self._api.branch()
+        batches = self._read(api, options, bookmark)
+        return batches if options.limits is None else options.limits.apply(batches, api.close)
 
     async def aget_rating_frames(
         self,

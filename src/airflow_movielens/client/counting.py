@@ -73,12 +73,12 @@ def _total_of_page(api: Api, days: Window, limit: int) -> int | None:
     url = f"{api.settings.base_url}/{RATINGS.name}?{urlencode({**days.query(), 'offset': 0, 'limit': limit})}"
     # Overloads are not recorded: they say little about larger requests.
     retries = Retries(api.settings.retries, api.transport.rate_limit)
-    return retries.run(partial(_read_total, api.transport, url))
+    return retries.run(partial(_read_total, api.transport, url, limit))
 
 
-def _read_total(transport: Transport, url: str) -> int | None:
+def _read_total(transport: Transport, url: str, rows: int) -> int | None:
     with transport.hiding_secrets():
-        return read_total(transport.get(url, ACCEPT["json"]))
+        return read_total(transport.get(url, ACCEPT["json"], rows))
 
 
 def _count_rows(api: Api, days: Window, window: Window, enough: int | None) -> int:

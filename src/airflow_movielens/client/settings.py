@@ -13,6 +13,7 @@ from airflow_movielens.client.secret import Secret, reveal
 from airflow_movielens.ratings.messages import shown
 
 if TYPE_CHECKING:
+    from airflow_movielens.client.limits import Limits
     from airflow_movielens.client.window import Window
 
 DEFAULT_PORT = 5000
@@ -27,6 +28,7 @@ _MAX_NUMBER = 2**63 - 1
 _MAX_CONCURRENCY = 1000
 """Each request may hold a connection, which is a file descriptor, and systems allow about 1,000 of them."""
 
+_MAY_BE_UNLIMITED = {"requests_per_second", "max_rows", "max_seconds"}
 _TOKEN = re.compile(r"[!-~]+")
 
 
@@ -53,6 +55,8 @@ class ClientSettings:
         ca_file: PEM file with the certificates of authorities to trust; None for the default ones.
         client_certificate: PEM file with a client certificate and its chain; None for none.
         client_key: PEM file with its key; None if it is in the same file.
+        max_rows: How many ratings a fetch may read; None for no limit.
+        max_seconds: How many seconds a fetch may take; None for no limit.
         time_zone: IANA name of the time zone of the server's days, such as ``Asia/Seoul``; None for UTC, as in the
             contract. Windows are always UTC days.
 
@@ -77,6 +81,8 @@ class ClientSettings:
     client_certificate: str | None = None
     client_key: str | None = None
     time_zone: str | None = None
+    max_rows: int | None = None
+    max_seconds: float | None = None
 
     def __post_init__(self) -> None:
         _split(self.base_url)
@@ -84,14 +90,15 @@ class ClientSettings:
         for name in ("password", "token"):
             object.__setattr__(self, name, Secret.of(getattr(self, name)))
         _check_credentials(self.user, self.password, self.token)
-        for name, least in {"retries": 0, "concurrency": 1}.items():
-            if not _is_whole(value := getattr(self, name), least):
+        for name, least in {"retries": 0, "concurrency": 1, "max_rows": 1}.items():
+            value = getattr(self, name)
+            if not _is_whole(value, least) and (value is not None or name not in _MAY_BE_UNLIMITED):
                 raise FatalError(f"{name} is {shown(value)}: give a whole number of at least {least}")
         if self.concurrency > _MAX_CONCURRENCY:
             raise FatalError(f"concurrency is {shown(self.concurrency)}: give at most {_MAX_CONCURRENCY}")
-        for name in ("connect_timeout", "read_timeout", "total_timeout", "requests_per_second"):
+        for name in ("connect_timeout", "read_timeout", "total_timeout", "requests_per_second", "max_seconds"):
             value = getattr(self, name)
-            if not _is_above_0(value) and (name, value) != ("requests_per_second", None):
+            if not _is_above_0(value) and (value is not None or name not in _MAY_BE_UNLIMITED):
                 raise FatalError(f"{name} is {shown(value)}: give a number above 0")
         if self.data_format not in get_args(DataFormat):
             raise FatalError(f"data_format is {shown(self.data_format)}: give one of {', '.join(get_args(DataFormat))}")
@@ -202,6 +209,7 @@ class ReadOptions:
         page_size: Rows per request, at least 1; 1 becomes 2, because pages by offset overlap by one row.
         on_bad_rows: How to handle rows that break the contract, even after a second read: ``fail`` raises,
             ``quarantine`` sets them aside.
+        limits: The limits of the fetch that reads; None for none.
 
     Raises:
         FatalError: The page size or ``on_bad_rows`` is not an allowed value.
@@ -210,6 +218,7 @@ class ReadOptions:
     window: Window
     page_size: int
     on_bad_rows: OnBadRows = "fail"
+    limits: Limits | None = None
 
     def __post_init__(self) -> None:
         # A dataframe, for example, cannot be compared with text.
@@ -223,7 +232,9 @@ class Tuning:
     """Sizes that bound memory and trade it for speed.
 
     Attributes:
-        max_body_bytes: The largest body of a page, decompressed; a page of 10,000 rows has a megabyte.
+        max_body_bytes: The largest body of a page, decompressed, whatever number of rows was requested.
+        spare_body_bytes: How many bytes a body may have besides its rows.
+        max_row_bytes: How many bytes a body may have per requested row; a rating has about 70.
         chunk_bytes: The size of the chunks in which a response is streamed.
         ndjson_bytes: How many bytes of lines are decoded at once.
         max_line_bytes: The longest line of NDJSON.
@@ -239,6 +250,8 @@ class Tuning:
     """
 
     max_body_bytes: int = 256 * 1024**2
+    spare_body_bytes: int = 1024**2
+    max_row_bytes: int = 1024
     chunk_bytes: int = 1024**2
     ndjson_bytes: int = 1024**2
     max_line_bytes: int = 1024**2
@@ -249,6 +262,10 @@ class Tuning:
     part_seconds: float = 2.0
     part_share: float = 0.02
     start_over_seconds: float = 1.0
+
+    def largest_body(self, rows: int) -> int:
+        """Return how many bytes the body of a response to a request for so many rows may have, decompressed."""
+        return min(self.spare_body_bytes + rows * self.max_row_bytes, self.max_body_bytes)
 
 
 DEFAULT_TUNING = Tuning()

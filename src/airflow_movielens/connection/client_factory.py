@@ -36,6 +36,8 @@ EXTRA_FIELDS: Mapping[str, Callable[[str, Any], Any]] = {
     "client_key": text,
     "api_token": secret,
     "time_zone": text,
+    "max_rows": whole_number,
+    "max_seconds": number,
 }
 """The fields of a connection's extra, and how each is read; see `ClientSettings` for their meaning."""
 

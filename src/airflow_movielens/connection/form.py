@@ -57,6 +57,10 @@ _FIELDS = {
         "Time zone of the API's days, such as Asia/Seoul; empty for UTC. Windows remain UTC days.",
         "string",
     ),
+    "max_rows": _field("Maximum rows", "Ratings that one fetch may read; empty for no limit.", "integer", minimum=1),
+    "max_seconds": _field(
+        "Maximum seconds", "Seconds that one fetch may take; empty for no limit.", "number", exclusiveMinimum=0
+    ),
 }
 """The fields beyond Airflow's own, in the order of the form; they are stored in the connection's extra."""
 

@@ -25,6 +25,8 @@ def test_every_option_becomes_a_setting():
         "--ca-file": "ca.pem",
         "--client-certificate": "me.pem",
         "--client-key": "me.key",
+        "--max-rows": "1000",
+        "--max-seconds": "9.5",
     }
     parser = argparse.ArgumentParser()
     add_api_options(parser)
@@ -40,6 +42,8 @@ def test_every_option_becomes_a_setting():
         ca_file="ca.pem",
         client_certificate="me.pem",
         client_key="me.key",
+        max_rows=1000,
+        max_seconds=9.5,
     )
     assert api_settings(parser.parse_args([])) == ClientSettings("http://localhost:5000")
 

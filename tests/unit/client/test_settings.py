@@ -77,6 +77,9 @@ def test_credentials_in_the_address_are_refused_and_not_repeated(address):
         {"read_timeout": "10"},
         {"total_timeout": None},
         {"requests_per_second": 0},
+        {"max_seconds": 0},
+        {"max_rows": 0},
+        {"max_rows": 1.5},
     ],
 )
 def test_settings_out_of_range_are_refused(change):

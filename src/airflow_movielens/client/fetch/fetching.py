@@ -17,6 +17,7 @@ from airflow_movielens.client.fetch.parts import PartStore
 from airflow_movielens.client.fetch.progress import Meter
 from airflow_movielens.client.fetch.resume import fill_store, resume
 from airflow_movielens.client.fetch.workdirs import scratch_folder
+from airflow_movielens.client.limits import Limits
 from airflow_movielens.client.settings import ReadOptions
 from airflow_movielens.ratings.paths import FileFormat
 from airflow_movielens.ratings.writing import write_rows
@@ -70,10 +71,13 @@ def fetch_ratings(
 
     Raises:
         RatingsChangedError: The data kept changing in every attempt.
+        DataError: There are more than ``max_rows`` ratings; see `ClientSettings`.
+        RetryableError: The fetch took more than ``max_seconds``; the same call resumes.
         MovielensError: See its subclasses.
         OSError: The output cannot be written.
     """
-    options = ReadOptions(window, client.settings.page_size if batch_size is None else batch_size, on_bad_rows)
+    page_size = client.settings.page_size if batch_size is None else batch_size
+    options = ReadOptions(window, page_size, on_bad_rows, _limits(client.settings))
     key = _key(client.settings, options, output)
     with output.folder(key) as folder:
         store = PartStore(folder, checkpoints or folder.checkpoints, key)
@@ -91,12 +95,16 @@ def fetched_rows(
     client: MovielensClient, window: Window, progress: Callable[[Progress], None] | None = None
 ) -> Iterator[pl.LazyFrame]:
     """Fetch the ratings of a window to read them once, from a temporary folder; errors as in `fetch_ratings`."""
-    options = ReadOptions(window, client.settings.page_size)
+    options = ReadOptions(window, client.settings.page_size, limits=_limits(client.settings))
     with scratch_folder() as path:
         folder = LocalFolder(path)
         store = PartStore(folder, folder.checkpoints, "")
         fill_store(client, options, store, Meter(progress))
         yield store.scan()
+
+
+def _limits(settings: ClientSettings) -> Limits:
+    return Limits(settings.max_rows, settings.max_seconds)
 
 
 def _log_resumption(window: Window, bookmark: Bookmark | None) -> None:

@@ -50,54 +50,82 @@ class Response:
 
 
 class TooLargeError(ValueError):
-    """The body is larger than a page may be."""
+    """The body is larger than that of a page with the requested rows may be."""
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"it is larger than {max_bytes // 1024**2} MB")
+        super().__init__(f"it is larger than {max_bytes // 1024**2} MB, too large for the requested number of rows")
 
 
-def read_body(response: BaseHTTPResponse, tuning: Tuning) -> bytes:
+def read_body(response: BaseHTTPResponse, tuning: Tuning, encodings: frozenset[str], rows: int) -> bytes:
     """Read the whole body.
 
+    Args:
+        response: The response.
+        tuning: The sizes at which it is read.
+        encodings: The compressions that were requested.
+        rows: How many rows were requested.
+
     Raises:
-        TooLargeError: The body is larger than ``max_body_bytes``.
-        CompressionError: The compression is unknown, or the content does not have it.
+        TooLargeError: The body is larger than `Tuning.largest_body`, compressed or decompressed.
+        CompressionError: The compression was not requested, or the content does not have it.
         OSError: The body broke off.
         urllib3.exceptions.HTTPError: The body broke off.
     """
-    length = response.length_remaining
+    length, largest = response.length_remaining, tuning.largest_body(rows)
     # Servers name the compression of an empty body, too.
     if length is None or (length and response.headers.get("Content-Encoding")):
-        return b"".join(_bounded(read_chunks(response, tuning.chunk_bytes), tuning.max_body_bytes))
-    if length > tuning.max_body_bytes:
-        raise TooLargeError(tuning.max_body_bytes)
+        return b"".join(_bounded(read_chunks(response, tuning.chunk_bytes, encodings, largest), largest))
+    if length > largest:
+        raise TooLargeError(largest)
     body = response.read(length or 1, decode_content=False)  # to its end, which frees the connection
     if len(body) < length:
         raise ConnectionError(f"{len(body)} of {length} bytes arrived")
     return body
 
 
-def read_chunks(response: BaseHTTPResponse, size: int) -> Iterator[bytes]:
-    """Yield the body, of any size, in chunks of about ``size`` bytes.
+def read_chunks(
+    response: BaseHTTPResponse, size: int, encodings: frozenset[str], largest: int | None = None
+) -> Iterator[bytes]:
+    """Yield the body in chunks of about ``size`` bytes.
+
+    Args:
+        response: The response.
+        size: The size of a chunk, decompressed.
+        encodings: The compressions that were requested.
+        largest: How many bytes of it may arrive, compressed; None for any number.
 
     Raises:
-        CompressionError: The compression is unknown, or the content does not have it.
+        TooLargeError: More bytes arrived.
+        CompressionError: The compression was not requested, or the content does not have it.
         OSError: The body broke off.
         urllib3.exceptions.HTTPError: The body broke off.
     """
     compression = response.headers.get("Content-Encoding", "").strip().lower()
     if compression in {"", "identity"}:
         return _gathered(_received(response, size), size)
-    return _gathered(decompress(_received(response, _COMPRESSED_CHUNK), compression, size), size)
+    if compression not in encodings:
+        raise CompressionError(f"its Content-Encoding {compression!r} was not requested")
+    compressed = _received(response, _COMPRESSED_CHUNK)
+    if largest is not None:
+        compressed = _bounded(compressed, largest)
+    return _gathered(decompress(compressed, compression, size), size)
 
 
-def read_error_text(response: BaseHTTPResponse) -> str:
-    """Return what the server says in an unsuccessful response: the ``detail`` of a problem, otherwise the body."""
+def read_error_text(response: BaseHTTPResponse, encodings: frozenset[str]) -> str:
+    """Return what the server says in an unsuccessful response: the ``detail`` of a problem, otherwise the body.
+
+    Args:
+        response: The response.
+        encodings: The compressions that were requested; a text in another one is not read.
+    """
     from urllib3.exceptions import HTTPError
 
     try:
         text = response.read(_MAX_ERROR_BODY, decode_content=False)
-        if compression := response.headers.get("Content-Encoding"):
+        compression = response.headers.get("Content-Encoding", "").strip().lower()
+        if compression not in {"", "identity", *encodings}:
+            return ""
+        if compression not in {"", "identity"}:
             text = next(decompress([text], compression, _MAX_ERROR_BODY), b"")
     except (HTTPError, OSError, CompressionError):
         return ""
@@ -161,6 +189,12 @@ def accepted_encodings() -> str:
     return "gzip" if _zstd() is None else "zstd, gzip"
 
 
+def encodings_in(header: str) -> frozenset[str]:
+    """Return the compressions that ``Accept-Encoding`` requests; ``x-gzip`` is another name of ``gzip``."""
+    names = {name.partition(";")[0].strip().lower() for name in header.split(",")} - {"identity", ""}
+    return frozenset(names | {"x-gzip"} if "gzip" in names else names)
+
+
 def decompress(chunks: Iterable[bytes], compression: str, max_bytes: int) -> Iterator[bytes]:
     """Decompress content as it arrives.
 
@@ -189,7 +223,7 @@ def decompress(chunks: Iterable[bytes], compression: str, max_bytes: int) -> Ite
 
 
 def _decompressor(compression: str) -> Callable[[], _Zlib | _Zstd]:
-    if compression in {"gzip", "x-gzip", "deflate"}:
+    if compression in {"gzip", "x-gzip"}:
         return _Zlib
     if compression == "zstd" and (zstd := _zstd()) is not None:
         return lambda: _Zstd(zstd)
@@ -200,7 +234,7 @@ class _Zlib:
     errors: tuple[type[Exception], ...] = (zlib.error,)
 
     def __init__(self) -> None:
-        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by its header
+        self._stream = zlib.decompressobj(zlib.MAX_WBITS | 16)  # gzip
 
     @property
     def eof(self) -> bool:

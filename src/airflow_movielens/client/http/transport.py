@@ -20,7 +20,14 @@ from airflow_movielens.client.http.error_mapping import chain_of, error_of_statu
 from airflow_movielens.client.http.masking import Secrets
 from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target, same_origin
 from airflow_movielens.client.http.rate_limit import RateLimit
-from airflow_movielens.client.http.responses import Response, read_body, read_chunks, read_error_text, shorten
+from airflow_movielens.client.http.responses import (
+    Response,
+    encodings_in,
+    read_body,
+    read_chunks,
+    read_error_text,
+    shorten,
+)
 from airflow_movielens.client.http.session import build_session
 from airflow_movielens.client.http.timeouts import Timeouts
 from airflow_movielens.client.settings import DEFAULT_TUNING
@@ -96,6 +103,7 @@ class Sender:
         self._headers = {
             name: value if isinstance(value, str) else value.decode() for name, value in prepared.headers.items()
         }
+        self._encodings = encodings_in(self._headers.get("Accept-Encoding", ""))
         self._has_credentials = "Authorization" in self._headers
         proxied = adapter.request_url(prepared, dict(self.session.proxies))
         self._sends_whole_url = custom is not None or proxied.startswith("http")
@@ -135,7 +143,7 @@ class Sender:
             if target is None:
                 exchange = exchange._replace(status=response.status)
                 self._hide_in_headers(response)
-                opened = OpenResponse(response, exchange, request, url, self.tuning)
+                opened = OpenResponse(response, exchange, request, url, self.tuning, encodings=self._encodings)
                 if response.status != HTTPStatus.OK:
                     with opened:
                         raise self._error(response, exchange, request)
@@ -154,7 +162,7 @@ class Sender:
             response.headers["Snapshot"] = self.secrets.hide(response.headers["Snapshot"])
 
     def _error(self, response: BaseHTTPResponse, exchange: Exchange, request: InFlight) -> MovielensError:
-        text = shorten(self.secrets.hide(read_error_text(response)))
+        text = shorten(self.secrets.hide(read_error_text(response, self._encodings)))
         request.check(exchange)
         exchange = exchange._replace(server_said=text)
         return error_of_status(response.status, response.headers, exchange, has_credentials=self._has_credentials)
@@ -237,12 +245,13 @@ class Transport:
         self._branches.add(branch)
         return branch
 
-    def get(self, url: str, accept: str) -> Response:
+    def get(self, url: str, accept: str, rows: int) -> Response:
         """Send one request and read its whole response.
 
         Args:
             url: The absolute URL, on the API's origin.
             accept: The header ``Accept``.
+            rows: How many rows the URL requests, which bounds the size of the body; see `Tuning.largest_body`.
 
         Raises:
             RetryableError: The connection failed, the request timed out, the body is truncated, or the status is 408,
@@ -254,14 +263,14 @@ class Transport:
         """
         self.rate_limit.wait()
         with self._timeouts.request() as request, self._sender.send(url, accept, request) as response:
-            return response.whole()
+            return response.whole(rows)
 
     @contextmanager
     def stream(self, url: str, accept: str) -> Iterator[OpenResponse]:
         """Send one request, and yield its response, of any size, to be read as it arrives.
 
-        Arguments and errors are those of `get`. The total timeout applies to the headers and then to each chunk; the
-        time that the reader takes between chunks does not count.
+        Arguments and errors are those of `get`, without a bound of the size. The total timeout applies to the headers
+        and then to each chunk; the time that the reader takes between chunks does not count.
         """
         self.rate_limit.wait()
         with self._timeouts.request() as request, self._sender.send(url, accept, request) as response:
@@ -313,11 +322,19 @@ class OpenResponse:
     """
 
     def __init__(
-        self, response: BaseHTTPResponse, exchange: Exchange, request: InFlight, url: str, tuning: Tuning
+        self,
+        response: BaseHTTPResponse,
+        exchange: Exchange,
+        request: InFlight,
+        url: str,
+        tuning: Tuning,
+        *,
+        encodings: frozenset[str],
     ) -> None:
         self._response = response
         self._url = url
         self._tuning = tuning
+        self._encodings = encodings
         self._request = request
         self.exchange = exchange
         self.headers: Mapping[str, str] = response.headers
@@ -331,14 +348,14 @@ class OpenResponse:
         self._response.close()
         self._response.release_conn()
 
-    def whole(self) -> Response:
-        """Read the whole body; errors as in `Transport.get`."""
+    def whole(self, rows: int) -> Response:
+        """Read the whole body; ``rows`` and errors as in `Transport.get`."""
         with mapped_errors(self.exchange, self._request):
             response = self._response
             # A compression such as gzip marks its own end.
             is_compressed = self.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}
             has_end = response.length_remaining is not None or response.chunked or is_compressed
-            body = read_body(response, self._tuning)
+            body = read_body(response, self._tuning, self._encodings, rows)
         return Response(body, self.media_type, self.headers, self.exchange, self._url, not has_end)
 
     def chunks(self) -> Iterator[bytes]:
@@ -349,7 +366,8 @@ class OpenResponse:
             BadResponseError: The compression is unknown, or the content does not have it.
             AbortedError: The client was closed, or the response is no longer wanted.
         """
-        chunks = read_chunks(self._response, self._tuning.chunk_bytes)
+        with mapped_errors(self.exchange, self._request):
+            chunks = read_chunks(self._response, self._tuning.chunk_bytes, self._encodings)
         while True:
             self._request.restart_clock()
             with mapped_errors(self.exchange, self._request):

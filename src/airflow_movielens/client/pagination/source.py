@@ -173,7 +173,7 @@ class Source:
         """
         limit = self.api.page_limit.clamp(limit)
         try:
-            page = self.api.retries.run(partial(self._read_page, self._page_url(offset, limit)))
+            page = self.api.retries.run(partial(self._read_page, self._page_url(offset, limit), limit))
         except FatalError as error:
             if not _is_refused_page(error):
                 raise
@@ -188,7 +188,7 @@ class Source:
     def _smaller_page(self, offset: int, limit: int, server_said: str) -> Page | None:
         for smaller in self.api.page_limit.smaller(limit, server_said):
             try:
-                page = self.page_at(self._page_url(offset, smaller))
+                page = self.page_at(self._page_url(offset, smaller), smaller)
             except FatalError as error:
                 if not _is_refused_page(error):
                     raise
@@ -203,22 +203,22 @@ class Source:
 
     def section(self, at: Bookmark, offset: int) -> Page:
         """Get a page of a bookmark's snapshot."""
-        return self.page_at(f"{self.section_url(at, offset)}&limit={at.page_size}")
+        return self.page_at(f"{self.section_url(at, offset)}&limit={at.page_size}", at.page_size)
 
-    def page_at(self, url: str) -> Page:
-        """Get the page at a URL, with retries.
+    def page_at(self, url: str, rows: int) -> Page:
+        """Get the page at a URL that requests at most so many rows, with retries.
 
         Raises:
             MovielensError: The page cannot be read; see the subclasses.
         """
-        return self.api.retries.run(partial(self._read_page, url))
+        return self.api.retries.run(partial(self._read_page, url, rows))
 
-    def _read_page(self, url: str, *, quarantine: bool = False) -> Page:
+    def _read_page(self, url: str, rows: int, *, quarantine: bool = False) -> Page:
         transport = self.api.transport
         with transport.hiding_secrets():
-            response = transport.get(url, self.accept)
+            response = transport.get(url, self.accept, rows)
             if may_be_cut(response):
-                response = transport.get(url, JSON)
+                response = transport.get(url, JSON, rows)
             self.api.congestion.on_success()
             try:
                 with _DECODING:
@@ -228,7 +228,7 @@ class Source:
             except BadRowsError:
                 if quarantine or not self.quarantine:
                     raise
-        return self._read_page(url, quarantine=True)
+        return self._read_page(url, rows, quarantine=True)
 
     def stream(self, at: Bookmark, *, quarantine: bool = False) -> Iterator[Rows]:
         """Stream the rest of a snapshot's window after ``at``, with one request.

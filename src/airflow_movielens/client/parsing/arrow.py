@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_movielens.client.errors import BadResponseError
 from airflow_movielens.client.parsing.row_checker import readable_as
+from airflow_movielens.client.settings import DEFAULT_TUNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +100,8 @@ def _rows(metadata: bytes, root: int, body: int) -> int:
     rows = _number(metadata, batch, _BATCH_LENGTH, _INT64)
     if not 0 <= rows <= body:
         raise ValueError(f"a record batch of {body} bytes claims to have {rows} rows")
+    if body > DEFAULT_TUNING.largest_body(rows):
+        raise ValueError(f"a record batch of only {rows} rows has {body} bytes")
     return rows
 
 
@@ -234,7 +237,7 @@ class ArrowDecoder:
         stream.write(_END)
         # Polars reads a BytesIO without a copy.
         stream.seek(0)
-        columns = pl.read_ipc_stream(stream)
+        columns = pl.read_ipc_stream(stream, columns=list(self._table.column_names))
         del self._waiting[: self._whole]
         if len(columns) != self._rows:
             raise ValueError(f"{self._rows} rows were announced, but {len(columns)} arrived")

@@ -35,7 +35,7 @@ DRIPS = {
 
 def ask(transport, url, how="get"):
     if how == "get":
-        return transport.get(f"{url}/ratings", JSON)
+        return transport.get(f"{url}/ratings", JSON, 1000)
     with transport.stream(f"{url}/ratings", JSON) as response:
         return b"".join(response.chunks())
 
@@ -205,7 +205,7 @@ def test_sockets_are_released():
     with listen(says(ok(b"1", "Content-Length: 1"))) as port:
         transport = Transport(ClientSettings(f"http://127.0.0.1:{port}"))
         with transport._timeouts.request() as request:
-            transport._sender.send(f"http://127.0.0.1:{port}/", JSON, request).whole()
+            transport._sender.send(f"http://127.0.0.1:{port}/", JSON, request).whole(1000)
             assert request._socket is not None
         assert request._socket is None
         assert timeouts.request_being_sent() is None

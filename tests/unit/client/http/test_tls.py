@@ -31,7 +31,7 @@ def clean_environment(monkeypatch):
 def ask(url, **settings):
     transport = Transport(ClientSettings(url, **settings))
     try:
-        return transport.get(f"{url}/ratings", "application/json").body
+        return transport.get(f"{url}/ratings", "application/json", 1000).body
     finally:
         transport.close()
 
@@ -194,7 +194,7 @@ def test_the_environment_is_read_once(monkeypatch):
     with serve(lambda *_: Response({})) as server:
         transport = Transport(ClientSettings(server.base_url))
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-        assert transport.get(f"{server.base_url}/ratings", "application/json").body == b"{}"
+        assert transport.get(f"{server.base_url}/ratings", "application/json", 1000).body == b"{}"
         assert transport.session.get(f"{server.base_url}/ratings").json() == {}
         transport.close()
 

@@ -39,13 +39,18 @@ def transport():
         each.close()
 
 
+# It leads to this machine, but the client requests compressed responses from it.
+NOT_LOOPBACK = "0.0.0.0"
+
+
 def response_to(transport, speak, how="get", **settings):
     with listen(speak) as port:
-        one = transport(f"http://127.0.0.1:{port}", **settings)
+        url = f"http://{NOT_LOOPBACK}:{port}"
+        one = transport(url, **settings)
         try:
             if how == "get":
-                return one.get(f"http://127.0.0.1:{port}/ratings", JSON)
-            with one.stream(f"http://127.0.0.1:{port}/ratings", JSON) as response:
+                return one.get(f"{url}/ratings", JSON, 10_000)
+            with one.stream(f"{url}/ratings", JSON) as response:
                 return b"".join(response.chunks())
         finally:
             one.close()
@@ -53,7 +58,7 @@ def response_to(transport, speak, how="get", **settings):
 
 def test_a_response_has_body_type_headers_and_exchange(transport):
     with serve(lambda *_: Response(b"[1]", headers={"Content-Type": "Application/JSON; charset=utf-8"})) as server:
-        response = transport(server.base_url).get(f"{server.base_url}/ratings?offset=0", JSON)
+        response = transport(server.base_url).get(f"{server.base_url}/ratings?offset=0", JSON, 10_000)
     assert (response.body, response.media_type) == (b"[1]", JSON)
     assert response.headers["content-LENGTH"] == "3"
     assert str(response.exchange) == f"GET {server.base_url}/ratings?offset=0 returned 200"
@@ -80,7 +85,7 @@ def test_connections_are_reused(transport):
     with listen(speak) as port:
         one = transport(f"http://127.0.0.1:{port}")
         for _ in range(3):
-            one.get(f"http://127.0.0.1:{port}/ratings", JSON)
+            one.get(f"http://127.0.0.1:{port}/ratings", JSON, 10_000)
         one.close()
     assert len(clients) == 1
 
@@ -92,7 +97,6 @@ WHOLE = {
     "chunked": ok(b"".join(b"%x\r\n%b\r\n" % (1000, BIG[at : at + 1000]) for at in range(0, len(BIG), 1000)) + b"0\r\n\r\n", "Transfer-Encoding: chunked"),
     "gzip": ok(gzip.compress(BIG), f"Content-Length: {len(gzip.compress(BIG))}", "Content-Encoding: gzip"),
     "two gzip members": ok(gzip.compress(BIG[:999]) + gzip.compress(BIG[999:]), "Content-Encoding: x-gzip"),
-    "deflate": ok(zlib.compress(BIG), "Content-Encoding: deflate"),
 }  # fmt: skip
 
 
@@ -164,6 +168,7 @@ def test_a_chunk_of_negative_size_is_not_read_to_the_end_of_the_connection(trans
 
 BROKEN = {
     "unknown coding": ok(b"abc", "Content-Encoding: br"),
+    "not requested": ok(zlib.compress(BIG), "Content-Encoding: deflate"),
     "not what it says": ok(b"abcdefgh", "Content-Encoding: gzip"),
     "cut before it was sent": ok(gzip.compress(BIG)[:-9], "Content-Encoding: gzip"),
 }
@@ -201,7 +206,7 @@ def test_the_pieces_of_a_streamed_bomb_stay_small(transport):
     bomb = ok(gzip.compress(bytes(50 * 1024**2)), "Content-Encoding: gzip")
     with (
         listen(says(bomb)) as port,
-        transport(f"http://127.0.0.1:{port}").stream(f"http://127.0.0.1:{port}/", JSON) as response,
+        transport(f"http://{NOT_LOOPBACK}:{port}").stream(f"http://{NOT_LOOPBACK}:{port}/", JSON) as response,
     ):
         sizes = [len(piece) for piece in response.chunks()]
     assert sum(sizes) == 50 * 1024**2
@@ -230,7 +235,7 @@ def test_each_status_raises_the_documented_error(transport, status, request_is, 
     for words in HINTS if "plain HTTP" in request_is else ["no"]:
         with serve(lambda *_: Response({"detail": words}, int(status))) as server:  # noqa: B023
             with pytest.raises(ERRORS[error]) as caught:
-                transport(server.base_url, **login).get(f"{server.base_url}/ratings", JSON)
+                transport(server.base_url, **login).get(f"{server.base_url}/ratings", JSON, 10_000)
         assert type(caught.value) is ERRORS[error]
         assert caught.value.args[0] == message
 
@@ -252,7 +257,7 @@ def test_a_server_that_does_not_speak_http_is_reported(transport):
 @pytest.mark.parametrize(("port", "is_said"), [(5000, True), (9, False)])
 def test_a_refused_connection_says_which_port_is_assumed(transport, port, is_said):
     with pytest.raises(RetryableError, match="no connection to the API: is it running") as caught:
-        transport(f"http://127.0.0.77:{port}").get(f"http://127.0.0.77:{port}/ratings", JSON)
+        transport(f"http://127.0.0.77:{port}").get(f"http://127.0.0.77:{port}/ratings", JSON, 10_000)
     words = "Port 5000 is assumed if neither the host nor the port field gives one"
     assert (words in str(caught.value)) == is_said
 
@@ -260,20 +265,20 @@ def test_a_refused_connection_says_which_port_is_assumed(transport, port, is_sai
 def test_requests_go_only_to_the_apis_own_host(transport):
     with serve(lambda *_: Response({})) as server:
         with pytest.raises(FatalError, match="not for the API's own origin"):
-            transport("http://127.0.0.1:1").get(f"{server.base_url}/ratings", JSON)
+            transport("http://127.0.0.1:1").get(f"{server.base_url}/ratings", JSON, 10_000)
         assert server.requests == []
 
 
 def test_a_redirect_from_http_to_https_says_what_to_set(transport):
     with serve(lambda *_: Response({}, 301, {"Location": "https://127.0.0.1/ratings"})) as server:
         with pytest.raises(FatalError, match=r"redirects to https://127\.0\.0\.1: set the schema to https"):
-            transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
+            transport(server.base_url).get(f"{server.base_url}/ratings", JSON, 10_000)
 
 
 def test_redirects_in_a_loop_end(transport):
     with serve(lambda *_: Response({}, 302, {"Location": "/ratings"})) as server:
         with pytest.raises(FatalError, match="in a loop"):
-            transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
+            transport(server.base_url).get(f"{server.base_url}/ratings", JSON, 10_000)
         assert len(server.requests) < 10
 
 
@@ -288,7 +293,7 @@ def test_credentials_are_in_no_message_and_no_log(transport, form, caplog):
     with serve(lambda *_: Response(said, 400)) as server:
         one = transport(server.base_url, user="somebody", password=SECRET)
         with pytest.raises(FatalError, match=r"you sent \*\*\*") as caught:
-            one.get(f"{server.base_url}/ratings?cursor=abc&access_token=12345", JSON)
+            one.get(f"{server.base_url}/ratings?cursor=abc&access_token=12345", JSON, 10_000)
     told = f"{caught.value} {caught.value!r} {vars(caught.value)} {caplog.text if form != SECRET else ''}"
     assert "cursor=abc" in told
     assert not [each for each in (*FORMS, "token=abc") if each in told]
@@ -298,7 +303,7 @@ def test_credentials_are_in_no_message_and_no_log(transport, form, caplog):
 def test_a_redirect_elsewhere_shows_no_credentials(transport):
     with serve(lambda *_: Response({}, 302, {"Location": "http://somebody:hunter2@elsewhere/?token=x"})) as server:
         with pytest.raises(FatalError, match="redirects to http://elsewhere, whose host and port differ") as caught:
-            transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
+            transport(server.base_url).get(f"{server.base_url}/ratings", JSON, 10_000)
     assert "hunter2" not in str(caught.value)
 
 
@@ -307,14 +312,14 @@ def test_a_token_comes_before_user_and_password_and_before_netrc(transport, tmp_
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     with serve(lambda *_: Response({})) as server:
         for settings in ({"token": "abc", "user": "u", "password": "p"}, {"user": "u", "password": "p"}, {}):
-            transport(server.base_url, **settings).get(f"{server.base_url}/ratings", JSON)
+            transport(server.base_url, **settings).get(f"{server.base_url}/ratings", JSON, 10_000)
     sent = [headers.get("Authorization") for _, _, headers in server.requests]
     assert sent == ["Bearer abc", "Basic " + base64.b64encode(b"u:p").decode(), None]
 
 
 def test_compression_is_requested_only_where_bandwidth_is_scarce(transport):
     with serve(lambda *_: Response({})) as server:
-        transport(server.base_url).get(f"{server.base_url}/ratings", JSON)
+        transport(server.base_url).get(f"{server.base_url}/ratings", JSON, 10_000)
     assert server.requests[0][2]["Accept-Encoding"] == "identity"
     assert "gzip" in transport("http://api.example.com").session.headers["Accept-Encoding"]
 
@@ -328,6 +333,6 @@ def test_a_closed_transport_reports_that_it_is_closed(transport):
     one = transport("http://127.0.0.1:1")
     one.close()
     with pytest.raises(AbortedError):
-        one.get("http://127.0.0.1:1/ratings", JSON)
+        one.get("http://127.0.0.1:1/ratings", JSON, 10_000)
     with pytest.raises(AbortedError):
-        one.branch().get("http://127.0.0.1:1/ratings", JSON)
+        one.branch().get("http://127.0.0.1:1/ratings", JSON, 10_000)

@@ -225,3 +225,9 @@ def test_damage_anywhere_is_an_error_or_other_values_and_never_a_crash(data, siz
         assert piece.good.schema == RATINGS.polars_schema()
         assert set(piece.good["rating"]) <= {n / 2 for n in range(1, 11)}
         assert piece.good["timestamp"].is_sorted()
+
+
+def test_a_record_batch_that_is_too_large_for_its_rows_is_refused():
+    sent = arrow(frame(more=pl.Series([f"{number:2}" * 20_000 for number in range(len(ROWS))])), len(ROWS))
+    with pytest.raises(BadResponseError, match=rf"a record batch of only {len(ROWS)} rows has \d+ bytes"):
+        pieces(sent, ARROW, 100_000)
