@@ -13,6 +13,7 @@ from movielens_api.auth.logins import Logins
 from movielens_api.http import problems
 from movielens_api.http.ingest import NewRating, OwnRating
 from movielens_api.http.read_route import DirectRoute, document_head
+from movielens_api.middleware.allowed_hosts import AllowedHostsMiddleware
 from movielens_api.middleware.ambiguity import AmbiguityMiddleware
 from movielens_api.middleware.authentication import AuthenticationMiddleware, document_authentication
 from movielens_api.middleware.http10 import Http10Middleware
@@ -27,7 +28,7 @@ from movielens_api.routes.operations import health_router, metrics_router
 from movielens_api.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
 
     from starlette.types import ASGIApp
 
@@ -56,22 +57,33 @@ class Api(FastAPI):
         metrics: The metrics to update with each request.
         access_log: The access log, or None to write none.
         limits: What a client may send.
+        allowed_hosts: See ``create_app``.
         arguments: The arguments of ``FastAPI``.
     """
 
-    def __init__(self, metrics: Metrics, access_log: AccessLog | None, limits: Limits, **arguments: Any) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        access_log: AccessLog | None,
+        limits: Limits,
+        allowed_hosts: Collection[str] | None,
+        **arguments: Any,
+    ) -> None:
         super().__init__(**arguments)
         self._metrics = metrics
         self._access_log = access_log
         self._limits = limits
+        self._allowed_hosts = allowed_hosts
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Wrap the routes in middleware, outermost first: observability, HTTP/1.0, ambiguity, limits, FastAPI."""
+        """Wrap the routes in middleware: observability, HTTP/1.0, ambiguity, allowed hosts, limits, FastAPI."""
         # Match the most requested path first. It is not a prefix of any other.
         self.router.routes.sort(key=lambda route: not isinstance(route, DirectRoute))
         paths = {path for route in self.router.routes if "{" not in (path := getattr(route, "path", "{"))}
-        limited = RequestLimitsMiddleware(super().build_middleware_stack(), self._limits)
-        checked = Http10Middleware(AmbiguityMiddleware(limited))
+        inner: ASGIApp = RequestLimitsMiddleware(super().build_middleware_stack(), self._limits)
+        if self._allowed_hosts is not None:
+            inner = AllowedHostsMiddleware(inner, self._allowed_hosts)
+        checked = Http10Middleware(AmbiguityMiddleware(inner))
         return ObservabilityMiddleware(checked, self._metrics, self._access_log, paths)
 
     def openapi(self) -> dict[str, Any]:
@@ -95,6 +107,7 @@ def create_app(
     slots: Slots | None = None,
     access_log: AccessLog | None = None,
     limits: Limits | None = None,
+    allowed_hosts: Collection[str] | None = None,
     champion: Champion | None = None,
 ) -> FastAPI:
     """Build an ASGI application that serves a catalogue to authorized users.
@@ -109,6 +122,8 @@ def create_app(
             by itself.
         access_log: Where to log requests. By default, they are not logged.
         limits: What a client may send.
+        allowed_hosts: The host names that requests may be for, in lower case, in addition to the loopback addresses.
+            Others get 421. By default, all are allowed.
         champion: The model that recommends movies. The caller closes it. By default, nothing is recommended.
     """
     opened = store or Store.temporary(catalogue)
@@ -119,6 +134,7 @@ def create_app(
         metrics,
         access_log,
         limits or Limits(),
+        allowed_hosts,
         title="movielens-api",
         version=__version__,
         generate_unique_id_function=lambda route: route.name,

@@ -15,6 +15,7 @@ from movielens_api.auth import Credentials
 from movielens_api.auth.users_file import UsersFile
 from movielens_api.datasets.options import Options, report
 from movielens_api.errors import StartupError
+from movielens_api.middleware.allowed_hosts import names_to_allow
 from movielens_api.middleware.rate_limit import Slots
 from movielens_api.observability.logs import AccessLog
 from movielens_api.recommendations.champion import Champion
@@ -42,6 +43,8 @@ class Settings:
         password: The password of this user.
         data_dir: See ``datasets.options.Options``; None for the default.
         max_damaged: See ``datasets.options.Options``; None for the default.
+        host: The address on which the server listens.
+        allowed_hosts: The host names for which it is reached, in addition to those of this computer.
         rate_limit: See ``create_app``.
         replay_from: The day (YYYY-MM-DD) at which a replay starts; None without a replay.
         recommendations: The folder of the model registry whose champion recommends movies; None for none.
@@ -56,6 +59,8 @@ class Settings:
     password: str | None = field(default=None, repr=False)
     data_dir: str | None = None
     max_damaged: float | None = None
+    host: str = "127.0.0.1"
+    allowed_hosts: tuple[str, ...] = ()
     rate_limit: int | None = None
     replay_from: str | None = None
     recommendations: str | None = None
@@ -149,6 +154,7 @@ def application(settings: Settings, catalogue: Catalogue, store: Store) -> Itera
             # The same file in every worker, so that they share a limit.
             slots=Slots(_options(settings, report).data_dir / "rate-limits") if settings.rate_limit else None,
             access_log=access_log,
+            allowed_hosts=names_to_allow(settings.host, settings.allowed_hosts),
             champion=stack.enter_context(closing(Champion(Path(folder)))) if folder else None,
         )
 

@@ -52,6 +52,13 @@ def ended(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, s
         (["--user", ""], "argument --user: the value is empty"),
         (["--password="], "argument --password: the value is empty"),
         (["--host="], "argument --host: the value is empty"),
+        (["--allowed-host="], "argument --allowed-host: expected a host name without scheme and port, found ''"),
+        (["--allowed-host", "a.example:80"], "expected a host name without scheme and port, found 'a.example:80'"),
+        (
+            ["--allowed-host", "https://a.example"],
+            "expected a host name without scheme and port, found 'https://a.exam",
+        ),
+        (["--allowed-host", "*"], "expected a host name without scheme and port, found '*'"),
         (["--access-log", "a\0b"], r"argument --access-log: 'a\x00b' contains a NUL"),
     ],
 )

@@ -173,6 +173,29 @@ def test_413_for_a_declared_body(connect: Connect) -> None:
     assert response(connection)[0] == 200
 
 
+def test_a_refusal_can_be_read_although_the_connection_is_to_be_closed(patient: Connect) -> None:
+    # More than the buffers between client and server hold, so that the client still sends when it is refused.
+    size = 16_000_000
+    connection = patient()
+    connection.sendall(POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % size)
+    connection.sendall(b"x" * size)
+    status, headers, problem = response(connection)
+    assert (status, problem["status"]) == (413, 413)
+    assert headers["connection"] == "close"
+    # Closed in order, not reset, and nothing that follows the body is taken for a request.
+    connection.sendall(HEAD + b"\r\n")
+    assert connection.recv(1) == b""
+
+
+def test_nothing_after_the_last_request_is_responded_to(patient: Connect) -> None:
+    size = 5_000_000
+    connection = patient()
+    connection.sendall(POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % size)
+    assert response(connection)[0] == 413
+    connection.sendall(b"x" * size + HEAD + b"\r\n")
+    assert until_closed(connection) == b""
+
+
 def test_413_before_the_body_is_sent(connect: Connect) -> None:
     connection = connect()
     connection.sendall(POST + b"Content-Length: 1001\r\nExpect: 100-continue\r\n\r\n")

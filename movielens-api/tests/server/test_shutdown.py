@@ -14,7 +14,7 @@ import pytest
 import streaming_testing
 from api_testing import Launch, Process, children, is_alive, url_of
 
-HEAD = b"GET /ratings HTTP/1.1\r\nHost: x\r\nAuthorization: Basic bW92aWVsZW5zOm1vdmllbGVucw==\r\n"
+HEAD = b"GET /ratings HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic bW92aWVsZW5zOm1vdmllbGVucw==\r\n"
 STREAM = HEAD + b"Accept: text/csv\r\n\r\n"
 ROWS = 400_000
 
@@ -39,7 +39,7 @@ def test_a_response_in_flight_is_finished_and_an_idle_connection_closed(process:
     workers = children(process)
     address = urlsplit(url)
     with ask(url) as connection, socket.create_connection((address.hostname, address.port), timeout=30) as idle:
-        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(1000).startswith(b"HTTP/1.1 200 ")
         process.send_signal(stop)
         refused(url)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from contextlib import suppress
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,20 @@ def folder(text: str) -> Path:
     return Path(path(text))
 
 
+def host_name(text: str) -> str:
+    """Return a host name or an IP address in lower case, without the brackets of IPv6.
+
+    Raises:
+        argparse.ArgumentTypeError: It is neither, for example because it has a scheme or a port.
+    """
+    name = text.lower().removeprefix("[").removesuffix("]")
+    with suppress(ValueError):
+        return str(ip_address(name))
+    if not re.fullmatch(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?", name):
+        raise argparse.ArgumentTypeError(f"expected a host name without scheme and port, found {text!r}")
+    return name
+
+
 def add_serve_options(parser: argparse.ArgumentParser) -> None:
     """Add the options to the parser of the subcommand."""
     _add_dataset(parser)
@@ -131,6 +147,15 @@ def _add_access(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument(
         "--port", type=_port, default=5000, help="the port to listen on; 0 picks a free one (default: 5000)"
+    )
+    parser.add_argument(
+        "--allowed-host",
+        type=host_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which clients reach the server, besides localhost; can be repeated (default: on a loopback "
+        "address no other name, elsewhere any)",
     )
     parser.add_argument("--user", help="the user to accept (default: $API_USER)")
     parser.add_argument(

@@ -207,6 +207,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         max_damaged=arguments.max_damaged,
         rate_limit=arguments.rate_limit,
         recommendations=arguments.recommendations,
+        host=arguments.host,
+        allowed_hosts=tuple(arguments.allowed_host),
         tls_certificate=arguments.tls_certificate,
         tls_key=arguments.tls_key,
         tls_key_password_file=arguments.tls_key_password_file,

@@ -14,6 +14,7 @@ from movielens_api.middleware.request_limits import CROWDED, Limits
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport, TimerHandle, Transport
+    from collections.abc import Callable
 
 _LINGER_SECONDS = 1
 _BYTES_AROUND_A_HEADER = 4
@@ -50,6 +51,7 @@ class Connection(HttpToolsProtocol):
         self._unparsed_bytes = 0
         self._crowded = False
         self._refused = False
+        self._is_last = False
         self._arriving: TimerHandle | None = None
         self._leaving: TimerHandle | None = None
 
@@ -98,15 +100,17 @@ class Connection(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Start to respond."""
+        """Start to respond, unless the connection is being closed."""
         self._stage = Stage.BODY
+        if self.transport.is_closing():
+            return
         self._unparsed_bytes = 0
         cast("dict[str, Any]", self.scope)[TARGET] = self.url
         # HTTP/1.0 has no interim responses.
         self.expect_100_continue = self.expect_100_continue and self.parser.get_http_version() == "1.1"
         super().on_headers_complete()
         if self.scope["method"] != "HEAD":
-            self.cycle.transport = cast("Transport", CoalescingTransport(self.transport))
+            self.cycle.transport = cast("Transport", CoalescingTransport(self.transport, self._close))
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -118,6 +122,8 @@ class Connection(HttpToolsProtocol):
         self._stage = Stage.NOTHING
         self._unparsed_bytes = 0
         super().on_message_complete()
+        if self._is_last:
+            self.transport.close()
 
     def _count(self, size: int) -> None:
         self._unparsed_bytes = 0
@@ -147,6 +153,15 @@ class Connection(HttpToolsProtocol):
         """Continue: the client has read most of what was written."""
         super().resume_writing()
         self._watch_leaving(None)
+
+    def _close(self) -> None:
+        # If it were closed while the body of the request arrives, it would be reset, and the client might never see the
+        # response. The rest is read and dropped, as long as a body may take to arrive.
+        is_arriving = self._stage is Stage.BODY and not self.pipeline and self.cycle.response_complete
+        if is_arriving:
+            self._is_last = True
+        else:
+            self.transport.close()
 
     # Timeouts
     def _time(self, stage: Stage) -> None:
@@ -217,12 +232,14 @@ class CoalescingTransport:
 
     Args:
         transport: The transport of the connection.
+        close: Closes the connection.
     """
 
-    __slots__ = ("_head", "_transport", "is_closing")
+    __slots__ = ("_close", "_head", "_transport", "is_closing")
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, close: Callable[[], None]) -> None:
         self._transport = transport
+        self._close = close
         self._head: bytes | None = b""
         self.is_closing = transport.is_closing
 
@@ -241,4 +258,4 @@ class CoalescingTransport:
         """Write the held data, then close the connection."""
         if self._head:
             self._transport.write(self._head)
-        self._transport.close()
+        self._close()
