@@ -26,7 +26,7 @@ LOCAL = [
     "[::1]",
 ]
 FOREIGN = ["evil.example", "evil.example:5000", "localhost.evil.example", "127.0.0.1.evil.example", "xlocalhost",
-           "192.0.2.1", "0.0.0.0", "[2001:db8::1]:5000", "localhost%2eevil.example"]  # fmt: skip
+           "192.0.2.1", "0.0.0.0", "[2001:db8::1]:5000"]  # fmt: skip
 
 
 def status(url: str, *lines: str) -> int:
