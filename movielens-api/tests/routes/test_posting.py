@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from auth_testing import ANN, BEN, ann_and_ben
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT, Credentials
+from movielens_api.http.ingest import NewRating, RowParser, rows_of
 from movielens_api.store import Store
 from movielens_api.store.writer import MAX_ROWS_WAITING
 from movielens_api.system.locks import FileLock
@@ -150,6 +152,33 @@ def test_a_hundred_thousand_unknown_columns_are_refused_as_well(server: Api) -> 
     problem = refused(send(server, f"[{TEXT[:-1]}{names}}}]"), 422)
     assert len(problem["errors"]) == 100
     assert problem["errors"][0] == {"row": 0, "column": "c0", "message": "A rating has no such column"}
+
+
+def test_no_more_errors_are_looked_for_than_are_listed(server: Api) -> None:
+    names = "".join(f', "c{number}": 0' for number in reversed(range(100_000)))
+    problem = refused(send(server, f"[{TEXT[:-1]}{names}}}]"), 422)
+    assert [error["column"] for error in problem["errors"]] == [f"c{99_999 - number}" for number in range(100)]
+
+
+@pytest.mark.parametrize("text", ["[" + TEXT[:-1] + ', "x": 0' * 9_000 + "}]", json.dumps([GOOD] * 1_000)])
+def test_other_requests_do_not_wait_until_a_large_body_is_parsed(text: str) -> None:
+    async def is_done_at_once() -> bool:
+        task = asyncio.create_task(rows_of(text.encode(), "application/json", RowParser(NewRating)))
+        await asyncio.sleep(0)
+        done = task.done()
+        await asyncio.gather(task, return_exceptions=True)
+        return done
+
+    assert not asyncio.run(is_done_at_once())
+
+
+@pytest.mark.parametrize("name", [r"\ud800", r"a\udfffb", "x" * 81])
+@pytest.mark.parametrize("media_type", ["application/json", "application/x-ndjson"])
+def test_any_name_of_a_column_is_quoted(server: Api, name: str, media_type: str) -> None:
+    row = f'{TEXT[:-1]}, "{name}": 0, "{name}": 0}}'
+    problem = refused(send(server, f"[{row}]" if media_type == "application/json" else row, media_type), 422)
+    expected = [(name[:80], "A rating has no such column"), (name[:80], "Given twice")]
+    assert [(error["column"], error["message"]) for error in problem["errors"]] == expected
 
 
 @pytest.mark.parametrize("body", ["{}", "7", "null", '"x"', TEXT])

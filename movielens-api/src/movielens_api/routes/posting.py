@@ -15,7 +15,14 @@ from movielens_api.http.parameters import NoParameters
 from movielens_api.middleware.authentication import require
 from movielens_api.middleware.observability import ROWS
 from movielens_api.store import Store
-from movielens_api.store.idempotency import IdempotencyKey, KeyReusedError, PostResult
+from movielens_api.store.idempotency import (
+    MAX_KEYS,
+    SECONDS_BETWEEN_COUNTS,
+    IdempotencyKey,
+    KeyReusedError,
+    PostResult,
+    TooManyKeysError,
+)
 from movielens_api.store.row_log import Row
 from movielens_api.store.writer import NotWrittenError, OverloadedError
 
@@ -23,6 +30,10 @@ _PARSER = RowParser(NewRating)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 RETRY = {"Retry-After": "1"}
 _REUSED = "This Idempotency-Key was used with other content. Use a new key for new content."
+_TOO_MANY_KEYS = (
+    f"You used {MAX_KEYS:,} Idempotency-Keys within a day, and nothing was added. "
+    "Post more ratings at once, or post without a key."
+)
 _BAD_KEY = "Idempotency-Key: Input should be 1 to 255 visible ASCII characters"
 _HEADERS = {
     "Snapshot": "Names a state of the ratings that contains those posted.",
@@ -65,7 +76,7 @@ def router(store: Store) -> APIRouter:
         media_type = ingest.body_media_type(request)
         body = await ingest.read_body(request)
         key = _idempotency_key(request, idempotency_key, media_type, body)
-        accepted = await _post(store, _rows(body, media_type), key)
+        accepted = await _post(store, await _rows(body, media_type), key)
         request.scope[ROWS] = 0 if accepted.is_replayed else accepted.rows
         headers = {"Snapshot": store.origin.identify(accepted.version).hex()}
         if accepted.is_replayed:
@@ -84,8 +95,8 @@ def _idempotency_key(request: Request, header: str | None, media_type: str, body
     return IdempotencyKey(request.scope["user"].name, header, sha256(media_type.encode() + b"\n" + body).digest())
 
 
-def _rows(body: bytes, media_type: str) -> list[Row]:
-    rows = ingest.rows_of(body, media_type, _PARSER, "Nothing was added.")
+async def _rows(body: bytes, media_type: str) -> list[Row]:
+    rows = await ingest.rows_of(body, media_type, _PARSER, "Nothing was added.")
     return [(row.userId, row.movieId, row.rating, row.timestamp) for row in rows]
 
 
@@ -94,6 +105,8 @@ async def _post(store: Store, rows: list[Row], key: IdempotencyKey | None) -> Po
         return await store.post(rows, key)
     except KeyReusedError:
         raise HTTPException(422, _REUSED) from None
+    except TooManyKeysError:
+        raise HTTPException(429, _TOO_MANY_KEYS, headers={"Retry-After": str(SECONDS_BETWEEN_COUNTS)}) from None
     except OverloadedError:
         raise HTTPException(503, "Too many posts are waiting. Try again in a moment.", headers=RETRY) from None
     except NotWrittenError:
@@ -104,5 +117,5 @@ def _documented() -> dict[int | str, dict[str, Any]]:
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
     return {
         201: {"description": "The ratings are on disk.", "headers": headers},
-        **problems.responses(400, 403, 413, 415, 422, 503),
+        **problems.responses(400, 403, 413, 415, 422, 429, 503),
     }

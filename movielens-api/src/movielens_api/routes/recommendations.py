@@ -94,7 +94,7 @@ def router(champion: Champion, store: Store, catalogue: Catalogue) -> APIRouter:
         """
         version, model = _served(champion)
         media_type = ingest.body_media_type(request)
-        rows = ingest.rows_of(await ingest.read_body(request), media_type, _PARSER)
+        rows = await ingest.rows_of(await ingest.read_body(request), media_type, _PARSER)
         columns = ([getattr(row, name) for row in rows] for name in ("movieId", "rating", "timestamp"))
         best = await _recommended(model, History.of(*columns), query.n)
         return Response(titles.ranking(best, reasons=True), headers={"Model": version}, media_type=MEDIA_TYPE)

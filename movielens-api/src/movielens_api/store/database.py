@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 _SECONDS_TO_WAIT = 30.0
+_INCREMENTAL = 2
 # `seq` is never reused: rows are deleted only after a generation contains them, and numbering continues from there.
 _TABLES = """
 CREATE TABLE log (seq INTEGER PRIMARY KEY, userId INTEGER NOT NULL, movieId INTEGER NOT NULL, rating REAL NOT NULL,
@@ -37,6 +38,8 @@ def connect(path: Path) -> sqlite3.Connection:
         sqlite3.OperationalError: The file system lacks the shared memory that SQLite's WAL needs.
     """
     connection = sqlite3.connect(path, _SECONDS_TO_WAIT, isolation_level=None, check_same_thread=False)
+    # Only a new file takes this setting, or one that is written anew; see `shrink`.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     [mode] = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError("this file system has no memory that processes share (SQLite's WAL needs it)")
@@ -50,6 +53,22 @@ def create_tables(connection: sqlite3.Connection) -> None:
         for statement in _TABLES.split(";\n"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def allow_shrinking(connection: sqlite3.Connection) -> None:
+    """Prepare a database of an earlier version for ``shrink``, by writing it anew."""
+    if connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
+        connection.execute("VACUUM")
+
+
+def shrink(connection: sqlite3.Connection) -> None:
+    """Return the space of deleted rows to the file system.
+
+    Args:
+        connection: A connection that is not in a transaction.
+    """
+    # Not `execute`, which would return the first free page only.
+    connection.executescript("PRAGMA incremental_vacuum")
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -12,7 +12,7 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
 from movielens_api.store import database, generations, idempotency, row_log
-from movielens_api.store.idempotency import IdempotencyKey, KeyReusedError, PostResult
+from movielens_api.store.idempotency import IdempotencyKey, KeyQuota, KeyReusedError, PostResult, TooManyKeysError
 from movielens_api.system.locks import FileLock
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Writer:
         self._changed = Condition()
         self._posts: list[Post] = []
         self._leases: set[int] = set()
+        self._keys = KeyQuota()
         self._rows_waiting = 0
         self._is_closing = False
         self._thread: Thread | None = None
@@ -150,6 +151,7 @@ class Writer:
         now = int(time.time())
         with database.writing(self._connection):
             generations.renew_leases(self._connection, versions, now)
+            has_expired = idempotency.delete_expired(self._connection, now)
             latest = row_log.newest(self._connection)
             outcomes: list[PostResult | Exception] = []
             for post in posts:
@@ -157,6 +159,10 @@ class Writer:
                 if isinstance(outcome, PostResult):
                     latest = max(latest, outcome.version)
                 outcomes.append(outcome)
+        if has_expired:
+            # The posts are committed, whatever happens now.
+            with suppress(sqlite3.Error):
+                database.shrink(self._connection)
         return outcomes
 
     def _write(self, post: Post, latest: int, now: int) -> PostResult | Exception:
@@ -164,10 +170,13 @@ class Writer:
             try:
                 if found := idempotency.find_result(self._connection, post.key):
                     return found
-            except KeyReusedError as error:
+                if post.rows:
+                    self._keys.take(self._connection, post.key.user, now)
+            except (KeyReusedError, TooManyKeysError) as error:
                 return error
         accepted = PostResult(len(post.rows), row_log.append(self._connection, latest, post.rows, now))
-        if post.key:
+        # Without ratings, there is nothing to add twice.
+        if post.key and post.rows:
             idempotency.save_result(self._connection, post.key, accepted, now)
         return accepted
 
