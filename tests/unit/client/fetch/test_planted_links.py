@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from zlib import crc32
@@ -128,6 +130,23 @@ def test_a_folder_of_another_user_is_not_ours(output):
     with claimed_folder(output, KEY) as claimed:
         assert claimed != folder
     assert sorted(output.parent.iterdir()) == [path for path in [folder] if path.parent == output.parent]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can create files as another user")
+def test_a_folder_is_ours_on_a_share_that_gives_all_files_to_one_user(output):
+    # Linux has an identity for files alone, with which it behaves as such a share does.
+    os.chown(output.parent, SOMEBODY, -1)
+    code = (
+        "import ctypes, os, sys; from pathlib import Path\n"
+        "from airflow_movielens.client.fetch.workdirs import claimed_folder\n"
+        f"os.chdir(sys.argv[1]); ctypes.CDLL(None).setfsuid({SOMEBODY})\n"
+        f"with claimed_folder(Path('r.csv'), {KEY!r}) as first: (first / '0123abcd-0.arrow').touch()\n"
+        f"assert first.stat().st_uid == {SOMEBODY} != os.geteuid()\n"
+        f"with claimed_folder(Path('r.csv'), {KEY!r}) as second: (second / '0123abcd-0.arrow').unlink()\n"
+        "assert first == second; assert list(Path().iterdir()) == []"
+    )
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code, str(output.parent)], check=True, env=environment)
 
 
 @pytest.mark.parametrize("write", [lambda path: write_whole(path, b"new"), lambda path: FileCheckpoints(path).save({})])
