@@ -7,6 +7,7 @@ import json
 import pytest
 
 from airflow_movielens.client import FatalError
+from airflow_movielens.client.secret import Secret
 from airflow_movielens.hooks import MovielensHook
 
 
@@ -25,17 +26,17 @@ def define(monkeypatch):
     [
         (
             "movielens://user:p%40ss@host:5000/https?page_size=500",
-            {"base_url": "https://host:5000", "user": "user", "password": "p@ss", "page_size": 500},
+            {"base_url": "https://host:5000", "user": "user", "password": Secret("p@ss"), "page_size": 500},
         ),
         (
             "movielens://me%40example.com:%2F%40%3A%25%2B%20%3F%23@host",
-            {"base_url": "http://host:5000", "user": "me@example.com", "password": "/@:%+ ?#"},
+            {"base_url": "http://host:5000", "user": "me@example.com", "password": Secret("/@:%+ ?#")},
         ),
         ("movielens://https%3A%2F%2Fapi.example.com%2Fv1", {"base_url": "https://api.example.com/v1"}),
         ("movielens://https%3A%2F%2Fapi.example.com%2Fv1:8443", {"base_url": "https://api.example.com:8443/v1"}),
         (
             "movielens://https://me:secret@api.example.com%2Fv1",
-            {"base_url": "https://api.example.com/v1", "user": "me", "password": "secret"},
+            {"base_url": "https://api.example.com/v1", "user": "me", "password": Secret("secret")},
         ),
         ("movielens://api.example.com%2Fv1:443/https", {"base_url": "https://api.example.com:443/v1"}),
         ("movielens://", {"base_url": "http://localhost:5000"}),
@@ -46,7 +47,7 @@ def define(monkeypatch):
                 "read_timeout": 2.5,
                 "requests_per_second": 9.0,
                 "verify_tls": False,
-                "token": "007",
+                "token": Secret("007"),
                 "ca_file": None,
             },
         ),
