@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import string
 import threading
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
@@ -11,13 +13,14 @@ from typing import Any
 import pytest
 import requests
 from api_testing import Serving
-from auth_testing import ANN, BEN, Counted, add, add_token, ann_and_ben, ask, basic, bearer, whoami
+from auth_testing import ANN, BEN, CHEAP, Counted, add, add_token, ann_and_ben, ask, basic, bearer, whoami
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from movielens_api.auth import DEFAULT, Credentials, Identity
+from movielens_api.auth import DEFAULT, Credentials
+from movielens_api.auth.login_queue import WAITING, WAITING_OF_ADDRESS, WAITING_OF_USER, LoginsLimitedError
 from movielens_api.auth.login_throttle import LoginThrottle
-from movielens_api.auth.logins import REMEMBERED, WAITING, Logins
+from movielens_api.auth.logins import Logins
 from movielens_api.auth.passwords import hash_password
 from movielens_api.auth.users_file import UsersFile
 from movielens_api.middleware.authentication import LIMITED, AuthenticationMiddleware
@@ -139,12 +142,49 @@ def test_guessing_does_not_fill_the_memory() -> None:
     assert len(limit._arrivals) == len(limit._known_addresses) == 100
 
 
-def test_remembered_logins_are_bounded(file: UsersFile) -> None:
-    logins = Logins(None, file)
-    for number in range(REMEMBERED + 10):
-        logins._remember(b"%d" % number, Identity("ann", frozenset()))
-    assert len(logins._remembered) == REMEMBERED
-    assert b"9" not in logins._remembered
+BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/"
+
+
+def spellings(login: tuple[str, str]) -> list[str]:
+    """Return the encoding of a login, then others that lenient decoders take for the same."""
+    right = basic(":".join(login)).removeprefix("Basic ")
+    bare = right.rstrip("=")
+    padding = right.removeprefix(bare)
+    # With padding, the last character has bits that belong to no byte.
+    spare = range(1, 4 ** len(padding))
+    changed = [bare[:-1] + BASE64[BASE64.index(bare[-1]) + extra] + padding for extra in spare]
+    loose = [bare, right + "=", right + "====", f"{right[:4]} {right[4:]}", f"{right[:4]}-{right[4:]}"]
+    return list(dict.fromkeys([right, *loose, *changed]))
+
+
+@pytest.mark.parametrize("login", [ANN, ("ann", "correct horse "), ("ann", "correct horse  ")])
+def test_a_login_has_one_spelling(serving: Serving, file: UsersFile, counted: Counted, login: tuple[str, str]) -> None:
+    file.edit(lambda users: users.change("ann", password=hash_password(login[1], CHEAP)))
+    logins = Logins(None, file, LoginThrottle(THREE), counted)
+    with serving(guarded(logins)) as server:
+        right, *wrong = spellings(login)
+        for scheme in ("Basic ", "basic ", "BASIC   "):
+            assert ask(server.url, Authorization=scheme + right).status_code == 200
+            assert [ask(server.url, Authorization=scheme + each).status_code for each in wrong] == [401] * len(wrong)
+    assert len(counted.calls) == 1
+    assert len(logins._remembered) == 1
+
+
+def test_a_user_stays_logged_in_while_others_change(
+    serving: Serving, logins: Logins, file: UsersFile, counted: Counted
+) -> None:
+    with serving(guarded(logins)) as server:
+        assert ask(server.url, ANN).status_code == ask(server.url, BEN).status_code == 200
+        add(file, "cleo", "a third password")
+        file.edit(lambda users: users.change("ben", role="write"))
+        add_token(file, "ann")
+        for _ in range(4):
+            ask(server.url, ("cleo", "wrong"))
+        # No first login passes from here now.
+        assert ask(server.url, ("cleo", "a third password")).status_code == 429
+        assert ask(server.url, ANN).status_code == 200
+        assert ask(server.url, BEN).status_code == 429
+    assert len(counted.calls) == 2 + 3
 
 
 def test_failures_are_forgiven_after_a_while(serving: Serving, file: UsersFile) -> None:
@@ -163,15 +203,80 @@ def test_only_so_many_wait_for_their_hash(serving: Serving, file: UsersFile) -> 
         return not go_on.wait(20)
 
     logins = Logins(None, file, LoginThrottle(Rate(interval=3600, burst=1000)), slow)
-    with serving(guarded(logins)) as server, ThreadPoolExecutor(WAITING + 1) as pool:
-        waiting = [pool.submit(ask, server.url, (f"user{number}", "wrong")) for number in range(WAITING + 1)]
+    number = WAITING_OF_ADDRESS + 1
+    with serving(guarded(logins)) as server, ThreadPoolExecutor(number) as pool:
+        waiting = [pool.submit(ask, server.url, (f"user{each}", "wrong")) for each in range(number)]
         done, _ = wait(waiting, timeout=10, return_when=FIRST_COMPLETED)
         # The event loop is free while hashes wait and run.
         healthy = ask(server.url, path="/healthz").status_code
         go_on.set()
         assert healthy == 200
         assert [response.result().status_code for response in done] == [429]
-        assert sorted(response.result().status_code for response in waiting) == [401] * WAITING + [429]
+        assert sorted(response.result().status_code for response in waiting) == [401] * WAITING_OF_ADDRESS + [429]
+
+
+# An address and a user for each of many logins at once, and how many of them may wait.
+CROWDS = {
+    "one address": ([("192.0.2.1", f"user{number}") for number in range(50)], WAITING_OF_ADDRESS),
+    "one user": ([(f"192.0.2.{number}", "ann") for number in range(50)], WAITING_OF_USER),
+    "many": ([(f"192.0.2.{number}", f"user{number}") for number in range(50)], WAITING),
+}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_few_of_each_user_and_address_wait(file: UsersFile, crowd: str) -> None:
+    senders, expected = CROWDS[crowd]
+    go_on = threading.Event()
+
+    def slow(password: bytes, stored: str) -> bool:
+        go_on.wait(20)
+        return not password.startswith(b"wrong")
+
+    async def run() -> tuple[int, Any]:
+        logins = Logins(None, file, LoginThrottle(Rate(interval=3600, burst=1000)), slow)
+        guesses = [
+            asyncio.create_task(logins.identify(basic(f"{user}:wrong {number}").encode(), address))
+            for number, (address, user) in enumerate(senders)
+        ]
+        await asyncio.sleep(0)
+        other = asyncio.create_task(logins.identify(basic(":".join(BEN)).encode(), "198.51.100.1"))
+        await asyncio.sleep(0)
+        go_on.set()
+        results = await asyncio.gather(*guesses, return_exceptions=True)
+        limited = sum(isinstance(result, LoginsLimitedError) for result in results)
+        assert results.count(None) + limited == len(senders)
+        return results.count(None), (await asyncio.gather(other, return_exceptions=True))[0]
+
+    tried, other = asyncio.run(run())
+    assert tried == expected
+    assert isinstance(other, LoginsLimitedError) if crowd == "many" else other.name == "ben"
+
+
+def test_others_with_the_name_of_a_user_do_not_fill_the_queue_where_the_user_is_known(file: UsersFile) -> None:
+    go_on = threading.Event()
+    go_on.set()
+
+    def slow(password: bytes, stored: str) -> bool:
+        go_on.wait(20)
+        return not password.startswith(b"wrong")
+
+    async def run() -> Any:
+        logins = Logins(None, file, LoginThrottle(Rate(interval=3600, burst=1000)), slow)
+        await logins.identify(basic(":".join(ANN)).encode(), "192.0.2.1")
+        file.edit(lambda users: users.change("ann", role="read"))  # so that ann logs in again
+        go_on.clear()
+        guesses = [
+            asyncio.create_task(logins.identify(basic(f"ann:wrong {number}").encode(), f"198.51.100.{number}"))
+            for number in range(WAITING_OF_USER)
+        ]
+        await asyncio.sleep(0)
+        ann = asyncio.create_task(logins.identify(basic(":".join(ANN)).encode(), "192.0.2.1"))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(*guesses)
+        return await ann
+
+    assert asyncio.run(run()).roles == {"read"}
 
 
 def test_changes_apply_at_once(serving: Serving, logins: Logins, file: UsersFile) -> None:

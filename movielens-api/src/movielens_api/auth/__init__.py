@@ -4,6 +4,7 @@
 - ``passwords``, ``tokens``: how secrets are checked and stored.
 - ``users_file``: the users of ``movielens-api users``, and the file that keeps them.
 - ``logins``: who is logged in.
+- ``login_queue``: how many logins may wait for their hash.
 - ``login_throttle``: how often a login may fail.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import hmac
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -42,16 +42,18 @@ def implied_roles(role: Role) -> frozenset[Role]:
 def parse_basic(header: bytes) -> tuple[bytes, bytes] | None:
     """Return user and password, or None if the header is not valid HTTP Basic.
 
+    Each pair has one valid encoding. The lenient ones that decoders accept, too, would be further logins to check.
     FastAPI's ``HTTPBasic`` decodes as ASCII, so a password such as "größe" could never log in.
     """
     scheme, _, encoded = header.partition(b" ")
     if scheme.lower() != b"basic":
         return None
     try:
-        user, colon, password = b64decode(encoded.strip(), validate=True).partition(b":")
+        pair = b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):
         return None
-    return (user, password) if colon else None
+    user, colon, password = pair.partition(b":")
+    return (user, password) if colon and b64encode(pair) == encoded.strip() else None
 
 
 def parse_bearer(header: bytes) -> bytes | None:

@@ -11,11 +11,24 @@ from __future__ import annotations
 import time
 from hashlib import blake2b
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from movielens_api.system.rate import Rate
 
 _ALLOWED = Rate(interval=5, burst=10)
 _MAX_REMEMBERED = 10_000
+
+
+class Origin(NamedTuple):
+    """Where a login comes from, as digests of a fixed size.
+
+    Attributes:
+        address: The address or network.
+        user: The user: where this user has logged in before, apart from others who only use the name.
+    """
+
+    address: bytes
+    user: bytes
 
 
 class LoginThrottle:
@@ -32,10 +45,17 @@ class LoginThrottle:
         self._arrivals: dict[bytes, float] = {}
         self._known_addresses: dict[bytes, float] = {}
 
+    def origin(self, user: bytes, address: str) -> Origin:
+        """Return where a login comes from."""
+        own = _key(address, user)
+        return Origin(_key(address, b""), own if own in self._known_addresses else _key("", user))
+
     def wait(self, user: bytes, address: str) -> float:
         """Return for how many seconds this login is refused, or zero if it may be tried."""
         now = time.monotonic()
-        return max(self.allowed.wait(self._arrivals.get(key, now), now) for key in self._keys(user, address))
+        # No failures are counted under the user where the user is known.
+        keys = self.origin(user, address)
+        return max(self.allowed.wait(self._arrivals.get(key, now), now) for key in keys)
 
     def record_failure(self, user: bytes, address: str) -> None:
         """Count a failed login."""
@@ -46,10 +66,6 @@ class LoginThrottle:
     def record_success(self, user: bytes, address: str) -> None:
         """Remember the address of a successful login."""
         self._remember(self._known_addresses, _key(address, user), time.monotonic())
-
-    def _keys(self, user: bytes, address: str) -> tuple[bytes, bytes]:
-        by_address = _key(address, b"")
-        return by_address, by_address if _key(address, user) in self._known_addresses else _key("", user)
 
     def _remember(self, kept: dict[bytes, float], key: bytes, value: float) -> None:
         kept.pop(key, None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from movielens_api.auth import passwords
 from movielens_api.auth.credentials import DEFAULT, Credentials, Identity, implied_roles, parse_basic, parse_bearer
+from movielens_api.auth.login_queue import LoginQueue, LoginsLimitedError
 from movielens_api.auth.login_throttle import LoginThrottle
 from movielens_api.auth.users_file import Users
 
@@ -18,28 +18,13 @@ if TYPE_CHECKING:
 
     from movielens_api.auth.users_file import UsersFile
 
-REMEMBERED = 1_000
-WAITING = 16
-_SECONDS_PER_LOGIN = 0.3
-
-
-class LoginsLimitedError(Exception):
-    """Too many logins failed or are in progress, so this one is not tried.
-
-    Attributes:
-        seconds: After how many seconds to retry.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
-
 
 class Logins:
     """The identification of users by their credentials.
 
-    A successful login is remembered under an HMAC of its header with a key of this process, until the users change.
-    Failed logins are not remembered: each guess costs a hash, and fills no memory.
+    A successful login is remembered under an HMAC of user and password with a key of this process, until this user
+    changes. A user has one password, so there are hardly more of them than users. Failed logins are not remembered:
+    each guess costs a hash, and fills no memory.
 
     Args:
         credentials: The user of the environment, or None. The default user is accepted only if there is no other user.
@@ -63,9 +48,7 @@ class Logins:
         self._remembered: dict[bytes, Identity] = {}
         self._key = secrets.token_bytes(32)
         self._decoy = passwords.decoy_hash()
-        # One at a time: a hash takes 32 MiB and a whole core.
-        self._hashing = asyncio.Lock()
-        self._waiting: Counter[bytes] = Counter()
+        self._queue = LoginQueue()
 
     async def identify(self, header: bytes, address: str) -> Identity | None:
         """Return the user who sent a header, or None if it is not valid.
@@ -81,33 +64,31 @@ class Logins:
         token = parse_bearer(header)
         if token is not None:
             return self._users.find_by_token(token)
-        key = hmac.digest(self._key, header, "sha256")
-        known = self._remembered.get(key)
-        if known is not None:
-            return known
         sent = parse_basic(header)
-        return await self._log_in(key, *sent, address) if sent else None
+        if sent is None:
+            return None
+        key = hmac.digest(self._key, b":".join(sent), "sha256")
+        return self._remembered.get(key) or await self._log_in(key, *sent, address)
 
     def _refresh(self) -> None:
         users = self._file.current() if self._file else self._users
         if users is not self._users:
-            self._users = users
-            self._remembered.clear()
+            before, self._users = self._users, users
+            kept = (each for each in self._remembered.items() if self._is_unchanged(before, each[1].name))
+            self._remembered = dict(kept)
+
+    def _is_unchanged(self, before: Users, name: str) -> bool:
+        if self._credentials == DEFAULT and bool(before.users) != bool(self._users.users):
+            # The default user comes or goes.
+            return False
+        was, now = before.users.get(name), self._users.users.get(name)
+        return (was and (was.role, was.password)) == (now and (now.role, now.password))
 
     async def _log_in(self, key: bytes, user: bytes, password: bytes, address: str) -> Identity | None:
         self._limit(user, address)
-        # Concurrent requests with the same login are hashed only once.
-        if key not in self._waiting and len(self._waiting) >= WAITING:
-            raise LoginsLimitedError(WAITING * _SECONDS_PER_LOGIN)
-        self._waiting[key] += 1
-        try:
-            async with self._hashing:
-                # Meanwhile, the same login may have succeeded, or others failed.
-                return self._remembered.get(key) or await self._try(key, user, password, address)
-        finally:
-            self._waiting[key] -= 1
-            if not self._waiting[key]:
-                del self._waiting[key]
+        async with self._queue.turn(key, self._throttle.origin(user, address)):
+            # Meanwhile, the same login may have succeeded, or others failed.
+            return self._remembered.get(key) or await self._try(key, user, password, address)
 
     async def _try(self, key: bytes, user: bytes, password: bytes, address: str) -> Identity | None:
         self._limit(user, address)
@@ -121,7 +102,7 @@ class Logins:
         if users is not self._users:  # the user may have been removed meanwhile
             return await self._try(key, user, password, address)
         self._throttle.record_success(user, address)
-        self._remember(key, found)
+        self._remembered[key] = found
         return found
 
     async def _check(self, users: Users, user: bytes, password: bytes) -> Identity | None:
@@ -140,8 +121,3 @@ class Logins:
         seconds = self._throttle.wait(user, address)
         if seconds:
             raise LoginsLimitedError(seconds)
-
-    def _remember(self, key: bytes, identity: Identity) -> None:
-        if len(self._remembered) >= REMEMBERED:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[key] = identity

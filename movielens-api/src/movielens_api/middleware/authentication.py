@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import HTTPException, Request
 
 from movielens_api.auth.credentials import CHALLENGES
-from movielens_api.auth.logins import Logins, LoginsLimitedError
+from movielens_api.auth.login_queue import LoginsLimitedError
 from movielens_api.http import problems
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from movielens_api.auth.credentials import Identity, Role
+    from movielens_api.auth.logins import Logins
 
 _PUBLIC = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
 _PUBLIC_FOLDER = "/static/"
