@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from airflow_movielens.client.errors import MovielensError
 from airflow_movielens.plugin import static_files
 from airflow_movielens.plugin.errors import PageError, UnreachableError
-from airflow_movielens.plugin.rendering import page_url, render
+from airflow_movielens.plugin.rendering import compile_templates, page_url, render
 from airflow_movielens.plugin.security import PAGE_ACCESS
 from airflow_movielens.plugin.views import models, partitions, rankings, recommendations, runs, tasks
 
@@ -46,6 +46,7 @@ def redirect_to_partitions(request: Request) -> RedirectResponse:
 
 def create_app() -> FastAPI:
     """Return the page as an application for Airflow's API server. Nothing in it can be seen without a login."""
+    compile_templates()
     app = FastAPI(title="MovieLens", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     for part in (static_files, partitions, rankings, models, recommendations, runs, tasks):
         app.include_router(part.router, dependencies=[PAGE_ACCESS])

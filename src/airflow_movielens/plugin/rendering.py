@@ -22,6 +22,7 @@ from airflow_movielens.plugin.static_files import fingerprint
 
 if TYPE_CHECKING:
     from fastapi import Request
+    from jinja2 import Template
 
     from airflow_movielens.storage.catalogue import TaskRun
 
@@ -41,6 +42,12 @@ _templates = Environment(
 )
 
 
+def compile_templates() -> None:
+    """Compile all templates. Done amid the records of a view, it would keep their memory from being freed."""
+    for name in _templates.list_templates(extensions=["html"]):
+        _templates.get_template(name)
+
+
 def render(request: Request, template: str, status: int = 200, **context: Any) -> HTMLResponse:
     """Return the page of a template.
 
@@ -58,9 +65,25 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         "url": partial(page_url, request),
         "views": VIEWS,
     }
-    html = _templates.get_template(template).render(names | context)
+    html = _rendered(_templates.get_template(template), names | context)
     # JSON can hold half a surrogate pair, which is no character.
     return HTMLResponse(html.encode(errors="replace"), status)
+
+
+def _rendered(template: Template, names: dict[str, Any]) -> str:
+    """Render a template, and let go of what it shows.
+
+    The macros of a template and its context refer to each other. So the thousands of records that a view shows would
+    stay in the API server's memory until the garbage collector finds them, which may be many requests later.
+    """
+    context = template.new_context(names)
+    try:
+        return "".join(template.root_render_func(context))
+    except Exception:  # noqa: BLE001 - it is raised again
+        _templates.handle_exception()  # raises it with the lines of the template
+    finally:
+        context.parent.clear()
+        context.vars.clear()
 
 
 def page_url(request: Request, path: str = "", **query: Any) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from starlette.testclient import TestClient
 
-from airflow_movielens.storage.catalogue import TaskRun
+from airflow_movielens.storage.catalogue import Record, TaskRun
 
 
 @pytest.fixture
@@ -64,3 +66,17 @@ def test_static_files_are_kept_by_browsers_and_by_nobody_between(page):
 @pytest.mark.parametrize("name", ["nothing.css", "..%2Fapp.py", "%2e%2e%2fapp.py"])
 def test_only_static_files_are_served(page, name):
     assert page.get(f"/movielens/static/{name}").status_code == 404
+
+
+def test_records_are_let_go_as_soon_as_they_are_shown(page, catalogue):
+    facts = {"start_date": "2015-03-07", "end_date": "2015-03-08", "rows": 3}
+    path = f"{catalogue.root}/ratings/2015-03-07.parquet"
+    catalogue.add(Record("fetch", "2015-03-08T01:00:00Z", path, True, None, None, facts))
+    gc.collect()
+    gc.disable()
+    try:
+        for view in ("partitions/", "partitions/2015-03-07/"):
+            assert "2015" in page.get(f"/movielens/{view}").text
+            assert [kept for kept in gc.get_objects() if isinstance(kept, Record)] == []
+    finally:
+        gc.enable()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from airflow_movielens.storage.catalogue import movies as movies_file
 from airflow_movielens.storage.catalogue.folder import ENDING, catalogue_folder, read_json
-from airflow_movielens.storage.catalogue.month_index import THREADS, MonthIndex, folder_of_run
+from airflow_movielens.storage.catalogue.month_index import MonthIndex, folder_of_run
 from airflow_movielens.storage.catalogue.records import Record, month_of
 
 if TYPE_CHECKING:
@@ -97,11 +96,12 @@ class Catalogue:
         wanted = self.months(kind) if months is None else list(months)
         records: list[Record] = []
         problems: list[str] = []
-        with ThreadPoolExecutor(THREADS) as threads:
-            indexes = [MonthIndex(self._folder, kind, month) for month in wanted]
-            for of_month, damaged in threads.map(MonthIndex.read, indexes):
-                records += of_month
-                problems += damaged
+        indexes = [MonthIndex(self._folder, kind, month) for month in wanted]
+        contents = self._folder.read_all([index.name for index in indexes])
+        for index, content in zip(indexes, contents, strict=True):
+            of_month, damaged = index.records_in(content)
+            records += of_month
+            problems += damaged
         return self._found(records, problems)
 
     def records_of_run(self, dag_id: str, run_id: str) -> Found:
@@ -110,12 +110,11 @@ class Catalogue:
         names = [f"{folder}/{name}" for name in self._folder.names(folder)]
         records: list[Record] = []
         problems: list[str] = []
-        with ThreadPoolExecutor(THREADS) as threads:
-            for name, content in zip(names, threads.map(self._folder.read, names), strict=True):
-                try:
-                    records += [] if content is None else [Record.from_dict(read_json(content))]
-                except ValueError:
-                    problems.append(f"{self._folder.address}/{name} is damaged, so a record is missing.")
+        for name, content in zip(names, self._folder.read_all(names), strict=True):
+            try:
+                records += [] if content is None else [Record.from_dict(read_json(content))]
+            except ValueError:
+                problems.append(f"{self._folder.address}/{name} is damaged, so a record is missing.")
         own = [
             record for record in records if record.task and (record.task.dag_id, record.task.run_id) == (dag_id, run_id)
         ]

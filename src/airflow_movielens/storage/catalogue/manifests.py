@@ -15,7 +15,7 @@ from airflow_movielens.ratings.paths import local_path, path_text
 from airflow_movielens.recommending.evaluation.result import FILE_NAME, Evaluation
 from airflow_movielens.recommending.model import TrainingData
 from airflow_movielens.recommending.registry import ModelRegistry
-from airflow_movielens.storage.catalogue.month_index import THREADS
+from airflow_movielens.storage.catalogue.folder import THREADS
 from airflow_movielens.storage.catalogue.records import Record, TaskRun, utc_second, without_lists_of_files
 from airflow_movielens.storage.object_store import named_errors, object_at
 from airflow_movielens.storage.train import model_facts

@@ -11,7 +11,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from airflow_movielens.storage.catalogue.folder import ENDING, read_json
+from airflow_movielens.storage.catalogue.folder import ENDING, THREADS, read_json
 from airflow_movielens.storage.catalogue.records import Record
 
 if TYPE_CHECKING:
@@ -25,9 +25,6 @@ LAYOUT = 1
 
 KEPT = 20
 """How many records of a path a month keeps: the last ones."""
-
-THREADS = 8
-"""How many files are read or written at once: object storage takes some tens of milliseconds for each."""
 
 _Entries = dict[str, Record | None]
 """The records of a month by the names of their entries; None for a damaged entry."""
@@ -44,12 +41,15 @@ class MonthIndex:
         folder: The folder of the catalogue.
         kind: The kind.
         month: The month, such as ``2015-03``.
+
+    Attributes:
+        name: The name of its file in the folder.
     """
 
     def __init__(self, folder: CatalogueFolder, kind: Kind, month: str) -> None:
         self._folder = folder
         self._entries = f"{kind}/{month}"
-        self._name = f"{kind}/{month}{ENDING}"
+        self.name = f"{kind}/{month}{ENDING}"
 
     def add(self, records: Iterable[Record]) -> None:
         """Add records of this kind and month, and a copy of each for the run of its task."""
@@ -82,9 +82,9 @@ class MonthIndex:
             entries = self._with_missing(names, indexed)
             kept = _last_of_each_path(entries)
             if not kept:
-                self._folder.remove(self._name)
+                self._folder.remove(self.name)
             elif kept != indexed:
-                self._folder.write(self._name, _to_json(kept))
+                self._folder.write(self.name, _to_json(kept))
             # Without the permission to delete, old entries stay, outside the index.
             with suppress(PermissionError):
                 for name in entries.keys() - kept.keys():
@@ -92,15 +92,18 @@ class MonthIndex:
             seen, names = set(names), self._folder.names(self._entries)
             is_complete = kept.keys() <= set(names) <= seen
 
-    def read(self) -> tuple[list[Record], list[str]]:
-        """Return the records, and what is damaged, as sentences."""
-        content = self._folder.read(self._name)
+    def records_in(self, content: bytes | None) -> tuple[list[Record], list[str]]:
+        """Return the records, and what is damaged, as sentences.
+
+        Args:
+            content: The content of its file; None if there is none.
+        """
         if content is None:
             return [], []
         try:
             entries = _from_json(content)
         except ValueError as error:
-            return [], [f"{self._folder.address}/{self._name} is damaged, so its records are missing: {error}."]
+            return [], [f"{self._folder.address}/{self.name} is damaged, so its records are missing: {error}."]
         damaged = [name for name, record in entries.items() if record is None]
         address = f"{self._folder.address}/{self._entries}"
         problems = [f"{address}/{name} is damaged, so a record is missing." for name in damaged]
@@ -108,7 +111,7 @@ class MonthIndex:
 
     def _indexed(self) -> _Entries | None:
         """Return the entries of the index; None if there is none that can be read."""
-        content = self._folder.read(self._name)
+        content = self._folder.read(self.name)
         try:
             return None if content is None else _from_json(content)
         except ValueError:
@@ -118,9 +121,8 @@ class MonthIndex:
         """Return the entries of these names, from the index or else from their files, except removed ones."""
         known = {name: record for name, record in (indexed or {}).items() if record is not None}
         missing = [name for name in names if name not in known]
-        with ThreadPoolExecutor(THREADS) as threads:
-            contents = threads.map(self._folder.read, [f"{self._entries}/{name}" for name in missing])
-            found = {name: content for name, content in zip(missing, contents, strict=True) if content is not None}
+        contents = self._folder.read_all([f"{self._entries}/{name}" for name in missing])
+        found = {name: content for name, content in zip(missing, contents, strict=True) if content is not None}
         records = known | {name: _record(content) for name, content in found.items()}
         return {name: records[name] for name in names if name in records}
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from airflow_movielens.storage.catalogue.catalogue import Catalogue
-from airflow_movielens.storage.catalogue.folder import ENDING, catalogue_folder
+from airflow_movielens.storage.catalogue.folder import ENDING, THREADS, catalogue_folder
 from airflow_movielens.storage.catalogue.manifests import records_in
-from airflow_movielens.storage.catalogue.month_index import THREADS, MonthIndex
+from airflow_movielens.storage.catalogue.month_index import MonthIndex
 from airflow_movielens.storage.catalogue.records import KINDS, month_of
 
 if TYPE_CHECKING:

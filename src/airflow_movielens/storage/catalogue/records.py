@@ -22,7 +22,7 @@ Kind = Literal["fetch", "ranking", "training", "evaluation", "promotion", "recom
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """What an operator did.
 
