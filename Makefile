@@ -173,6 +173,10 @@ demo: .venv/.demo-installed ## fetch, rank and recommend with real ratings and a
 up: .venv/.demo-installed ## keep movielens-api and Airflow running until Ctrl-C
 	@$(BIN)/python -m demo up
 
+.PHONY: screenshots
+screenshots: .venv/.test-installed test-tools ## take the docs' pictures of the MovieLens page (docs/images/page-*.png) of real ratings
+	@$(BIN)/python -m demo.screenshots
+
 clean: ## remove the stack's data, logs and database
 	rm -rf .local
 

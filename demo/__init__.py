@@ -7,4 +7,5 @@
 - `airflow_api`, `pipeline`: calls to Airflow's REST API, and the demo's backfill and ranking through it.
 - `recommendations`: the run that trains, judges and recommends, and what two people are recommended.
 - `report`: the output for the user; `errors`: what can go wrong.
+- `screenshots`: the pictures of the MovieLens page in the docs.
 """

@@ -59,8 +59,8 @@ def run_demo(layout: Layout, report: Report, interruption: Interruption, connect
     credentials = replace(Credentials.load(layout.local), api_password=Credentials().api_password)
     watch = Watch(interruption, TIMEOUT_SECONDS)
     stack = Stack(layout, credentials, watch, connection_password, follow_schedules=False)
-    with stack, _stopped_afterwards(stack, report):
-        _start(stack, report)
+    with stack, stopped_afterwards(stack, report):
+        start(stack, report)
         title = f"Fetching {len(pipeline.DAYS)} days by a backfill of {pipeline.FETCHING}"
         with report.step(title), report.days() as show:
             fetched = pipeline.fetch(stack.airflow, watch, show)
@@ -78,16 +78,16 @@ def run_up(layout: Layout, report: Report, interruption: Interruption, settings:
     """Start everything, say how to use it, and keep it running until Ctrl-C."""
     watch = Watch(interruption, TIMEOUT_SECONDS)
     stack = Stack(layout, Credentials.load(layout.local), watch, settings=settings)
-    with stack, _stopped_afterwards(stack, report):
+    with stack, stopped_afterwards(stack, report):
         try:
-            _start(stack, report)
+            start(stack, report)
         except DagImportError as error:
             report.failure(error)
         report.addresses(stack)
         watch.until_interrupted(restart=lambda component: _restart(component, stack, report))
 
 
-def _start(stack: Stack, report: Report) -> None:
+def start(stack: Stack, report: Report) -> None:
     """Start the stack and wait until all of it works."""
     for note in stack.port_notes:
         report.say(note)
@@ -110,7 +110,7 @@ def _restart(component: Component, stack: Stack, report: Report) -> None:
 
 
 @contextmanager
-def _stopped_afterwards(stack: Stack, report: Report) -> Iterator[None]:
+def stopped_afterwards(stack: Stack, report: Report) -> Iterator[None]:
     """Stop the stack as a step that the user sees, whether or not all went well."""
     try:
         yield

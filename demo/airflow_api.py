@@ -40,11 +40,12 @@ class AirflowApi:
         except NoResponseError:
             return None
 
-    def log_in(self) -> None:
-        """Get the token that every call except ``health`` needs."""
+    def log_in(self) -> str:
+        """Get the token that every call except ``health`` needs, and return it."""
         login = {"username": AIRFLOW_USER, "password": self._password}
-        token = self._request("POST", "/auth/token", json=login)["access_token"]
+        token: str = self._request("POST", "/auth/token", json=login)["access_token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
+        return token
 
     def get(self, path: str, **params: str | int | list[str]) -> Json:
         """Send a GET to a path below ``/api/v2``."""
