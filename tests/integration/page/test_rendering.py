@@ -71,7 +71,8 @@ def test_only_static_files_are_served(page, name):
 def test_records_are_let_go_as_soon_as_they_are_shown(page, catalogue):
     facts = {"start_date": "2015-03-07", "end_date": "2015-03-08", "rows": 3}
     path = f"{catalogue.root}/ratings/2015-03-07.parquet"
-    catalogue.add(Record("fetch", "2015-03-08T01:00:00Z", path, True, None, None, facts))
+    when = "2015-03-08T01:00:00Z"
+    catalogue.add(Record("fetch", when, path, succeeded=True, error=None, task=None, facts=facts))
     gc.collect()
     gc.disable()
     try:
