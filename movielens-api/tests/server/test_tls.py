@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -144,6 +146,18 @@ def test_on_a_network_nothing_older_than_tls_1_2_no_plain_http_and_no_warning(
         requests.get(server.url.replace("https", "http") + "/healthz", timeout=30)
     assert requests.get(server.url + "/healthz", verify=str(files.certificate), timeout=30).ok
     assert "without TLS" not in server.stopped()
+
+
+def test_silent_connections_before_the_handshake_shut_nobody_out(https: Callable[..., Https], files: Files) -> None:
+    server = https(*tls(files.certificate, files.key))
+    # Fewer than the limit on connections, so that the operating system refuses further ones.
+    resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (80, 80))
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection(address(server.url), timeout=30)) for _ in range(150)]
+        for _ in range(3):
+            assert requests.get(server.url + "/healthz", verify=str(files.certificate), timeout=30).ok
+        assert silent[0].recv(1) == b""
+    assert server.stopped().count("too many connections (Too many open files)") == 1
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # The key in the scope of requests on a connection that exceeds the limit.
 CROWDED = "movielens_api.crowded"
+_HEALTH_CHECKS = {"/healthz", "/readyz"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,11 @@ class Limits:
         body_seconds: How long a body may take to arrive. A slower one gets 408.
         idle_seconds: How long a connection is kept between requests.
         stalled_seconds: How long a client may read nothing of a response before it is disconnected.
-        connections: The number of connections. A request on a further one gets 503.
+        connections: The number of connections. For a further one, the longest idle one is closed. If all are busy,
+            a request on a further one gets 503.
+        connections_of_address: The same for the connections of one client address.
+        connections_for_health_checks: The number of further connections, on which only health checks get another
+            response than 503.
         finish_seconds: How long responses in flight may take when the server shuts down.
         close_seconds: How long the server may take to close afterwards.
     """
@@ -40,6 +45,8 @@ class Limits:
     idle_seconds: int = 30
     stalled_seconds: float = 60
     connections: int = 500
+    connections_of_address: int = 400
+    connections_for_health_checks: int = 20
     finish_seconds: int = 10
     close_seconds: int = 5
 
@@ -60,7 +67,7 @@ class RequestLimitsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it on."""
-        if CROWDED in scope:
+        if CROWDED in scope and scope["path"] not in _HEALTH_CHECKS:
             headers = {"Retry-After": "1", "Connection": "close"}
             refusal = problems.respond(scope["path"], 503, "The server has too many connections.", headers=headers)
             await refusal(scope, receive, send)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,7 +42,12 @@ class Connection(HttpToolsProtocol):
     Args:
         limits: The limits to enforce.
         arguments: The arguments of uvicorn's protocol.
+
+    Attributes:
+        is_crowded: Whether there are too many connections, so that only health checks are responded to.
     """
+
+    is_crowded = False
 
     def __init__(self, limits: Limits, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -49,7 +55,6 @@ class Connection(HttpToolsProtocol):
         self._stage = self._timed = Stage.NOTHING
         self._head_bytes = 0
         self._unparsed_bytes = 0
-        self._crowded = False
         self._refused = False
         self._is_last = False
         self._arriving: TimerHandle | None = None
@@ -58,7 +63,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         """Start to wait for the head of the first request."""
         super().connection_made(cast("Transport", transport))
-        self._crowded = len(self.connections) > self._limits.connections
+        self._idle_since = time.monotonic()
         self._time(Stage.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -79,13 +84,31 @@ class Connection(HttpToolsProtocol):
         elif self._stage is not self._timed and not self._refused:
             self._time(self._stage)
 
+    # Called by the admission of other connections
+    @property
+    def host(self) -> str | None:
+        """The address of the client."""
+        return self.client[0] if self.client else None
+
+    @property
+    def idle_since(self) -> float | None:
+        """When the last response was complete, or the connection was made; None while it is busy or closed."""
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        if is_busy or self.transport.is_closing() or self.transport.get_write_buffer_size():
+            return None
+        return self._idle_since
+
+    def disconnect(self) -> None:
+        """Close the connection at once."""
+        self.transport.abort()
+
     # Called by the parser
     def on_message_begin(self) -> None:
         """Start a request."""
         self._stage = Stage.HEAD
         self._head_bytes = self._unparsed_bytes = 0
         super().on_message_begin()
-        if self._crowded:
+        if self.is_crowded:
             cast("dict[str, Any]", self.scope)[CROWDED] = True
 
     def on_url(self, url: bytes) -> None:
@@ -142,6 +165,7 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Continue with the next request, and watch whether the client reads this response."""
         super().on_response_complete()
+        self._idle_since = time.monotonic()
         self._watch_leaving(self.transport.get_write_buffer_size() or None)
 
     def pause_writing(self) -> None:
