@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -44,6 +45,9 @@ class AdmittingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to accept connections."""
+        if sys.platform == "win32":  # whose event loop cannot wait for a socket to become readable
+            await super().startup(sockets)
+            return
         await super().startup(sockets=[])
         self._door = Door(self._limits, self._all_open)
         for bound in sockets or []:
