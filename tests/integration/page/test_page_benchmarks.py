@@ -27,6 +27,9 @@ from benchmarks.page.rounds import AFTER, BEFORE, OFF, PEAK, Rounds
 from benchmarks.page.size import Size
 from benchmarks.page.views import BARE, FRAME, LIMITS, View, views
 
+# The Dags of `06_partitioned.py`, whose results the data root has, need it.
+pytestmark = pytest.mark.airflow("3.3")
+
 SIZE = Size(days=70, movies=60, model=40, users=30, ranked=8)
 
 
