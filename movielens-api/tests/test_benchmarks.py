@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.api import agreement, database, load, memory, recommendations, report
+from benchmarks import memory
+from benchmarks.api import agreement, database, load, recommendations, report
 from benchmarks.api.exports import FORMATS, export
 from benchmarks.api.kills import Kills
 from benchmarks.api.peers import FastApiSqlAlchemy, Ours, Peer

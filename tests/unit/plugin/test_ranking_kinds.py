@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -61,10 +62,8 @@ def test_only_the_last_record_of_a_file_counts():
 
 
 def test_a_ranking_of_no_days_is_of_no_kind():
-    without = record("/data/a.csv", "2015-03-01")
-    assert (
-        kinds(Record(**{**without.__dict__, "facts": {"method": "mean", "start_date": None, "end_date": None}})) == {}
-    )
+    facts = {"method": "mean", "start_date": None, "end_date": None}
+    assert kinds(replace(record("/data/a.csv", "2015-03-01"), facts=facts)) == {}
 
 
 def test_the_window_is_the_usual_length():
