@@ -20,7 +20,7 @@ from airflow_movielens.client.fetch.output import QUARANTINE_ENDING, Manifest
 from airflow_movielens.ranking import RankingOptions
 from airflow_movielens.ranking.manifest import InputFile, RankingManifest, RankingSources, RatingsFile
 from airflow_movielens.storage.catalogue import Kind, Record, TaskRun
-from airflow_movielens.storage.catalogue.records import utc_second, without_lists_of_files
+from airflow_movielens.storage.catalogue.records import facts_of, utc_second
 from benchmarks.page.size import Size
 
 RATINGS = "06_partitioned/ratings"
@@ -187,7 +187,7 @@ class Days:
         ranking = InputFile(path, sha256(f"{name} {at}".encode()).hexdigest(), 1_800_000)
         sources = RankingSources(inputs, [], SOURCE, [])
         manifest = RankingManifest.of(ranking, self._size.movies, RankingOptions(method=method), sources)
-        facts = without_lists_of_files(replace(manifest, ranked_at=at.isoformat(), task=task).to_dict())
+        facts = facts_of(replace(manifest, ranked_at=at.isoformat(), task=task).to_dict())
         self._add("ranking", at, path, task, facts)
 
     def _path(self, name: str) -> str:

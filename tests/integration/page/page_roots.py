@@ -21,7 +21,7 @@ from airflow_movielens.ranking import RankingOptions
 from airflow_movielens.ranking.manifest import RankingManifest, RankingSources, RatingsFile
 from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.storage.catalogue import Catalogue, Kind, Record, TaskRun
-from airflow_movielens.storage.catalogue.records import without_lists_of_files
+from airflow_movielens.storage.catalogue.records import facts_of
 from airflow_movielens.storage.files import write_ranking
 from airflow_movielens.storage.input_facts import input_file
 from airflow_movielens.storage.rank import rank_files
@@ -245,7 +245,7 @@ class _Writer:
             of_ratings = input_file(inputs[-1].path, Path(inputs[-1].path))
             manifest = RankingManifest.of(replace(of_ratings, path=str(path)), 100, options, sources, task)
         facts = {**manifest.to_dict(), "ranked_at": at.isoformat(timespec="seconds")}
-        self._add("ranking", at, path, task, without_lists_of_files(facts))
+        self._add("ranking", at, path, task, facts_of(facts))
 
     def _add(self, kind: Kind, at: datetime, path: Path, task: TaskRun, facts: dict[str, Any], *, error=None):
         self.records.append(Record(kind, f"{at:%Y-%m-%dT%H:%M:%SZ}", str(path), error is None, error, task, facts))

@@ -25,7 +25,7 @@ router = APIRouter()
 
 ROWS = 100
 MOST_ROWS = 2000
-COURSE = 90
+COURSE = 60
 """A movie's course is shown over so many rankings."""
 COMPARED = {7: 3, 30: 7}
 """Rankings are compared with those of so many days earlier, or of up to so many days before that if there is none."""

@@ -15,12 +15,11 @@ _STARS = 10
 
 def wrong_facts(facts: Mapping[str, Any]) -> list[str]:
     """Return the names of facts whose values cannot be what operators write."""
-    return [name for name, value in facts.items() if value is not None and not _is_right(name, value)]
-
-
-def _is_right(name: str, value: object) -> bool:
-    check = _CHECKS.get(name)
-    return check is None or check(value)
+    return [
+        name
+        for name, value in facts.items()
+        if value is not None and (is_right := _CHECKS.get(name)) is not None and not is_right(value)
+    ]
 
 
 def _is_count(value: object) -> bool:

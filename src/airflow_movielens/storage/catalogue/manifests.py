@@ -16,7 +16,7 @@ from airflow_movielens.recommending.evaluation.result import FILE_NAME, Evaluati
 from airflow_movielens.recommending.model import TrainingData
 from airflow_movielens.recommending.registry import ModelRegistry
 from airflow_movielens.storage.catalogue.folder import THREADS
-from airflow_movielens.storage.catalogue.records import Record, TaskRun, utc_second, without_lists_of_files
+from airflow_movielens.storage.catalogue.records import Record, TaskRun, facts_of, utc_second
 from airflow_movielens.storage.object_store import named_errors, object_at
 from airflow_movielens.storage.train import model_facts
 
@@ -102,7 +102,7 @@ def _records_of_manifest(address: str, read: Callable[[], bytes], registry_of: M
         manifest = json.loads(read())
         kind, time = next((kind, manifest[name]) for name, kind in _KINDS.items() if name in manifest)
         task = manifest.get("task") and TaskRun(**manifest["task"])
-        facts = without_lists_of_files(manifest)
+        facts = facts_of(manifest)
         at = utc_second(datetime.fromisoformat(time))
     except (StopIteration, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{address} has a manifest that cannot be read: {error!r}") from error

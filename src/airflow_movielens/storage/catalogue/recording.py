@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.ratings.paths import path_text
 from airflow_movielens.storage.catalogue.catalogue import Catalogue
-from airflow_movielens.storage.catalogue.records import Record, TaskRun, address_of, utc_second, without_lists_of_files
+from airflow_movielens.storage.catalogue.records import Record, TaskRun, address_of, facts_of, utc_second
 from airflow_movielens.storage.inputs import steps
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Recording:
             at: When the output was complete, in ISO 8601; None for now.
         """
         time = datetime.now(UTC) if at is None else datetime.fromisoformat(at)
-        self._done = without_lists_of_files(facts), utc_second(time)
+        self._done = facts_of(facts), utc_second(time)
 
     def save_movies(self, movies: pl.DataFrame) -> None:
         """Save all movies in the catalogue; see `Catalogue.save_movies`."""

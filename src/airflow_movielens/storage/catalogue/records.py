@@ -15,7 +15,7 @@ from airflow_movielens.storage.catalogue.facts import wrong_facts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["KINDS", "Kind", "Record", "TaskRun", "address_of", "month_of", "utc_second", "without_lists_of_files"]
+__all__ = ["KINDS", "Kind", "Record", "TaskRun", "address_of", "facts_of", "month_of", "utc_second"]
 
 Kind = Literal["fetch", "ranking", "training", "evaluation", "promotion", "recommendations"]
 
@@ -83,8 +83,10 @@ class Record:
 
 
 def _is_task(task: TaskRun) -> bool:
-    texts, numbers = (task.dag_id, task.run_id, task.task_id), (task.map_index, task.try_number)
-    return all(isinstance(text, str) for text in texts) and all(type(number) is int for number in numbers)
+    return (
+        type(task.dag_id) is type(task.run_id) is type(task.task_id) is str
+        and type(task.map_index) is type(task.try_number) is int
+    )
 
 
 def utc_second(time: datetime) -> str:
@@ -112,13 +114,13 @@ def address_of(path: str) -> str:
     return path_text(path) if local is None else os.path.abspath(local)  # noqa: PTH100 - resolves no links
 
 
-def without_lists_of_files(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of a manifest without the files that were read.
+def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a manifest, without what the record itself says, and without the files that were read.
 
     What remains of the files are the path of the earlier ranking, as ``compare_to``, and the folders of the ratings, as
     ``input_folders``: absolute paths or URLs.
     """
-    facts = {name: value for name, value in manifest.items() if name != "inputs"}
+    facts = {name: value for name, value in manifest.items() if name not in ("inputs", "path", "task")}
     if "compare_to" in facts:
         facts["compare_to"] = next((file["path"] for file in facts["compare_to"]), None)
         facts["input_folders"] = sorted({address_of(file["path"]).rpartition("/")[0] for file in manifest["inputs"]})
