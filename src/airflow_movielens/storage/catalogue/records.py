@@ -120,7 +120,9 @@ def facts_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     What remains of the files are the path of the earlier ranking, as ``compare_to``, and the folders of the ratings, as
     ``input_folders``: absolute paths or URLs.
     """
-    facts = {name: value for name, value in manifest.items() if name not in ("inputs", "path", "task")}
+    # Only manifests of files have a task; the path of another return value is not that of its record.
+    repeated = ("inputs", "path", "task") if "task" in manifest else ("inputs",)
+    facts = {name: value for name, value in manifest.items() if name not in repeated}
     if "compare_to" in facts:
         facts["compare_to"] = next((file["path"] for file in facts["compare_to"]), None)
         facts["input_folders"] = sorted({address_of(file["path"]).rpartition("/")[0] for file in manifest["inputs"]})
