@@ -59,7 +59,7 @@ class Registries:
         """Return a registry, or the one that was used last if none is named. There must be one.
 
         Raises:
-            PageError: No record names this registry, so that it is none, or one that the user may not see.
+            PageError: No record that the user may see names this registry.
         """
         if not folder or folder in self.folders:
             return folder or self.folders[0]

@@ -180,7 +180,7 @@ def _titled(movies: Mapping[int, Movie], search: str) -> list[int]:
 
 
 def _with_names(rows: list[dict[str, Any]], catalogue: Catalogue) -> list[dict[str, Any]]:
-    """Return rows with a title and a list of genres: those of the file, else those of the catalogue."""
+    """Return rows with a title and a list of genres: those of the file, otherwise those of the catalogue."""
     are_known = all(row.get("title") and row.get("genres") for row in rows)
     movies = {} if are_known else catalogue.movies()
     return [_with_name(row, movies.get(row["movieId"], Movie(f"Movie {row['movieId']}", None, []))) for row in rows]
