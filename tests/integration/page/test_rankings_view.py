@@ -260,26 +260,56 @@ def test_rankings_of_hidden_dags_do_not_exist(analyst, ranked):
 
 
 def test_the_course_of_a_movie_is_a_line_with_a_table(page, ranked):
-    files = [ranked(day) for day in DAYS]
-    Path(files[-2]).write_text("damaged")
+    for day in DAYS:
+        ranked(day)
     response = page.get("/movielens/rankings/movies/1/", params={"day": "2015-03-31"})
     rows = rows_of(response)
-    assert rows[:3] == [
-        ["2015-03-31", "1", "new", "9", "3.624", "5.00"],
-        ["2015-03-30", "not ranked"],
-        ["2015-03-29", "1", "= unchanged", "9", "3.624", "5.00"],
+    assert rows[:2] == [
+        ["2015-03-31", "1", "= unchanged", "9", "3.624", "5.00"],
+        ["2015-03-30", "1", "= unchanged", "9", "4.541", "5.00"],
     ]
     assert len(rows) == 40
     by_day = {row[0]: row[1:3] for row in rows}
     assert by_day["2015-03-21"] == ["1", "▲ up 2"]
     assert by_day["2015-02-20"] == ["3", "\N{EN DASH}"]
-    assert response.text.count("<polyline") == 2
-    assert response.text.count("<circle") == 39
+    assert response.text.count("<polyline") == 1
+    assert response.text.count("<circle") == 40
     assert "2015-03-21: rank 1" in response.text
     said = text_of(response)
     assert "The rank of Toy Story (1995) from 2015-02-20 to 2015-03-31; the table below has the values" in said
     assert "Rank by bayesian, in the last 40 rankings up to 2015-03-31." in said
-    assert f"1 of 40 rankings is left out: {files[-2]} cannot be read as a ranking" in said
+
+
+def test_rankings_that_cannot_be_read_are_left_out_of_the_course_of_a_movie(page, ranked):
+    files = [ranked(day) for day in DAYS[-5:]]
+    Path(files[-2]).write_text("damaged")
+    Path(files[-4]).unlink()
+    response = page.get("/movielens/rankings/movies/1/")
+    rows = rows_of(response)
+    damaged, gone = rows.pop(1), rows.pop(2)
+    # Nobody knows whether the movie moved since a ranking that cannot be read.
+    assert [row[:3] for row in rows] == [
+        ["2015-03-31", "1", "\N{EN DASH}"],
+        ["2015-03-29", "1", "\N{EN DASH}"],
+        ["2015-03-27", "1", "\N{EN DASH}"],
+    ]
+    assert damaged[0] == "2015-03-30"
+    assert damaged[1].startswith(f"left out: {files[-2]} cannot be read as a ranking: ")
+    assert gone == ["2015-03-28", f"left out: there is no file {files[-4]}"]
+    assert response.text.count("<polyline") == 3
+    assert "2 of 5 rankings are left out; the table says why." in text_of(response)
+
+
+def test_no_ranking_of_the_course_of_a_movie_can_be_read(page, ranked):
+    files = [ranked(day) for day in DAYS[-2:]]
+    Path(files[-1]).unlink()
+    said = text_of(page.get("/movielens/rankings/movies/99/"))
+    assert "This movie is in none of the last 2 rankings up to 2015-03-31." in said
+    assert f"1 of these rankings cannot be read. The last one: there is no file {files[-1]}." in said
+    Path(files[-2]).unlink()
+    said = text_of(page.get("/movielens/rankings/movies/1/"))
+    assert "None of the last 2 rankings up to 2015-03-31 can be read." in said
+    assert f"The last one: there is no file {files[-1]}. Clear the tasks that write them" in said
 
 
 def test_a_movie_that_comes_and_goes_and_one_that_never_came(page, ranked):

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -146,7 +147,8 @@ def show_course(
     genres = sorted({row["genre"] for row in rows if "genre" in row})
     shown = genre if genre in genres else _best_genre(rows)
     course = {known: _row_of(of_day["rows"], shown) for known, of_day in zip(days, found, strict=True)}
-    ranks = [None if row is None else row["rank"] for row in course.values()]
+    ranks = {known: None if row is None else row["rank"] for known, row in course.items()}
+    unreadable = {known: of_day["problem"] for known, of_day in zip(days, found, strict=True) if of_day["problem"]}
     last = next((row for row in reversed(course.values()) if row is not None), {"movieId": movie_id})
     return render(
         request,
@@ -157,10 +159,10 @@ def show_course(
         genres=genres,
         genre=shown,
         course=course,
-        previous=dict(zip(days, [None, *ranks], strict=False)),
-        chart=rank_chart(list(zip(days, ranks, strict=True))),
+        previous={known: ranks[before] for before, known in pairwise(days) if before not in unreadable},
+        chart=rank_chart(list(ranks.items())),
         score=SCORES[selection.kind.method],
-        unreadable=[of_day["problem"] for of_day in found if of_day["problem"]],
+        unreadable=unreadable,
     )
 
 
