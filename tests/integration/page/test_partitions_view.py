@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import date
 from html.parser import HTMLParser
 
 import pytest
 from integration.page.page_roots import OTHER_FOLDER, RATINGS_FOLDER, write_root
+from unit.plugin.partition_records import fetch
 
 CALENDAR = "/movielens/partitions/"
 
@@ -210,6 +212,20 @@ def test_nothing_was_fetched_yet(page, data_root):
     text = text_of(page.get(CALENDAR).text)
     assert "No ratings were fetched yet. Unpause a Dag that fetches ratings" in text
     assert str(data_root) in text
+
+
+def test_years_between_two_periods_are_one_line(page, data_root, catalogue):
+    folder = data_root / "ratings"
+    days = [date(2000, 11, 15), date(2000, 11, 16), date(2026, 11, 28)]
+    catalogue.add_all(fetch(day, path=f"{folder}/{day}.parquet") for day in days)
+    html = page.get(CALENDAR).text
+    text = text_of(html)
+    assert "All 3 days are present" in text
+    assert "No day from 2000-11-17 to 2026-11-27 was fetched. So long a gap does not count as missing." in text
+    assert list(Links(html).of_days()) == ["2026-11-28", "2000-11-15", "2000-11-16"]
+    response = page.get(f"{CALENDAR}2010-01-01/")
+    assert response.status_code == 404
+    assert "The known days of this dataset are 2000-11-15 to 2000-11-16, 2026-11-28." in text_of(response.text)
 
 
 def test_only_days_of_readable_dags_are_shown(analyst, root):

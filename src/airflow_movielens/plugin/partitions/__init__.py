@@ -2,11 +2,13 @@
 
 All of it is computed from records of the catalogue, without reading ratings.
 
-- ``fetch``, ``ranking``: a fetch and a ranking, as the catalogue recorded them.
+- ``recorded_file``: a file that a task wrote or failed to write, as the catalogue recorded it.
+- ``fetch``, ``ranking``: such files of ratings, and of ranked movies.
 - ``partition``: a day with its fetches.
 - ``status``, ``explanation``: what may be wrong with a day, in words and in sentences.
 - ``lateness``: which days changed after they were ranked, and which rankings are out of date since.
 - ``dataset``: the days and longer windows that were fetched into one folder.
+- ``periods``: the days of a dataset, without long gaps.
 - ``portfolio``: the datasets of a data root.
 - ``figures``: the key figures, and days as spans of consecutive days.
 - ``calendar``: three years of months, weeks and days.

@@ -43,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Day:
-    """A day before the first or after the last one that is known.
+    """A day of no period.
 
     Attributes:
         day: The day.
@@ -81,8 +81,8 @@ class Year:
 
 
 def years_of(dataset: Dataset) -> list[int]:
-    """Return the years from the first to the last known day."""
-    return list(range(dataset.days[0].year, dataset.days[-1].year + 1)) if dataset.days else []
+    """Return the years in which a period has days."""
+    return sorted({day.year for day in dataset.days})
 
 
 def shown_years(years: Sequence[int], last: int | None) -> list[int]:

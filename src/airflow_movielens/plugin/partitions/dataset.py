@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_movielens.plugin.partitions.fetch import Fetch
 from airflow_movielens.plugin.partitions.lateness import Lateness, find_lateness
 from airflow_movielens.plugin.partitions.partition import Partition
+from airflow_movielens.plugin.partitions.periods import periods_of
 from airflow_movielens.plugin.partitions.ranking import Ranking, current, rankings_of
 from airflow_movielens.plugin.partitions.status import Status
 from airflow_movielens.plugin.partitions.trailing import unusual
@@ -18,6 +19,7 @@ from airflow_movielens.plugin.partitions.trailing import unusual
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from airflow_movielens.plugin.partitions.figures import Span
     from airflow_movielens.storage.catalogue import Record
 
 
@@ -60,12 +62,14 @@ class Dataset:
         return cls(folder, partitions, list(last.values()), files, rankings_of(rankings, folder))
 
     @cached_property
+    def periods(self) -> list[Span]:
+        """The periods from the first to the last day that is known."""
+        return periods_of(list(self.partitions), self.longer_files)
+
+    @cached_property
     def days(self) -> list[date]:
-        """All days from the first to the last one that is known, also those that were never fetched."""
-        if not self.partitions:
-            return []
-        first, last = min(self.partitions), max(self.partitions)
-        return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        """All days of `periods`, also those that were never fetched."""
+        return [day for period in self.periods for day in period.days]
 
     @property
     def ratings(self) -> int:

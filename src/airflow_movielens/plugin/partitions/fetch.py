@@ -5,30 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from airflow_movielens.storage.catalogue import Record, TaskRun
-
+from airflow_movielens.plugin.partitions.recorded_file import RecordedFile
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2099
-"""A fetch of any other day is a mistake, and would give the calendar thousands of years."""
+"""A fetch of any other day is a mistake."""
 
 
 @dataclass(frozen=True)
-class Fetch:
-    """A fetch of a window into a file.
-
-    Attributes:
-        record: The record of the catalogue.
-    """
-
-    record: Record
-
-    @property
-    def at(self) -> str:
-        """When it ended, in UTC as ISO 8601."""
-        return self.record.at
+class Fetch(RecordedFile):
+    """A fetch of a window into a file."""
 
     @property
     def succeeded(self) -> bool:
@@ -39,16 +25,6 @@ class Fetch:
     def error(self) -> str | None:
         """Why it failed."""
         return self.record.error
-
-    @property
-    def path(self) -> str:
-        """The absolute path or URL of the file."""
-        return self.record.path
-
-    @property
-    def task(self) -> TaskRun | None:
-        """The task instance that fetched; None if it is unknown."""
-        return self.record.task
 
     @property
     def name(self) -> str:
@@ -73,12 +49,12 @@ class Fetch:
     @cached_property
     def start(self) -> date | None:
         """The first day of the window; None if it is open or unknown."""
-        return _day(self.record.facts.get("start_date"))
+        return _day(self.fact("start_date"))
 
     @cached_property
     def end(self) -> date | None:
         """The first day after the window; None if it is open or unknown."""
-        return _day(self.record.facts.get("end_date"))
+        return _day(self.fact("end_date"))
 
     @cached_property
     def day(self) -> date | None:
@@ -90,12 +66,12 @@ class Fetch:
     @property
     def rows(self) -> int:
         """The number of ratings; 0 after a failure."""
-        return int(self.record.facts.get("rows") or 0)
+        return int(self.fact("rows") or 0)
 
     @property
     def quarantined(self) -> int:
         """The number of further rows that broke the contract; 0 after a failure."""
-        return int(self.record.facts.get("quarantined") or 0)
+        return int(self.fact("quarantined") or 0)
 
     @property
     def sha256(self) -> str | None:
@@ -105,16 +81,12 @@ class Fetch:
     @property
     def histogram(self) -> list[int] | None:
         """The numbers of ratings with 0.5, 1, … 5 stars; None if the manifest has none."""
-        counts = self.record.facts.get("histogram")
+        counts = self.fact("histogram")
         return [int(count) for count in counts] if self.succeeded and counts else None
 
     def covers(self, day: date) -> bool:
         """Return whether the window contains ``day``; an open end contains all days."""
         return (self.start is None or self.start <= day) and (self.end is None or day < self.end)
-
-    def fact(self, name: str) -> Any:
-        """Return a fact of the manifest, None if it is unknown."""
-        return self.record.facts.get(name)
 
 
 def window_in_words(start: date | None, end: date | None) -> str:

@@ -8,37 +8,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_movielens.plugin.partitions.fetch import window_in_words
+from airflow_movielens.plugin.partitions.recorded_file import RecordedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_movielens.storage.catalogue import Record, TaskRun
+    from airflow_movielens.storage.catalogue import Record
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """A ranking of the ratings of a window.
-
-    Attributes:
-        record: The record of the catalogue: of a ranking that succeeded and covers at least one day.
-    """
-
-    record: Record
-
-    @property
-    def at(self) -> str:
-        """When it was complete, in UTC as ISO 8601."""
-        return self.record.at
-
-    @property
-    def path(self) -> str:
-        """The absolute path or URL of the file."""
-        return self.record.path
-
-    @property
-    def task(self) -> TaskRun | None:
-        """The task instance that ranked; None if it is unknown."""
-        return self.record.task
+class Ranking(RecordedFile):
+    """A ranking of the ratings of a window that succeeded, and covers at least one day."""
 
     @property
     def method(self) -> str:

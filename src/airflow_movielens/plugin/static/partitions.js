@@ -6,7 +6,8 @@
   const calendar = document.querySelector(".calendar");
   if (!calendar) return;
   const years = [...calendar.querySelectorAll(".months")].reverse(); // the newest comes first
-  const months = years.flatMap((year) => [...year.querySelectorAll("table")]);
+  const tables = years.flatMap((year) => [...year.querySelectorAll("table")]);
+  const months = tables.filter((month) => month.querySelector("td > a"));
   const days = months.flatMap((month) => [...month.querySelectorAll("td > a")]);
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
   let current = days.at(-1);

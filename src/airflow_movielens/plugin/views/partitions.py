@@ -16,6 +16,7 @@ from airflow_movielens.plugin.partitions.calendar import YEARS, calendar_of, sho
 from airflow_movielens.plugin.partitions.explanation import explain
 from airflow_movielens.plugin.partitions.figures import Span, days_needing_attention, figures, verdict
 from airflow_movielens.plugin.partitions.histogram import HEIGHT, WIDTH, bars
+from airflow_movielens.plugin.partitions.periods import gaps_between
 from airflow_movielens.plugin.partitions.portfolio import Portfolio
 from airflow_movielens.plugin.partitions.quarantine import read_sample
 from airflow_movielens.plugin.partitions.ranking import Ranking
@@ -70,6 +71,7 @@ def show_calendar(
         names=portfolio.names,
         name=name,
         dataset=shown,
+        gaps=gaps_between(shown.periods),
         verdict=verdict(shown),
         figures=figures(shown),
         show=show,
@@ -151,5 +153,5 @@ def _ranking_address(root: str, ranking: Ranking) -> dict[str, str | None]:
 def _unknown_day(day: date, dataset: Dataset | None) -> PageError:
     if dataset is None or not dataset.days:
         return PageError(f"No fetch of {day} is known.", "No day was fetched yet.", 404)
-    known = f"The known days of this dataset are {dataset.days[0]} to {dataset.days[-1]}."
-    return PageError(f"No fetch of {day} is known.", known, 404)
+    known = ", ".join(map(str, dataset.periods))
+    return PageError(f"No fetch of {day} is known.", f"The known days of this dataset are {known}.", 404)
