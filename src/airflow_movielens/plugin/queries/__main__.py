@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 from airflow_movielens.plugin.queries.files import QueryFile
+
+MAX_ANSWER = 16 * 2**20
+"""Bytes of an answer: a damaged file may have very long texts, or very many rows of a movie."""
 
 
 def main() -> None:
@@ -20,8 +25,20 @@ def main() -> None:
     request = json.load(sys.stdin.buffer)
     # The API server ends this process in time, unless it was itself killed.
     signal.alarm(request["seconds"])
+    limit_memory(request["memory"])
+    text = json.dumps(answer(request))
+    if len(text) > MAX_ANSWER:
+        text = json.dumps({"error": f"it would need {len(text):,} bytes, but a page may have {MAX_ANSWER:,} of a file"})
     with answers:
-        json.dump(answer(request), answers)
+        answers.write(text)
+
+
+def limit_memory(size: int) -> None:
+    """Let this process reserve no more memory than so many bytes; files that it maps to read them do not count."""
+    given = [limit for limit in resource.getrlimit(resource.RLIMIT_DATA) if limit != resource.RLIM_INFINITY]
+    most = min([size, *given])
+    with suppress(OSError, ValueError):  # some systems have no such limit
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:

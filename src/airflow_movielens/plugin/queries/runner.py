@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 TIMEOUT = 20.0
 """Seconds that a query may take, unless its caller says otherwise."""
 
+MEMORY = 2 * 2**30
+"""Bytes of memory that a query may need. Files that it maps, such as the matrix of a model, do not count."""
+
 # -P: no module of the API server's current folder takes the place of an installed one.
 _COMMAND = (sys.executable, "-P", "-m", "airflow_movielens.plugin.queries")
 # What the interpreter needs. Airflow's environment has secrets: connections, the database, keys.
@@ -49,6 +52,8 @@ _ENVIRONMENT = (
 _MAX_THREADS = 4
 _COPIES_AT_ONCE = 8
 _LOGGED = 4000
+# What Python and NumPy, Rust (Polars), C++ and OpenBLAS say when the system refuses them memory.
+_REFUSED_MEMORY = ("MemoryError", "memory allocation of", "std::bad_alloc", "Memory allocation still failed")
 _WRITE_AGAIN = "Clear the task that wrote the file, so that Airflow runs it again."
 
 
@@ -73,6 +78,14 @@ class QueryTimeoutError(QueryError):
         super().__init__(f"The answer took longer than {seconds:g} seconds.", advice, 503)
 
 
+class QueryMemoryError(QueryError):
+    """A query needs more memory than it may have, and its process has ended."""
+
+    def __init__(self, memory: int) -> None:
+        title = f"This needs more than {memory / 2**30:.2g} GB of memory, which is the limit of a page."
+        super().__init__(title, f"A file of this page is damaged, or much too large. {_WRITE_AGAIN}")
+
+
 class QueryBusyError(QueryError):
     """Too many callers wait for a process."""
 
@@ -86,10 +99,18 @@ class QueryRunner:
     Args:
         at_once: The greatest number of processes.
         waiting: How many callers may wait for one. Each occupies a thread of the API server.
+        memory: The bytes that each process may reserve, where the system has such a limit (Linux).
         package: The package of the modules with queries.
     """
 
-    def __init__(self, at_once: int = 2, waiting: int = 8, package: str = "airflow_movielens.plugin.queries") -> None:
+    def __init__(
+        self,
+        at_once: int = 2,
+        waiting: int = 8,
+        memory: int = MEMORY,
+        package: str = "airflow_movielens.plugin.queries",
+    ) -> None:
+        self._memory = memory
         self._package = package
         self._processes = threading.BoundedSemaphore(at_once)
         self._callers = threading.BoundedSemaphore(at_once + waiting)
@@ -115,6 +136,7 @@ class QueryRunner:
         Raises:
             QueryError: A file is missing or damaged, or the process failed.
             QueryTimeoutError: The query takes too long.
+            QueryMemoryError: The query needs too much memory.
             QueryBusyError: Too many queries wait for a process.
         """
         deadline = time.monotonic() + timeout
@@ -127,6 +149,7 @@ class QueryRunner:
                 "arguments": dict(arguments),
                 "files": [asdict(file) for file in local],
                 "seconds": int(left) + 2,
+                "memory": self._memory,
             }
             return _answer(request, left, timeout)
 
@@ -164,6 +187,8 @@ def _answer(request: dict[str, Any], left: float, timeout: float) -> Any:
     said = errors.decode(errors="replace")[-_LOGGED:]
     if process.returncode != 0:
         log.error("The query %s ended with status %d: %s", query, process.returncode, said)
+        if any(words in said for words in _REFUSED_MEMORY):
+            raise QueryMemoryError(request["memory"])
         killed = ": it was killed, perhaps for lack of memory" if process.returncode < 0 else ""
         raise QueryError(f"The process of this page failed{killed}.", "The log of the API server says more.")
     if said:
