@@ -174,7 +174,7 @@ up: .venv/.demo-installed ## keep movielens-api and Airflow running until Ctrl-C
 	@$(BIN)/python -m demo up
 
 .PHONY: screenshots
-screenshots: .venv/.test-installed test-tools ## take the docs' pictures of the MovieLens page (docs/images/page-*.png) of real ratings
+screenshots: .venv/.test-installed test-tools ## take the docs' pictures of the MovieLens page and of the connection's form (docs/images)
 	@$(BIN)/python -m demo.screenshots
 
 clean: ## remove the stack's data, logs and database

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,17 +14,22 @@ from playwright.sync_api import sync_playwright
 
 from demo.errors import DemoError
 from demo.layout import ROOT
+from demo.screenshots.connection_form import take_form
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
 
     from demo.stack import Stack
 
 FOLDER = ROOT / "docs" / "images"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH = 1180
+FORM = {"width": 1180, "height": 2400}
 DATASET = "05_pipeline/ratings"
 RANKING = "05_pipeline/rankings/trailing/{method}/{day}.csv"
+Theme = Literal["light", "dark"]
 LIKES = ("Toy Story", "Aladdin", "Monsters, Inc.")
 
 
@@ -42,7 +48,7 @@ class Picture:
     name: str
     path: str
     height: int
-    theme: Literal["light", "dark"] = "light"
+    theme: Theme = "light"
     in_airflow: bool = False
 
 
@@ -81,24 +87,35 @@ def take(stack: Stack, late: date) -> list[Path]:
         # The sandbox does not work as root.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         taken = [_take(browser, stack, token, picture) for picture in pictures(late)]
+        with _logged_in(browser, stack, token, FORM, "light") as page:
+            taken += take_form(page, stack.airflow.address, FOLDER)
         browser.close()
     return taken
 
 
 def _take(browser: Browser, stack: Stack, token: str, picture: Picture) -> Path:
     address = f"{stack.airflow.address}/{picture.path}"
-    context = browser.new_context(viewport={"width": WIDTH, "height": picture.height}, color_scheme=picture.theme)
-    context.add_cookies([{"name": "_token", "value": token, "url": stack.airflow.address}])
-    page = context.new_page()
-    response = page.goto(address, wait_until="networkidle" if picture.in_airflow else "load")
-    if response is None or not response.ok:
-        raise DemoError(f"{address} responds with {response and response.status}.")
-    content: Any = page.frame_locator("iframe") if picture.in_airflow else page
-    content.locator("main").wait_for()
     path = FOLDER / f"{picture.name}.png"
-    page.screenshot(path=path, animations="disabled")
-    context.close()
+    size = {"width": WIDTH, "height": picture.height}
+    with _logged_in(browser, stack, token, size, picture.theme) as page:
+        response = page.goto(address, wait_until="networkidle" if picture.in_airflow else "load")
+        if response is None or not response.ok:
+            raise DemoError(f"{address} responds with {response and response.status}.")
+        content: Any = page.frame_locator("iframe") if picture.in_airflow else page
+        content.locator("main").wait_for()
+        page.screenshot(path=path, animations="disabled")
     return path
+
+
+@contextmanager
+def _logged_in(browser: Browser, stack: Stack, token: str, size: Any, theme: Theme) -> Iterator[Page]:
+    """Open a tab."""
+    context = browser.new_context(viewport=size, color_scheme=theme)
+    context.add_cookies([{"name": "_token", "value": token, "url": stack.airflow.address}])
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
 
 
 def _query(**values: Any) -> str:
