@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import re
 from html import unescape
 
 import pytest
 from integration.bucket import ATOMIC, ATOMIC_URL, atomic_bucket_at
 from starlette.testclient import TestClient
+from unit.plugin.partition_records import fetch
 
 VIEWS = ["/movielens/partitions/", "/movielens/rankings/", "/movielens/models/", "/movielens/dags/a/runs/b/"]
 
@@ -16,6 +20,10 @@ def shown_instead(client, address, status=503):
     assert response.status_code == status, response.text
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
     return unescape(response.text.partition("<main")[2])
+
+
+def text_of(html):
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -38,6 +46,39 @@ def test_files_that_cannot_be_read_are_named_with_the_error(page, data_root, vie
     said = shown_instead(page, view)
     assert f"{data_root}/.movielens-catalogue" in said
     assert "Not a directory" in said
+
+
+@pytest.fixture
+def bound_by_permissions():
+    """Let permissions of files bind this thread, and those that it starts, also if it is root's."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    # _LINUX_CAPABILITY_VERSION_3 and this thread; then twice: effective, permitted and inheritable capabilities.
+    header, held = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, held) == 0
+    fewer = type(held)(*held)
+    fewer[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(header, fewer) == 0
+    yield
+    assert libc.capset(header, held) == 0
+
+
+@pytest.mark.usefixtures("bound_by_permissions")
+@pytest.mark.parametrize("forbidden", ["..", ".", ".movielens-catalogue"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_files_that_the_server_may_not_read_are_named(page, catalogue, data_root, view, forbidden):
+    catalogue.add(fetch())
+    folder = (data_root / forbidden).resolve()
+    folder.chmod(0)
+    try:
+        said = shown_instead(page, view)
+    finally:
+        folder.chmod(0o700)
+    assert f"{data_root}" in said
+    assert "cannot be read. The API server got: [Errno 13] Permission denied" in text_of(said)
+    assert "that the user of the API server may read it" in said
 
 
 @pytest.mark.parametrize("view", VIEWS)
