@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 from airflow.configuration import conf
 from fastapi import Depends
@@ -13,7 +13,8 @@ from fastapi import Depends
 from airflow_movielens.plugin.errors import MissingDataRootError, NoDataRootError
 from airflow_movielens.plugin.security import ReadableDags, ReadableDagsDep
 from airflow_movielens.ratings.paths import local_path
-from airflow_movielens.storage.catalogue import Catalogue, Found, Kind
+from airflow_movielens.storage.catalogue import Catalogue, Found, Kind, Record
+from airflow_movielens.storage.catalogue.records import month_of
 
 
 class Source:
@@ -42,14 +43,20 @@ class Source:
             raise MissingDataRootError(root)
         return Catalogue(root)
 
-    def records(self, kind: Kind, months: Iterable[str] | None = None) -> Found:
+    def records(self, kind: Kind, facts: Collection[str] | None = None) -> Found:
         """Return the records of a kind that the user may see.
 
         Args:
             kind: What was done.
-            months: Months such as ``2015-03``; None for all.
+            facts: The names of the facts that the view needs, which saves time and memory; None for all.
         """
-        return self._visible(self.catalogue.records(kind, months))
+        return self._visible(self.catalogue.records(kind, facts=facts))
+
+    def facts_of(self, record: Record) -> dict[str, Any]:
+        """Return all facts of a record that was read with only some of them."""
+        of_month = self.catalogue.records(record.kind, [month_of(record)]).records
+        same = (each.facts for each in reversed(of_month) if (each.path, each.at) == (record.path, record.at))
+        return next(same, record.facts)
 
     def records_of_run(self, dag_id: str, run_id: str) -> Found:
         """Return the records of a Dag run; none if the user may not read the Dag."""

@@ -14,7 +14,7 @@ from airflow_movielens.plugin.partitions.partition import Partition
 from airflow_movielens.plugin.partitions.periods import periods_of
 from airflow_movielens.plugin.partitions.ranking import Ranking, current, rankings_of
 from airflow_movielens.plugin.partitions.status import Status
-from airflow_movielens.plugin.partitions.trailing import unusual
+from airflow_movielens.plugin.partitions.trailing import unusual_days
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,6 +94,11 @@ class Dataset:
         return find_lateness(self.partitions, self.rankings)
 
     @cached_property
+    def unusual(self) -> Mapping[date, str]:
+        """The days with an unusual number of ratings, each with a sentence that says what is unusual about it."""
+        return unusual_days(self.partitions)
+
+    @cached_property
     def statuses(self) -> Mapping[date, list[Status]]:
         """What is wrong with each of `days`, the most severe first."""
         return {day: self._statuses_of(day) for day in self.days}
@@ -127,7 +132,7 @@ class Dataset:
             Status.OUTDATED: day in self.lateness.to_rank,
             Status.DOUBLE: len(files) > 1,
             Status.LATE: day in self.lateness.late,
-            Status.UNUSUAL: unusual(self.partitions, day) is not None,
+            Status.UNUSUAL: day in self.unusual,
             Status.QUARANTINED: partition is not None and partition.quarantined > 0,
             Status.EMPTY: partition is not None and partition.current is not None and partition.rows == 0,
         }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_movielens.plugin.partitions.status import Status, counted
-from airflow_movielens.plugin.partitions.trailing import unusual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +26,7 @@ def explain(dataset: Dataset, day: date) -> list[str]:
         Status.MISSING: "No fetch of this day is known.",
         Status.OUTDATED: f"{were_made} before the ratings changed, and not again since.",
         Status.DOUBLE: f"{len(files)} files have this day: a ranking of all of them counts ratings twice.",
-        Status.UNUSUAL: unusual(dataset.partitions, day) or "",
+        Status.UNUSUAL: dataset.unusual.get(day, ""),
         Status.EMPTY: "The API had no ratings of this day. The file has columns and no rows.",
     }
     if partition is not None:

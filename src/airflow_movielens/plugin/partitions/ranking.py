@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from airflow_movielens.storage.catalogue import Record
 
 
+FACTS = ("end_date", "input_folders", "inputs_sha256", "method", "start_date")
+"""The facts of a record that are needed here."""
+
+
 @dataclass(frozen=True)
 class Ranking(RecordedFile):
     """A ranking of the ratings of a window that succeeded, and covers at least one day."""

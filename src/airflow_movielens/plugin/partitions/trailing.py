@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
 
     from airflow_movielens.plugin.partitions.fetch import Fetch
     from airflow_movielens.plugin.partitions.partition import Partition
@@ -83,18 +83,28 @@ def compare(partitions: Mapping[date, Partition], day: date) -> Trailing:
     )
 
 
-def unusual(partitions: Mapping[date, Partition], day: date) -> str | None:
-    """Return what is unusual about the number of ratings of a day, as a sentence; None if nothing is.
+def unusual_days(partitions: Mapping[date, Partition]) -> dict[date, str]:
+    """Return the days with an unusual number of ratings, each with a sentence that says what is unusual about it.
 
     An empty day is never unusual: it has a status of its own.
 
     Args:
-        partitions: The partitions of a dataset.
-        day: The day.
+        partitions: The partitions of a dataset, by ascending days.
     """
-    rows = partitions[day].rows if day in partitions else 0
-    before = [fetch.rows for fetch in _files_before(partitions, day)]
-    if not rows or len(before) < _ENOUGH:
+    found: dict[date, str] = {}
+    before = deque[tuple[date, int]]()
+    for day, partition in partitions.items():
+        while before and before[0][0] < day - timedelta(days=DAYS):
+            before.popleft()
+        if partition.rows and (sentence := _unusual(partition.rows, [rows for _, rows in before])):
+            found[day] = sentence
+        if partition.current is not None:
+            before.append((day, partition.rows))
+    return found
+
+
+def _unusual(rows: int, before: Sequence[int]) -> str | None:
+    if len(before) < _ENOUGH:
         return None
     fewest, most = min(before), max(before)
     days = f"any of the {len(before)} days before"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from airflow_movielens.plugin.evaluations import Judgement, gate_chart, judgement_of
 from airflow_movielens.plugin.registries import Registries, RegistryState, task_of
 from airflow_movielens.plugin.rendering import render
 from airflow_movielens.plugin.source import SourceDep
 from airflow_movielens.recommending.registry import Event
 from airflow_movielens.storage.catalogue import Record, TaskRun
+
+if TYPE_CHECKING:
+    from airflow_movielens.plugin.evaluations import Judgement
 
 router = APIRouter()
 
@@ -40,6 +42,9 @@ def models(
         registry: The folder of the registry, one that records name; the one that was used last if empty.
         before: The number of the event before which the history is shown; None for the last events.
     """
+    # The evaluation of models takes a tenth of a second to import, for which the first page of a server would wait.
+    from airflow_movielens.plugin.evaluations import gate_chart
+
     registries = Registries.of(source)
     if not registries.folders:
         return render(request, "models.html", folders=[], problems=registries.problems)
@@ -68,6 +73,8 @@ def models(
 
 def _judgements(state: RegistryState, registries: Registries, root: str) -> dict[str, Judgement]:
     """Return the evaluations of champion and challenger, by the alias."""
+    from airflow_movielens.plugin.evaluations import judgement_of
+
     records = registries.of_folder("evaluation", state.folder)
     found = {model.alias: judgement_of(model, records, root) for model in state.models if model.alias != "previous"}
     return {alias: judgement for alias, judgement in found.items() if judgement is not None}

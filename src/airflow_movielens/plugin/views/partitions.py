@@ -19,6 +19,7 @@ from airflow_movielens.plugin.partitions.histogram import HEIGHT, WIDTH, bars
 from airflow_movielens.plugin.partitions.periods import gaps_between
 from airflow_movielens.plugin.partitions.portfolio import Portfolio
 from airflow_movielens.plugin.partitions.quarantine import read_sample
+from airflow_movielens.plugin.partitions.ranking import FACTS as RANKING_FACTS
 from airflow_movielens.plugin.partitions.ranking import Ranking
 from airflow_movielens.plugin.partitions.remedies import items
 from airflow_movielens.plugin.partitions.status import Status
@@ -131,7 +132,7 @@ def show_day(request: Request, source: SourceDep, day: date, dataset: str | None
 
 
 def _read(source: Source, name: str | None) -> tuple[Portfolio, Dataset | None, list[str]]:
-    fetches, rankings = source.records("fetch"), source.records("ranking")
+    fetches, rankings = source.records("fetch"), source.records("ranking", RANKING_FACTS)
     portfolio = Portfolio.of(source.catalogue.root, fetches.records)
     dataset = portfolio.dataset(name, rankings.records)
     if dataset is None and portfolio.folders:

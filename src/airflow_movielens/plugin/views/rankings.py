@@ -16,7 +16,7 @@ from pydantic import BeforeValidator
 from airflow_movielens.plugin.errors import PageError
 from airflow_movielens.plugin.queries.runner import QueryError, run_query
 from airflow_movielens.plugin.rank_chart import rank_chart
-from airflow_movielens.plugin.ranking_kinds import RankingKind, ranking_kinds
+from airflow_movielens.plugin.ranking_kinds import FACTS, RankingKind, ranking_kinds
 from airflow_movielens.plugin.ranking_scores import SCORES
 from airflow_movielens.plugin.rendering import render
 from airflow_movielens.plugin.source import SourceDep
@@ -71,7 +71,7 @@ def _selection(source: SourceDep, ranking: str = "", method: str = "", day: Day 
     Raises:
         PageError: There is no ranking yet, or none of this kind.
     """
-    found = source.records("ranking")
+    found = source.records("ranking", FACTS)
     kinds = ranking_kinds(found.records, source.catalogue.root)
     if not kinds:
         raise PageError("No movies have been ranked yet.", _what_to_do(found.records, source.catalogue.root), 200)
@@ -125,7 +125,7 @@ def show_ranking(
         error=None,
         ranking=found,
         record=record,
-        facts=defaultdict(lambda: None, record.facts),
+        facts=defaultdict(lambda: None, source.facts_of(record)),
         score=SCORES[selection.kind.method],
         compared=compared,
         unreadable=[problem for problem in found["problems"] if problem],

@@ -14,7 +14,7 @@ from airflow_movielens.storage.catalogue.month_index import MonthIndex, folder_o
 from airflow_movielens.storage.catalogue.records import Record, month_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     import polars as pl
 
@@ -82,12 +82,13 @@ class Catalogue:
         """
         return [name.removesuffix(ENDING) for name in self._folder.names(kind)]
 
-    def records(self, kind: Kind, months: Iterable[str] | None = None) -> Found:
+    def records(self, kind: Kind, months: Iterable[str] | None = None, facts: Collection[str] | None = None) -> Found:
         """Return the records of a kind.
 
         Args:
             kind: The kind.
             months: The months; None for all.
+            facts: The names of the facts that the records keep, which saves time and memory; None for all.
 
         Raises:
             OSError: The catalogue cannot be read.
@@ -99,7 +100,7 @@ class Catalogue:
         indexes = [MonthIndex(self._folder, kind, month) for month in wanted]
         contents = self._folder.read_all([index.name for index in indexes])
         for index, content in zip(indexes, contents, strict=True):
-            of_month, damaged = index.records_in(content)
+            of_month, damaged = index.records_in(content, facts)
             records += of_month
             problems += damaged
         return self._found(records, problems)

@@ -92,16 +92,17 @@ class MonthIndex:
             seen, names = set(names), self._folder.names(self._entries)
             is_complete = kept.keys() <= set(names) <= seen
 
-    def records_in(self, content: bytes | None) -> tuple[list[Record], list[str]]:
+    def records_in(self, content: bytes | None, facts: Collection[str] | None = None) -> tuple[list[Record], list[str]]:
         """Return the records, and what is damaged, as sentences.
 
         Args:
             content: The content of its file; None if there is none.
+            facts: The names of the facts that the records keep; None for all.
         """
         if content is None:
             return [], []
         try:
-            entries = _from_json(content)
+            entries = _from_json(content, facts)
         except ValueError as error:
             return [], [f"{self._folder.address}/{self.name} is damaged, so its records are missing: {error}."]
         damaged = [name for name, record in entries.items() if record is None]
@@ -170,10 +171,10 @@ def _record(content: bytes) -> Record | None:
         return None
 
 
-def _record_of(values: Any) -> Record | None:
+def _record_of(values: Any, facts: Collection[str] | None = None) -> Record | None:
     """Return a record; None if it is damaged, so that it does not hide the others."""
     try:
-        return None if values is None else Record.from_dict(values)
+        return None if values is None else Record.from_dict(values, facts)
     except ValueError:
         return None
 
@@ -183,8 +184,8 @@ def _to_json(entries: _Entries) -> bytes:
     return json.dumps({"layout": LAYOUT, "entries": values}).encode() + b"\n"
 
 
-def _from_json(content: bytes) -> _Entries:
-    """Read the result of `_to_json`.
+def _from_json(content: bytes, facts: Collection[str] | None = None) -> _Entries:
+    """Read the result of `_to_json`, with all facts or only these.
 
     Raises:
         ValueError: It is damaged, or of another layout.
@@ -196,4 +197,4 @@ def _from_json(content: bytes) -> _Entries:
     entries = index.get("entries")
     if not isinstance(entries, dict):
         raise ValueError("it has no entries")
-    return {name: _record_of(values) for name, values in entries.items()}
+    return {name: _record_of(values, facts) for name, values in entries.items()}

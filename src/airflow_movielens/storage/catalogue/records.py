@@ -13,7 +13,7 @@ from airflow_movielens.ratings.task_run import TaskRun
 from airflow_movielens.storage.catalogue.facts import wrong_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 __all__ = ["KINDS", "Kind", "Record", "TaskRun", "address_of", "facts_of", "month_of", "utc_second"]
 
@@ -53,14 +53,20 @@ class Record:
         return json.dumps(self.to_dict(), indent=2).encode() + b"\n"
 
     @classmethod
-    def from_dict(cls, values: Any) -> Record:
+    def from_dict(cls, values: Any, facts: Collection[str] | None = None) -> Record:
         """Read the result of `to_dict`, also after a round trip through JSON.
+
+        Args:
+            values: The result of `to_dict`.
+            facts: The names of the facts that the record keeps, if it has them; None for all.
 
         Raises:
             ValueError: The values are not a record.
         """
         try:
-            record = cls(**{**values, "task": values["task"] and TaskRun(**values["task"])})
+            found = values["facts"]
+            kept = found if facts is None else {name: found[name] for name in facts if name in found}
+            record = cls(**{**values, "task": values["task"] and TaskRun(**values["task"]), "facts": kept})
             datetime.fromisoformat(record.at)
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"this is not a record: {error}") from error
