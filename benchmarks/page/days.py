@@ -145,7 +145,7 @@ class Days:
         )
         pages = 1 + rows // 10_000
         fetch = {"pages": pages, "requests_repeated": pages // 3, "seconds": 0.3 * pages, "resumed_rows": 0}
-        self._add("fetch", at, path, task, {**manifest.to_dict(), "fetch": fetch})
+        self._add("fetch", at, path, task, facts_of({**manifest.to_dict(), "fetch": fetch}))
         self._fetched[day] = RatingsFile(
             path, manifest.sha256, manifest.bytes, rows, manifest.start_date, manifest.end_date
         )

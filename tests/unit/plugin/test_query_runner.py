@@ -107,6 +107,18 @@ def test_a_query_over_time_is_killed(runner, tmp_path):
         os.kill(int(started.read_text()), 0)
 
 
+def test_a_process_that_was_started_ahead_ends_with_its_caller(runner, tmp_path):
+    started = tmp_path / "started"
+    limited = runner(at_once=1, waiting=0)
+    with limited.start("own") as process, pytest.raises(QueryBusyError):
+        limited.run("own.surroundings", {})
+    with pytest.raises(QueryTimeoutError), limited.start("own", timeout=1) as process:
+        time.sleep(1)
+        process.run("wait", {"started": str(started), "until": str(started)})
+    assert not started.exists()
+    assert limited.run("own.surroundings", {})
+
+
 def test_processes_and_callers_are_limited(runner, tmp_path):
     impatient, patient = runner(at_once=1, waiting=0), runner(at_once=1, waiting=1)
     end = tmp_path / "end"
@@ -130,13 +142,14 @@ def test_the_queries_of_rankings_import_no_airflow(tmp_path):
     (tmp_path / "a.csv").write_text("rank,movieId,score,num_ratings\n1,7,0.5,3\n")
     file = {"name": "a", "path": str(tmp_path / "a.csv"), "problem": None}
     requests = [
-        {"query": f"airflow_movielens.plugin.queries.rankings.{name}", "files": [file], "arguments": arguments}
+        {"query": name, "files": [file], "arguments": arguments}
         for name, arguments in [("table", {"search": "7", "titled": [7]}), ("course", {"movie_id": 7})]
     ]
     script = f"""
 import sys
+from airflow_movielens.plugin.queries import rankings
 from airflow_movielens.plugin.queries.__main__ import answer
-assert all("result" in answer(request) for request in {requests!r})
+assert all("result" in answer(rankings, request) for request in {requests!r})
 assert "polars" in sys.modules
 assert "airflow" not in sys.modules
 """

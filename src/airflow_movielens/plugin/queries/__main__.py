@@ -1,4 +1,7 @@
-"""The process of a query: it reads a request from standard input, and writes an answer to standard output, in JSON."""
+"""The process of a query: it reads a request from standard input, and writes an answer to standard output, in JSON.
+
+Its arguments are the module with the query, and the bytes of memory that it may reserve.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,12 @@ import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.plugin.queries.files import QueryFile
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 MAX_ANSWER = 16 * 2**20
 """Bytes of an answer: a damaged file may have very long texts, or very many rows of a movie."""
@@ -22,11 +28,13 @@ def main() -> None:
     # What libraries print must not mix with the answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    name, memory = sys.argv[1:]
+    limit_memory(int(memory))
+    module = import_module(name)  # the request may follow later
     request = json.load(sys.stdin.buffer)
     # The API server ends this process in time, unless it was itself killed.
     signal.alarm(request["seconds"])
-    limit_memory(request["memory"])
-    text = json.dumps(answer(request))
+    text = json.dumps(answer(module, request))
     if len(text) > MAX_ANSWER:
         text = json.dumps({"error": f"it would need {len(text):,} bytes, but a page may have {MAX_ANSWER:,} of a file"})
     with answers:
@@ -41,10 +49,9 @@ def limit_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
+def answer(module: ModuleType, request: dict[str, Any]) -> dict[str, Any]:
     """Return ``{"result": …}``, or ``{"error": …}`` in words if a file is missing or damaged."""
-    module, _, name = request["query"].rpartition(".")
-    query = getattr(import_module(module), name)
+    query = getattr(module, request["query"])
     files = [QueryFile(**file) for file in request["files"]]
     try:
         return {"result": query(files, **request["arguments"])}

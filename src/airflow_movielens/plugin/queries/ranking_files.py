@@ -6,14 +6,14 @@ import json
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from airflow_movielens.ratings.paths import FileFormat
 from airflow_movielens.ratings.text_files import text_blocks, whole_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
-
-    import polars as pl
 
     from airflow_movielens.ratings.paths import Compression
 
@@ -51,8 +51,6 @@ def scan_ranking(path: Path) -> pl.LazyFrame:
         OSError, ValueError: It is no ranking, or is damaged.
         polars.exceptions.PolarsError: It cannot be read; also when the rows are collected.
     """
-    import polars as pl
-
     if not path.exists():
         raise FileNotFoundError
     source = FileFormat.of(str(path))
@@ -76,22 +74,16 @@ def scan_ranking(path: Path) -> pl.LazyFrame:
 
 
 def _schema(names: Collection[str] = tuple(_DTYPES)) -> dict[str, pl.DataType | type[pl.DataType]]:
-    import polars as pl
-
     return {name: getattr(pl, dtype) for name, dtype in _DTYPES.items() if name in names}
 
 
 def _scan_ndjson(path: Path, compression: Compression) -> pl.LazyFrame:
-    import polars as pl
-
     _, block = next(text_blocks(path, compression), (1, b""))
     first = block.partition(b"\n")[0]
     return pl.scan_ndjson(path, schema=_schema(json.loads(first))) if first.strip() else pl.LazyFrame()
 
 
 def _read_json(path: Path, compression: Compression) -> pl.LazyFrame:
-    import polars as pl
-
     text = whole_text(path, compression).strip()
     if text == b"[]":
         return pl.LazyFrame()

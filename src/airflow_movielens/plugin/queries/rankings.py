@@ -5,12 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from airflow_movielens.plugin.queries.ranking_files import scan_ranking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import polars as pl
 
     from airflow_movielens.plugin.queries.files import QueryFile
 
@@ -44,8 +44,6 @@ def table(
         FileNotFoundError: The file of the ranking does not exist.
         ValueError: It cannot be read.
     """
-    import polars as pl
-
     current, *earlier = files
     ranking = _read(current)
     genres = None
@@ -89,8 +87,6 @@ def course(files: list[QueryFile], *, movie_id: int) -> list[dict[str, Any]]:
 
 
 def _of_movie(file: QueryFile, movie_id: int) -> dict[str, Any]:
-    import polars as pl
-
     try:
         rows = _read(file, pl.col("movieId") == movie_id)
     except (OSError, ValueError) as error:
@@ -100,8 +96,6 @@ def _of_movie(file: QueryFile, movie_id: int) -> dict[str, Any]:
 
 def _ranks(file: QueryFile, genre: str | None, movies: pl.Series) -> tuple[dict[int, int], str | None]:
     """Return the ranks of movies in an earlier ranking, and why it cannot be read."""
-    import polars as pl
-
     try:
         rows = _read(file, pl.col("movieId").is_in(movies.implode()))
     except (OSError, ValueError) as error:
@@ -112,8 +106,6 @@ def _ranks(file: QueryFile, genre: str | None, movies: pl.Series) -> tuple[dict[
 
 
 def _matches(ranking: pl.DataFrame, search: str, titled: Sequence[int]) -> pl.Expr:
-    import polars as pl
-
     matches = pl.col("movieId").is_in(list(titled))
     if "title" in ranking.columns:
         matches |= pl.col("title").str.to_lowercase().str.contains(search.lower(), literal=True).fill_null(value=False)
@@ -122,8 +114,6 @@ def _matches(ranking: pl.DataFrame, search: str, titled: Sequence[int]) -> pl.Ex
 
 def _read(file: QueryFile, where: pl.Expr | None = None) -> pl.DataFrame:
     """Return the rows of a ranking; errors as in `table`."""
-    import polars as pl
-
     path = file.local()
     try:
         rows = scan_ranking(path)

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from airflow_movielens.ratings.schema import RATINGS
+from airflow_movielens.recommending.artefacts import map_model
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,8 +38,6 @@ def for_user(files: Sequence[QueryFile], user_id: int) -> dict[str, Any]:
         OSError: The file cannot be read.
         ValueError: It holds no recommendations, or is damaged.
     """
-    import polars as pl
-
     (file,) = files
     path = file.local()
     try:
@@ -67,10 +70,6 @@ def for_likes(files: Sequence[QueryFile], movies: Sequence[int], n: int) -> dict
         OSError: The file cannot be read.
         ValueError: It holds no model, or is damaged.
     """
-    import polars as pl
-
-    from airflow_movielens.ratings.schema import RATINGS
-
     model = _model(files)
     rows = [(_NEW_USER, movie, 5.0, second) for second, movie in enumerate(movies)]
     ratings = pl.DataFrame(rows, RATINGS.polars_schema(), orient="row")
@@ -99,7 +98,5 @@ def similar(files: Sequence[QueryFile], movie_id: int, n: int) -> dict[str, Any]
 
 def _model(files: Sequence[QueryFile]) -> Model:
     """Open a model; reading all of a large one would take longer than the answer."""
-    from airflow_movielens.recommending.artefacts import map_model
-
     (file,) = files
     return map_model(file.local())

@@ -128,30 +128,39 @@ class QueryRunner:
 
         Args:
             query: The module and the function, such as ``rankings.table``.
-            arguments: The keyword arguments of the function; values that JSON can hold.
-            files: The paths or URLs of the files that it reads. Remote ones are copied first, and removed at the end.
-            within: A folder or URL: files elsewhere are not read, also if a link leads there; None for no limit.
+            arguments: See `QueryProcess.run`, like ``files``, ``within`` and the errors.
+            files: Likewise.
+            within: Likewise.
+            timeout: See `start`.
+        """
+        module, _, function = query.partition(".")
+        with self.start(module, timeout) as process:
+            return process.run(function, arguments, files, within=within)
+
+    @contextmanager
+    def start(self, module: str, timeout: float = TIMEOUT) -> Iterator[QueryProcess]:
+        """Start the process of a query, which imports what it needs while its caller finds out what to ask.
+
+        Args:
+            module: The module with the query, such as ``rankings``.
             timeout: The seconds until the query is given up.
 
         Raises:
-            QueryError: A file is missing or damaged, or the process failed.
-            QueryTimeoutError: The query takes too long.
-            QueryMemoryError: The query needs too much memory.
+            QueryTimeoutError: No process was free in time.
             QueryBusyError: Too many queries wait for a process.
         """
         deadline = time.monotonic() + timeout
-        with self._process(timeout), _local_files(files, within) as local:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise QueryTimeoutError(timeout)
-            request = {
-                "query": f"{self._package}.{query}",
-                "arguments": dict(arguments),
-                "files": [asdict(file) for file in local],
-                "seconds": int(left) + 2,
-                "memory": self._memory,
-            }
-            return _answer(request, left, timeout)
+        command = (*_COMMAND, f"{self._package}.{module}", str(self._memory))
+        with (
+            self._process(timeout),
+            subprocess.Popen(  # noqa: S603 - our own module, by this interpreter
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
+            ) as process,
+        ):
+            try:
+                yield QueryProcess(process, module, self._memory, timeout, deadline)
+            finally:
+                process.kill()
 
     @contextmanager
     def _process(self, timeout: float) -> Iterator[None]:
@@ -169,34 +178,76 @@ class QueryRunner:
             self._callers.release()
 
 
-run_query = QueryRunner().run
-"""Run a query with the limits of this server; see `QueryRunner.run`."""
+class QueryProcess:
+    """A process that runs one query.
+
+    Args:
+        process: The process.
+        module: The module with the query.
+        memory: The bytes that the process may reserve.
+        timeout: How many seconds the query may take since the process was started.
+        deadline: When it is given up, by the monotonic clock.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], module: str, memory: int, timeout: float, deadline: float
+    ) -> None:
+        self._process = process
+        self._module = module
+        self._memory = memory
+        self._timeout = timeout
+        self._deadline = deadline
+
+    def run(
+        self, function: str, arguments: Mapping[str, Any], files: Sequence[str] = (), *, within: str | None = None
+    ) -> Any:
+        """Run the query and return its result.
+
+        Args:
+            function: The function of the module.
+            arguments: The keyword arguments of the function; values that JSON can hold.
+            files: The paths or URLs of the files that it reads. Remote ones are copied first, and removed at the end.
+            within: A folder or URL: files elsewhere are not read, also if a link leads there; None for no limit.
+
+        Raises:
+            QueryError: A file is missing or damaged, or the process failed.
+            QueryTimeoutError: The query takes too long.
+            QueryMemoryError: The query needs too much memory.
+        """
+        with _local_files(files, within) as local:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise QueryTimeoutError(self._timeout)
+            request = {
+                "query": function,
+                "arguments": dict(arguments),
+                "files": [asdict(file) for file in local],
+                "seconds": int(left) + 2,
+            }
+            try:
+                out, errors = self._process.communicate(json.dumps(request).encode(), timeout=left)
+            except subprocess.TimeoutExpired:
+                raise QueryTimeoutError(self._timeout) from None
+        return self._result(f"{self._module}.{function}", out, errors.decode(errors="replace")[-_LOGGED:])
+
+    def _result(self, query: str, out: bytes, said: str) -> Any:
+        status = self._process.returncode
+        if status != 0:
+            log.error("The query %s ended with status %d: %s", query, status, said)
+            if any(words in said for words in _REFUSED_MEMORY):
+                raise QueryMemoryError(self._memory)
+            killed = ": it was killed, perhaps for lack of memory" if status < 0 else ""
+            raise QueryError(f"The process of this page failed{killed}.", "The log of the API server says more.")
+        if said:
+            log.warning("The query %s says: %s", query, said)
+        answer = json.loads(out)
+        if "error" in answer:
+            raise QueryError(f"This cannot be shown: {answer['error']}.", _WRITE_AGAIN)
+        return answer["result"]
 
 
-def _answer(request: dict[str, Any], left: float, timeout: float) -> Any:
-    query = request["query"]
-    with subprocess.Popen(  # noqa: S603 - our own module, by this interpreter
-        _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
-    ) as process:
-        try:
-            out, errors = process.communicate(json.dumps(request).encode(), timeout=left)
-        except subprocess.TimeoutExpired:
-            raise QueryTimeoutError(timeout) from None
-        finally:
-            process.kill()
-    said = errors.decode(errors="replace")[-_LOGGED:]
-    if process.returncode != 0:
-        log.error("The query %s ended with status %d: %s", query, process.returncode, said)
-        if any(words in said for words in _REFUSED_MEMORY):
-            raise QueryMemoryError(request["memory"])
-        killed = ": it was killed, perhaps for lack of memory" if process.returncode < 0 else ""
-        raise QueryError(f"The process of this page failed{killed}.", "The log of the API server says more.")
-    if said:
-        log.warning("The query %s says: %s", query, said)
-    answer = json.loads(out)
-    if "error" in answer:
-        raise QueryError(f"This cannot be shown: {answer['error']}.", _WRITE_AGAIN)
-    return answer["result"]
+QUERIES = QueryRunner()
+"""Runs queries with the limits of this server."""
 
 
 def _environment() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 
 from airflow_movielens.plugin.errors import PageError
-from airflow_movielens.plugin.queries.runner import QueryError, run_query
+from airflow_movielens.plugin.queries.runner import QUERIES, QueryError, QueryProcess
 from airflow_movielens.plugin.rank_chart import rank_chart
 from airflow_movielens.plugin.ranking_kinds import FACTS, RankingKind, ranking_kinds
 from airflow_movielens.plugin.ranking_scores import SCORES
@@ -92,9 +92,19 @@ def _selection(source: SourceDep, ranking: str = "", method: str = "", day: Day 
 SelectionDep = Annotated[Selection, Depends(_selection)]
 
 
+def _query() -> Iterator[QueryProcess]:
+    """Start the process that will read the files of rankings, before the catalogue says which."""
+    with QUERIES.start("rankings") as process:
+        yield process
+
+
+QueryDep = Annotated[QueryProcess, Depends(_query)]
+
+
 @router.get("/rankings/")
 def show_ranking(
     request: Request,
+    query: QueryDep,
     source: SourceDep,
     selection: SelectionDep,
     *,
@@ -114,7 +124,7 @@ def show_ranking(
     arguments = {"genre": genre or None, "search": search, "titled": titled, "limit": rows}
     files = [record.path, *(selection.kind.rankings[known].path for known in earlier)]
     try:
-        found = run_query("rankings.table", arguments, files, within=source.catalogue.root)
+        found = query.run("table", arguments, files, within=source.catalogue.root)
     except QueryError as error:
         return render(request, "rankings.html", error.status, **shown, error=error, ranking=None)
     found["rows"] = _with_names(found["rows"], source.catalogue)
@@ -137,12 +147,18 @@ def show_ranking(
 
 @router.get("/rankings/movies/{movie_id}/")
 def show_course(
-    request: Request, source: SourceDep, selection: SelectionDep, movie_id: MovieId, genre: str = ""
+    request: Request,
+    query: QueryDep,
+    source: SourceDep,
+    selection: SelectionDep,
+    *,
+    movie_id: MovieId,
+    genre: str = "",
 ) -> HTMLResponse:
     """Show the ranks of a movie over time."""
     days = [known for known in selection.kind.rankings if known <= selection.day][-COURSE:]
     files = [selection.kind.rankings[known].path for known in days]
-    found = run_query("rankings.course", {"movie_id": movie_id}, files, within=source.catalogue.root)
+    found = query.run("course", {"movie_id": movie_id}, files, within=source.catalogue.root)
     rows = [row for of_day in found for row in of_day["rows"]]
     genres = sorted({row["genre"] for row in rows if "genre" in row})
     shown = genre if genre in genres else _best_genre(rows)

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import StringConstraints
 
 from airflow_movielens.plugin.movie_search import MovieSearch, TypedMovie
-from airflow_movielens.plugin.queries.runner import QueryError, run_query
+from airflow_movielens.plugin.queries.runner import QUERIES, QueryError
 from airflow_movielens.plugin.registries import Registries
 from airflow_movielens.plugin.rendering import page_url, render
 from airflow_movielens.plugin.source import SourceDep
@@ -147,7 +147,7 @@ def _for_user(text: str, published: Record | None, search: MovieSearch, root: st
     if published is None:
         return Answer(problem="No recommendations have been published yet: run MovielensRecommendOperator.")
     try:
-        found = run_query("recommendations.for_user", {"user_id": int(text)}, [published.path], within=root)
+        found = QUERIES.run("recommendations.for_user", {"user_id": int(text)}, [published.path], within=root)
     except QueryError as error:
         return Answer(problem=f"{error}.")
     if found["rows"]:
@@ -172,7 +172,7 @@ def _by_champion(query: str, arguments: dict[str, Any], folder: str, search: Mov
     """Return the answer of the champion of a registry."""
     try:
         path = ModelRegistry(folder).path_of("champion")
-        found = run_query(query, arguments, [str(path)], within=folder)
+        found = QUERIES.run(query, arguments, [str(path)], within=folder)
     except LookupError as error:
         return Answer(problem=f"{error.args[0]}.")
     except (QueryError, ValueError) as error:
