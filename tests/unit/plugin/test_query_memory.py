@@ -57,8 +57,11 @@ def sparse_file(path):
 )
 def test_a_ranking_that_needs_more_memory_is_an_error_that_says_so(run, tmp_path, caplog, name, write):
     write(tmp_path / name)
-    with pytest.raises(QueryMemoryError, match=r"^This needs more than 0\.39 GB of memory, .* Clear the task"):
+    with pytest.raises(
+        QueryMemoryError, match=r"^This needs more than 0\.39 GB of memory, .* Clear the task"
+    ) as raised:
         run("rankings.table", {}, [str(tmp_path / name)])
+    assert f"A file is damaged, or far too large: {tmp_path / name}." in str(raised.value)
     assert "rankings.table ended with status" in caplog.text
 
 

@@ -79,11 +79,16 @@ class QueryTimeoutError(QueryError):
 
 
 class QueryMemoryError(QueryError):
-    """A query needs more memory than it may have, and its process has ended."""
+    """A query needs more memory than it may have, and its process has ended.
 
-    def __init__(self, memory: int) -> None:
+    Args:
+        memory: The bytes that it may have.
+        files: The paths or URLs of its files.
+    """
+
+    def __init__(self, memory: int, files: Sequence[str]) -> None:
         title = f"This needs more than {memory / 2**30:.2g} GB of memory, which is the limit of a page."
-        super().__init__(title, f"A file of this page is damaged, or much too large. {_WRITE_AGAIN}")
+        super().__init__(title, f"A file is damaged, or far too large: {', '.join(files)}. {_WRITE_AGAIN}")
 
 
 class QueryBusyError(QueryError):
@@ -228,14 +233,14 @@ class QueryProcess:
                 out, errors = self._process.communicate(json.dumps(request).encode(), timeout=left)
             except subprocess.TimeoutExpired:
                 raise QueryTimeoutError(self._timeout) from None
-        return self._result(f"{self._module}.{function}", out, errors.decode(errors="replace")[-_LOGGED:])
+        return self._result(f"{self._module}.{function}", files, out, errors.decode(errors="replace")[-_LOGGED:])
 
-    def _result(self, query: str, out: bytes, said: str) -> Any:
+    def _result(self, query: str, files: Sequence[str], out: bytes, said: str) -> Any:
         status = self._process.returncode
         if status != 0:
             log.error("The query %s ended with status %d: %s", query, status, said)
             if any(words in said for words in _REFUSED_MEMORY):
-                raise QueryMemoryError(self._memory)
+                raise QueryMemoryError(self._memory, files)
             killed = ": it was killed, perhaps for lack of memory" if status < 0 else ""
             raise QueryError(f"The process of this page failed{killed}.", "The log of the API server says more.")
         if said:
