@@ -15,7 +15,7 @@ from airflow_movielens.plugin.queries.runner import QueryBusyError, QueryError, 
 pytestmark = pytest.mark.slow
 
 QUERIES = """
-import os, signal, sys, time
+import errno, os, signal, sys, time
 from pathlib import Path
 
 def surroundings(files):
@@ -27,6 +27,9 @@ def sizes(files, unit):
 
 def problem(files):
     raise ValueError(f"{files[0].path} is damaged")
+
+def forbidden(files):
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), files[0].path)
 
 def crash(files):
     return 1 / 0
@@ -89,6 +92,11 @@ def test_a_problem_with_a_file_is_an_error_in_its_words(runner, tmp_path):
         runner().run("own.problem", {}, ["/data/a.csv"])
     with pytest.raises(QueryError, match="looks like a Windows path"):
         runner().run("own.sizes", {"unit": 1}, ["C:\\a.csv"])
+
+
+def test_a_file_that_may_not_be_read_needs_no_new_run(runner):
+    with pytest.raises(QueryError, match=r"Permission denied: '/data/a\.csv'\. Let the user of the API server read"):
+        runner().run("own.forbidden", {}, ["/data/a.csv"])
 
 
 def test_a_process_that_fails_is_reported_and_the_log_says_why(runner, caplog):

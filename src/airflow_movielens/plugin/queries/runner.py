@@ -54,7 +54,9 @@ _COPIES_AT_ONCE = 8
 _LOGGED = 4000
 # What Python and NumPy, Rust (Polars), C++ and OpenBLAS say when the system refuses them memory.
 _REFUSED_MEMORY = ("MemoryError", "memory allocation of", "std::bad_alloc", "Memory allocation still failed")
+_NO_PERMISSION = "Permission denied"  # as Python and Polars say it
 _WRITE_AGAIN = "Clear the task that wrote the file, so that Airflow runs it again."
+_LET_READ = "Let the user of the API server read the file."
 
 
 class QueryError(PageError):
@@ -247,7 +249,8 @@ class QueryProcess:
             log.warning("The query %s says: %s", query, said)
         answer = json.loads(out)
         if "error" in answer:
-            raise QueryError(f"This cannot be shown: {answer['error']}.", _WRITE_AGAIN)
+            advice = _LET_READ if _NO_PERMISSION in answer["error"] else _WRITE_AGAIN
+            raise QueryError(f"This cannot be shown: {answer['error']}.", advice)
         return answer["result"]
 
 
