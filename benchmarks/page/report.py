@@ -8,7 +8,7 @@ from statistics import median
 from benchmarks.memory import Memory
 from benchmarks.page.api_server import Storage
 from benchmarks.page.browser import Times
-from benchmarks.page.rounds import AFTER, BEFORE, OFF, PEAK, Rounds
+from benchmarks.page.rounds import AFTER, BEFORE, LOOKED, OFF, PEAK, Rounds
 from benchmarks.page.views import FRAME, LIMITS, View
 from benchmarks.tables import Target, table, verdicts
 
@@ -24,7 +24,7 @@ def write(rounds: Rounds, notes: Sequence[str]) -> str:
         parts += [
             f"**{storage.name}**: opened in a window with an empty cache, and again in the same window",
             table(TIMES_HEAD, (_times_row(rounds, storage, view) for view in (*LIMITS, *rounds.views, FRAME))),
-            table(MEMORY_HEAD, (_memory_row(rounds, storage, state) for state in (OFF, BEFORE, AFTER, PEAK))),
+            table(MEMORY_HEAD, (_memory_row(rounds, storage, state) for state in (OFF, LOOKED, BEFORE, AFTER, PEAK))),
         ]
     parts.append(verdicts(_judge(rounds)))
     return "\n\n".join(parts) + "\n"
@@ -58,9 +58,10 @@ def _judge(rounds: Rounds) -> Iterator[Target]:
             f"{paints[slowest]:.2f} s ({slowest.name})",
             paints[slowest] <= storage.seconds,
         )
-        more = _median(rounds.memory[storage, AFTER], "pss") - _median(rounds.memory[storage, OFF], "pss")
-        description = f"{storage.name}: the page takes at most {MEGABYTES} MB (PSS)"
-        yield Target(description, f"{more:+.0f} MB", more <= MEGABYTES)
+        off, looked, after = (_median(rounds.memory[storage, state], "pss") for state in (OFF, LOOKED, AFTER))
+        description = f"{storage.name}: the page takes at most {MEGABYTES} MB (PSS) beyond Airflow's storage libraries"
+        measured = f"{after - looked:+.0f} MB, and {looked - off:+.0f} MB for those"
+        yield Target(description, measured, after - looked <= MEGABYTES)
 
 
 def _median(found: Sequence[Times] | Sequence[Memory], name: str) -> float:

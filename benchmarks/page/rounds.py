@@ -12,11 +12,12 @@ from playwright.sync_api import Browser
 from benchmarks.memory import Memory, of_family, peak_of
 from benchmarks.page.api_server import AirflowHome, RunningServer, Storage
 from benchmarks.page.browser import Times, logged_in, open_view
-from benchmarks.page.views import FRAME, LIMITS, View
+from benchmarks.page.views import FRAME, LIMITS, LOOK, View
 from benchmarks.progress import say
 
-OFF, BEFORE, AFTER, PEAK = (
+OFF, LOOKED, BEFORE, AFTER, PEAK = (
     "without the page",
+    "without the page, after Airflow has looked for the data root",
     "with the page, before it is opened",
     "after all views were opened twice",
     "peak while they are opened once more, with the processes of queries",
@@ -48,6 +49,8 @@ class Rounds:
             for view in LIMITS:
                 self._open(browser, server, view)
             self._note_memory(storage, OFF, server)
+            self._open(browser, server, LOOK)
+            self._note_memory(storage, LOOKED, server)
         with self.home.serve(storage, page=True) as server:
             self._measure(browser, storage, server, LIMITS)
             self._note_memory(storage, BEFORE, server)

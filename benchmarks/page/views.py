@@ -33,6 +33,7 @@ BARE = View("a bare page", "bare/", "h1", "Bare")
 DAGS = View("Airflow's list of Dags", "dags", 'a[href$="/dags/06_ratings"]', "06_ratings")
 FRAME = View("partitions, in Airflow's frame", "plugin/movielens", "main", str(LAST_DAY.year), in_frame=True)
 LIMITS = (BARE, DAGS)
+LOOK = View("a look for the data root", "bare/root", "h1", "Found")
 
 
 def views(size: Size) -> Sequence[View]:
