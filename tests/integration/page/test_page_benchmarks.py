@@ -111,9 +111,17 @@ def test_targets_are_judged():
     assert f"| {OFF} | 220 | 200 | 195 |" in written
     assert [line.strip("| ").split(" | ") for line in written.splitlines()[-4:]] == [
         ["local files: first paint of each view within 1 s", "1.00 s (partitions)", "yes"],
-        ["local files: the page takes at most 30 MB (PSS) beyond Airflow's storage libraries", "+31 MB, and +5 MB for those", "NO"],
+        [
+            "local files: the page takes at most 30 MB (PSS) beyond Airflow's storage libraries",
+            "+31 MB, and +5 MB for those",
+            "NO",
+        ],
         ["S3: first paint of each view within 2 s", "2.00 s (partitions)", "NO"],
-        ["S3: the page takes at most 30 MB (PSS) beyond Airflow's storage libraries", "+30 MB, and +5 MB for those", "yes"],
+        [
+            "S3: the page takes at most 30 MB (PSS) beyond Airflow's storage libraries",
+            "+30 MB, and +5 MB for those",
+            "yes",
+        ],
     ]
 
 
