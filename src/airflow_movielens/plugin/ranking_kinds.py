@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _DATE = re.compile(r"(?<!\d)\d{4}([-_/]?)\d{2}\1\d{2}(?!\d)(T\d{2}([\d:.+-]*\d)?Z?)?")
 
 
-FACTS = ("end_date", "method", "start_date")
+FACTS = ("end_date", "method", "parameters", "start_date")
 """The facts of a record that are needed here."""
 
 

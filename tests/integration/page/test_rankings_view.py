@@ -278,6 +278,7 @@ def test_the_course_of_a_movie_is_a_line_with_a_table(page, ranked):
     said = text_of(response)
     assert "The rank of Toy Story (1995) from 2015-02-20 to 2015-03-31; the table below has the values" in said
     assert "Rank by bayesian, in the last 40 rankings up to 2015-03-31." in said
+    assert "the mean rating as if the movie had 100 further ratings" in said
 
 
 def test_rankings_that_cannot_be_read_are_left_out_of_the_course_of_a_movie(page, ranked):
