@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_movielens.plugin.ranking_scores import SCORES
@@ -42,7 +43,7 @@ class RankingKind:
         """The last day that has a ranking."""
         return next(reversed(self.rankings))
 
-    @property
+    @cached_property
     def window(self) -> int:
         """The usual number of days from the first to the last one that a ranking covers."""
         lengths = Counter(_window(record) for record in self.rankings.values())

@@ -8,5 +8,7 @@ and only the processes of queries import them.
 - ``__main__``: that process.
 - ``files``: the files that a query reads.
 - ``rankings``: rankings with movement, and the course of a movie over time.
-- ``recommendations``: recommendations for a user and for liked movies, and similar movies.
+- ``recommendations``: recommendations for a user, and similar movies.
+- ``fold_in``: recommendations for liked movies.
+- ``ranking_files``: files of rankings.
 """

@@ -1,4 +1,4 @@
-"""Recommendations for a user, recommendations for liked movies, and the movies similar to one.
+"""Recommendations for a user, and the movies similar to one.
 
 A result has ``rows``, best first: ``rank``, ``movieId``, ``score``, and for recommendations ``reasons``, as
 `Model.recommend` describes them.
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.recommending.artefacts import map_model
 
 if TYPE_CHECKING:
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 
     from airflow_movielens.plugin.queries.files import QueryFile
     from airflow_movielens.recommending import Model
-
-# Who likes the given movies.
-_NEW_USER = 0
 
 
 def for_user(files: Sequence[QueryFile], user_id: int) -> dict[str, Any]:
@@ -55,32 +51,6 @@ def for_user(files: Sequence[QueryFile], user_id: int) -> dict[str, Any]:
     return {"rows": [], "first_user": first, "last_user": last}
 
 
-def for_likes(files: Sequence[QueryFile], movies: Sequence[int], n: int) -> dict[str, Any]:
-    """Return what a model recommends to a new user who gives movies 5 stars.
-
-    Args:
-        files: The model.
-        movies: The movies, in the order in which they are rated.
-        n: How many movies to recommend.
-
-    Returns:
-        The rows; and ``unknown``: which of the movies have no influence, because too few users like them.
-
-    Raises:
-        OSError: The file cannot be read.
-        ValueError: It holds no model, or is damaged.
-    """
-    model = _model(files)
-    rows = [(_NEW_USER, movie, 5.0, second) for second, movie in enumerate(movies)]
-    ratings = pl.DataFrame(rows, RATINGS.polars_schema(), orient="row")
-    recommended = model.recommend(ratings, n, [_NEW_USER], explain=True)
-    known = set(model.catalogue.movies.tolist())
-    return {
-        "rows": recommended.drop("userId").to_dicts(),
-        "unknown": [movie for movie in movies if movie not in known],
-    }
-
-
 def similar(files: Sequence[QueryFile], movie_id: int, n: int) -> dict[str, Any]:
     """Return the movies that a model finds most similar to one.
 
@@ -93,10 +63,10 @@ def similar(files: Sequence[QueryFile], movie_id: int, n: int) -> dict[str, Any]
         OSError: The file cannot be read.
         ValueError: It holds no model, is damaged, or too few users like the movie.
     """
-    return {"rows": _model(files).similar(movie_id, n).to_dicts()}
+    return {"rows": model_of(files).similar(movie_id, n).to_dicts()}
 
 
-def _model(files: Sequence[QueryFile]) -> Model:
+def model_of(files: Sequence[QueryFile]) -> Model:
     """Open a model; reading all of a large one would take longer than the answer."""
     (file,) = files
     return map_model(file.local())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import StringConstraints
 
 from airflow_movielens.plugin.movie_search import MovieSearch, TypedMovie
-from airflow_movielens.plugin.queries.runner import QUERIES, QueryError
+from airflow_movielens.plugin.queries.runner import QUERIES, QueryError, QueryProcess
 from airflow_movielens.plugin.registries import Registries
 from airflow_movielens.plugin.rendering import page_url, render
 from airflow_movielens.plugin.source import SourceDep
@@ -68,12 +69,15 @@ def recommendations(
         similar: The title or identifier of a movie, to show similar ones.
         registry: The folder of the registry; the one that was used last if empty.
     """
-    registries = Registries.of(source)
-    if not registries.folders:
-        return render(request, "recommendations.html", folders=[], problems=registries.problems)
-    folder = registries.chosen(registry)
-    search = MovieSearch(source.catalogue.movies)
-    liked = [search.find(text) for text in like if text]
+    # The process of the query imports what it needs while the catalogue is read.
+    with QUERIES.start("fold_in") if any(like) else nullcontext() as process:
+        registries = Registries.of(source)
+        if not registries.folders:
+            return render(request, "recommendations.html", folders=[], problems=registries.problems)
+        folder = registries.chosen(registry)
+        search = MovieSearch(source.catalogue.movies)
+        liked = [search.find(text) for text in like if text]
+        for_likes = None if process is None else _for_likes(liked, folder, search, process)
     original = search.find(similar) if similar else None
     if original is not None and original.movie_id is not None:
         return RedirectResponse(page_url(request, f"movies/{original.movie_id}/similar/", registry=registry))
@@ -85,7 +89,7 @@ def recommendations(
         fields=min(max(_FIELDS, len(liked) + 1), _MOST_LIKES),
         folder=folder,
         folders=registries.folders,
-        for_likes=_for_likes(liked, folder, search),
+        for_likes=for_likes,
         for_user=_for_user(user, published, search, source.catalogue.root) if user else None,
         knows_titles=search.knows_titles if liked or original or user else None,
         liked=liked,
@@ -104,12 +108,13 @@ def similar_movies(
     request: Request, source: SourceDep, movie_id: Annotated[int, Path(ge=0, lt=2**31)], registry: str = ""
 ) -> HTMLResponse:
     """Show the movies that the champion finds most similar to one."""
-    registries = Registries.of(source)
-    if not registries.folders:
-        return render(request, "recommendations.html", folders=[], problems=registries.problems)
-    folder = registries.chosen(registry)
-    search = MovieSearch(source.catalogue.movies)
-    answer = _by_champion("recommendations.similar", {"movie_id": movie_id, "n": _SHOWN}, folder, search)
+    with QUERIES.start("recommendations") as process:
+        registries = Registries.of(source)
+        if not registries.folders:
+            return render(request, "recommendations.html", folders=[], problems=registries.problems)
+        folder = registries.chosen(registry)
+        search = MovieSearch(source.catalogue.movies)
+        answer = _by_champion(process, "similar", {"movie_id": movie_id, "n": _SHOWN}, folder, search)
     return render(
         request,
         "similar.html",
@@ -160,19 +165,21 @@ def _for_user(text: str, published: Record | None, search: MovieSearch, root: st
     )
 
 
-def _for_likes(liked: list[TypedMovie], folder: str, search: MovieSearch) -> Answer | None:
+def _for_likes(liked: list[TypedMovie], folder: str, search: MovieSearch, process: QueryProcess) -> Answer | None:
     """Return what the champion recommends to a new user; None if it is not clear yet which movies are liked."""
     movies = [movie.movie_id for movie in liked if movie.movie_id is not None]
     if not movies or len(movies) < len(liked):
         return None
-    return _by_champion("recommendations.for_likes", {"movies": movies, "n": _SHOWN}, folder, search)
+    return _by_champion(process, "recommend", {"movies": movies, "n": _SHOWN}, folder, search)
 
 
-def _by_champion(query: str, arguments: dict[str, Any], folder: str, search: MovieSearch) -> Answer:
+def _by_champion(
+    process: QueryProcess, function: str, arguments: dict[str, Any], folder: str, search: MovieSearch
+) -> Answer:
     """Return the answer of the champion of a registry."""
     try:
         path = ModelRegistry(folder).path_of("champion")
-        found = QUERIES.run(query, arguments, [str(path)], within=folder)
+        found = process.run(function, arguments, [str(path)], within=folder)
     except LookupError as error:
         return Answer(problem=f"{error.args[0]}.")
     except (QueryError, ValueError) as error:
