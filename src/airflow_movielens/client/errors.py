@@ -77,6 +77,10 @@ class BadRow:
         )
 
 
+_LONGEST_MESSAGE = 2_000
+"""A server may send any text, such as a media type of many kilobytes; Airflow stores messages in its database."""
+
+
 class MovielensError(Exception):
     """Base of all errors of this package.
 
@@ -90,6 +94,8 @@ class MovielensError(Exception):
 
     def __str__(self) -> str:
         message = super().__str__()
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[:_LONGEST_MESSAGE]}…"
         # A server's words and headers may hold anything.
         return printable(f"{message} [{self.exchange}]" if self.exchange else message)
 

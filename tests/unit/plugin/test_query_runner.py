@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from airflow_movielens.plugin.queries.runner import QueryBusyError, QueryError, 
 pytestmark = pytest.mark.slow
 
 QUERIES = """
-import errno, os, signal, sys, time
+import errno, os, resource, signal, sys, time
 from pathlib import Path
 
 def surroundings(files):
@@ -33,6 +34,9 @@ def forbidden(files):
 
 def crash(files):
     return 1 / 0
+
+def core_limit(files):
+    return resource.getrlimit(resource.RLIMIT_CORE)
 
 def kill(files):
     os.kill(os.getpid(), 9)
@@ -79,6 +83,15 @@ def test_a_query_sees_no_secret_and_no_airflow(runner, monkeypatch, tmp_path):
     assert "s3cr3t" not in str(seen["environment"])
     assert not {"airflow", "polars", "numpy"} & set(seen["modules"])
     assert str(tmp_path) not in seen["path"]
+
+
+def test_a_query_that_crashes_writes_no_core_dump(runner):
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        assert runner().run("own.core_limit", {}) == [0, 0]
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
 def test_arguments_and_files_reach_the_query(runner, tmp_path):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SHORTEST = 4
 """A shorter password occurs in too many words to be hidden."""
 _SHORTEST_BASE64 = 6
+_SHORTEST_IN_LINK = 8
+"""A shorter one may occur in a cursor by chance."""
 _SECRET_PARAMETER = re.compile(r"(?i)([?&](?:\w*token|\w*passw(?:or)?d|\w*secret|api_?key|auth\w*|signature)=)[^&#\s]+")
 _CREDENTIALS_IN_URL = re.compile(r"(?i)(\bhttps?://)[^\s/?#@]+@")
 
@@ -73,6 +75,16 @@ class Secrets:
         if _ELLIPSIS in plain or any(form in plain for form in self._plain_forms):
             text = self._hide_forms(text)
         return hide_in_url(text)
+
+    def are_in_link(self, url: str, requested: str) -> bool:
+        """Return whether a URL that a server sent has a credential, of 8 characters or more, that we did not write.
+
+        Args:
+            url: The URL that the server sent.
+            requested: The URL to which it responded: a password may be a word that is in each URL, such as the host.
+        """
+        sent, ours = _plain(url), _plain(requested)
+        return any(form in sent and form not in ours for form in self._plain_forms if len(form) >= _SHORTEST_IN_LINK)
 
     def hide_in(self, value: Any) -> Any:
         """Return a value that JSON can hold with the credentials replaced in all of its texts."""

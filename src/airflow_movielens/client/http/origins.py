@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_REDIRECTS = 5
+LONGEST_URL = 8000
+"""Characters that every server accepts (RFC 9110, section 4.1). Links are kept in checkpoints."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _REDIRECTS = {
@@ -85,8 +87,10 @@ def join_on_origin(base: str, target: str) -> str:
     Raises:
         ForeignOriginError: The target has another origin, or its path begins with two slashes: without scheme and host,
             the first part of the path would be a host.
-        ValueError: The target is not a URL.
+        ValueError: The target is not a URL, or is longer than `LONGEST_URL`.
     """
+    if len(target) > LONGEST_URL:
+        raise ValueError(f"it has {len(target):,} characters, at most {LONGEST_URL:,} are followed")
     joined = urljoin(base, target)
     if not same_origin(joined, base) and not _is_downgrade(base, joined):
         raise ForeignOriginError(_refusal(_Origin.of(base), _Origin.of(joined)))

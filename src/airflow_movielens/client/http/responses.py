@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
@@ -130,6 +131,16 @@ def read_error_text(response: BaseHTTPResponse, encodings: frozenset[str]) -> st
     except (HTTPError, OSError, CompressionError):
         return ""
     return _detail(text.decode("utf-8", "replace"))
+
+
+def discard(response: BaseHTTPResponse) -> None:
+    """Read a body that nobody needs, which frees its connection; if it is large, close the connection instead."""
+    from urllib3.exceptions import HTTPError
+
+    with suppress(HTTPError, OSError):
+        response.read(_MAX_ERROR_BODY, decode_content=False)
+    response.close()
+    response.release_conn()
 
 
 def shorten(text: str) -> str:

@@ -22,6 +22,7 @@ from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target
 from airflow_movielens.client.http.rate_limit import RateLimit
 from airflow_movielens.client.http.responses import (
     Response,
+    discard,
     encodings_in,
     read_body,
     read_chunks,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from airflow_movielens.client.errors import BadRow
     from airflow_movielens.client.http.rate_limit import Clock
     from airflow_movielens.client.http.timeouts import InFlight
+    from airflow_movielens.client.rows import Page
     from airflow_movielens.client.settings import ClientSettings, Tuning
 
 CustomTransport = Callable[[str, Mapping[str, str]], tuple[int, Mapping[str, str], bytes]]
@@ -148,13 +150,24 @@ class Sender:
                     with opened:
                         raise self._error(response, exchange, request)
                 return opened
-            response.drain_conn()
+            discard(response)
+            self.refuse_secrets(target, url, exchange._replace(status=response.status))
             url = target
         raise FatalError(
             "the API redirects in a loop; behind a proxy, it may not know that it is reached by https "
             "(X-Forwarded-Proto)",
             exchange,
         )
+
+    def refuse_secrets(self, url: str, requested: str, exchange: Exchange) -> None:
+        """Refuse a link or redirect with credentials, which logs and checkpoints would keep.
+
+        Raises:
+            FatalError: The URL has a credential that the requested one does not have.
+        """
+        if self.secrets.are_in_link(url, requested):
+            message = "the API links or redirects to an address that holds the credentials: it was not requested"
+            raise FatalError(message, exchange)
 
     def _hide_in_headers(self, response: BaseHTTPResponse) -> None:
         # It is copied into bookmarks, manifests and messages.
@@ -293,8 +306,16 @@ class Transport:
 
     def without_secrets(self, bad: BadRow) -> BadRow:
         """Return a bad row with the credentials hidden: it may be written to a file of quarantined rows."""
-        secrets = self._sender.secrets
-        return replace(bad, problem=secrets.hide(bad.problem), row=secrets.hide_in(bad.row))
+        return replace(bad, problem=self._sender.secrets.hide(bad.problem), row=self.hide_in(bad.row))
+
+    def hide_in(self, value: Any) -> Any:
+        """Return a value that JSON can hold with the credentials hidden."""
+        return self._sender.secrets.hide_in(value)
+
+    def refuse_secrets(self, page: Page, response: Response) -> None:
+        """Refuse links with credentials; see `Sender.refuse_secrets`."""
+        for url in filter(None, (page.next_url, page.section_url)):
+            self._sender.refuse_secrets(url, response.url, response.exchange)
 
     def abort(self) -> None:
         """Cut off all requests in flight and end all waits; they and all later calls raise `AbortedError`.

@@ -224,6 +224,7 @@ class Source:
                 with _DECODING:
                     tuning = transport.tuning
                     page = read_page(response, self.table, self.window, quarantine=quarantine, tuning=tuning)
+                    transport.refuse_secrets(page, response)
                     return replace(page, rows=self._without_secrets(page.rows))
             except BadRowsError:
                 if quarantine or not self.quarantine:
@@ -262,7 +263,12 @@ class Source:
             yield from map(self._without_secrets, decoder.finish())
 
     def _without_secrets(self, rows: Rows) -> Rows:
-        return replace(rows, bad=tuple(map(self.api.transport.without_secrets, rows.bad))) if rows.bad else rows
+        if not rows.bad:
+            return rows
+        transport = self.api.transport
+        # The last row is kept in the checkpoint, and compared with the first one of the next page.
+        first, last = transport.hide_in(rows.first), transport.hide_in(rows.last)
+        return replace(rows, bad=tuple(map(transport.without_secrets, rows.bad)), first=first, last=last)
 
     def section_url(self, at: Bookmark, offset: int) -> str:
         """Return the URL of the rows of a bookmark's snapshot, from ``offset`` to the end of the window."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_movielens.client.errors import BadResponseError, DataError
 from airflow_movielens.client.parsing.fast_json import read_uniform
 from airflow_movielens.client.parsing.row_checker import readable_as
+from airflow_movielens.ratings.messages import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from airflow_movielens.client.rows import Rows
     from airflow_movielens.client.settings import Tuning
     from airflow_movielens.ratings.schema import Table
+
+
+TOO_MANY = 10**18
+"""No API has so many rows; Airflow cannot store numbers of more than 64 bits."""
 
 
 def parse(text: bytes) -> Any:
@@ -92,9 +97,11 @@ def _read_uniform(body: bytes, table: Table, tuning: Tuning) -> tuple[dict[str, 
 
 def _total(envelope: dict[str, Any], exchange: Exchange) -> int | None:
     total = envelope.get("total")
-    if total is None or (type(total) is int and total >= 0):
+    if total is None or (type(total) is int and 0 <= total < TOO_MANY):
         return total
-    message = f'the API\'s response has the "total" {total!r}, expected a whole number of at least 0, or null for none'
+    message = (
+        f'the API\'s response has the "total" {shown(total)}, expected a whole number of at least 0, or null for none'
+    )
     raise DataError(message, exchange)
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from airflow_movielens.client.errors import BadResponseError, DataError, FatalError
 from airflow_movielens.client.http.origins import ForeignOriginError, join_on_origin
 from airflow_movielens.client.parsing.arrow import ArrowDecoder
-from airflow_movielens.client.parsing.json_text import NdjsonDecoder, read_envelope, read_envelope_total
+from airflow_movielens.client.parsing.json_text import TOO_MANY, NdjsonDecoder, read_envelope, read_envelope_total
 from airflow_movielens.client.parsing.row_checker import RowChecker, join
 from airflow_movielens.client.rows import Page, Rows
 from airflow_movielens.client.settings import DEFAULT_TUNING
@@ -40,7 +40,7 @@ _NDJSON_NAMES = {NDJSON, "application/ndjson", "application/jsonl", "application
 _JSON_NAMES = {JSON, "", "text/json", "text/plain", "application/octet-stream"}
 
 _SHOWN_BYTES = 200
-_MAX_DIGITS = 18
+_MAX_DIGITS = len(str(TOO_MANY)) - 1
 
 _SNAPSHOT = re.compile(r"[ -~]{1,200}")
 _QUOTED_STRING = r'"((?:[^"\\]|\\.)*)"'

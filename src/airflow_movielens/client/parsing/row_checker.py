@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.client.errors import BadResponseError, BadRow, BadRowsError, DataError
@@ -42,6 +43,7 @@ def readable_as(form: str, exchange: Exchange) -> Iterator[None]:
 
 
 _LONGEST_REASON = 200
+_LONGEST_VALUE = 200
 
 
 def _shortened(error: BaseException) -> str:
@@ -181,7 +183,8 @@ class RowChecker:
 
     def _as_sent(self, row: Any) -> SentRow:
         sent = _as_json(row)
-        return tuple(sent.get(name) for name in self._table.column_names) if isinstance(sent, dict) else (sent,)
+        values = [sent.get(name) for name in self._table.column_names] if isinstance(sent, dict) else [sent]
+        return tuple(map(_short, values))
 
 
 def join(pieces: Sequence[Rows]) -> Rows:
@@ -194,6 +197,12 @@ def join(pieces: Sequence[Rows]) -> Rows:
     good = pl.concat([piece.good for piece in pieces])
     bad = tuple(row for piece in pieces for row in piece.bad)
     return Rows(good, sum(piece.count for piece in pieces), sent[0].first, sent[-1].last, bad)
+
+
+def _short(value: Any) -> Any:
+    """Return a value of a row as it is, or the digest of a long one: the last row is kept in the checkpoint."""
+    text = json.dumps(value)
+    return value if len(text) <= _LONGEST_VALUE else sha256(text.encode()).hexdigest()
 
 
 def _as_json(row: Any) -> Any:

@@ -30,6 +30,8 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     name, memory = sys.argv[1:]
     limit_memory(int(memory))
+    # A crafted file may crash this process as often as somebody loads the page.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     module = import_module(name)  # the request may follow later
     request = json.load(sys.stdin.buffer)
     # The API server ends this process in time, unless it was itself killed.

@@ -282,6 +282,18 @@ def test_redirects_in_a_loop_end(transport):
         assert len(server.requests) < 10
 
 
+def test_the_large_body_of_a_redirect_is_not_read(transport):
+    def speak(connection):
+        if b"/there" in request_head(connection):
+            connection.sendall(ok(b"1", "Content-Length: 1"))
+        else:
+            head = b"HTTP/1.1 302 there\r\nLocation: /there\r\nContent-Length: 999999999\r\n\r\n"
+            connection.sendall(head + b" " * 100_000)
+            connection.recv(1)
+
+    assert response_to(transport, speak, total_timeout=5.0).body == b"1"
+
+
 SECRET = "t%st:p@ss/wörd"
 FORMS = [SECRET, quote(SECRET, safe=""), base64.b64encode(f"somebody:{SECRET}".encode()).decode()]
 

@@ -55,6 +55,22 @@ def test_another_media_type_is_a_bad_response_that_quotes_its_start(media_type):
         page_of(b"<html>\n  Please log in" + b"." * 10_000, media_type)
 
 
+def test_an_error_shows_no_more_than_the_start_of_a_very_long_header():
+    with pytest.raises(BadResponseError) as caught:
+        page_of(b"<html>", "x" * 60_000)
+    assert 2_000 < len(str(caught.value)) < 2_200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Link": '</{}>; rel="next"'}, {"Link_Template": '"/?{}{{&offset,limit}}"; rel="section"'}]
+)
+def test_a_very_long_link_is_refused(headers):
+    ((name, value),) = headers.items()
+    linked(**{name: value.format("x" * 7_000)})
+    with pytest.raises(FatalError, match=r"an address that cannot be read \(it has 9,00\d characters, at most 8,000"):
+        linked(**{name: value.format("x" * 9_000)})
+
+
 @pytest.mark.parametrize(
     ("total", "header", "expected"),
     [(b"7", "7", 7), (b"7", None, 7), (b"null", "8", 8), (b"null", None, None), (b"0", "0", 0)],
@@ -195,7 +211,7 @@ def test_rows_out_of_order_and_rows_of_another_kind_are_never_set_aside():
         read_page(response(envelope(json.dumps(lacking).encode())), RATINGS, ALWAYS, quarantine=True)
 
 
-@pytest.mark.parametrize("total", [b'"3"', b"3.0", b"-1", b"true", b"[3]", b"1e2"])
+@pytest.mark.parametrize("total", [b'"3"', b"3.0", b"-1", b"true", b"[3]", b"1e2", b"1" + b"0" * 18, b"9" * 4000])
 def test_a_total_that_is_not_a_count_is_a_data_error_at_once(total):
     sent = response(b'{"result":[],"total":%b}' % total)
     for read in (lambda: read_page(sent, RATINGS, ALWAYS), lambda: read_total(sent)):
