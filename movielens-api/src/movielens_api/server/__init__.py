@@ -1,6 +1,7 @@
 """The HTTP server: uvicorn on a socket, until it is stopped.
 
 - ``connection``: a connection with limits on size and time, which sends head and body of a response in one packet.
+- ``framing``: where a request ends, and how many may wait on a connection.
 - ``acceptor``: how connections are accepted, also by several processes, and an orderly shutdown.
 - ``admission``: which connections are closed or refused when there are too many.
 - ``shutdown``: ends a process whose shutdown takes too long.

@@ -7,11 +7,12 @@ import time
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from movielens_api.http import problems
 from movielens_api.middleware.ambiguity import TARGET
 from movielens_api.middleware.request_limits import CROWDED, Limits
+from movielens_api.server.framing import FramedProtocol
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport, TimerHandle, Transport
@@ -36,7 +37,7 @@ class HeadTooLargeError(Exception):
     """An error that stops the parser."""
 
 
-class Connection(HttpToolsProtocol):
+class Connection(FramedProtocol):
     """A connection that enforces limits.
 
     Args:
@@ -142,6 +143,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Finish a request."""
+        if self.is_body_next:
+            return
         self._stage = Stage.NOTHING
         self._unparsed_bytes = 0
         super().on_message_complete()
@@ -160,7 +163,7 @@ class Connection(HttpToolsProtocol):
         if self._head_bytes > self._limits.head_bytes:
             self._refuse_head()
         else:
-            self._refuse(400, f"This is not an HTTP request: {msg}")
+            self._refuse(400, msg)
 
     def on_response_complete(self) -> None:
         """Continue with the next request, and watch whether the client reads this response."""
