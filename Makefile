@@ -67,7 +67,8 @@ test-tools:
 ALL_TESTS := tests/e2e tests/packaging tests/integration tests/docs movielens-api/tests tests/unit
 # More processes than cores, because many tests wait for a server or for Airflow.
 WORKERS ?= 3
-PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PARALLEL = --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/pytest $(PARALLEL)
 test: lint test-tools ## install what the tests need, check the code, run all tests except the longest (WORKERS=3 processes)
 	$(PYTEST) -m "not long" $(ALL_TESTS)
 
@@ -87,9 +88,9 @@ OLDER_AIRFLOWS := 3.1 3.2
 # The page in Airflow's UI, which differs between the versions.
 PAGE_TESTS := tests/e2e/test_page_in_airflow.py
 .PHONY: test-airflow-versions
-test-airflow-versions: $(OLDER_AIRFLOWS:%=.venv-airflow-%/.installed) .venv/.test-installed test-tools ## run unit and integration tests, and the page in a browser, on Airflow 3.1, 3.2 and 3.3
+test-airflow-versions: $(OLDER_AIRFLOWS:%=.venv-airflow-%/.installed) .venv/.test-installed test-tools ## run unit and integration tests except the longest, and the page in a browser, on Airflow 3.1, 3.2 and 3.3
 	@failed=0; for environment in $(OLDER_AIRFLOWS:%=.venv-airflow-%) .venv; do \
-		$$environment/bin/pytest tests/unit tests/integration $(PAGE_TESTS) || failed=1; \
+		$$environment/bin/pytest $(PARALLEL) -m "not long" tests/unit tests/integration $(PAGE_TESTS) || failed=1; \
 	done; exit $$failed
 
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"

@@ -19,7 +19,7 @@ from packaging.version import Version
 from airflow_movielens.client.settings import Tuning
 
 ROOT = Path(__file__).resolve().parent.parent
-UV = Path(sys.executable).parent / "uv"
+UV = ROOT / ".venv/bin/uv"  # also for the environments of other versions of Airflow
 
 # Airflow reads its home and settings when it is first imported.
 for name in [name for name in os.environ if name.startswith(("AIRFLOW", "MOVIELENS"))]:
