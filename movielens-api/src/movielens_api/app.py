@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from movielens_api.auth import Credentials
     from movielens_api.auth.users_file import UsersFile
-    from movielens_api.observability.logs import AccessLog
+    from movielens_api.observability.access_log import AccessLog
     from movielens_api.recommendations.champion import Champion
     from movielens_api.table.catalogue import Catalogue
 
@@ -84,7 +84,7 @@ class Api(FastAPI):
         if self._allowed_hosts is not None:
             inner = AllowedHostsMiddleware(inner, self._allowed_hosts)
         checked = Http10Middleware(AmbiguityMiddleware(inner))
-        return ObservabilityMiddleware(checked, self._metrics, self._access_log, paths)
+        return ObservabilityMiddleware(checked, self._metrics, self._access_log, paths, self._limits.slow_seconds)
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""

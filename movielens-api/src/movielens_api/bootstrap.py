@@ -17,7 +17,7 @@ from movielens_api.datasets.options import Options, report
 from movielens_api.errors import StartupError
 from movielens_api.middleware.allowed_hosts import names_to_allow
 from movielens_api.middleware.rate_limit import Slots
-from movielens_api.observability.logs import AccessLog
+from movielens_api.observability.access_log import AccessLog
 from movielens_api.recommendations.champion import Champion
 from movielens_api.server import tls
 from movielens_api.store import Store

@@ -35,6 +35,16 @@ def test_nothing_is_computed_for_a_client_that_left(serving: Serving, media_type
         assert any(is_over() for _ in range(200))
 
 
+def test_nothing_is_computed_for_a_client_that_left_although_it_had_sent_another_request(serving: Serving) -> None:
+    with serving(create_app(EndlessTable.catalogue(), DEFAULT)) as server:
+        port = urlsplit(server.url).port
+        assert port
+        with request(port, PARQUET) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert EndlessTable.started.acquire(timeout=20)
+        assert any(is_over() for _ in range(200))
+
+
 def test_clients_that_wait_for_files_do_not_block_others(serving: Serving) -> None:
     with serving(create_app(EndlessTable.catalogue(), DEFAULT)) as server, ExitStack() as stack:
         port = urlsplit(server.url).port

@@ -21,7 +21,7 @@ from movielens_api import __version__
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
 from movielens_api.cli import main
-from movielens_api.observability.logs import AccessLog
+from movielens_api.observability.access_log import AccessLog
 from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
 
@@ -130,6 +130,28 @@ def test_no_secret_and_no_forged_line(serving: Serving, small: Catalogue, logged
         content = logged.read_text(encoding="ascii")
     assert entry["path"] == '/\n{"status":200}\r\u2028'
     assert not re.search(r"bW92aWVsZW5z|Basic|[Aa]uthorization", content)
+
+
+def test_secrets_in_the_target_of_a_request_are_hidden(
+    serving: Serving, small: Catalogue, logged: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(small, DEFAULT, access_log=AccessLog(str(logged)))
+
+    @app.get("/fail/{text}")
+    def fail(text: str) -> None:
+        raise ValueError
+
+    with serving(app) as server:
+        server.ask("/ratings?limit=1&password=pssst&acc%2565ss_token=pssst")
+        server.ask("/ratings&password=pssst")
+        server.ask("/fail/token=pssst")
+        server.ask("/" + "x" * 490 + "?" + "y" * 490 + "=1&password=pssst")
+        found = entries(logged, 4)
+    assert found[0]["query"] == "limit=1&password=***&acc%2565ss_token=***"
+    assert found[1]["path"] == "/ratings&password=***"
+    assert found[2]["path"] == "/fail/token=***"
+    assert "'/fail/token=***'" in caplog.text
+    assert "pssst" not in caplog.text + logged.read_text()
 
 
 def test_long_texts_are_cut(serving: Serving, small: Catalogue, logged: Path) -> None:

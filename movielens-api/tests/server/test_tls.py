@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
 import ssl
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import leaving_testing
 import pytest
 import requests
 from api_testing import Launch, Process, url_of
@@ -109,9 +111,9 @@ class Https:
 
 @pytest.fixture
 def https(launch: Launch, folder: Path, files: Files) -> Callable[..., Https]:
-    def serve(*options: str) -> Https:
+    def serve(*options: str, dataset: str = str(folder)) -> Https:
         credentials = {"API_USER": ME[0], "API_PASSWORD": ME[1]}
-        process = launch("serve", "--dataset", str(folder), "--port", "0", *options, **credentials)
+        process = launch("serve", "--dataset", dataset, "--port", "0", *options, **credentials)
         url = url_of(process)
         assert url.startswith("https://")
         return Https(process, url.replace("0.0.0.0", "127.0.0.1"), files.certificate)
@@ -158,6 +160,38 @@ def test_silent_connections_before_the_handshake_shut_nobody_out(https: Callable
             assert requests.get(server.url + "/healthz", verify=str(files.certificate), timeout=30).ok
         assert silent[0].recv(1) == b""
     assert server.stopped().count("too many connections (Too many open files)") == 1
+
+
+def test_a_client_that_leaves_is_no_fault_of_the_server(https: Callable[..., Https], files: Files) -> None:
+    server = https(*tls(files.certificate, files.key), "--access-log", os.devnull, dataset="synthetic:20000")
+    trusting = ssl.create_default_context(cafile=files.certificate)
+
+    def connect() -> socket.socket:
+        return socket.create_connection(address(server.url), timeout=30)
+
+    def connect_with_tls() -> ssl.SSLSocket:
+        # It ends without close_notify.
+        return trusting.wrap_socket(connect(), server_hostname="127.0.0.1")
+
+    hello = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        trusting.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="127.0.0.1").do_handshake()
+    half = hello.read()[:100]
+    for sent in (b"", half, half + b"x" * 1000, leaving_testing.HEALTH, b"\x15\x03\x01\x00\x02\x02\x00"):
+        for leave in (leaving_testing.reset, socket.socket.close):
+            connection = connect()
+            connection.sendall(sent)
+            leave(connection)
+    for sent in (b"", leaving_testing.CSV):
+        with connect_with_tls() as encrypted, socket.socket(fileno=os.dup(encrypted.fileno())) as raw:
+            raw.settimeout(30)
+            encrypted.sendall(sent)
+            raw.sendall(b"this is not a record of TLS")
+            raw.recv(1000)
+    leaving_testing.leave_in_every_way(connect_with_tls)
+    assert requests.get(server.url + "/healthz", verify=str(files.certificate), timeout=30).ok
+    warnings = [line for line in server.stopped().splitlines() if "WARNING" in line or "ERROR" in line]
+    assert [line for line in warnings if "WARNING movielens_api.server.connection: refused a " not in line] == []
 
 
 @pytest.fixture

@@ -22,11 +22,15 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+import streaming_testing
 from api_testing import Api, Launch, Process, children, is_alive, url_of
 
 from movielens_api import bootstrap, server
+from movielens_api.errors import StartupError
+from movielens_api.middleware.request_limits import Limits
 from movielens_api.server import workers
-from movielens_api.server.workers import Workers
+from movielens_api.server.worker import ALIVE, READY
+from movielens_api.server.workers import Patience, Workers
 
 ME = ("me", "pssst")
 
@@ -113,6 +117,16 @@ def test_no_secret_on_a_command_line(shared: Shared) -> None:
     assert len(workers) == 2
     for pid in workers:
         assert ME[1].encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_each_process_shows_on_request_where_it_is(shared: Shared) -> None:
+    processes = {shared.process.pid, *children(shared.process)}
+    for pid in processes:
+        os.kill(pid, signal.SIGUSR1)
+    # Of each at least the main thread.
+    assert eventually(lambda: sum("Current thread" in line for line in shared.errors) == 3)
+    assert {shared.process.pid, *children(shared.process)} == processes
+    assert all(is_alive(pid) for pid in processes)
 
 
 def rows_of(year: int, numbers: Iterable[int], rating: float = 4.0) -> list[dict[str, Any]]:
@@ -229,16 +243,22 @@ def run(folder: Path, tmp_path: Path) -> Run:
     settings = bootstrap.Settings(dataset=str(folder), access_log="/dev/null", data_dir=str(tmp_path))
     catalogue = bootstrap.load(settings)
 
-    def serve(announce: Callable[[], None], command: Sequence[str] = workers.COMMAND) -> None:
+    def serve(announce: Callable[[], None], command: Sequence[str] = workers.COMMAND, **arguments: Any) -> None:
         with (
             bootstrap.open_store(settings, catalogue, own=True) as store,
             server.bind("127.0.0.1", 0) as bound,
         ):
             (tmp_path / "metrics").mkdir()
-            running = Workers(settings.to_json(), bound, store.fileno(), str(tmp_path / "metrics"), command)
+            shared = str(tmp_path / "metrics")
+            running = Workers(settings.to_json(), bound, store.fileno(), shared, command=command, **arguments)
             asyncio.run(running.serve(2, announce))
 
     return serve
+
+
+def running_workers(command: str = "server.worker") -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", command], capture_output=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
 
 
 class StoppingCommand(tuple[str, ...]):
@@ -257,7 +277,7 @@ def test_a_worker_that_starts_during_the_stop_ends(run: Run) -> None:
     command = StoppingCommand(workers.COMMAND)
     run(lambda: pytest.fail("the server started"), command)
     assert command.times_started == 2
-    assert subprocess.run(["pgrep", "-P", str(os.getpid()), "-f", "server.worker"], check=False).returncode == 1
+    assert running_workers() == []
 
 
 def test_a_worker_that_cannot_be_started_is_retried(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -267,8 +287,8 @@ def test_a_worker_that_cannot_be_started_is_retried(run: Run, tmp_path: Path, ca
 
     def break_and_kill() -> None:
         program.unlink()
-        [killed, _] = subprocess.check_output(["pgrep", "-P", str(os.getpid()), "-f", "server.worker"]).split()
-        os.kill(int(killed), signal.SIGKILL)
+        [killed, _] = running_workers()
+        os.kill(killed, signal.SIGKILL)
         threading.Thread(target=stop_when_told).start()
 
     def stop_when_told() -> None:
@@ -277,3 +297,170 @@ def test_a_worker_that_cannot_be_started_is_retried(run: Run, tmp_path: Path, ca
 
     run(break_and_kill, [str(program)])
     assert "cannot start a worker: No such file or directory; retrying in 1 seconds" in caplog.text
+
+
+class Script:
+    """Workers that are scripts, which start at once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "worker"
+        self._once = folder / "once"
+
+    def __call__(self, *lines: str, first: str = ":") -> list[str]:
+        """Return a command that runs lines of shell. The first process runs another one before."""
+        once = f'mkdir "{self._once}" 2>/dev/null && {{ {first}; }}'
+        self._path.write_text("\n".join(["#!/bin/sh", once, *lines]))
+        self._path.chmod(0o700)
+        return [str(self._path)]
+
+    def running(self) -> list[int]:
+        return running_workers(str(self._path))
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Script:
+    return Script(tmp_path)
+
+
+SERVE = f"printf {READY.decode()}; while sleep 0.1; do printf {ALIVE.decode()}; done"
+
+
+def stop() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(
+    run: Run, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    announced = []
+
+    def announce() -> None:
+        announced.append(len(script.running()))
+        stop()
+
+    run(announce, script(SERVE, first="kill -KILL $$"))
+    assert announced == [2]
+    assert caplog.messages == ["a worker exited with status -9 before it was ready; retrying in 1 seconds"]
+
+
+def test_a_server_whose_workers_all_fail_repeatedly_ends(
+    run: Run, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(StartupError, match="no worker could be started in 3 attempts"):
+        run(lambda: pytest.fail("the server started"), script("kill -KILL $$"))
+    reason = "a worker exited with status -9 before it was ready"
+    attempts = [f"{reason}; retrying in 1 seconds", f"{reason}; retrying in 2 seconds", reason]
+    assert sorted(caplog.messages) == sorted(attempts * 2)
+
+
+def test_one_worker_is_enough_to_start(run: Run, script: Script, caplog: pytest.LogCaptureFixture) -> None:
+    run(stop, script("kill -KILL $$", first=SERVE))
+    assert len(caplog.messages) == 3
+
+
+def test_a_worker_that_says_nothing_when_it_starts_is_replaced(
+    run: Run, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(stop, script(SERVE, first="exec sleep 60"), patience=Patience(starting_seconds=1))
+    assert caplog.messages == ["a worker exited with status -9 before it was ready; retrying in 1 seconds"]
+
+
+def test_workers_that_hang_are_replaced_one_after_the_other(
+    run: Run, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, after = list[int](), list[int]()
+
+    def stop_all() -> None:
+        before.extend(script.running())
+        for pid in before:
+            os.kill(pid, signal.SIGSTOP)
+        threading.Thread(target=stop_when_replaced).start()
+
+    def stop_when_replaced() -> None:
+        try:
+            assert eventually(lambda: not set(before) & set(script.running()) and len(script.running()) == 2)
+            after.extend(script.running())
+        finally:
+            stop()
+
+    run(stop_all, script(SERVE), patience=Patience(seconds=1.2))
+    assert len(after) == 2
+    lines = [[line.replace(str(pid), "N") for line in caplog.messages if str(pid) in line] for pid in before]
+    expected = ["worker N has not responded for 1.2 seconds", "worker N ended with exit status -9; starting another"]
+    assert lines == [expected] * 2
+    # Never two at a time.
+    assert [line.split()[2] for line in caplog.messages] == ["has", "ended", "has", "ended"]
+
+
+def test_workers_are_not_killed_because_they_and_their_parent_were_suspended(
+    run: Run, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, after = list[int](), list[int]()
+
+    def suspend() -> None:
+        before.extend(script.running())
+        # It stops this process last, and lives on.
+        everybody = " ".join(map(str, [*before, os.getpid()]))
+        stops = f"kill -STOP {everybody}; sleep 3; kill -CONT {everybody}"
+        with subprocess.Popen(["sh", "-c", stops], start_new_session=True):
+            pass
+        threading.Timer(1, stop_after_all).start()
+
+    def stop_after_all() -> None:
+        after.extend(script.running())
+        stop()
+
+    run(suspend, script(SERVE), patience=Patience(seconds=1.8))
+    assert len(before) == 2
+    assert after == before
+    assert caplog.messages == []
+
+
+def test_a_worker_shows_that_it_is_alive_until_it_is_stopped(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, after = list[int](), list[int]()
+
+    def stop_one() -> None:
+        before.extend(running_workers())
+        os.kill(before[0], signal.SIGSTOP)
+        threading.Thread(target=stop_when_replaced).start()
+
+    def stop_when_replaced() -> None:
+        try:
+            assert eventually(lambda: "ended with exit status" in caplog.text and len(running_workers()) == 2)
+            after.extend(running_workers())
+        finally:
+            stop()
+
+    run(stop_one, patience=Patience(seconds=8))
+    assert before[1] in after
+    assert caplog.messages == [
+        f"worker {before[0]} has not responded for 8 seconds",
+        f"worker {before[0]} ended with exit status -9; starting another",
+    ]
+
+
+def test_a_stopped_worker_finishes_its_response_when_the_server_is_stopped(launch: Launch) -> None:
+    process = launch("serve", "--dataset", "synthetic:400000", "--port", "0", "--workers", "2")
+    address = urlsplit(url_of(process))
+    assert address.port
+    with streaming_testing.request(address.port, "text/csv") as connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+        stopped = children(process)
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        process.send_signal(signal.SIGTERM)
+        received = bytearray()
+        while piece := connection.recv(1 << 20):
+            received += piece
+    assert received.endswith(b"\r\n0\r\n\r\n")
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, len(stopped)) == (0, 2)
+    assert "ERROR" not in errors
+    assert not any(is_alive(pid) for pid in stopped)
+
+
+def test_a_worker_that_ignores_the_stop_is_killed(run: Run, script: Script) -> None:
+    run(stop, script("trap '' TERM", SERVE), limits=Limits(finish_seconds=1, close_seconds=0))
+    assert script.running() == []

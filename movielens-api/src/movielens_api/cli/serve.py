@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, _stop)
     # Imported here, so that --help and --version do not wait for FastAPI and polars.
     from movielens_api import bootstrap, hostile, replay, server
-    from movielens_api.observability import logs
+    from movielens_api.observability import server_log
+    from movielens_api.server import hangs
 
     if arguments.hostile == _LIST_PROFILES:
         for name, description in hostile.profiles().items():
@@ -63,7 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
     profiles = _profiles(arguments)
     if arguments.replay_from and not arguments.replay:
         raise StartupError("--replay-from sets the start of a replay: pass --replay, too")
-    logs.configure()
+    server_log.configure()
+    hangs.show_on_signal()
     settings = _settings(arguments)
     tls = bootstrap.tls_context(settings)
     # Bound before the dataset is loaded, so that an address in use is reported at once.

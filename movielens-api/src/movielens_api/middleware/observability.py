@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from movielens_api.http import problems
+from movielens_api.observability.masking import without_secrets
 from movielens_api.observability.metrics import OTHER, Metrics
+from movielens_api.observability.slow_requests import SlowRequests
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from movielens_api.observability.logs import AccessLog
+    from movielens_api.observability.access_log import AccessLog
 
 # The key in the scope with which routes report how many ratings they sent or added.
 ROWS = "movielens_api.rows"
@@ -36,13 +38,22 @@ class ObservabilityMiddleware:
         metrics: The metrics to update.
         access_log: The access log, if any.
         routes: All paths without parameters, as labels for requests that are refused before routing.
+        slow_seconds: See ``SlowRequests``.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, access_log: AccessLog | None, routes: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        access_log: AccessLog | None,
+        routes: Collection[str],
+        slow_seconds: float,
+    ) -> None:
         self.app = app
         self._metrics = metrics
         self._access_log = access_log
         self._routes = frozenset(routes)
+        self._slow = SlowRequests(slow_seconds)
         self._name = os.urandom(4).hex()
         self._number = itertools.count(1)
 
@@ -55,16 +66,18 @@ class ObservabilityMiddleware:
         scope[problems.REQUEST] = f"{self._name}-{next(self._number)}"
         started = time.perf_counter()
         self._metrics.began()
+        running = self._slow.began(lambda: _described(scope, response))
         try:
             await self.app(scope, receive, response.send)
         except Exception:
-            log.exception("request %s failed: %s %r", scope[problems.REQUEST], scope["method"], scope["path"])
+            log.exception("request %s failed: %s %r", scope[problems.REQUEST], scope["method"], _path(scope))
             await self._respond_500(response, scope, receive)
         except asyncio.CancelledError:
             # The server is shutting down and no longer waits. No caller needs the exception.
             log.warning("request %s was cancelled: the server is shutting down", scope[problems.REQUEST])
         finally:
             self._metrics.ended()
+            self._slow.ended(running)
             self._record(scope, response, time.perf_counter() - started)
 
     async def _respond_500(self, response: ResponseRecorder, scope: Scope, receive: Receive) -> None:
@@ -111,16 +124,30 @@ class ResponseRecorder:
         await self._send(message)
 
 
-def _entry(scope: Scope, response: ResponseRecorder, seconds: float) -> dict[str, Any]:
+def _path(scope: Scope) -> str:
+    # Cut first: what is cut off need not be searched.
+    return without_secrets(scope["path"][:_MAX_TEXT])
+
+
+def _client(scope: Scope) -> str | None:
     client = scope.get("client")
+    return client[0] if client else None
+
+
+def _described(scope: Scope, response: ResponseRecorder) -> str:
+    sent = f"{response.bytes:,} bytes of a response {response.status}" if response.status else "nothing"
+    return f"{scope[problems.REQUEST]}, {scope['method']} {_path(scope)!r} of {_client(scope)}, sent {sent}"
+
+
+def _entry(scope: Scope, response: ResponseRecorder, seconds: float) -> dict[str, Any]:
     return {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "request": scope[problems.REQUEST],
-        "client": client[0] if client else None,
+        "client": _client(scope),
         "user": getattr(scope.get("user"), "name", None),
         "method": scope["method"],
-        "path": scope["path"][:_MAX_TEXT],
-        "query": scope["query_string"][:_MAX_TEXT].decode("latin-1"),
+        "path": _path(scope),
+        "query": without_secrets(scope["query_string"][:_MAX_TEXT].decode("latin-1")),
         "status": response.status,
         "bytes": response.bytes,
         "duration_ms": round(seconds * 1000, 2),

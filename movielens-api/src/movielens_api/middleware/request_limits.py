@@ -28,6 +28,8 @@ class Limits:
         body_bytes: The size of a body. A larger one gets 413.
         body_seconds: How long a body may take to arrive. A slower one gets 408.
         idle_seconds: How long a connection is kept between requests.
+        slow_seconds: How long a request may take before it is logged while it runs, and how long the event loop may be
+            blocked before the log says where.
         stalled_seconds: How long a client may read nothing of a response before it is disconnected.
         connections: The number of connections. For a further one, the longest idle one is closed. If all are busy,
             a request on a further one gets 503.
@@ -43,6 +45,7 @@ class Limits:
     body_bytes: int = 4 * 1024 * 1024
     body_seconds: float = 30
     idle_seconds: int = 30
+    slow_seconds: float = 10
     stalled_seconds: float = 60
     connections: int = 500
     connections_of_address: int = 400

@@ -5,7 +5,9 @@
 - ``acceptor``: how connections are accepted, also by several processes, and an orderly shutdown.
 - ``admission``: which connections are closed or refused when there are too many.
 - ``shutdown``: ends a process whose shutdown takes too long.
-- ``workers``: several server processes.
+- ``hangs``: shows where a process hangs.
+- ``workers``: several server processes, as the first process sees them.
+- ``worker``: one of them.
 - ``tls``: certificate and key.
 """
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
+from movielens_api.server import hangs
 from movielens_api.server.admission import Admission, Door, Open
 from movielens_api.server.shutdown import end_after
 
@@ -27,6 +28,7 @@ _MAX_PAUSE_SECONDS = 0.005
 _SECONDS_AFTER_A_FAILURE = 0.1
 _SECONDS_TO_CLOSE = 0.01
 _TOO_MANY_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+TICKS_PER_SECOND = 10
 Accept = Callable[[socket.socket, str], None]
 
 
@@ -98,10 +100,17 @@ class AdmittingServer(uvicorn.Server):
 
 
 class Server(AdmittingServer):
-    """A server whose shutdown always ends, if necessary with its process."""
+    """The server of a process. It shows where it hangs, and its shutdown always ends, if necessary with the process."""
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to shut down. uvicorn calls this ten times a second."""
+        if counter % TICKS_PER_SECOND == 0:
+            hangs.show_after(self._limits.slow_seconds)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Shut down."""
+        hangs.show_no_more()
         end_after(self._limits.finish_seconds + self._limits.close_seconds)
         await super().shutdown(sockets)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from movielens_api.http import problems
 from movielens_api.middleware.ambiguity import TARGET
@@ -58,6 +59,7 @@ class Connection(FramedProtocol):
         self._unparsed_bytes = 0
         self._refused = False
         self._is_last = False
+        self._unfinished: deque[RequestResponseCycle] = deque()
         self._arriving: TimerHandle | None = None
         self._leaving: TimerHandle | None = None
 
@@ -68,14 +70,19 @@ class Connection(FramedProtocol):
         self._time(Stage.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel all timers."""
+        """Cancel all timers, and stop what is computed for the client."""
         self._time(Stage.NOTHING)
         self._watch_leaving(None)
+        # uvicorn tells this only to the last of several requests.
+        for cycle in self._unfinished:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse data, unless it exceeds the limits."""
-        if self._refused:
+        if self._refused or self.transport.is_closing():
             return
         self._unparsed_bytes += len(data)
         super().data_received(data)
@@ -133,8 +140,10 @@ class Connection(FramedProtocol):
         # HTTP/1.0 has no interim responses.
         self.expect_100_continue = self.expect_100_continue and self.parser.get_http_version() == "1.1"
         super().on_headers_complete()
-        if self.scope["method"] != "HEAD":
-            self.cycle.transport = cast("Transport", CoalescingTransport(self.transport, self._close))
+        # A response to HEAD is only a head, for which there is nothing to wait.
+        kind = OpenTransport if self.scope["method"] == "HEAD" else CoalescingTransport
+        self.cycle.transport = cast("Transport", kind(self.transport, self._close))
+        self._unfinished.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -167,6 +176,7 @@ class Connection(FramedProtocol):
 
     def on_response_complete(self) -> None:
         """Continue with the next request, and watch whether the client reads this response."""
+        self._unfinished.popleft()
         super().on_response_complete()
         self._idle_since = time.monotonic()
         self._watch_leaving(self.transport.get_write_buffer_size() or None)
@@ -229,6 +239,8 @@ class Connection(FramedProtocol):
         self._refuse(431, f"Request line and headers may have at most {max_bytes:,} bytes together.")
 
     def _refuse(self, status: int, detail: str) -> None:
+        if self.transport.is_closing():
+            return
         log.warning("refused a request of %s with %d: %s", self.client, status, detail)
         self._refused = True
         self._time(Stage.NOTHING)
@@ -254,24 +266,47 @@ def _refusal(status: int, detail: str) -> bytes:
     return b"%b%b\r\n%b" % (STATUS_LINE[status], head, bytes(response.body))
 
 
-class CoalescingTransport:
-    """A transport for one response.
+class OpenTransport:
+    """A transport for one response, which drops what is written after the connection was closed.
+
+    A closed transport would raise an error or log a warning, depending on the event loop, although only the client has
+    left.
 
     Args:
         transport: The transport of the connection.
         close: Closes the connection.
     """
 
-    __slots__ = ("_close", "_head", "_transport", "is_closing")
+    __slots__ = ("_close", "_transport", "is_closing")
 
     def __init__(self, transport: Transport, close: Callable[[], None]) -> None:
         self._transport = transport
         self._close = close
-        self._head: bytes | None = b""
         self.is_closing = transport.is_closing
 
     def write(self, data: bytes | memoryview) -> None:
+        """Write data."""
+        if not self.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._close()
+
+
+class CoalescingTransport(OpenTransport):
+    """A transport for one response, which sends the head together with the first part of the body."""
+
+    __slots__ = ("_head",)
+
+    def __init__(self, transport: Transport, close: Callable[[], None]) -> None:
+        super().__init__(transport, close)
+        self._head: bytes | None = b""
+
+    def write(self, data: bytes | memoryview) -> None:
         """Hold back the first write, which is the head, until the second one. Pass on all others."""
+        if self.is_closing():
+            return
         if self._head is None or (isinstance(data, bytes) and data.startswith(_INTERIM)):
             self._transport.write(data)
         elif not self._head:
@@ -284,5 +319,5 @@ class CoalescingTransport:
     def close(self) -> None:
         """Write the held data, then close the connection."""
         if self._head:
-            self._transport.write(self._head)
-        self._close()
+            super().write(self._head)
+        super().close()
