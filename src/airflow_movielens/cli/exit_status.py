@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import FatalError, MovielensError, RetryableError
+from airflow_movielens.ratings.messages import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +85,7 @@ def _say(name: str, words: str, *, debug: bool) -> None:
     with suppress(OSError):
         if debug:
             traceback.print_exc()
-        print(f"{name}: {' '.join(words.split())}", file=sys.stderr, flush=True)
+        print(f"{name}: {' '.join(printable(words).split())}", file=sys.stderr, flush=True)
     try:
         sys.stdout.flush()
     except OSError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_movielens.cli.api_options import add_api_options, api_settings
 from airflow_movielens.cli.exit_status import UsageError
 from airflow_movielens.client.window import Window
+from airflow_movielens.ratings.messages import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -73,7 +74,7 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
         with redirect_stdout(sys.stderr), client, shown_progress(quiet=options.quiet, plain=options.debug) as show:
             manifest = fetch_ratings(client, window, output, on_bad_rows=options.on_bad_rows, progress=report)
         resumed_rows = latest.resumed_rows if latest else 0
-        print(*_result(manifest, window, resumed_rows, time.monotonic() - begun), sep="\n")
+        print(*map(printable, _result(manifest, window, resumed_rows, time.monotonic() - begun)), sep="\n")
 
     return run
 

@@ -105,10 +105,12 @@ def _show_top(ranking: pl.DataFrame) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from airflow_movielens.cli.tables import cell
+
     table = Table() if "rank" in ranking.columns else Table("#")
     for name in ranking.columns:
         table.add_column(name, justify="left" if ranking.schema[name] == pl.String else "right")
     for place, row in enumerate(ranking.head(_SHOWN).rows(), start=1):
-        cells = (f"{value:.2f}" if isinstance(value, float) else str(value) for value in row)
+        cells = (cell(value, 2) for value in row)
         table.add_row(*(() if "rank" in ranking.columns else (str(place),)), *cells)
-    Console().print(table, markup=False)
+    Console(emoji=False).print(table, markup=False)

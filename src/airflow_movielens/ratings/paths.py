@@ -34,6 +34,9 @@ _STORES = {"s3", "s3a", "s3n", "gs", "gcs", "abfs", "abfss", "adl", "az", "wasb"
 _VARIABLE = re.compile(r"\$(\w+|\{\w+\})/", re.ASCII)
 _RESERVED_NAME = re.compile(r"\.partial-.*|\..*\.manifest\.json|.*\.quarantine\.ndjson", re.DOTALL)
 
+_LONGEST_NAME = 220
+"""Bytes; the folder of its parts has 35 more."""
+
 
 @dataclass(frozen=True)
 class FileFormat:
@@ -156,8 +159,8 @@ def output_text(path: object) -> str:
     """Return the path of a file to write as text; see `path_text`.
 
     Raises:
-        ValueError: The value is not a path, its extension is unknown, it is a folder, or its name is reserved for the
-            files that lie beside outputs.
+        ValueError: The value is not a path, its extension is unknown, it is a folder, or its name is too long or
+            reserved for the files that lie beside outputs.
     """
     text = path_text(path)
     FileFormat.of(text)
@@ -165,6 +168,9 @@ def output_text(path: object) -> str:
     local = local_path(text)
     if name in ("", ".", "..") or (local is not None and local.is_dir()):
         raise ValueError(f"{text} is a folder: give the path of a file")
+    if local is not None and (size := len(os.fsencode(name))) > _LONGEST_NAME:
+        why = "hidden files beside it have longer names, and 255 bytes are the most that a file system allows"
+        raise ValueError(f"{text} has a name of {size} bytes: give at most {_LONGEST_NAME}, because {why}")
     if _RESERVED_NAME.fullmatch(name):
         raise ValueError(f"{text} has a name that is kept for manifests, quarantined rows and unfinished files")
     return text

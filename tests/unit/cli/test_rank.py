@@ -69,3 +69,18 @@ def test_a_terminal_shows_a_table(fetched, tmp_path):
     status, shown = in_a_terminal(command)
     assert status == 0, shown
     assert "avg_rating" in shown
+
+
+@pytest.mark.slow
+def test_a_terminal_does_not_obey_a_title(fetched, tmp_path):
+    movies = tmp_path / "movies.ndjson"
+    top = rank_movies_by_rating(pl.read_parquet(fetched), 3)["movieId"].head(10)
+    title = "\x1b]0;another window title\x07\x1b[2J\x9b31m\u202e :smile: x"
+    pl.DataFrame({"movieId": top, "title": [title] * len(top)}).write_ndjson(movies)
+    files = ["--input-path", str(fetched), "--output-path", str(tmp_path / "k.csv"), "--movies-path", str(movies)]
+    status, shown = in_a_terminal([*COMMAND, "rank", *files])
+    assert status == 0, shown
+    assert "another" in shown
+    assert not [
+        forbidden for forbidden in ("\x1b]", "\x1b[2J", "\x07", "\x9b", "\u202e", "\U0001f604") if forbidden in shown
+    ]

@@ -94,6 +94,7 @@ def test_a_value_that_is_not_a_path_is_refused(given, words):
         ("s3://b/.a.csv.manifest.json", "is kept for"),
         (".partial-a.csv", "is kept for"),
         ("a.txt", "cannot tell the file format"),
+        ("\u00e9" * 109 + ".csv", "has a name of 222 bytes: give at most 220"),
     ],
 )
 def test_a_path_that_cannot_be_an_output_is_refused(given, words):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 QUARANTINE_ENDING = ".quarantine.ndjson"
 """The suffix that the file of quarantined rows adds to the name of the data file."""
+
+_ERRNO_IN_TEXT = re.compile(r"\(os error (\d+)\)", re.ASCII)
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,25 @@ class LocalFolder:
         remove_files(self.local, NAMES_OF_PARTS)
 
 
+@contextmanager
+def _named_errors(output: Path) -> Iterator[None]:
+    """Name the output in errors of the hidden files beside it, and in those of Polars, which name no file and no errno.
+
+    Raises:
+        OSError: The output cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        texts = [text for text in (*error.args, error.filename, error.filename2) if isinstance(text, str)]
+        by_polars = _ERRNO_IN_TEXT.search(str(error))
+        number = error.errno or (int(by_polars[1]) if by_polars else 0)
+        is_hidden = any(f".partial-{output.name}" in text for text in texts)
+        if not number or not (is_hidden or (error.filename is None and number in _NO_ROOM)):
+            raise
+        raise OSError(number, os.strerror(number), str(output)) from error
+
+
 class LocalOutput:
     """A local file as output; see `Output`.
 
@@ -192,7 +217,7 @@ class LocalOutput:
     @contextmanager
     def folder(self, key: str) -> Iterator[LocalFolder]:
         """Yield a hidden folder beside the file; see `claimed_folder`."""
-        with claimed_folder(self._file, key) as folder:
+        with _named_errors(self._file), claimed_folder(self._file, key) as folder:
             yield LocalFolder(folder)
 
     def publish(self, data: Path, quarantine: Path | None, manifest: ManifestFile) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import socket
 from errno import EINPROGRESS
-from http.client import HTTPResponse, IncompleteRead, RemoteDisconnected, parse_headers
+from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected, parse_headers
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HeaderParsingError, NameResolutionError, NewConnectionError
+from urllib3.util.response import assert_header_parsing
 from urllib3.util.wait import wait_for_write
 
 from airflow_movielens.client.http.timeouts import request_being_sent
 
 if TYPE_CHECKING:
+    from http.client import HTTPMessage
+
     from airflow_movielens.client.http.timeouts import InFlight
 
 
@@ -48,6 +51,9 @@ class _CarefulResponse(HTTPResponse):
             super().begin()
         finally:
             self.fp = self.fp and file
+        # The lines after it would be ignored, and urllib3 would log it as it is, even if it holds a credential.
+        if _has_other_lines(self.msg):
+            raise HTTPException("a line among its headers is not a header")
 
     def _read_status(self) -> tuple[str, int, str]:
         # Python's HTTP skips 100 only, but others, such as 103 Early Hints, precede a response, too (RFC 9110, 15.2).
@@ -62,6 +68,14 @@ class _CarefulResponse(HTTPResponse):
         if amt < 0:
             raise IncompleteRead(b"")
         return super()._safe_read(amt)  # type: ignore[misc, no-any-return]
+
+
+def _has_other_lines(headers: HTTPMessage) -> bool:
+    try:
+        assert_header_parsing(headers)
+    except HeaderParsingError:
+        return True
+    return False
 
 
 class _CuttableConnection(HTTPConnection):

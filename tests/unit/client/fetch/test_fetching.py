@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from datetime import datetime
 
 import polars as pl
 import pytest
+from unit.disk import largest_file
 from unit.moments import when_called
 from unit.scripted_server import page_of, rating, ratings, serve
 
@@ -191,6 +194,35 @@ def test_a_fetch_resumes_after_it_reported_a_full_disk(tmp_path):
     assert client.begun_at == [0, 4]
     assert pl.read_csv(tmp_path / "r.csv", schema=RATINGS.polars_schema()).equals(FRAME)
     assert names(tmp_path) == [MANIFEST, "r.csv"]
+
+
+def test_a_full_disk_names_the_output(tmp_path):
+    with largest_file(1_000), pytest.raises(OSError, match=r"File too large: '.*r\.csv'") as caught:
+        fetch(ScriptedClient(tuning=SHORT_PARTS), tmp_path / "r.csv")
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path / "r.csv"))
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("replace_by", ["nothing", "link", "file"])
+def test_a_folder_that_is_removed_meanwhile_names_the_output_and_what_replaces_it_stays(tmp_path, replace_by):
+    folder, victim = tmp_path / "out", tmp_path / "victim"
+    for each in (folder, victim):
+        each.mkdir()
+    (victim / "0badcafe-0.arrow").write_text("somebody's")
+
+    def remove(_):
+        if folder.is_dir() and not folder.is_symlink():
+            shutil.rmtree(folder)
+            if replace_by == "link":
+                folder.symlink_to(victim)
+            elif replace_by == "file":
+                folder.write_text("somebody's")
+
+    with pytest.raises((FileNotFoundError, NotADirectoryError)) as caught:
+        fetch_ratings(ScriptedClient(tuning=SHORT_PARTS), WINDOW, WatchedOutput(folder / "r.csv", remove))
+    assert caught.value.filename == str(folder / "r.csv")
+    assert names(victim) == ["0badcafe-0.arrow"]
+    assert replace_by != "file" or folder.read_text() == "somebody's"
 
 
 def test_a_fetch_to_a_file_system_without_locks_works_but_does_not_resume(tmp_path, monkeypatch):

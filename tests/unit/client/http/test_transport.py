@@ -8,6 +8,7 @@ import logging
 import re
 import socket
 import struct
+import traceback
 import zlib
 from pathlib import Path
 from urllib.parse import quote
@@ -310,6 +311,15 @@ def test_credentials_are_in_no_message_and_no_log(transport, form, caplog):
     assert "cursor=abc" in told
     assert not [each for each in (*FORMS, "token=abc") if each in told]
     assert "token=12345" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_line_that_is_no_header_is_refused_and_not_logged(transport, form, caplog):
+    caplog.set_level(logging.DEBUG)
+    response = f"HTTP/1.1 200 OK\r\nSnapshot: s1\r\nno header {form}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    with pytest.raises(RetryableError, match="a line among its headers is not a header") as caught:
+        response_to(transport, says(response), user="somebody", password=SECRET)
+    assert form not in f"{caught.value} {caplog.text} {''.join(traceback.format_exception(caught.value))}"
 
 
 def test_a_redirect_elsewhere_shows_no_credentials(transport):
