@@ -66,10 +66,16 @@ def run_command(run: Callable[[], None], name: str, when_stopped: str, *, debug:
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 - a panic of Polars is not an Exception
-        is_ours = isinstance(error, MovielensError | ValueError | OSError)
-        _say(name, str(error) if is_ours else f"{type(error).__name__}: {error}", debug=debug)
+        _say(name, _words(error), debug=debug)
         return ExitStatus.TRY_LATER if isinstance(error, RetryableError) else ExitStatus.FAILED
     return ExitStatus.DONE
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, MemoryError):  # often without a message
+        return "there is not enough memory"
+    is_ours = isinstance(error, MovielensError | ValueError | OSError)
+    return str(error) if is_ours else f"{type(error).__name__}: {error}"
 
 
 def prepare_streams() -> None:

@@ -11,6 +11,7 @@ from unit.command_line import COMMAND, DAY_OF_ROWS, ROWS, WINDOW, fetch
 from unit.scripted_server import Response, page_of, serve
 
 from airflow_movielens.cli import main
+from airflow_movielens.cli.exit_status import run_command
 
 ENDINGS = {
     "wrong password": (Response({"detail": "who are you?"}, 401), 1, "refuses the credentials"),
@@ -45,6 +46,14 @@ def test_a_file_that_cannot_be_written_is_an_error_in_one_line(environment, tmp_
 def test_a_message_of_several_lines_becomes_one(tmp_path, capsys):
     assert main(["rank", "--input-path", "no\nwhere.csv", "--output-path", str(tmp_path / "k.csv")]) == 1
     assert capsys.readouterr().err == "movielens rank: there is no file no where.csv\n"
+
+
+def test_a_lack_of_memory_is_said_in_words(capsys):
+    def run():
+        raise MemoryError
+
+    assert run_command(run, "movielens fetch", "run it again", debug=False) == 1
+    assert capsys.readouterr().err == "movielens fetch: there is not enough memory\n"
 
 
 def test_debug_prints_a_traceback(environment, tmp_path, capsys):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_movielens.client.rows import Batch, Bookmark
     from airflow_movielens.client.settings import Tuning
 
+_BAD_ENDING = ".ndjson"
+
 
 @dataclass
 class Part:
@@ -169,9 +171,17 @@ class PartStore:
 
     def _write(self, part: Part) -> None:
         checkpoint = self.checkpoint
-        for path in _write_files(part, self.folder.local / f"{self.attempt}-{self._number}"):
-            self.folder.save(path.name)
-            checkpoint = checkpoint.with_file(path)
+        unfinished = self.folder.local / f"{self.attempt}-{self._number}"
+        try:
+            for path in _write_files(part, unfinished):
+                self.folder.save(path.name)
+                checkpoint = checkpoint.with_file(path)
+        except Exception:
+            # The disk may be full: free the space of the unfinished part.
+            for ending in (PART_ENDING, _BAD_ENDING):
+                with suppress(OSError):
+                    unfinished.with_suffix(ending).unlink()
+            raise
         self._number += 1
         checkpoint = _advanced(checkpoint, part)
         self.checkpoints.save(checkpoint.to_dict())
@@ -187,7 +197,7 @@ def _write_files(part: Part, path: Path) -> Iterator[Path]:
         pl.concat(part.frames).write_ipc(rows, compression="uncompressed")
         yield rows
     if part.bad:
-        bad = path.with_suffix(".ndjson")
+        bad = path.with_suffix(_BAD_ENDING)
         bad.write_bytes(part.bad_lines())
         yield bad
 
