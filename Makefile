@@ -50,7 +50,7 @@ $(UV): requirements/uv.lock | $(BIN)/python
 lint: .venv/.test-installed ## check style, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src movielens-api/src demo benchmarks
+	$(BIN)/mypy src movielens-api/src demo benchmarks tests/campaign
 	$(BIN)/lint-imports
 
 # What the tests take from the system: a browser, curl for the calls that the landing page offers, and Java for Spark.
@@ -64,7 +64,7 @@ test-tools:
 		|| { echo "The tests need Chromium or Chrome, curl, and Java 17 or later: install them so that they are on PATH." >&2; exit 1; }
 
 # The slowest first, so that all processes end at about the same time; a group of tests (a file, for one) shares a process.
-ALL_TESTS := tests/e2e tests/packaging tests/integration tests/docs movielens-api/tests tests/unit
+ALL_TESTS := tests/e2e tests/packaging tests/campaign tests/integration tests/docs movielens-api/tests tests/unit
 # More processes than cores, because many tests wait for a server or for Airflow.
 WORKERS ?= 3
 PARALLEL = --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
@@ -106,6 +106,11 @@ lock: | $(UV) ## resolve all dependencies again and write requirements/*.lock
 	$(COMPILE) --group recommenders -c requirements/test.lock -o requirements/recommenders.lock --upgrade
 	$(COMPILE) --group spark -c requirements/engines.lock -o requirements/spark.lock --upgrade
 	$(COMPILE) $(PROJECTS) --group demo --group object-storage -c requirements/test.lock -o requirements/object-storage.lock --upgrade
+
+.PHONY: campaign
+MINUTES ?= 20
+campaign: .venv/.test-installed ## run server, writers, fetches and rankings under random disturbances, and check the results (20 minutes; MINUTES=20)
+	$(BIN)/python -m tests.campaign --minutes $(MINUTES)
 
 .PHONY: bench-api
 ROWS ?= 25_000_000

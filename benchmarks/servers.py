@@ -31,10 +31,18 @@ class Server:
         command: The program and its arguments.
         log: The file for its output.
         environ: Variables in addition to those of this process.
+        folder: Its working directory; None for that of this process.
     """
 
     def __init__(
-        self, name: str, port: int, command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None
+        self,
+        name: str,
+        port: int,
+        command: Sequence[str],
+        log: Path,
+        environ: Mapping[str, str] | None = None,
+        *,
+        folder: Path | None = None,
     ) -> None:
         self.name = name
         self.port = port
@@ -43,6 +51,7 @@ class Server:
             self._process = subprocess.Popen(
                 command,
                 env={**os.environ, **(environ or {})},
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

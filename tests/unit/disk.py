@@ -19,3 +19,13 @@ def largest_file(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (before, limit))
+
+
+def limit_files(process: int, size: int | None) -> None:
+    """Let no file of another process of this user, or of one that it starts, grow beyond a size; None for no limit.
+
+    Raises:
+        ProcessLookupError: The process has ended.
+    """
+    _, limit = resource.prlimit(process, resource.RLIMIT_FSIZE)
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (limit if size is None else size, limit))

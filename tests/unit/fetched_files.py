@@ -40,4 +40,5 @@ def rows_of(content: bytes, name: str) -> list[Row]:
     if ".csv" in name:
         rows = csv.DictReader(text.splitlines())
         return [{key: float(value) if key == "rating" else int(value) for key, value in row.items()} for row in rows]
-    return json.loads(text) if name.endswith(".json") else [json.loads(line) for line in text.splitlines()]
+    is_array = name.removesuffix(".gz").endswith(".json")
+    return json.loads(text) if is_array else [json.loads(line) for line in text.splitlines()]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import json
 import pickle
 import traceback
-from base64 import b64decode, b64encode, urlsafe_b64encode
-from urllib.parse import quote, quote_plus
+from base64 import b64decode, b64encode
 
 import pytest
 import requests
 from unit.client_reads import DAY_2, ROWS
 from unit.raw_server import listen, says
 from unit.scripted_server import page_of
+from unit.secret_forms import FORMS
 
 from airflow_movielens.client import ClientSettings, DataError, FatalError, MovielensClient, MovielensError
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
@@ -22,42 +21,6 @@ from airflow_movielens.client.http.masking import Secrets
 
 PASSWORD = 'S3cr\u00e9t <&"/\\+ w\u00f6rd'
 TOKEN = "eyJhbGciOi-J_IUzI1NiJ9"
-
-
-def in_lines(text, width=5):
-    return "\n".join(text[at : at + width] for at in range(0, len(text), width))
-
-
-def as_entities(text):
-    return "".join(f"&#{ord(character)};" for character in text)
-
-
-FORMS = {
-    "as it is": str,
-    "percent": lambda text: quote(text, safe=""),
-    "percent in lower case": lambda text: quote(text, safe="").lower(),
-    "percent of all": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
-    "percent twice": lambda text: quote(quote(text, safe=""), safe=""),
-    "form": quote_plus,
-    "html": html.escape,
-    "html twice": lambda text: html.escape(html.escape(text)),
-    "html entities": as_entities,
-    "hexadecimal html entities": lambda text: "".join(f"&#x{ord(character):X};" for character in text),
-    "json": lambda text: json.dumps(text)[1:-1],
-    "json in json": lambda text: json.dumps(json.dumps(text)[1:-1])[1:-1],
-    "other case": str.swapcase,
-    "lines": in_lines,
-    "base64": lambda text: b64encode(text.encode()).decode(),
-    "base64 of urls": lambda text: urlsafe_b64encode(text.encode()).decode(),
-    "base64 of the pair": lambda text: b64encode(f"user:{text}".encode()).decode(),
-    "base64 of more": lambda text: b64encode(f'{{"password": "{text}"}}'.encode()).decode(),
-    "base64 in lines": lambda text: in_lines(b64encode(f"user:{text}".encode()).decode()),
-    "hexadecimal": lambda text: text.encode().hex(),
-    "hexadecimal in upper case": lambda text: text.encode().hex().upper(),
-    "hexadecimal with spaces": lambda text: text.encode().hex(" "),
-    "spaced": " ".join,
-    "invisible characters": "\u200b".join,
-}
 
 
 def secrets(password=PASSWORD, **settings):
