@@ -12,7 +12,7 @@ from random import Random
 from tests.campaign.journal import Journal
 from tests.campaign.plan import Plan
 
-CHUNK = 65_536
+CHUNK, SLOW_CHUNK = 65_536, 16_384
 KINDS = {"clean": 10, "refused": 1, "cut": 3, "slow": 3, "delayed": 2, "stalled": 1, "stalled and cut": 1}
 """How often each kind of connection occurs."""
 
@@ -80,7 +80,7 @@ class BadNetwork:
     def _forward(self, source: socket.socket, sink: socket.socket, kind: str, breaks_at: int) -> None:
         sent = 0
         with suppress(OSError):
-            while data := source.recv(CHUNK if kind != "slow" or self.is_calm else 4096):
+            while data := source.recv(CHUNK if kind != "slow" or self.is_calm else SLOW_CHUNK):
                 before, sent = sent, sent + len(data)
                 if before < breaks_at <= sent and not self.is_calm:
                     if kind.startswith("stalled"):

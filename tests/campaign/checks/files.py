@@ -81,25 +81,25 @@ def _fault_of_rows(evidence: Evidence, fact: Fact, manifest: dict[str, Any] | No
 
 def check_ranked(evidence: Evidence) -> list[str]:
     """Compute each ranking again from the files that its manifest names."""
-    by_content = {
-        manifest["sha256"]: evidence.folder / "kept" / fact["file"]
+    fetched = {
+        (fact["name"], manifest["sha256"]): evidence.folder / "kept" / fact["file"]
         for fact in [*evidence.facts["fetched"], *evidence.facts["seen"]]
         if fact["file"] and (manifest := evidence.manifest(fact))
     }
-    found = ((fact, _fault_of_ranking(evidence, fact, by_content)) for fact in evidence.facts["ranked"])
+    found = ((fact, _fault_of_ranking(evidence, fact, fetched)) for fact in evidence.facts["ranked"])
     return [f"{fact['name']}: {fault}" for fact, fault in found if fault]
 
 
-def _fault_of_ranking(evidence: Evidence, fact: Fact, by_content: dict[str, Path]) -> str | None:
+def _fault_of_ranking(evidence: Evidence, fact: Fact, fetched: dict[tuple[str, str], Path]) -> str | None:
     manifest, path = evidence.manifest(fact), evidence.folder / "kept" / fact["file"]
     if manifest is None:
         return "it has no manifest"
     if manifest["sha256"] != hashlib.sha256(path.read_bytes()).hexdigest():
         return "it is not the file that its manifest describes"
-    unknown = [each["path"] for each in manifest["inputs"] if each["sha256"] not in by_content]
-    if unknown:
+    keys = [(Path(each["path"]).name, each["sha256"]) for each in manifest["inputs"]]
+    if unknown := [name for name, sha256 in keys if (name, sha256) not in fetched]:
         return f"its inputs {unknown} are not files that were ever fetched"
-    inputs = [str(by_content[each["sha256"]]) for each in manifest["inputs"]]
+    inputs = [str(fetched[key]) for key in keys]
     options = RankingOptions(manifest["method"], manifest["min_ratings"], parameters=manifest["parameters"])
     anew, _ = rank_files(inputs, options, None, None)
     try:

@@ -14,11 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sqlite3
 import time
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 from weakref import finalize
 
@@ -33,10 +30,12 @@ from movielens_api.store.versions import Versions
 from movielens_api.store.writer import Writer
 from movielens_api.system import private_files
 from movielens_api.system.locks import FileLock
+from movielens_api.system.temporary_folders import TemporaryFolder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
+    from pathlib import Path
 
     from movielens_api.store.idempotency import IdempotencyKey, PostResult
     from movielens_api.store.row_log import Row
@@ -84,9 +83,9 @@ class Store:
     @classmethod
     def temporary(cls, catalogue: Catalogue) -> Store:
         """Return a store that is deleted when it is no longer used."""
-        folder = Path(mkdtemp(prefix="movielens-api-"))
-        store = cls(folder, catalogue)
-        finalize(store, shutil.rmtree, folder, ignore_errors=True)
+        folder = TemporaryFolder()
+        store = cls(folder.path, catalogue)
+        finalize(store, folder.close)
         return store
 
     @property
