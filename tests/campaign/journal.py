@@ -12,6 +12,16 @@ from typing import Any
 Fact = dict[str, Any]
 
 
+def facts_in(file: Path) -> dict[str, list[Fact]]:
+    """Return the facts in a journal by kind, without the half line that a killed campaign may have left."""
+    facts: dict[str, list[Fact]] = defaultdict(list)
+    for line in file.read_bytes().splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            fact = json.loads(line)
+            facts[fact["what"]].append(fact)
+    return facts
+
+
 class Journal:
     """The journal in a file.
 
@@ -23,28 +33,18 @@ class Journal:
     """
 
     def __init__(self, file: Path) -> None:
-        self._facts: dict[str, list[Fact]] = defaultdict(list)
+        self._facts: dict[str, list[Fact]] = facts_in(file) if file.exists() else defaultdict(list)
         self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
-        if file.exists():
-            self._read(file)
-        self._file = file.open("a")
-
-    def _read(self, file: Path) -> None:
-        content = file.read_bytes()
+        self._file = file.open("ab")
         # A campaign that was killed may have left half a line.
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            file.write_bytes(whole)
-        for line in whole.splitlines():
-            fact = json.loads(line)
-            self._facts[fact["what"]].append(fact)
+        self._file.truncate(file.read_bytes().rfind(b"\n") + 1)
 
     def note(self, what: str, **values: Any) -> Fact:
         """Add a fact, with the Unix time ``at`` unless it is given, and return it."""
         fact = {"what": what, "at": time.time(), **values}
         with self._lock:
-            self._file.write(json.dumps(fact) + "\n")
+            self._file.write(json.dumps(fact).encode() + b"\n")
             self._file.flush()
             self._facts[what].append(fact)
         return fact

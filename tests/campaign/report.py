@@ -7,7 +7,6 @@ from collections import Counter
 from benchmarks.tables import Target, table, verdicts
 from tests.campaign.checks import CHECKS
 from tests.campaign.checks.evidence import Evidence
-from tests.campaign.journal import Journal
 
 SHOWN = 10
 """How many faults of a check are printed."""
@@ -16,7 +15,7 @@ SHOWN = 10
 def figures(evidence: Evidence) -> str:
     """Return a table of what has happened, including earlier runs of a continued campaign."""
     counts: Counter[str] = Counter()
-    for fact in Journal(evidence.folder / "journal.ndjson").facts("counts"):
+    for fact in evidence.facts["counts"]:
         counts.update(fact["counts"])
     facts = evidence.facts
     acknowledged = facts["acknowledged"]

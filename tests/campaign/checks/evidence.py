@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from tests.campaign.checks.history import History
-from tests.campaign.journal import Fact, Journal
+from tests.campaign.journal import Fact, facts_in
 from tests.campaign.plan import Plan
 
 
@@ -33,9 +33,7 @@ class Evidence:
     def of(cls, folder: Path) -> Evidence:
         """Read the evidence in a folder."""
         plan = Plan(**json.loads((folder / "plan.json").read_text()))
-        journal = Journal(folder / "journal.ndjson")
-        kinds = ("posted", "acknowledged", "fetched", "seen", "failed", "ranked", "resources", "problem")
-        return cls(folder, plan, {kind: journal.facts(kind) for kind in kinds})
+        return cls(folder, plan, facts_in(folder / "journal.ndjson"))
 
     @property
     def tokens(self) -> dict[str, str]:
