@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, IncompleteRead
 from itertools import count
 
 from tests.campaign.api import Api, connect
@@ -99,6 +99,9 @@ class Writer(threading.Thread):
             response = self._connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
             answer = response.read()
+            if "content-length" not in found:
+                # Python takes the end of a connection for the end of the headers.
+                raise IncompleteRead(answer)
         except (OSError, HTTPException) as error:
             self._journal.count(f"posts without response: {type(error).__name__}")
             self._disconnect()

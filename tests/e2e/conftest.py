@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-
 from e2e.browser import TIMEOUT_MS, WIDE, Visit, chromium
 from e2e.stack_processes import processes_of, user_environment
 

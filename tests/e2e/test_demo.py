@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from e2e.stack_processes import processes_of, user_environment
 
 from airflow_movielens.recommending import train
 from airflow_movielens.storage.catalogue import Catalogue
 from airflow_movielens.storage.catalogue.records import KINDS
-from e2e.stack_processes import processes_of, user_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 600

@@ -6,13 +6,13 @@ from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from e2e.browser import PHONE, TIMEOUT_MS, WIDE, Visit
+from e2e.page_server import STRANGER, page_server
 from integration.page.dag_rights import ENGINEER, READABLE_FOR_ENGINEER
 from integration.page.page_roots import OTHER_FOLDER, RATINGS_FOLDER, write_root
 from playwright.sync_api import expect
 
 from demo.ports import LOOPBACK
-from e2e.browser import PHONE, TIMEOUT_MS, WIDE, Visit
-from e2e.page_server import STRANGER, page_server
 
 MODELS = "07_recommend"
 VIEWS = ("partitions/", "rankings/", "models/", "recommendations/")

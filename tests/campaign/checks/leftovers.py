@@ -21,7 +21,7 @@ def check(evidence: Evidence) -> list[str]:
     return [
         *_others(evidence.folder / "fetched", fetched),
         *_others(evidence.folder / "ranked", ranked),
-        *(f"tmp/{path.name} is left" for path in sorted((evidence.folder / "tmp").glob("[!m]*"))),
+        *_others(evidence.folder / "tmp", set()),
         *_others_of_server(evidence.folder / "server"),
     ]
 

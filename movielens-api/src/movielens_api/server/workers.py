@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from movielens_api.middleware.request_limits import LIMITS, Limits
 from movielens_api.observability.metrics import SHARED
 from movielens_api.server.shutdown import end_after
 from movielens_api.server.worker import READY
+from movielens_api.system.temporary_folders import TemporaryFolder
 
 if TYPE_CHECKING:
     import socket
@@ -50,8 +50,8 @@ def run(number: int, settings: str, bound: socket.socket, lock: int, announce: C
     Raises:
         StartupError: No worker could be started, or the settings are wrong.
     """
-    with tempfile.TemporaryDirectory(prefix="movielens-api-") as shared:
-        asyncio.run(Workers(settings, bound, lock, shared).serve(number, announce))
+    with TemporaryFolder() as shared:
+        asyncio.run(Workers(settings, bound, lock, str(shared)).serve(number, announce))
         end_after(LIMITS.close_seconds)
 
 
