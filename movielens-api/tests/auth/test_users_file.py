@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from api_testing import Launch, url_of
+from api_testing import Launch, Serving, url_of
 from auth_testing import ANN, BEN, add, add_token, ann_and_ben, ask
 
+from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
 from movielens_api.auth.users_file import Users, UsersFile, read
 from movielens_api.cli import main
 from movielens_api.errors import DamagedUsersError, UserError
+from movielens_api.table.catalogue import Catalogue
 
 
 def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
@@ -93,6 +96,20 @@ def test_damage_while_running_changes_nothing_and_is_logged_once(
         add(file, "carl", "some password")
     file.path.unlink()
     assert file.current() == Users()
+
+
+def test_nobody_can_log_in_while_the_file_is_gone(tmp_path: Path, serving: Serving, small: Catalogue) -> None:
+    """A data directory that vanishes does not bring back the default login."""
+    file = ann_and_ben(tmp_path)
+    default = ("movielens", "movielens")
+    with serving(create_app(small, DEFAULT, users_file=file)) as server:
+        assert [ask(server.url, login).status_code for login in (ANN, default)] == [200, 401]
+        file.path.rename(tmp_path / "away")
+        assert [ask(server.url, login).status_code for login in (ANN, default)] == [401, 401]
+        (tmp_path / "away").rename(file.path)
+        assert [ask(server.url, login).status_code for login in (ANN, default)] == [200, 401]
+        file.edit(lambda users: users.remove("ann").remove("ben"))
+        assert [ask(server.url, login).status_code for login in (ANN, default)] == [401, 200]
 
 
 @pytest.mark.parametrize("below", ["a file", "a file/deeper"])

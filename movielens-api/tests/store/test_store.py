@@ -33,7 +33,7 @@ from movielens_api.store.database import Files
 from movielens_api.store.opening import DamagedStoreError
 from movielens_api.store.row_log import Row
 from movielens_api.store.versions import Versions
-from movielens_api.store.writer import Writer
+from movielens_api.store.writer import NotWrittenError, Writer
 from movielens_api.table.base_files import write_base
 from movielens_api.table.catalogue import Catalogue
 from movielens_api.table.ratings_table import MAX_IN_TOP, RatingsTable
@@ -586,3 +586,49 @@ def test_a_full_disk_adds_nothing_and_later_all(tmp_path: Path, folder: Path) ->
     said = subprocess.check_output(command, text=True, timeout=120).splitlines()
     assert said[1:] == ["3", "10003"]
     assert said[0]
+
+
+def deleted(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+def moved(folder: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+
+
+def replaced(folder: Path) -> None:
+    """As by a backup that is put back while the server runs."""
+    shutil.copytree(folder, folder.with_name("copy"))
+    shutil.rmtree(folder)
+    folder.with_name("copy").rename(folder)
+
+
+def without_log(folder: Path) -> None:
+    (folder / "ratings.db-wal").unlink()
+
+
+@pytest.mark.parametrize("way", [deleted, moved, replaced, without_log])
+def test_a_store_whose_files_are_gone_acknowledges_nothing(
+    small: Catalogue, tmp_path: Path, caplog: pytest.LogCaptureFixture, way: Callable[[Path], None]
+) -> None:
+    with Store(tmp_path / "store", small) as store:
+        assert post(store, (1, 7, 4.0, 20)) == 1
+        way(tmp_path / "store")
+        for _ in range(2):
+            with pytest.raises(NotWrittenError, match="deleted, moved or replaced"):
+                post(store, (1, 7, 4.0, 21))
+        assert len(current(store).ratings) == len(small.ratings) + 1
+    [record] = caplog.records
+    assert "until then, posts are refused" in record.getMessage()
+    if (tmp_path / "store").exists():
+        with Store(tmp_path / "store", small) as store:
+            assert len(current(store).ratings) == len(small.ratings) + 1
+
+
+def test_a_store_that_is_back_is_written_again(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path / "store", small) as store:
+        moved(tmp_path / "store")
+        with pytest.raises(NotWrittenError):
+            post(store, (1, 7, 4.0, 20))
+        (tmp_path / "elsewhere").rename(tmp_path / "store")
+        assert post(store, (1, 7, 4.0, 20)) == 1

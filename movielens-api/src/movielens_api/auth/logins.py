@@ -107,7 +107,8 @@ class Logins:
 
     async def _check(self, users: Users, user: bytes, password: bytes) -> Identity | None:
         own = self._credentials
-        if own and not (own == DEFAULT and users.users) and own.match(user, password):
+        has_others = bool(users.users) or bool(self._file and self._file.is_lost)
+        if own and not (own == DEFAULT and has_others) and own.match(user, password):
             return Identity(own.user, implied_roles("write"))
         if not users.users:
             return None

@@ -161,6 +161,8 @@ class UsersFile:
 
     Attributes:
         path: The file. Without it, there are no users.
+        is_lost: Whether the file had users and is gone, which removes no user in order: nobody can log in then, and
+            the default user must not be accepted.
 
     Raises:
         DamagedUsersError: The file cannot be read, or contains something else.
@@ -171,6 +173,7 @@ class UsersFile:
         self._file = str(self.path)
         self._signature = _signature(self._file)
         self._users = read(self.path)
+        self.is_lost = False
 
     def current(self) -> Users:
         """Return the current users: the same object as long as the file does not change.
@@ -180,10 +183,14 @@ class UsersFile:
         found = _signature(self._file)
         if found != self._signature:
             self._signature = found
+            had_users = self.is_lost or bool(self._users.users)
             try:
                 self._users = read(self.path)
             except DamagedUsersError as error:
                 log.error("%s; the previous users stay valid", error)
+            self.is_lost = had_users and found is None and not self._users.users
+            if self.is_lost:
+                log.error("%s is gone: nobody can log in with it until it is back", self.path)
             if warning := private_files.exposure(self.path):
                 log.warning(warning)
         return self._users

@@ -110,7 +110,9 @@ async def _post(store: Store, rows: list[Row], key: IdempotencyKey | None) -> Po
     except OverloadedError:
         raise HTTPException(503, "Too many posts are waiting. Try again in a moment.", headers=RETRY) from None
     except NotWrittenError:
-        raise HTTPException(503, "The disk failed, so nothing was added.", headers=RETRY) from None
+        raise HTTPException(
+            503, "The server cannot write to its disk, so nothing was added. Its log says more.", headers=RETRY
+        ) from None
 
 
 def _documented() -> dict[int | str, dict[str, Any]]:

@@ -27,7 +27,7 @@ from movielens_api.store.compaction import MIN_ROWS, Compactor
 from movielens_api.store.database import Files
 from movielens_api.store.generations import RenewalTimer
 from movielens_api.store.versions import Versions
-from movielens_api.store.writer import Writer
+from movielens_api.store.writer import NotWrittenError, Writer
 from movielens_api.system import private_files
 from movielens_api.system.locks import FileLock
 from movielens_api.system.temporary_folders import TemporaryFolder
@@ -173,11 +173,13 @@ class Store:
 
     def close(self) -> None:
         """Write all waiting ratings, and release the store for another server."""
+        is_in_place = self._is_in_place()
         self._writer.close()
         self._compactor.close()
         self._versions.close()
         if self._lock:
-            opening.set_closed(self._files, is_closed=True)
+            if is_in_place:
+                opening.set_closed(self._files, is_closed=True)
             self._lock.close()
 
     def __enter__(self) -> Store:
@@ -185,6 +187,13 @@ class Store:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+    def _is_in_place(self) -> bool:
+        try:
+            self._writer.check_in_place()
+        except NotWrittenError:
+            return False
+        return True
 
     def _tidy(self) -> None:
         self._versions.fold()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from contextlib import contextmanager
@@ -138,6 +139,17 @@ class Files:
     def base(self, number: int) -> Path:
         """Return the folder of a generation."""
         return self.folder / f"base-{number}"
+
+    def identity(self) -> tuple[tuple[int, int], ...] | None:
+        """Return what identifies the files of the database that exist now, or None if one is missing.
+
+        The log (WAL) exists as long as any process has a connection, and is never replaced meanwhile.
+        """
+        try:
+            found = [os.stat(path) for path in (self.database, f"{self.database}-wal")]  # noqa: PTH116 - on every post
+        except OSError:
+            return None
+        return tuple((each.st_dev, each.st_ino) for each in found)
 
     def create_database(self) -> None:
         """Create an empty database file for its owner alone, unless it exists. SQLite gives its other files this mode.

@@ -32,7 +32,7 @@ class OverloadedError(Exception):
 
 
 class NotWrittenError(Exception):
-    """The disk failed, and nothing was written."""
+    """The disk failed, or the files are gone, and nothing was written."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,10 @@ class Writer:
     """
 
     def __init__(self, files: Files, publish: Callable[[], object], tidy: Callable[[], object]) -> None:
+        self._files = files
         self._connection = files.connect()
+        self._identity = files.identity()
+        self._is_in_place = True
         self._writing_lock = FileLock(files.writing)
         self._publish = publish
         self._tidy = tidy
@@ -71,6 +74,20 @@ class Writer:
         self._rows_waiting = 0
         self._is_closing = False
         self._thread: Thread | None = None
+
+    def check_in_place(self) -> None:
+        """Check that what is written now will be found later: SQLite writes to its open files even if they are deleted.
+
+        Raises:
+            NotWrittenError: The files were deleted, moved or replaced. The first of several errors is logged.
+        """
+        was_in_place, self._is_in_place = self._is_in_place, self._files.identity() == self._identity
+        if self._is_in_place:
+            return
+        reason = f"{self._files.database} was deleted, moved or replaced: put it back, or restart the server"
+        if was_in_place:
+            log.error("%s; until then, posts are refused", reason)
+        raise NotWrittenError(reason)
 
     def post(self, rows: Sequence[Row], key: IdempotencyKey | None) -> Future[PostResult]:
         """Queue ratings to be written, all or none. The result is set when they are durable and can be read.
@@ -126,7 +143,9 @@ class Writer:
     def _process(self, posts: list[Post], versions: set[int]) -> None:
         try:
             with self._writing_lock:
+                self.check_in_place()
                 outcomes = self._commit(posts, versions)
+                self.check_in_place()
         except Exception as error:  # noqa: BLE001 - no caller may wait forever
             failure = NotWrittenError(str(error)) if isinstance(error, (sqlite3.Error, OSError)) else error
             outcomes = [failure] * len(posts)
