@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from movielens_api import __version__
 from movielens_api.auth.logins import Logins
 from movielens_api.http import problems
+from movielens_api.http.file_space import FileSpace
 from movielens_api.http.ingest import NewRating, OwnRating
 from movielens_api.http.read_route import DirectRoute, document_head
 from movielens_api.middleware.allowed_hosts import AllowedHostsMiddleware
@@ -127,13 +128,14 @@ def create_app(
         champion: The model that recommends movies. The caller closes it. By default, nothing is recommended.
     """
     opened = store or Store.temporary(catalogue)
+    limits = limits or Limits()
     if champion:
         opened.index_users()
     metrics = Metrics(lambda: len(opened.latest.ratings), champion)
     app = Api(
         metrics,
         access_log,
-        limits or Limits(),
+        limits,
         allowed_hosts,
         title="movielens-api",
         version=__version__,
@@ -151,7 +153,7 @@ def create_app(
         landing_router(catalogue, opened, champion),
         docs_router(app.title),
         health_router(opened.unready, champion),
-        ratings.router(opened),
+        ratings.router(opened, FileSpace(limits.file_bytes)),
         posting.router(opened),
         movies_router(catalogue),
         users_router(opened),

@@ -31,7 +31,9 @@ _DIGITS_PER_GROUP = _DIGITS.itemsize
 _MAX_HALF_STARS = 10
 
 Array = npt.NDArray[Any]
-ROWS_PER_CHUNK = 65_536
+# A client that reads slowly keeps a chunk in memory.
+ROWS_PER_CHUNK = 16_384
+_ROWS_PER_ROW_GROUP = 262_144
 _BYTES_PER_READ = 1 << 20
 COLUMNS = list(SCHEMA)
 # The end of an Arrow stream.
@@ -171,12 +173,14 @@ class Format:
         stream: Writes rows chunk by chunk.
         is_compressed: Whether compression would not make it smaller.
         is_file: Whether all rows are written before the first chunk is there.
+        max_bytes_per_row: The largest size of a row, with its share of what surrounds it.
         description: What the rows look like, for the documentation.
     """
 
     media_type: str
     stream: Callable[[Frames], Chunks]
     description: str
+    max_bytes_per_row: int
     is_compressed: bool = False
     is_file: bool = False
 
@@ -214,7 +218,11 @@ def _parquet(chunks: Frames) -> Chunks:
     # responses, too.
     with TemporaryFile() as file:
         rows = register_io_source(lambda *_: (chunk.select(COLUMNS) for chunk in chunks), schema=SCHEMA)
-        rows.sink_parquet(file, row_group_size=ROWS_PER_CHUNK * 4)
+        try:
+            rows.sink_parquet(file, row_group_size=_ROWS_PER_ROW_GROUP)
+        except pl.exceptions.ComputeError as error:
+            # Rust writes "(os error 28)" for a full disk.
+            raise OSError(str(error)) if "os error" in str(error) else error from error
         file.seek(0)
         while written := file.read(_BYTES_PER_READ):
             yield written
@@ -223,9 +231,9 @@ def _parquet(chunks: Frames) -> Chunks:
 FORMATS = {
     each.media_type: each
     for each in (
-        Format("application/x-ndjson", _ndjson, "One JSON object per line."),
-        Format("text/csv", _csv, "With a header line, in the columns of GroupLens' `ratings.csv`."),
-        Format("application/vnd.apache.arrow.stream", _arrow, "An Arrow IPC stream."),
-        Format("application/vnd.apache.parquet", _parquet, "A Parquet file.", is_compressed=True, is_file=True),
+        Format("application/x-ndjson", _ndjson, "One JSON object per line.", 80),
+        Format("text/csv", _csv, "With a header line, in the columns of GroupLens' `ratings.csv`.", 40),
+        Format("application/vnd.apache.arrow.stream", _arrow, "An Arrow IPC stream.", 24),
+        Format("application/vnd.apache.parquet", _parquet, "A Parquet file.", 24, is_compressed=True, is_file=True),
     )
 }

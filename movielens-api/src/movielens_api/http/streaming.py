@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
+from contextlib import AbstractContextManager, nullcontext, suppress
 from threading import Event
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
+from fastapi import HTTPException
 from starlette.responses import StreamingResponse
+
+from movielens_api.http.file_space import NOT_WRITTEN, RETRY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
@@ -17,11 +21,17 @@ if TYPE_CHECKING:
 
     from movielens_api.formats import Chunks
 
+# A client that reads slowly keeps a piece of this size in memory in addition to a chunk.
+_PIECE_BYTES = 1 << 18
+# How many chunks are produced at once. More would not be faster, and keep the event loop from running.
+CHUNKS_AT_ONCE = 8
 # How many files, which are complete before their first byte is sent, are written at once. Others wait for their turn,
 # so that they leave threads for all other responses.
 FILES_AT_ONCE = 4
-_limiter: RunVar[CapacityLimiter] = RunVar("files written at once")
+_limiters: RunVar[dict[int, CapacityLimiter]] = RunVar("chunks and files at once")
 Item = TypeVar("Item")
+
+log = logging.getLogger(__name__)
 
 
 class StoppedError(Exception):
@@ -61,22 +71,31 @@ class RowStream(StreamingResponse):
         produce: Returns the body in chunks. Everything that takes long is guarded by the given ``Stop``, also within a
             chunk.
         headers: The headers of the response.
-        is_file: Whether the first chunk takes as long as all rows take.
+        file: If the first chunk takes as long as all rows take, because they are written to a file first: the space
+            that this file takes.
     """
 
-    def __init__(self, produce: Callable[[Stop], Chunks], headers: Mapping[str, str], *, is_file: bool = False) -> None:
+    def __init__(
+        self,
+        produce: Callable[[Stop], Chunks],
+        headers: Mapping[str, str],
+        *,
+        file: AbstractContextManager[None] | None = None,
+    ) -> None:
         self._stop = Stop()
+        self._file = file
         self._chunks = _closeable(produce(self._stop))
-        super().__init__(_in_threads(self._chunks, is_file=is_file), headers=headers)
+        super().__init__(_in_threads(self._chunks, FILES_AT_ONCE if file else CHUNKS_AT_ONCE), headers=headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, then release what producing it needed, such as a temporary file."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            # In a thread that is still running, it ends at the next item.
-            with suppress(ValueError):
-                self._chunks.close()
+        with self._file or nullcontext():
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                # In a thread that is still running, it ends at the next item.
+                with suppress(ValueError):
+                    self._chunks.close()
 
     async def listen_for_disconnect(self, receive: Receive) -> None:
         """Wait until the client leaves, or until this is cancelled because the server shuts down; then stop."""
@@ -87,28 +106,53 @@ class RowStream(StreamingResponse):
             self._stop.set()
 
     async def stream_response(self, send: Send) -> None:
-        """Send the response. If it is stopped, it is cut off, and no client mistakes it for a complete one."""
+        """Send the response. If it is stopped, it is cut off, and no client mistakes it for a complete one.
+
+        Raises:
+            HTTPException: 503: the file cannot be written, so nothing was sent.
+        """
         try:
+            if self._file:
+                self.body_iterator = await self._begun()
             await super().stream_response(send)
         except Exception:
             # Libraries wrap what `guard` raises.
             if not self._stop.is_set():
                 raise
 
+    async def _begun(self) -> AsyncIterator[bytes | memoryview]:
+        """Wait for the first piece, before which nothing is sent."""
+        pieces = aiter(self.body_iterator)
+        try:
+            first = await anext(pieces, None)
+        except OSError as error:
+            log.warning("a temporary file cannot be written: %s", error)
+            raise HTTPException(503, NOT_WRITTEN, headers=RETRY) from error
+        return _chained(first, pieces)
+
 
 def _closeable(chunks: Chunks) -> Generator[bytes | memoryview, None, None]:
     yield from chunks
 
 
-async def _in_threads(chunks: Chunks, *, is_file: bool) -> AsyncIterator[bytes | memoryview]:
-    limiter = _file_limiter() if is_file else None
+async def _chained(first: Any, pieces: AsyncIterator[Any]) -> AsyncIterator[bytes | memoryview]:
+    if first is not None:
+        yield first
+    async for piece in pieces:
+        yield piece
+
+
+async def _in_threads(chunks: Chunks, at_once: int) -> AsyncIterator[bytes | memoryview]:
+    limiter = _limiter(at_once)
     while (chunk := await to_thread.run_sync(next, chunks, None, limiter=limiter)) is not None:
-        yield chunk
+        whole = memoryview(chunk)
+        for place in range(0, len(whole), _PIECE_BYTES):
+            yield whole[place : place + _PIECE_BYTES]
 
 
-def _file_limiter() -> CapacityLimiter:
+def _limiter(at_once: int) -> CapacityLimiter:
     try:
-        return _limiter.get()
+        limiters = _limiters.get()
     except LookupError:
-        _limiter.set(CapacityLimiter(FILES_AT_ONCE))
-        return _limiter.get()
+        _limiters.set(limiters := {})
+    return limiters.setdefault(at_once, CapacityLimiter(at_once))

@@ -36,6 +36,8 @@ class Limits:
         connections_of_address: The same for the connections of one client address.
         connections_for_health_checks: The number of further connections, on which only health checks get another
             response than 503.
+        file_bytes: The size of all responses that are written to a temporary file before they are sent: Parquet, and
+            every stream to HTTP/1.0. A single user gets half of it.
         finish_seconds: How long responses in flight may take when the server shuts down.
         close_seconds: How long the server may take to close afterwards.
     """
@@ -50,6 +52,7 @@ class Limits:
     connections: int = 500
     connections_of_address: int = 400
     connections_for_health_checks: int = 20
+    file_bytes: int = 8 << 30
     finish_seconds: int = 10
     close_seconds: int = 5
 

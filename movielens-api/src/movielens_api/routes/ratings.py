@@ -16,6 +16,7 @@ from movielens_api.http import cursors, negotiation, problems
 from movielens_api.http.compression import CODINGS, compress
 from movielens_api.http.cursors import BadCursorError, Cursor
 from movielens_api.http.etags import etag, matches
+from movielens_api.http.file_space import FileSpace
 from movielens_api.http.pages import MEDIA_TYPE as JSON
 from movielens_api.http.pages import Page, Rating, envelope
 from movielens_api.http.parameters import RatingsQuery, documented_query, read_query
@@ -47,8 +48,13 @@ _MIN_ROWS_COMPRESSED = 20
 _MAX_ROWS_AT_ONCE = 1_000
 
 
-def router(store: Store) -> APIRouter:
-    """Return the route that serves ratings."""
+def router(store: Store, space: FileSpace) -> APIRouter:
+    """Return the route that serves ratings.
+
+    Args:
+        store: The store of the ratings.
+        space: The space for responses that are written to a file first.
+    """
     routes = APIRouter(tags=["ratings"], route_class=DirectRoute)
 
     @routes.get(
@@ -78,7 +84,7 @@ def router(store: Store) -> APIRouter:
             snapshot, page = await _follow(query.cursor, query, store, whole=whole)
         request.scope[ROWS] = max(min(page.limit, page.end - page.first - page.offset), 0)
         is_section = query.cursor is not None and len(query.model_fields_set) > 1
-        return await respond(store, snapshot, page, wanted, is_section=is_section)
+        return await respond(store, snapshot, page, wanted, space, is_section=is_section)
 
     return routes
 
@@ -135,12 +141,16 @@ class Preferences:
         coding: One of ``CODINGS``, or ``identity``.
         if_none_match: The entity tags of the client's cached responses.
         is_head: Whether the client wants no body.
+        is_buffered: Whether `Http10Middleware` writes a stream to a file.
+        user: The name of the user.
     """
 
     media_type: str
     coding: str
     if_none_match: str
     is_head: bool
+    is_buffered: bool
+    user: str
 
 
 def preferences(request: Request) -> Preferences:
@@ -157,11 +167,19 @@ def preferences(request: Request) -> Preferences:
         raise HTTPException(406, f"Ratings come as {offered}; accept one of these.", headers={"Vary": _VARY})
     coding = negotiation.coding(",".join(headers.getlist("accept-encoding")), tuple(CODINGS))
     if_none_match = ",".join(headers.getlist("if-none-match"))
-    return Preferences(media_type, coding, if_none_match, request.method == "HEAD")
+    scope = request.scope
+    is_buffered = scope["http_version"] != "1.1"
+    return Preferences(media_type, coding, if_none_match, request.method == "HEAD", is_buffered, scope["user"].name)
 
 
 async def respond(
-    store: Store, snapshot: Snapshot, page: Cursor, wanted: Preferences, *, is_section: bool = False
+    store: Store,
+    snapshot: Snapshot,
+    page: Cursor,
+    wanted: Preferences,
+    space: FileSpace,
+    *,
+    is_section: bool = False,
 ) -> Response:
     """Respond with a page of a snapshot.
 
@@ -170,6 +188,7 @@ async def respond(
         snapshot: The snapshot with the rows.
         page: The rows to send.
         wanted: How to send them.
+        space: The space for a file, if the response is one.
         is_section: Whether the client reads the snapshot in its own order, and may request any rows of it next.
     """
     total = page.end - page.first
@@ -201,7 +220,7 @@ async def respond(
         encoded = body if coding == "identity" else compress(body, coding)
         return _held(encoded, store, snapshot) if is_section and rows > ROWS_PER_CHUNK else encoded
 
-    return await _send(produce, rows, headers, wanted)
+    return await _send(produce, rows, headers, wanted, space)
 
 
 def _body(ratings: RatingsTable, page: Cursor, rows: int, media_type: str, stop: Stop) -> Chunks:
@@ -218,12 +237,18 @@ def _held(body: Chunks, store: Store, snapshot: Snapshot) -> Chunks:
         yield chunk
 
 
-async def _send(produce: Callable[[Stop], Chunks], rows: int, headers: dict[str, str], wanted: Preferences) -> Response:
+async def _send(
+    produce: Callable[[Stop], Chunks], rows: int, headers: dict[str, str], wanted: Preferences, space: FileSpace
+) -> Response:
     if rows > ROWS_PER_CHUNK:
         if wanted.is_head:
             # The length is known only at the end.
             return RowStream(lambda _: iter(()), headers)
-        return RowStream(produce, headers, is_file=FORMATS[wanted.media_type].is_file)
+        kind = FORMATS[wanted.media_type]
+        is_file = kind.is_file or wanted.is_buffered
+        return RowStream(
+            produce, headers, file=space.take(wanted.user, rows * kind.max_bytes_per_row) if is_file else None
+        )
     body = produce(Stop())
     if rows <= _MAX_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
         return Response(_joined(body), headers=headers)
