@@ -17,7 +17,6 @@ from streaming_testing import EndlessTable, request
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
-from movielens_api.datasets import synthetic
 from movielens_api.formats import FORMATS
 from movielens_api.middleware.request_limits import Limits
 
