@@ -40,6 +40,16 @@ def ask(serving: Serving) -> Iterator[Ask]:
         yield ask
 
 
+@pytest.mark.parametrize("path", ["/ratings", "/movies", "/movies/1", "/metrics", "/nothing"])
+def test_parameters_are_limited_in_number(ask: Ask, path: str) -> None:
+    query = "&".join(f"x{number}=1" for number in range(100))
+    assert " 422 " in ask(f"GET {path}?{query} HTTP/1.1", *HTTP11)[0] or path == "/nothing"
+    status, _, body = ask(f"GET {path}?{query}&y=1 HTTP/1.1", *HTTP11)
+    assert " 400 " in status
+    assert json.loads(body)["detail"] == "A request may have at most 100 parameters."
+    assert " 200 " in ask(f"GET /healthz?{query}&y=1 HTTP/1.1", *HTTP11)[0]
+
+
 @pytest.mark.parametrize(
     ("path", "names"),
     [

@@ -21,6 +21,9 @@ TARGET = "movielens_api.target"
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)[^#]*", re.IGNORECASE)
 # uri-host [ ":" port ] of RFC 9110, 7.2, where an http URI has no empty host (4.2.1); an IPv6 address may have a zone.
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+(%[\w.~-]+)?\]|([\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(:[0-9]*)?")
+# No endpoint has more than five.
+_MAX_PARAMETERS = 100
+_TOO_MANY_PARAMETERS = f"A request may have at most {_MAX_PARAMETERS} parameters."
 _BAD_FRAMING = "Transfer-Encoding: not defined in this version of HTTP. Send Content-Length, or use HTTP/1.1."
 _BAD_CODING = "Transfer-Encoding: only chunked is supported."
 _BAD_TARGET = "The target of a request is a path or begins with http:// or https://, and has no fragment (#)."
@@ -30,8 +33,9 @@ _BAD_HOST = "Host: missing, empty or not a host name. Send the host of the URL, 
 class AmbiguityMiddleware:
     """Middleware that refuses ambiguous requests.
 
-    A repeated parameter gets 422. A repeated header, an invalid Host, Transfer-Encoding outside HTTP/1.1 and a target
-    that is not a path get 400. A transfer coding other than chunked gets 501.
+    A repeated parameter gets 422. A repeated header, an invalid Host, more parameters than any endpoint has,
+    Transfer-Encoding outside HTTP/1.1 and a target that is not a path get 400. A transfer coding other than chunked
+    gets 501.
 
     Args:
         app: The application that handles all other requests.
@@ -83,8 +87,11 @@ def _bad_address(scope: Scope) -> Response | None:
 
 def _repeated_parameter(scope: Scope) -> Response | None:
     # Public endpoints have no parameters, and ignore those of probes and caches.
-    if b"&" not in scope["query_string"] or is_public(scope["path"]):
+    number = scope["query_string"].count(b"&") + 1
+    if number == 1 or is_public(scope["path"]):
         return None
+    if number > _MAX_PARAMETERS:
+        return problems.respond(scope["path"], 400, _TOO_MANY_PARAMETERS)
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     repeated = sorted(name for name, count in Counter(name for name, _ in query).items() if count > 1)
     if not repeated:
