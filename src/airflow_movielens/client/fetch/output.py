@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import re
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
     from airflow_movielens.ratings.task_run import TaskRun
+
+log = logging.getLogger(__name__)
 
 QUARANTINE_ENDING = ".quarantine.ndjson"
 """The suffix that the file of quarantined rows adds to the name of the data file."""
@@ -230,6 +233,11 @@ class LocalOutput:
                 quarantine_file.unlink(missing_ok=True)
             else:
                 move_into_place(quarantine, quarantine_file)
+            published = data.stat()
             move_into_place(data, self._file)
             write_whole(data.with_name("manifest.json"), manifest.to_json().encode())
-            move_into_place(data.with_name("manifest.json"), manifest_file)
+            # If this process was stopped for longer than others wait, one of them may have published its own file.
+            if os.path.samestat(self._file.stat(), published):
+                move_into_place(data.with_name("manifest.json"), manifest_file)
+            else:
+                log.warning("Another process has replaced %s and its manifest meanwhile", self._file)

@@ -49,7 +49,7 @@ class _AnyTimestamps(Window):
 def read_verified(source: Source, window: Window, at: Bookmark | None = None) -> Generator[Batch, None, None]:
     """Read a window; before the first and the last batch, verify that no row is missing at that end.
 
-    A server that names its snapshot follows the contract of `movielens-api`, whose days are UTC days.
+    A server that names its snapshot and its total follows the contract of `movielens-api`, whose days are UTC days.
 
     Args:
         source: The source of the batches; its window has the requested days.
@@ -77,7 +77,8 @@ def read_verified(source: Source, window: Window, at: Bookmark | None = None) ->
 
 
 def _verify_ends(source: Source, window: Window, batch: Batch) -> None:
-    is_by_contract = batch.bookmark.snapshot is not None and type(source.window) is Window
+    at = batch.bookmark
+    is_by_contract = at.snapshot is not None and at.total is not None and type(source.window) is Window
     # Equal bounds mean no days, or, if both are open, all days.
     if is_by_contract or window.start == window.end:
         return

@@ -39,6 +39,7 @@ from airflow_movielens.client.fetch.parts import Part
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.rows import Batch, Bookmark, Rows
 from airflow_movielens.client.settings import Tuning
+from airflow_movielens.ratings.atomic_files import write_whole
 from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.ratings.writing import write_rows
 
@@ -299,6 +300,22 @@ def test_a_folder_that_another_process_has_locked_does_not_stop_a_fetch(tmp_path
         fetch_ratings(ScriptedClient(), WINDOW, LocalOutput(tmp_path / "r.csv", max_wait=0.1))
     finally:
         os.close(descriptor)
+    assert names(tmp_path) == [MANIFEST, "r.csv"]
+
+
+def test_a_process_that_was_stopped_does_not_put_its_manifest_beside_the_file_of_another_one(tmp_path, caplog):
+    output = tmp_path / "r.csv"
+
+    def stopped(frame):
+        if frame.f_locals["path"].name == "manifest.json":
+            for path, text in ((output, "theirs"), (tmp_path / MANIFEST, "of theirs")):
+                (tmp_path / "new").write_text(text)
+                (tmp_path / "new").replace(path)
+
+    with when_called(write_whole, stopped):
+        fetch(ScriptedClient(), output)
+    assert (output.read_text(), (tmp_path / MANIFEST).read_text()) == ("theirs", "of theirs")
+    assert "Another process has replaced" in caplog.text
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 

@@ -8,6 +8,7 @@ import threading
 
 import polars as pl
 import pytest
+from unit.client_reads import DAY_2, fetched
 from unit.scripted_server import DAY, Response, page_of, ratings, serve
 
 from airflow_movielens.client import DataError, MovielensClient, RatingsChangedError
@@ -407,3 +408,12 @@ def test_ratings_are_requested_only_when_they_are_read():
         next(rows)
         assert len(server.requests) == 1
         rows.close()
+
+
+def test_an_empty_first_page_with_a_snapshot_is_not_believed_without_a_total():
+    def script(_, query, number):
+        page = page_of(ROWS, query, total=None, **({"result": []} if number == 0 else {}))
+        return Response(page.body, headers={"Snapshot": "s1"})
+
+    with serve(script) as server:
+        assert fetched(server, DAY_2) == ROWS
