@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE_NAME = "users.json"
+_LONGEST_KEY = 80
 Signature = tuple[int, int, int] | None
 log = logging.getLogger(__name__)
 
@@ -220,7 +221,7 @@ def read(path: Path) -> Users:
     """Return the users in a file, or no users if it does not exist.
 
     Raises:
-        DamagedUsersError: The file cannot be read, or contains something else. The message quotes nothing of it.
+        DamagedUsersError: The file cannot be read, or contains something else. The message quotes no value of it.
     """
     try:
         return Users.model_validate_json(path.read_bytes())
@@ -230,10 +231,15 @@ def read(path: Path) -> Users:
         raise DamagedUsersError(f"cannot read {path} (see --data-dir): {error.strerror or error}") from error
     except ValidationError as error:
         wrong = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, wrong["loc"])) or "the whole"
+        where = ".".join(map(_step, wrong["loc"])) or "the whole"
         raise DamagedUsersError(
             f"{path} is damaged ({where}: {wrong['msg']}): fix it, restore it or move it away"
         ) from None
+
+
+def _step(key: str | int) -> str:
+    # A key of a damaged file may be anything.
+    return key if isinstance(key, str) and NAME.fullmatch(key) else ascii(key)[:_LONGEST_KEY]
 
 
 def _signature(path: str) -> Signature:

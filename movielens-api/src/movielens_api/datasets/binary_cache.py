@@ -16,6 +16,7 @@ import polars as pl
 from movielens_api import __version__
 from movielens_api.datasets.quarantine import Quarantine
 from movielens_api.system.atomic_files import create_folder
+from movielens_api.system.json_values import parse_json
 from movielens_api.table.base_files import DamagedBaseError, checksum, open_base, write_base
 from movielens_api.table.catalogue import Catalogue
 
@@ -106,5 +107,5 @@ def _checked(manifest: Path) -> dict[str, Any]:
     checksum, _, text = manifest.read_bytes().partition(b" ")
     if checksum != b"%08x" % zlib.crc32(text):
         raise ValueError(f"{manifest} is not as it was written")
-    found: dict[str, Any] = json.loads(text)
+    found: dict[str, Any] = parse_json(text)
     return found

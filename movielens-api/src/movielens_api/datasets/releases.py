@@ -15,6 +15,7 @@ from movielens_api.datasets.download import download, fetch_text
 from movielens_api.datasets.options import DOWNLOADS_VARIABLE, Options
 from movielens_api.errors import DamagedDatasetError, DownloadError, StartupError
 from movielens_api.system.atomic_files import replace_file
+from movielens_api.system.json_values import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +94,7 @@ def _md5_of(path: Path) -> str:
 
 def _record(path: Path) -> Record:
     try:
-        return Record(**json.loads(_beside(path).read_bytes()))
+        return Record(**parse_json(_beside(path).read_bytes()))
     except (OSError, ValueError, TypeError):
         return Record()
 

@@ -39,6 +39,8 @@ def parse_day(text: str) -> date:
 
 
 WholeNumber = Annotated[int, BeforeValidator(parse_whole_number)]
+# The bounds come first: those in FastAPI's `Path` would be missing in the OpenAPI document.
+Id = Annotated[int, Field(ge=0, le=MAX_ID), BeforeValidator(parse_whole_number)]
 Day = Annotated[date, BeforeValidator(parse_day)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import mmap
 import struct
@@ -14,6 +13,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 import numpy as np
 
 from movielens_api.recommendations.model import Model
+from movielens_api.system.json_values import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ def open_model(path: Path) -> Model:
 
 
 def _header(archive: ZipFile, name: str) -> dict[str, Any]:
-    header = json.loads(archive.read(_HEADER)) if _HEADER in archive.namelist() else None
+    header = parse_json(archive.read(_HEADER)) if _HEADER in archive.namelist() else None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise UnusableModelError(f"{name} holds no model")
     if header["format_version"] != FORMAT_VERSION:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
+from movielens_api.system.json_values import parse_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def champion_of(folder: Path) -> str | None:
     name = None
     try:
         name = _newest_event(folder)
-        champion = json.loads((folder / _HISTORY / name).read_bytes())["champion"] if name else None
+        champion = parse_json((folder / _HISTORY / name).read_bytes())["champion"] if name else None
     except (OSError, ValueError, LookupError, TypeError) as error:
         place = f"{_HISTORY}/{name}" if name else _HISTORY
         raise UnusableRegistryError(f"{place} of the registry cannot be read ({reason_of(error)})") from error

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from movielens_api.http import problems
 from movielens_api.http.pages import Movie, Page, User, page
-from movielens_api.http.parameters import MAX_ID, NoParameters, Paging, WholeNumber
+from movielens_api.http.parameters import Id, NoParameters, Paging
 from movielens_api.http.read_route import ReadRoute
 from movielens_api.store import Store
 from movielens_api.table.catalogue import Catalogue
@@ -29,9 +29,7 @@ def movies_router(catalogue: Catalogue) -> APIRouter:
         "/movies/{movieId}", summary="Get a movie", response_model=Movie, responses=problems.responses(401, 404, 422)
     )
     async def get_movie(
-        movie_id: Annotated[
-            WholeNumber, Path(alias="movieId", ge=0, le=MAX_ID, description="GroupLens' number.", examples=[1172])
-        ],
+        movie_id: Annotated[Id, Path(alias="movieId", description="GroupLens' number.", examples=[1172])],
         _query: Annotated[NoParameters, Query()],
     ) -> dict[str, Any]:
         """One movie."""

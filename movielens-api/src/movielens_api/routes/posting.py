@@ -35,6 +35,7 @@ _TOO_MANY_KEYS = (
     "Post more ratings at once, or post without a key."
 )
 _BAD_KEY = "Idempotency-Key: Input should be 1 to 255 visible ASCII characters"
+_KEY_SCHEMA = {"minLength": 1, "maxLength": 255, "pattern": "^[!-~]*$"}
 _HEADERS = {
     "Snapshot": "Names a state of the ratings that contains those posted.",
     "Idempotency-Replayed": "`true` if an earlier request with this `Idempotency-Key` added the ratings.",
@@ -63,6 +64,7 @@ def router(store: Store) -> APIRouter:
             str | None,
             Header(
                 alias="Idempotency-Key",
+                json_schema_extra=_KEY_SCHEMA,
                 description="Identifies this request: if it is repeated within a day, it has no further effect and "
                 "gets the same response.",
             ),

@@ -14,7 +14,7 @@ from movielens_api.http import ingest, problems
 from movielens_api.http.etags import etag, matches
 from movielens_api.http.ingest import MAX_ROWS, OwnRating, RowParser
 from movielens_api.http.pages import MEDIA_TYPE, Ranking, Recommendation, SimilarMovie
-from movielens_api.http.parameters import MAX_ID, BestQuery, WholeNumber
+from movielens_api.http.parameters import BestQuery, Id
 from movielens_api.http.read_route import ReadRoute
 from movielens_api.recommendations import model as models
 from movielens_api.recommendations.champion import Champion
@@ -113,7 +113,7 @@ def _of_users(champion: Champion, store: Store, titles: Titles) -> APIRouter:
     )
     async def recommend_to_user(
         request: Request,
-        user_id: Annotated[WholeNumber, Path(alias="userId", ge=0, le=MAX_ID, description="A user.", examples=[1])],
+        user_id: Annotated[Id, Path(alias="userId", description="A user.", examples=[1])],
         query: Annotated[BestQuery, Query()],
     ) -> Response:
         """The movies that the model recommends to a user, by all ratings of the user until now.
@@ -143,9 +143,7 @@ def _similar(champion: Champion, titles: Titles) -> APIRouter:
     )
     async def list_similar_movies(
         request: Request,
-        movie_id: Annotated[
-            WholeNumber, Path(alias="movieId", ge=0, le=MAX_ID, description="GroupLens' number.", examples=[1172])
-        ],
+        movie_id: Annotated[Id, Path(alias="movieId", description="GroupLens' number.", examples=[1172])],
         query: Annotated[BestQuery, Query()],
     ) -> Response:
         """The movies that are most similar to a movie: those that raise each other's scores."""

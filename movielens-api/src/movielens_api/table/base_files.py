@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from movielens_api.system.atomic_files import create_folder
+from movielens_api.system.json_values import parse_json
 from movielens_api.table.ratings_table import RatingsTable
 from movielens_api.table.sorted_run import DTYPES, Digest, SortedRun
 
@@ -64,7 +65,7 @@ def open_base(folder: Path) -> RatingsTable:
         DamagedBaseError: The folder is damaged.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest = parse_json((folder / MANIFEST).read_bytes())
         for name, expected in manifest["files"].items():
             if checksum(folder / name) != expected:
                 raise DamagedBaseError(f"{folder / name} is not as it was written")
