@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_movielens.client import DataError, FatalError, MovielensError, RetryableError
 from airflow_movielens.client.secret import Secret
 from airflow_movielens.connection.coerce import connection_id, number, secret, text, truth, whole_number
+from airflow_movielens.ratings.json_values import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -166,7 +166,7 @@ def _extra_of(connection: Connection) -> dict[str, Any]:
     """Return the given fields of the extra, with the token as a secret, which tracebacks do not show."""
     # Airflow treats an unreadable extra as empty: then a token or a CA file would be ignored silently.
     try:
-        extra = json.loads((connection.extra or "").strip() or "{}")
+        extra = parse_json((connection.extra or "").strip() or "{}")
     except ValueError:
         extra = None
     if not isinstance(extra, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import asdict, fields
 from functools import partial
@@ -13,6 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow_movielens.connection.coerce import paths_as_text
 from airflow_movielens.lineage import LineageMixin
 from airflow_movielens.links import MovielensOutputLink
+from airflow_movielens.ratings.json_values import parse_json
 from airflow_movielens.ratings.messages import shown
 from airflow_movielens.task_errors import StoppableMixin, clear_failures
 
@@ -132,7 +132,7 @@ def _log(finding: Finding) -> None:
 def _from_json(text: str) -> Any:
     """Return the value of JSON, or the text, to be reported."""
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError:
         return text
 

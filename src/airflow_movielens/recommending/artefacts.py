@@ -16,6 +16,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from airflow_movielens import __version__
 from airflow_movielens.ratings.atomic_files import whole_file
+from airflow_movielens.ratings.json_values import parse_json
 from airflow_movielens.ratings.messages import printable, shown
 from airflow_movielens.recommending.catalogue import Catalogue
 from airflow_movielens.recommending.model import Model, TrainingData
@@ -159,7 +160,7 @@ def _opened(path: Path) -> Iterator[tuple[ZipFile, dict[str, Any]]]:
 
 
 def _header(archive: ZipFile, path: Path) -> dict[str, Any]:
-    header = json.loads(archive.read(_HEADER)) if _HEADER in archive.namelist() else None
+    header = parse_json(archive.read(_HEADER)) if _HEADER in archive.namelist() else None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise _OtherFormatError(f"{path} holds no model: give a file that Model.save wrote")
     version = header["format_version"]

@@ -7,6 +7,7 @@ import re
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from airflow_movielens.ratings.json_values import parse_json
 from airflow_movielens.ratings.messages import printable, shown
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def read_event(folder: Path, number: int) -> Event:
     """
     path = event_file(folder, number)
     try:
-        values = json.loads(path.read_bytes())
+        values = parse_json(path.read_bytes())
     except FileNotFoundError:
         raise ValueError(f"{path} is missing: restore the folder of the registry from a backup") from None
     except ValueError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_movielens.client.fetch.output import manifest_name
 from airflow_movielens.ranking.manifest import InputFile, RatingsFile
 from airflow_movielens.ranking.spark import numbers_on_spark
+from airflow_movielens.ratings.json_values import parse_json
 from airflow_movielens.ratings.paths import local_path
 from airflow_movielens.storage.object_store import named_errors, object_at
 from airflow_movielens.storage.spark import spark_url
@@ -115,7 +115,7 @@ def _manifest_beside(path: str) -> dict[str, Any]:
         else:
             target = object_at(path)
             content = target.fs.cat_file((target.parent / manifest_name(target.name)).path)
-        found = json.loads(content)
+        found = parse_json(content)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -13,6 +13,7 @@ from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME
 from airflow_movielens.client.fetch.output import QUARANTINE_ENDING, manifest_name
 from airflow_movielens.client.fetch.workdirs import NAMES_OF_PARTS, scratch_folder
+from airflow_movielens.ratings.json_values import parse_json
 from airflow_movielens.ratings.paths import output_text
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class ObjectCheckpoints:
     def load(self) -> dict[str, Any] | None:
         """Return the values saved last."""
         try:
-            values: dict[str, Any] | None = json.loads(self._target.fs.cat_file(self._target.path))
+            values: dict[str, Any] | None = parse_json(self._target.fs.cat_file(self._target.path))
         except FileNotFoundError:
             return None
         return values

@@ -11,6 +11,7 @@ from zlib import crc32
 from airflow_movielens.client.fetch.workdirs import NAME_OF_PART
 from airflow_movielens.client.rows import Bookmark
 from airflow_movielens.ratings.atomic_files import write_whole
+from airflow_movielens.ratings.json_values import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +150,7 @@ class FileCheckpoints:
     def load(self) -> dict[str, Any] | None:
         """Return the values saved last; see `Checkpoints`."""
         try:
-            values: dict[str, Any] = json.loads(self._path.read_bytes())
+            values: dict[str, Any] = parse_json(self._path.read_bytes())
         except FileNotFoundError:
             return None
         return values

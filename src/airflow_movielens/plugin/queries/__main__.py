@@ -57,7 +57,7 @@ def answer(module: ModuleType, request: dict[str, Any]) -> dict[str, Any]:
     files = [QueryFile(**file) for file in request["files"]]
     try:
         return {"result": query(files, **request["arguments"])}
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         message = str(error)
         for file in files:
             message = message.replace(file.path, file.name)

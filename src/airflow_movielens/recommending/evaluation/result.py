@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_movielens import __version__
 from airflow_movielens.ratings.atomic_files import whole_file
+from airflow_movielens.ratings.json_values import parse_json
 from airflow_movielens.ratings.messages import printable, shown
 from airflow_movielens.recommending.evaluation.bootstrap import Comparison, compare
 from airflow_movielens.recommending.evaluation.report import html_of, sentence_of
@@ -99,7 +100,7 @@ class Evaluation:
         """
         file = Path(path) / FILE_NAME if Path(path).is_dir() else Path(path)
         try:
-            content = json.loads(file.read_bytes())
+            content = parse_json(file.read_bytes())
         except ValueError as error:
             raise ValueError(f"{file} holds no evaluation ({printable(str(error))}): evaluate again") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from airflow_movielens.ratings.json_values import parse_json
 from airflow_movielens.storage.catalogue import movies as movies_file
-from airflow_movielens.storage.catalogue.folder import ENDING, catalogue_folder, read_json
+from airflow_movielens.storage.catalogue.folder import ENDING, catalogue_folder
 from airflow_movielens.storage.catalogue.month_index import MonthIndex, folder_of_run
 from airflow_movielens.storage.catalogue.records import Record, month_of
 
@@ -113,7 +114,7 @@ class Catalogue:
         problems: list[str] = []
         for name, content in zip(names, self._folder.read_all(names), strict=True):
             try:
-                records += [] if content is None else [Record.from_dict(read_json(content))]
+                records += [] if content is None else [Record.from_dict(parse_json(content))]
             except ValueError:
                 problems.append(f"{self._folder.address}/{name} is damaged, so a record is missing.")
         own = [

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_movielens.ratings.atomic_files import whole_file
 from airflow_movielens.ratings.own_folders import refuse_foreign_link
@@ -188,18 +187,6 @@ class _ObjectFolder:
             pass  # another process was faster
         except PermissionError as error:
             raise PermissionError(f"{target} cannot be removed: {error}") from error
-
-
-def read_json(content: bytes) -> Any:
-    """Return the value of a JSON file.
-
-    Raises:
-        ValueError: It is no JSON.
-    """
-    try:
-        return json.loads(content)
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
 
 
 def _whole(content: bytes, address: str) -> bytes:

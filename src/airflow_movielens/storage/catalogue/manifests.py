@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.client.fetch.output import manifest_name
+from airflow_movielens.ratings.json_values import parse_json
 from airflow_movielens.ratings.paths import local_path, path_text
 from airflow_movielens.recommending.evaluation.result import FILE_NAME, Evaluation
 from airflow_movielens.recommending.model import TrainingData
@@ -93,26 +93,32 @@ def _logged(read: Callable[..., Iterator[Record]], *arguments: Any) -> Iterator[
     """Yield the records of a file, or log why it cannot be read."""
     try:
         yield from read(*arguments)
-    except (ValueError, LookupError, TypeError, OSError) as error:
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError) as error:
         log.warning("Left out of the catalogue: %s", error)
 
 
 def _records_of_manifest(address: str, read: Callable[[], bytes], registry_of: Mapping[str, str]) -> Iterator[Record]:
     try:
-        manifest = json.loads(read())
+        manifest = parse_json(read())
         kind, time = next((kind, manifest[name]) for name, kind in _KINDS.items() if name in manifest)
         task = manifest.get("task") and TaskRun(**manifest["task"])
         facts = facts_of(manifest)
-        at = utc_second(datetime.fromisoformat(time))
+        if kind == "recommendations":
+            facts["registry"] = registry_of.get(facts["model"])
+        record = _success(kind, utc_second(datetime.fromisoformat(time)), address, facts, task)
     except (StopIteration, ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{address} has a manifest that cannot be read: {error!r}") from error
-    if kind == "recommendations":
-        facts["registry"] = registry_of.get(facts["model"])
-    yield _success(kind, at, address, facts, task)
+    yield record
 
 
 def _success(kind: Kind, at: str, path: str, facts: dict[str, Any], task: TaskRun | None = None) -> Record:
-    return Record(kind, at, path, succeeded=True, error=None, task=task, facts=facts)
+    """Return a record.
+
+    Raises:
+        ValueError: A fact has a value that it cannot have.
+    """
+    # Files may hold anything, but operators write only right facts.
+    return Record.from_dict(Record(kind, at, path, succeeded=True, error=None, task=task, facts=facts).to_dict())
 
 
 def _records_of_registry(registry: ModelRegistry) -> Iterator[Record]:

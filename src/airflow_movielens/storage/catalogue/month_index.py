@@ -11,7 +11,8 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from airflow_movielens.storage.catalogue.folder import ENDING, THREADS, read_json
+from airflow_movielens.ratings.json_values import parse_json
+from airflow_movielens.storage.catalogue.folder import ENDING, THREADS
 from airflow_movielens.storage.catalogue.records import Record
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _last_of_each_path(entries: _Entries) -> _Entries:
 
 def _record(content: bytes) -> Record | None:
     try:
-        return _record_of(read_json(content))
+        return _record_of(parse_json(content))
     except ValueError:
         return None
 
@@ -190,7 +191,7 @@ def _from_json(content: bytes, facts: Collection[str] | None = None) -> _Entries
     Raises:
         ValueError: It is damaged, or of another layout.
     """
-    index = read_json(content)
+    index = parse_json(content)
     layout = index.get("layout") if isinstance(index, dict) else None
     if layout != LAYOUT:
         raise ValueError(f"its layout is {layout!r}, but this version reads {LAYOUT}")

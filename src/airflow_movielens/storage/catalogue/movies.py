@@ -6,7 +6,7 @@ import json
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
-from airflow_movielens.storage.catalogue.folder import read_json
+from airflow_movielens.ratings.json_values import parse_json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,6 +69,6 @@ def from_json(content: bytes) -> dict[int, Movie]:
         ValueError: It is damaged.
     """
     try:
-        return {int(number): _movie(*values) for number, values in read_json(content).items()}
+        return {int(number): _movie(*values) for number, values in parse_json(content).items()}
     except (TypeError, AttributeError) as error:
         raise ValueError(f"these are not movies: {error}") from error

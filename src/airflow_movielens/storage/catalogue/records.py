@@ -66,7 +66,8 @@ class Record:
         try:
             found = values["facts"]
             kept = found if facts is None else {name: found[name] for name in facts if name in found}
-            record = cls(**{**values, "task": values["task"] and TaskRun(**values["task"]), "facts": kept})
+            task = None if values["task"] is None else TaskRun(**values["task"])
+            record = cls(**{**values, "task": task, "facts": kept})
             datetime.fromisoformat(record.at)
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"this is not a record: {error}") from error
