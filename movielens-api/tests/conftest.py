@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from api_testing import Api, Launch, Model, Process, Serving, drained
 from hostile_testing import Hostile, hostile_app
 from recommendation_testing import Arrays, Registry
+from whole_server_testing import WholeServer, start
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,6 +72,12 @@ def recommending(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Ap
     registry = Registry(tmp_path_factory.mktemp("registry"))
     registry.promote(registry.register(Arrays().file()))
     return Api(drained(launch("serve", "--port", "0", "--recommendations", str(registry.folder))))
+
+
+@pytest.fixture(scope="session")
+def whole_server(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> WholeServer:
+    """Everything at once, for random requests."""
+    return start(launch, tmp_path_factory.mktemp("whole"), rate_limit=5_000)
 
 
 @pytest.fixture(scope="session")

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 from api_testing import Api
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from starlette.routing import Route
+
+from movielens_api.app import create_app
+from movielens_api.auth import DEFAULT
+from movielens_api.recommendations.champion import Champion
+from movielens_api.table.catalogue import Catalogue
 
 HTTP_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 PUBLIC = {"/healthz", "/readyz"}
+# For browsers and tools.
+PAGES = {"/", "/docs", "/static/{name}", "/openapi.json"}
 RECOMMENDING = {"/recommendations", "/users/{userId}/recommendations", "/movies/{movieId}/similar"}
 
 
@@ -42,6 +52,28 @@ def test_every_schema_is_one_and_every_reference_leads_somewhere(document: dict[
         Draft202012Validator.check_schema(schema)
     for name in re.findall(r'"#/components/schemas/([^"]+)"', str(document).replace("'", '"')):
         assert name in schemas
+
+
+def test_every_route_is_in_the_document_or_deliberately_left_out(small: Catalogue, tmp_path: Path) -> None:
+    with closing(Champion(tmp_path)) as champion:
+        app = create_app(small, DEFAULT, champion=champion)
+    in_document = {(path, method.upper()) for path, item in app.openapi()["paths"].items() for method in item}
+    served = {
+        (route.path, method) for route in app.routes if isinstance(route, Route) for method in route.methods or ()
+    }
+    # Every route that reads also responds to HEAD.
+    served |= {(path, "HEAD") for path, method in served if method == "GET"}
+    assert in_document <= served
+    assert {path for path, _ in served - in_document} == PAGES
+    # Mounts and WebSockets would not be in it.
+    assert all(isinstance(route, Route) for route in app.routes)
+
+
+def test_identifiers_have_bounds_in_the_document(document: dict[str, Any]) -> None:
+    parameters = [each for _, operation in operations(document) for each in operation.get("parameters", [])]
+    ids = [each["schema"] for each in parameters if each["in"] == "path"]
+    assert ids
+    assert all((schema["minimum"], schema["maximum"]) == (0, 2**31 - 1) for schema in ids)
 
 
 def test_every_operation_is_described(document: dict[str, Any]) -> None:
