@@ -79,6 +79,8 @@ TEMPLATES = [
     Template("GET", "/metrics", ("Connection: close",)),
     Template("OPTIONS", "*"),
 ]
+# A response to HEAD cannot be told from one that lacks its body, unless it is known what the server takes for the method.
+WITH_BODIES = [each for each in TEMPLATES if each.method != "HEAD"]
 TOKENS = [
     b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\0", b"\x0b", b" ", b"\t", b":", b" :", b",", b"\xff", b"\x85", b"\xc2\xa0",
     b"Content-Length: 3\r\n", b"Content-Length: +3\r\n", b"Content-Length: 0x3\r\n", b"Content-Length : 3\r\n",
@@ -108,12 +110,17 @@ class NotHttpError(AssertionError):
     """What was received is not a sequence of whole responses."""
 
 
-def responses(received: bytes, methods: Sequence[str]) -> list[Found]:
+class CutError(NotHttpError):
+    """A response ends too early."""
+
+
+def responses(received: bytes, methods: Sequence[str], *, may_be_cut: bool = False) -> list[Found]:
     """Return the responses in the bytes of a connection.
 
     Args:
         received: All bytes until the server closed it.
         methods: The methods of the requests, as far as they are known. A response to HEAD has no body.
+        may_be_cut: Whether the last response may lack its end, because the client has closed its side.
     """
     found: list[Found] = []
     while received:
@@ -129,7 +136,12 @@ def responses(received: bytes, methods: Sequence[str]) -> list[Found]:
             received = rest
             continue
         is_head = len(found) < len(methods) and methods[len(found)] == "HEAD"
-        body, received = body_of(fields, rest, is_empty=is_head or status == b"304")
+        try:
+            body, received = body_of(fields, rest, is_empty=is_head or status == b"304")
+        except CutError:
+            if may_be_cut:
+                break
+            raise
         found.append(Found(int(status), body))
     return found
 
@@ -142,15 +154,17 @@ def body_of(fields: dict[bytes, bytes], rest: bytes, *, is_empty: bool) -> tuple
         body = b""
         while True:
             size, end, rest = rest.partition(b"\r\n")
-            length = int(size, 16) if end else -1
-            if length < 0 or rest[length : length + 2] != b"\r\n":
+            length = int(size, 16) if end else len(rest)
+            if len(rest) < length + 2:
+                raise CutError(rest[:200])
+            if rest[length : length + 2] != b"\r\n":
                 raise NotHttpError(rest[:200])
             body, rest = body + rest[:length], rest[length + 2 :]
             if not length:
                 return body, rest
     length = int(fields[b"content-length"])
     if len(rest) < length:
-        raise NotHttpError(rest[:200])
+        raise CutError(rest[:200])
     return rest[:length], rest[length:]
 
 
@@ -191,31 +205,33 @@ def received_within(connection: socket.socket) -> bytes:
         return connection.recv(65_536)
 
 
-def requests_by_h11(sent: bytes) -> list[str]:
-    """Return the methods of the requests that another parser finds, up to the first one that it refuses."""
-    found: list[str] = []
+def requests_by_h11(sent: bytes) -> int | None:
+    """Return how many requests another parser finds, also if the last one is not complete; None if it refuses one."""
+    found = 0
     try:
         # Empty lines before a request are to be ignored (RFC 9112, section 2.2).
         while sent := sent.lstrip(b"\r\n"):
             peer = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
             peer.receive_data(sent)
             first = peer.next_event()
+            found += 1
             if not isinstance(first, h11.Request):
                 break
-            found.append(first.method.decode())
             while not isinstance(each := peer.next_event(), h11.EndOfMessage):
                 if each is h11.NEED_DATA:
                     return found
             sent = peer.trailing_data[0]
     except h11.ProtocolError:
-        pass
+        return None
     return found
 
 
 @some.composite
-def streams(draw: some.DrawFn, *, faults: int) -> tuple[list[tuple[Template, int]], list[tuple[int, int, int, bytes]]]:
+def streams(
+    draw: some.DrawFn, templates: list[Template], *, faults: int
+) -> tuple[list[tuple[Template, int]], list[tuple[int, int, int, bytes]]]:
     """Draw requests, each with the number of a login, and changes: a request, a place, bytes to remove and to put."""
-    chosen = draw(some.lists(some.tuples(some.sampled_from(TEMPLATES), some.integers(0, 9)), min_size=1, max_size=3))
+    chosen = draw(some.lists(some.tuples(some.sampled_from(templates), some.integers(0, 9)), min_size=1, max_size=3))
     change = some.tuples(
         some.integers(0, len(chosen) - 1),
         some.integers(0, 400),
@@ -246,7 +262,7 @@ pieces = some.lists(some.integers(0, 2_000), max_size=3)
 
 
 @fuzzed
-@given(drawn=streams(faults=0), places=pieces)
+@given(drawn=streams(TEMPLATES, faults=0), places=pieces)
 def test_valid_requests_in_any_pieces(
     whole_server: WholeServer,
     drawn: tuple[list[tuple[Template, int]], list[tuple[int, int, int, bytes]]],
@@ -272,16 +288,15 @@ def expected(each: Template, *, may_write: bool) -> set[int]:
 
 
 @fuzzed
-@given(drawn=streams(faults=3), places=pieces)
+@given(drawn=streams(WITH_BODIES, faults=3), places=pieces)
 def test_changed_bytes(
     whole_server: WholeServer,
     drawn: tuple[list[tuple[Template, int]], list[tuple[int, int, int, bytes]]],
     places: list[int],
 ) -> None:
     sent = assembled(whole_server, drawn)
-    methods = requests_by_h11(sent)
     received = send(whole_server, cut(sent, places), patience=0.1)
-    found = responses(received, methods)
+    found = responses(received, [], may_be_cut=True)
     for response in found:
         event(str(response.status))
         assert response.status in STATUSES, response
@@ -289,12 +304,12 @@ def test_changed_bytes(
         if response.status >= 400 and response.body:
             problem = json.loads(response.body)
             assert problem["status"] == response.status
-    accepted = [response for response in found if response.status < 400]
-    assert len(accepted) <= len(methods), (sent, methods, received)
+    most = requests_by_h11(sent)
+    assert most is None or len(found) <= most, (sent, received)
 
 
 @fuzzed
-@given(drawn=streams(faults=1), places=pieces, end=some.integers(0, 2_000))
+@given(drawn=streams(TEMPLATES, faults=1), places=pieces, end=some.integers(0, 2_000))
 def test_clients_that_break_off(
     whole_server: WholeServer,
     drawn: tuple[list[tuple[Template, int]], list[tuple[int, int, int, bytes]]],
