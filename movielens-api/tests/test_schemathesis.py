@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -64,9 +63,8 @@ def assert_enough_was_answered(server: WholeServer, examples: int) -> None:
     answered = [each for each in requests if each.status not in {401, 429}]
     assert len(answered) > len(requests) / 2
     assert len(answered) > 10 * examples
-    served = Counter((each.method, each.path, each.user) for each in answered if each.status < 400)
-    for user in ("ann", "ben"):
-        for request in [("GET", "/ratings"), ("HEAD", "/ratings"), ("GET", "/movies"), ("POST", "/recommendations")]:
-            assert served[(*request, user)], (request, user)
-    assert served["POST", "/ratings", "ann"]
-    assert not served["POST", "/ratings", "ben"]
+    good = [each for each in answered if each.status < 400]
+    assert {each.user for each in good} >= {"ann", "ben"}
+    operations = {(each.method, each.path) for each in good}
+    assert operations >= {("GET", "/ratings"), ("HEAD", "/ratings"), ("GET", "/movies"), ("POST", "/recommendations")}
+    assert {each.user for each in good if (each.method, each.path) == ("POST", "/ratings")} == {"ann"}
