@@ -119,3 +119,40 @@ def test_keys_of_a_day_are_kept_at_a_start(small: Catalogue, tmp_path: Path) -> 
     keep_keys(tmp_path, 3, time.time() - SECONDS_PER_DAY + 60)
     Store(tmp_path, small).close()
     assert number_of_keys(tmp_path) == 3
+
+
+@pytest.mark.parametrize("days", [-10_000, -3, 3, 10_000])
+def test_keys_survive_that_the_clock_of_the_computer_is_set(small: Catalogue, tmp_path: Path, days: int) -> None:
+    """Instead of the computer's, the times in the store are set, which makes the same difference."""
+    with Store(tmp_path, small) as store:
+        assert store.add([ROW], key("a")).result() == PostResult(1, 1)
+        with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection, connection:
+            connection.execute("UPDATE clock SET started = started - ?", (days * SECONDS_PER_DAY,))
+            connection.execute("UPDATE answers SET answered = answered - ?", (days * SECONDS_PER_DAY,))
+        assert store.add([ROW], key("a")).result() == PostResult(1, 1, is_replayed=True)
+        with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection, connection:
+            connection.execute("UPDATE answers SET answered = answered - ?", (SECONDS_PER_DAY + 1,))
+        assert store.add([ROW], key("b")).result() == PostResult(1, 2)
+        assert number_of_keys(tmp_path) == 1
+
+
+def test_processes_share_a_clock(small: Catalogue, tmp_path: Path) -> None:
+    with Store(tmp_path, small):
+        with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection, connection:
+            connection.execute("UPDATE clock SET started = started - ?", (10 * SECONDS_PER_DAY,))
+        with Store(tmp_path, small, own=False) as worker:
+            assert worker.add([ROW], key("a")).result() == PostResult(1, 1)
+        with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection:
+            [answered] = connection.execute("SELECT answered FROM answers").fetchone()
+    assert 9 * SECONDS_PER_DAY < time.time() - answered < 11 * SECONDS_PER_DAY
+
+
+def test_keys_from_the_future_are_kept_for_a_day_after_a_start(small: Catalogue, tmp_path: Path) -> None:
+    Store(tmp_path, small).close()
+    keep_keys(tmp_path, 3, time.time() + 365 * SECONDS_PER_DAY)
+    Store(tmp_path, small).close()
+    with closing(sqlite3.connect(tmp_path / "ratings.db")) as connection:
+        assert connection.execute("SELECT count(*), max(answered) > ? FROM answers", (time.time(),)).fetchone() == (
+            3,
+            0,
+        )

@@ -50,8 +50,9 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         StartupError: The server cannot start with these settings or this dataset.
     """
-    # For the time before the server installs its own handler.
-    signal.signal(signal.SIGTERM, _stop)
+    # For the time before the server installs its own handlers.
+    for number in stop_signals():
+        signal.signal(number, _stop)
     # Imported here, so that --help and --version do not wait for FastAPI and polars.
     from movielens_api import bootstrap, hostile, replay, server
     from movielens_api.observability import server_log

@@ -2,6 +2,7 @@
 
 - ``writer``: the thread that commits posts.
 - ``idempotency``: results of requests with an ``Idempotency-Key``.
+- ``clock``: a clock that advances evenly.
 - ``row_log``: the posted rows in order.
 - ``cursor_key``: the key that signs cursors.
 - ``generations``: sorted bases, and the leases that keep them.

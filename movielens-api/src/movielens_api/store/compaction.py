@@ -8,7 +8,7 @@ import time
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
-from movielens_api.store import database, generations
+from movielens_api.store import clock, database, generations
 from movielens_api.store.generations import Generation
 from movielens_api.system.locks import FileLock
 from movielens_api.table.base_files import DamagedBaseError, write_base
@@ -105,7 +105,7 @@ def write_generation(files: Files, snapshot: Snapshot, number: int) -> None:
         write_base(snapshot.ratings, files.base(number))
         with writing_lock, database.writing(connection):
             generations.add(connection, Generation(number, snapshot.version))
-            generations.retire(connection, generations.oldest_lease(connection, int(time.time())))
+            generations.retire(connection, generations.oldest_lease(connection, clock.now(connection)))
         _remove_strays(files, connection)
     finally:
         writing_lock.close()

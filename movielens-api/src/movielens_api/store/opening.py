@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from movielens_api.errors import StartupError
-from movielens_api.store import cursor_key, database, generations, idempotency, row_log
+from movielens_api.store import clock, cursor_key, database, generations, idempotency, row_log
 from movielens_api.system.days import format_time
 from movielens_api.table.base_files import DamagedBaseError, open_base
 from movielens_api.table.snapshots import Origin
@@ -138,7 +137,9 @@ def _prepare(connection: sqlite3.Connection, files: Files, name: str, digest: by
             # A dataset may be a path, and a path may contain bytes that are not UTF-8.
             text = name.encode(errors="backslashreplace").decode()
             connection.execute("INSERT INTO origin VALUES (?, ?, ?, TRUE)", (text, digest, secrets.token_bytes(16)))
-        idempotency.delete_expired(connection, int(time.time()))
+        now = clock.start(connection)
+        idempotency.bring_back(connection, now)
+        idempotency.delete_expired(connection, now)
     database.allow_shrinking(connection)
     database.shrink(connection)
     files.remove_strays({each.number for each in generations.list_all(connection)})

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import time
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
-from movielens_api.store import database, generations, idempotency, row_log
+from movielens_api.store import clock, database, generations, idempotency, row_log
 from movielens_api.store.idempotency import IdempotencyKey, KeyQuota, KeyReusedError, PostResult, TooManyKeysError
 from movielens_api.system.locks import FileLock
 
@@ -167,8 +166,8 @@ class Writer:
             log.exception("committed ratings could not be read yet")
 
     def _commit(self, posts: list[Post], versions: set[int]) -> list[PostResult | Exception]:
-        now = int(time.time())
         with database.writing(self._connection):
+            now = clock.now(self._connection)
             generations.renew_leases(self._connection, versions, now)
             has_expired = idempotency.delete_expired(self._connection, now)
             latest = row_log.newest(self._connection)
