@@ -14,6 +14,8 @@ import pytest
 import streaming_testing
 from api_testing import Launch, Process, children, is_alive, url_of
 
+from movielens_api.system.signals import hangup
+
 HEAD = b"GET /ratings HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic bW92aWVsZW5zOm1vdmllbGVucw==\r\n"
 STREAM = HEAD + b"Accept: text/csv\r\n\r\n"
 ROWS = 400_000
@@ -33,7 +35,7 @@ def process(launch: Launch, request: pytest.FixtureRequest) -> Process:
     return launch("serve", "--dataset", f"synthetic:{ROWS}", "--port", "0", "--workers", request.param)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_response_in_flight_is_finished_and_an_idle_connection_closed(process: Process, stop: signal.Signals) -> None:
     url = url_of(process)
     workers = children(process)
@@ -101,3 +103,13 @@ def test_what_never_ends_does_not_keep_the_server_from_stopping(tmp_path: Path, 
             process.kill()
     assert process.returncode == (1 if stuck else 0), errors
     assert ("the shutdown was not finished after 3 seconds" in errors) is bool(stuck)
+
+
+def test_nohup_is_respected() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        assert hangup() == [signal.SIGHUP]
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert hangup() == []
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from movielens_api.cli.arguments import add_serve_options
 from movielens_api.errors import StartupError
+from movielens_api.system.signals import hangup
 
 if TYPE_CHECKING:
     import argparse
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
         StartupError: The server cannot start with these settings or this dataset.
     """
     # For the time before the server installs its own handlers.
-    for number in stop_signals():
+    for number in (signal.SIGTERM, *hangup()):
         signal.signal(number, _stop)
     # Imported here, so that --help and --version do not wait for FastAPI and polars.
     from movielens_api import bootstrap, hostile, replay, server

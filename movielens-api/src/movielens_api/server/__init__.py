@@ -25,6 +25,7 @@ from movielens_api.errors import StartupError
 from movielens_api.middleware.request_limits import LIMITS, Limits
 from movielens_api.server.acceptor import Server
 from movielens_api.server.connection import Connection
+from movielens_api.system.signals import hangup
 
 if TYPE_CHECKING:
     import ssl
@@ -112,7 +113,7 @@ def run(
     kind: type[Server] = Server,
     connection: type[Connection] = Connection,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish the requests in flight. A second SIGINT stops the server at once.
+    """Serve until SIGTERM, SIGHUP or SIGINT, then finish the requests in flight. A second SIGINT stops it at once.
 
     If the shutdown takes longer than the limits allow, the process ends with status 1.
 
@@ -128,7 +129,7 @@ def run(
     def stop(*_: object) -> None:
         running.should_exit = True
 
-    # uvicorn handles both while it runs. This handler is for the moments before and after.
-    for number in (signal.SIGTERM, signal.SIGINT):
+    # uvicorn handles SIGTERM and SIGINT while it runs. For these, this handler is for the moments before and after.
+    for number in (signal.SIGTERM, signal.SIGINT, *hangup()):
         signal.signal(number, stop)
     running.run(sockets=[bound])

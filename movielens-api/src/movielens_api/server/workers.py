@@ -20,6 +20,7 @@ from movielens_api.middleware.request_limits import LIMITS, Limits
 from movielens_api.observability.metrics import SHARED
 from movielens_api.server.shutdown import end_after
 from movielens_api.server.worker import READY
+from movielens_api.system.signals import hangup
 from movielens_api.system.temporary_folders import TemporaryFolder
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 def run(number: int, settings: str, bound: socket.socket, lock: int, announce: Callable[[], None]) -> None:
-    """Serve with several processes until SIGTERM or SIGINT. A second SIGINT kills them.
+    """Serve with several processes until SIGTERM, SIGHUP or SIGINT. A second SIGINT kills them.
 
     Args:
         number: How many processes to start.
@@ -151,7 +152,8 @@ class Workers:
     async def serve(self, number: int, announce: Callable[[], None]) -> None:
         """Start the workers, and return when all of them have ended."""
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        for number_of_signal in (signal.SIGTERM, *hangup()):
+            loop.add_signal_handler(number_of_signal, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
         try:
             workers = await asyncio.gather(*(self._first() for _ in range(number)))

@@ -6,6 +6,7 @@
 - ``temporary_folders``: temporary folders that do not outlive their process.
 - ``json_values``: JSON of files.
 - ``directories``: the user's directories for caches and for data.
+- ``signals``: signals that stop a server.
 - ``days``: UTC days and Unix seconds.
 - ``rate``: a rate of events: a burst, then one per interval.
 """
