@@ -192,8 +192,12 @@ class Api:
     def stop(self) -> None:
         """Stop the server with SIGTERM."""
         with self._lock:
-            if self._running and not self._running.has_ended and not self._running.terminate():
-                self.problems.append("the server did not end after SIGTERM")
+            if self._running and not self._running.has_ended:
+                processes = family(self.process)
+                if not self._running.terminate():
+                    self.problems.append("the server did not end after SIGTERM")
+                if left := [process for process in processes if (PROC / str(process)).exists()]:
+                    self.problems.append(f"{len(left)} processes were left when the server had ended")
 
     def restart(self) -> None:
         """Stop the server and start it again."""

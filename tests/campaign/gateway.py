@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from typing import cast
 
 from tests.campaign.api import Api, connect
@@ -24,14 +25,15 @@ class Gateway(ThreadingHTTPServer):
     Args:
         port: The port to listen on.
         api: The server under test.
-        target: The port at which it is reached.
+        bad_port: Where it is reached through the bad network, with each fourth request.
     """
 
     daemon_threads = allow_reuse_address = True
     request_queue_size = 128
 
-    def __init__(self, port: int, api: Api, target: int) -> None:
-        self.api, self.target = api, target
+    def __init__(self, port: int, api: Api, bad_port: int) -> None:
+        self.api = api
+        self.targets = cycle([bad_port, api.port, api.port, api.port])
         super().__init__(("127.0.0.1", port), _Connection)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -53,10 +55,13 @@ class _Connection(BaseHTTPRequestHandler):
         _, kind, path = self.path.split("/", 2)
         sent = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}}
         try:
-            with closing(connect(gateway.target, gateway.api.trust)) as connection:
+            with closing(connect(next(gateway.targets), gateway.api.trust)) as connection:
                 connection.request("GET", f"/{path}", headers=sent)
                 response = connection.getresponse()
                 status, headers, body = response.status, response.getheaders(), response.read()
+                if not {"content-length", "transfer-encoding"} & {name.lower() for name, _ in headers}:
+                    # Python takes the end of a connection for the end of the headers.
+                    raise IncompleteRead(body)
         except (OSError, HTTPException):
             status, headers, body = _BAD_GATEWAY, [], b"the server is not reachable"
         self.send_response_only(status)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -84,6 +84,11 @@ class Campaign:
             self._measure(api)
             say("restarting the server, and reading its ratings")
             self._collect(api)
+            self._note(api.problems)
+
+    def _note(self, problems: Iterable[str | None]) -> None:
+        for problem in filter(None, problems):
+            self.journal.note("problem", problem=problem)
 
     def _ports(self, stack: ExitStack) -> dict[str, int]:
         """Return the same ports as before, if they are free: a fetch resumes only from the same address."""
@@ -109,9 +114,7 @@ class Campaign:
             disturbances.join()
             network.is_calm = True
             self._finish(clients)
-            problems = [*api.problems, disturbances.problem, *(writer.problem for writer in writers)]
-            for problem in filter(None, problems):
-                self.journal.note("problem", problem=problem)
+            self._note([disturbances.problem, *(writer.problem for writer in writers)])
 
     @contextmanager
     def _network(self, api: Api, ports: dict[str, int]) -> Iterator[BadNetwork]:

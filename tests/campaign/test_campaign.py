@@ -23,7 +23,7 @@ from tests.campaign.plan import NEVER_POSTED, Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "tests.campaign"]
-SEED, ROWS = 5, 3000
+SEED, ROWS = 10, 3000
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("campaign")]
 
