@@ -41,6 +41,13 @@ FORMS = {
     "hexadecimal": lambda text: text.encode().hex(),
     "hexadecimal in upper case": lambda text: text.encode().hex().upper(),
     "hexadecimal with spaces": lambda text: text.encode().hex(" "),
+    "bytes of Python": lambda text: repr(text.encode())[2:-1],
+    "all bytes": lambda text: "".join(f"\\x{byte:02x}" for byte in text.encode()),
+    "UTF-8 read as Latin-1": lambda text: text.encode().decode("latin-1"),
+    "UTF-8 read as Windows-1252": lambda text: text.encode().decode("cp1252", "replace"),
+    "Latin-1 read as UTF-8": lambda text: text.encode("latin-1", "replace").decode("utf-8", "replace"),
+    "percent of Latin-1": lambda text: quote(text.encode("latin-1", "replace"), safe=""),
+    "ASCII only": lambda text: text.encode("ascii", "replace").decode(),
     "spaced": " ".join,
     "invisible characters": "\u200b".join,
 }

@@ -37,12 +37,13 @@ _PERCENT = r"%(?:25)*([0-9a-f]{2})"
 _UNICODE = r"\\u[0-9a-f]{4}"
 _ENCODED = re.compile(
     rf"(?P<percent>(?:{_PERCENT})+)|(?P<html>&(?:amp;)*(?:#x?[0-9a-f]+|[a-z][a-z0-9]*);)"
-    rf"|(?P<unicode>(?:{_UNICODE})+)|\\x(?P<byte>[0-9a-f]{{2}})|\\(?P<escaped>[nrt\"'\\/])"
+    rf"|(?P<unicode>(?:{_UNICODE})+)|(?P<bytes>(?:\\x[0-9a-f]{{2}})+)|\\(?P<escaped>[nrt\"'\\/])"
     rf"|(?P<cut>(?:&(?:amp;)*#?\w{{0,8}}|%(?:25)*\w?|\\\w{{0,4}})(?={_ELLIPSIS}))",
     re.IGNORECASE,
 )
 _MARKS = f"%;\\{_ELLIPSIS}"
 """Each of what `_ENCODED` finds has one of these characters."""
+_NO_CHARACTERS = str.maketrans("", "", "?\ufffd")
 _ESCAPED_SPACES = {"n": " ", "r": " ", "t": " "}
 # White space, control characters and invisible ones; + is a space in a form, and - a + in the base64 of URLs.
 _SEPARATORS = re.compile(r"[\s+\-\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+")
@@ -132,7 +133,7 @@ def _forms(user: str, secret: str) -> Iterable[str]:
         yield b64encode(f"{user}:{secret}".encode()).decode().rstrip("=")
     if len(secret) >= _SHORTEST:
         content = secret.encode()
-        yield secret
+        yield from _misread(secret)
         yield content.hex()
         yield b64encode(content).decode().rstrip("=")
         for before in range(3):
@@ -141,6 +142,17 @@ def _forms(user: str, secret: str) -> Iterable[str]:
             digits = b64encode(bytes(before) + content).decode()[first:last]
             if len(digits) >= _SHORTEST_BASE64:
                 yield digits
+
+
+def _misread(secret: str) -> Iterator[str]:
+    """Yield a password as it is, and as servers write it that take UTF-8 for another encoding, or lack characters."""
+    content = secret.encode()
+    misread = [content.decode(encoding, "replace") for encoding in ("latin-1", "cp1252")]
+    lacking = [secret.encode(encoding, "replace").decode("utf-8", "replace") for encoding in ("latin-1", "ascii")]
+    yield secret
+    for written in (*misread, *lacking):
+        if len(written.translate(_NO_CHARACTERS)) >= _SHORTEST:
+            yield written
 
 
 def _plain(text: str) -> str:
@@ -181,14 +193,22 @@ def _comparable(text: str) -> str:
 def _decoded(encoded: re.Match[str]) -> str:
     whole, kind = encoded.group(), encoded.lastgroup
     if kind == "percent":
-        digits = re.findall(_PERCENT, whole, re.IGNORECASE)
-        return bytes.fromhex("".join(digits)).decode("utf-8", "replace")
+        return _text_of("".join(re.findall(_PERCENT, whole, re.IGNORECASE)))
     if kind == "html":
         return unescape(re.sub("&(amp;)+(?=.)", "&", whole, flags=re.IGNORECASE))
     if kind == "unicode":
         return str(json.loads(f'"{whole.lower()}"'))
     if kind == "cut":
         return ""
-    if kind == "byte":
-        return chr(int(encoded["byte"], 16))
+    if kind == "bytes":
+        return _text_of(whole.lower().replace("\\x", ""))
     return _ESCAPED_SPACES.get(encoded["escaped"].lower(), encoded["escaped"])
+
+
+def _text_of(digits: str) -> str:
+    """Return the text of bytes in hexadecimal digits: UTF-8, or else Latin-1."""
+    content = bytes.fromhex(digits)
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
