@@ -399,18 +399,16 @@ def test_workers_are_not_killed_because_they_and_their_parent_were_suspended(
 
     def suspend() -> None:
         before.extend(script.running())
-        # It stops this process last, and lives on.
-        everybody = " ".join(map(str, [*before, os.getpid()]))
-        stops = f"kill -STOP {everybody}; sleep 3; kill -CONT {everybody}"
+        mine, others = os.getpid(), " ".join(map(str, before))
+        # The workers have said nothing when this process continues.
+        stops = f"kill -STOP {others} {mine}; sleep 3; kill -CONT {mine}; sleep 0.5; kill -CONT {others}"
         with subprocess.Popen(["sh", "-c", stops], start_new_session=True):
             pass
-        threading.Timer(1, stop_after_all).start()
-
-    def stop_after_all() -> None:
+        time.sleep(1)
         after.extend(script.running())
         stop()
 
-    run(suspend, script(SERVE), patience=Patience(seconds=1.8))
+    run(threading.Timer(0.5, suspend).start, script(SERVE), patience=Patience(seconds=2.4))
     assert len(before) == 2
     assert after == before
     assert caplog.messages == []
@@ -461,6 +459,9 @@ def test_a_stopped_worker_finishes_its_response_when_the_server_is_stopped(launc
     assert not any(is_alive(pid) for pid in stopped)
 
 
-def test_a_worker_that_ignores_the_stop_is_killed(run: Run, script: Script) -> None:
-    run(stop, script("trap '' TERM", SERVE), limits=Limits(finish_seconds=1, close_seconds=0))
+def test_a_worker_that_ignores_the_stop_is_killed(run: Run, script: Script, tmp_path: Path) -> None:
+    survive = f"for _ in $(seq 150); do sleep 0.1; done; touch '{tmp_path}/survived'"
+    command = script("trap '' TERM", f"printf {READY.decode()}", survive)
+    run(stop, command, limits=Limits(finish_seconds=0, close_seconds=0))
     assert script.running() == []
+    assert not (tmp_path / "survived").exists()

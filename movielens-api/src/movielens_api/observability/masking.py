@@ -11,6 +11,8 @@ _SECRET = re.compile(
     r"(?:token|pass|pwd|secret|auth|signature|credential|bearer|jwt|session|apikey|(?<![a-z])(?:pw|key|sig)(?![a-z]))"
     r"[\w.\-+\[\]\"' ]*[=:]"
 )
+# Each of what `_SECRET` finds has one of these words, for which it is faster to look first.
+_WORDS = ("token", "pass", "pw", "secret", "auth", "sig", "credential", "bearer", "jwt", "session", "key")
 _SEPARATOR = re.compile(r"([&?])")
 # A name may be percent-encoded more than once.
 _MAX_ROUNDS = 4
@@ -38,7 +40,8 @@ def _masked(piece: str) -> str:
 
 def _has_secret(text: str) -> bool:
     for _ in range(_MAX_ROUNDS):
-        if _SECRET.search(text.lower()):
+        lowered = text.lower()
+        if any(word in lowered for word in _WORDS) and _SECRET.search(lowered):
             return True
         if "%" not in text:
             return False
