@@ -48,6 +48,8 @@ FURTHER = (
     POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n" + CSV,
     POST + b"Expect: 100-continue\r\nContent-Length: 100\r\n\r\n",
     CSV + b"What is this?\r\n\r\n",
+    HEALTH.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+    POST + b"Connection: Upgrade, close\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n[]" + CSV,
 )
 
 

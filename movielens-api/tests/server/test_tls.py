@@ -111,9 +111,9 @@ class Https:
 
 @pytest.fixture
 def https(launch: Launch, folder: Path, files: Files) -> Callable[..., Https]:
-    def serve(*options: str, dataset: str = str(folder)) -> Https:
-        credentials = {"API_USER": ME[0], "API_PASSWORD": ME[1]}
-        process = launch("serve", "--dataset", dataset, "--port", "0", *options, **credentials)
+    def serve(*options: str, dataset: str = str(folder), **environ: str) -> Https:
+        environ |= {"API_USER": ME[0], "API_PASSWORD": ME[1]}
+        process = launch("serve", "--dataset", dataset, "--port", "0", *options, **environ)
         url = url_of(process)
         assert url.startswith("https://")
         return Https(process, url.replace("0.0.0.0", "127.0.0.1"), files.certificate)
@@ -162,8 +162,15 @@ def test_silent_connections_before_the_handshake_shut_nobody_out(https: Callable
     assert server.stopped().count("too many connections (Too many open files)") == 1
 
 
-def test_a_client_that_leaves_is_no_fault_of_the_server(https: Callable[..., Https], files: Files) -> None:
-    server = https(*tls(files.certificate, files.key), "--access-log", os.devnull, dataset="synthetic:20000")
+@pytest.mark.parametrize("loop", ["uvloop", pytest.param("asyncio", marks=pytest.mark.long)])
+def test_a_client_that_leaves_is_no_fault_of_the_server(
+    https: Callable[..., Https], files: Files, tmp_path: Path, loop: str
+) -> None:
+    if loop == "asyncio":
+        # As on Windows, which has no uvloop.
+        (tmp_path / "uvloop.py").write_text("raise ImportError")
+    options = (*tls(files.certificate, files.key), "--access-log", os.devnull)
+    server = https(*options, dataset="synthetic:20000", PYTHONPATH=str(tmp_path))
     trusting = ssl.create_default_context(cafile=files.certificate)
 
     def connect() -> socket.socket:
@@ -190,8 +197,10 @@ def test_a_client_that_leaves_is_no_fault_of_the_server(https: Callable[..., Htt
             raw.recv(1000)
     leaving_testing.leave_in_every_way(connect_with_tls)
     assert requests.get(server.url + "/healthz", verify=str(files.certificate), timeout=30).ok
-    warnings = [line for line in server.stopped().splitlines() if "WARNING" in line or "ERROR" in line]
-    assert [line for line in warnings if "WARNING movielens_api.server.connection: refused a " not in line] == []
+    # asyncio warns when TLS itself writes to a connection that was reset.
+    output = server.stopped().replace("WARNING asyncio: socket.send() raised exception.", "")
+    warnings = [line for line in output.splitlines() if "WARNING" in line or "ERROR" in line]
+    assert [line for line in warnings if "WARNING movielens_api.server.connection: " not in line] == []
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ class Connection(FramedProtocol):
         self._head_bytes = 0
         self._unparsed_bytes = 0
         self._refused = False
-        self._is_last = False
+        self._is_last = self._is_lost = False
         self._unfinished: deque[RequestResponseCycle] = deque()
         self._arriving: TimerHandle | None = None
         self._leaving: TimerHandle | None = None
@@ -71,6 +71,7 @@ class Connection(FramedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel all timers, and stop what is computed for the client."""
+        self._is_lost = True
         self._time(Stage.NOTHING)
         self._watch_leaving(None)
         # uvicorn tells this only to the last of several requests.
@@ -158,7 +159,7 @@ class Connection(FramedProtocol):
         self._unparsed_bytes = 0
         super().on_message_complete()
         if self._is_last:
-            self.transport.close()
+            self._close_once()
 
     def _count(self, size: int) -> None:
         self._unparsed_bytes = 0
@@ -179,7 +180,8 @@ class Connection(FramedProtocol):
         self._unfinished.popleft()
         super().on_response_complete()
         self._idle_since = time.monotonic()
-        self._watch_leaving(self.transport.get_write_buffer_size() or None)
+        if not self._is_lost:
+            self._watch_leaving(self.transport.get_write_buffer_size() or None)
 
     def pause_writing(self) -> None:
         """Wait until the client has read some of the response."""
@@ -198,6 +200,11 @@ class Connection(FramedProtocol):
         if is_arriving:
             self._is_last = True
         else:
+            self._close_once()
+
+    def _close_once(self) -> None:
+        # A TLS transport of asyncio cannot be used after a second time.
+        if not self.transport.is_closing():
             self.transport.close()
 
     # Timeouts
@@ -250,7 +257,7 @@ class Connection(FramedProtocol):
                 self.cycle.message_event.set()
             self.transport.write(_refusal(status, detail))
         # If it were closed at once, further data would reset the connection before the client has read the response.
-        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        self.loop.call_later(_LINGER_SECONDS, self._close_once)
 
     def _may_respond(self) -> bool:
         if self.cycle is None:
