@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 from io import BytesIO
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import urlsplit
 
@@ -296,10 +297,16 @@ class Transport:
         try:
             yield
         except MovielensError as error:
-            for each in chain_of(error):
+            chain = list(chain_of(error))
+            for each in chain:
                 each.args = tuple(
                     self._sender.secrets.hide(part) if isinstance(part, str) else part for part in each.args
                 )
+            for each, cause in pairwise(chain):
+                # Some show more than their arguments, such as the chunk's size that urllib3 could not read.
+                if (shown := f"{cause} {cause!r}") != self._sender.secrets.hide(shown):
+                    each.__cause__ = each.__context__ = None
+                    break
             if isinstance(error, BadRowsError | DataError):
                 error.bad_rows = tuple(map(self.without_secrets, error.bad_rows))
             raise

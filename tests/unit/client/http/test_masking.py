@@ -92,6 +92,30 @@ def test_nothing_that_a_server_repeats_is_shown(form):
         assert written not in said_by(caught.value)
 
 
+@pytest.mark.parametrize("written", [PASSWORD, b64encode(PASSWORD.encode()).decode()])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "HTTP/1.1 {}",
+        "HTTP/1.1 200 OK\r\n{}: x",
+        "HTTP/1.1 200 OK\r\nContent-Length: {}",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+        "HTTP/1.1 302 {0}\r\nLocation: http://{0}",
+        "{}",
+    ],
+)
+def test_the_causes_of_an_error_show_no_credentials(form, written):
+    with listen(says(form.format(written).encode() + b"\r\n\r\n")) as port:
+        with MovielensClient(f"http://127.0.0.1:{port}", "user", PASSWORD, retries=0) as client:
+            with pytest.raises(MovielensError) as caught:
+                list(client.get_ratings(DAY_2.start, DAY_2.end))
+            with pytest.raises(MovielensError) as counted:
+                client.count_ratings(DAY_2.start, DAY_2.end)
+    for error in (caught.value, counted.value):
+        told = said_by(error)
+        assert not [secret for secret in (written, repr(written)[1:-1], repr(written.encode())[2:-1]) if secret in told]
+
+
 def test_a_bad_row_is_quarantined_without_credentials(tmp_path):
     rows = [ROWS[0], ROWS[1] | {"rating": PASSWORD, PASSWORD: [PASSWORD.upper()]}]
     body = page_of(rows, {}).encoded()
