@@ -13,7 +13,7 @@ from movielens_api.middleware.request_limits import Limits
 from movielens_api.server import hangs
 from movielens_api.server.acceptor import Server
 
-LIMITS = Limits(slow_seconds=0.5)
+LIMITS = Limits(slow_seconds=1.5)
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
 
     @app.get("/loop")
     async def block_the_event_loop() -> None:
-        time.sleep(1.5)
+        time.sleep(2.5)
 
     hangs.show_on_signal()
     with server.bind("127.0.0.1", 0) as bound:

@@ -31,7 +31,9 @@ def test_what_hangs_in_a_thread_is_logged_once_and_again_when_it_ends(
         answers: list[requests.Response] = []
         asking = threading.Thread(target=lambda: answers.append(server.get("/hang", password="pssst", x=1)))
         asking.start()
-        while not caplog.records:
+        for _ in range(1_000):
+            if caplog.records:
+                break
             time.sleep(0.01)
         # Others are in flight meanwhile, and end.
         for _ in range(30):

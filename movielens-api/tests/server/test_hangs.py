@@ -31,6 +31,6 @@ def test_a_process_shows_where_its_event_loop_and_its_threads_hang() -> None:
             process.kill()
             _, errors = process.communicate()
     blocked, _, shown = errors.partition("in hang_in_a_thread")
-    assert "Timeout (0:00:00.500000)!" in blocked
+    assert "Timeout (0:00:01.500000)!" in blocked
     assert blocked.count("in block_the_event_loop") == 1
     assert shown

@@ -163,6 +163,7 @@ class Workers:
                 announce()
             await asyncio.gather(*(self._keep(worker) for worker in workers))
         finally:
+            self._stopping.set()  # so that none is started again
             self._signal(signal.SIGKILL)
             await asyncio.gather(*(self._end(worker) for worker in list(self._workers)))
 
