@@ -80,6 +80,7 @@ test-fast: .venv/.test-installed ## run the unit tests except the slow ones (a m
 .PHONY: test-long
 test-long: export FUZZ_EXAMPLES ?= 500
 test-long: export FETCH_EXAMPLES ?= 1000
+test-long: export SCHEMATHESIS_EXAMPLES ?= 500
 test-long: lint test-tools ## run all tests, also the longest, and print the coverage
 	$(PYTEST) $(ALL_TESTS) --cov
 

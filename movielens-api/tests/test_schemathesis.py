@@ -18,8 +18,8 @@ from api_testing import Launch
 from whole_server_testing import WholeServer
 
 HERE = Path(__file__).parent
-# For each operation, in each of the phases that generate requests.
-EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "400"))
+# For each operation. These give about 10,000 test cases.
+EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "500"))
 SECONDS = 3_000
 # So many that Schemathesis reaches it now and then.
 RATE_LIMIT = 150
