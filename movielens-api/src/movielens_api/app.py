@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from starlette.responses import JSONResponse, Response
 
 from movielens_api import __version__
 from movielens_api.auth.logins import Logins
 from movielens_api.http import problems
+from movielens_api.http.etags import Document
 from movielens_api.http.file_space import FileSpace
 from movielens_api.http.ingest import NewRating, OwnRating
 from movielens_api.http.read_route import DirectRoute, document_head
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from movielens_api.recommendations.champion import Champion
     from movielens_api.table.catalogue import Catalogue
 
+# Under how many prefixes of other applications the application is likely to be mounted.
+_MAX_PREFIXES = 8
 DESCRIPTION = """
 MovieLens ratings, page by page.
 
@@ -75,6 +79,20 @@ class Api(FastAPI):
         self._access_log = access_log
         self._limits = limits
         self._allowed_hosts = allowed_hosts
+
+    def setup(self) -> None:
+        """Add the route of the OpenAPI document. FastAPI's own would write all of it for each request."""
+        written = lru_cache(maxsize=_MAX_PREFIXES)(self._document)
+
+        async def document(request: Request) -> Response:
+            return written(request.scope.get("root_path", "").rstrip("/")).respond(request)
+
+        self.add_route("/openapi.json", document, include_in_schema=False)
+
+    def _document(self, prefix: str) -> Document:
+        content = self.openapi()
+        servers = {"servers": [{"url": prefix}]} if prefix else {}
+        return Document(bytes(JSONResponse({**content, **servers}).body), JSONResponse.media_type, {})
 
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap the routes in middleware: observability, HTTP/1.0, ambiguity, allowed hosts, limits, FastAPI."""

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import requests
-from api_testing import Api
+from api_testing import Api, Serving
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-from starlette.routing import Route
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
 
 from movielens_api.app import create_app
 from movielens_api.auth import DEFAULT
@@ -173,3 +174,16 @@ def test_examples_are_days_that_work(api: Api, document: dict[str, Any], name: s
     parameters = document["paths"]["/ratings"]["get"]["parameters"]
     [parameter] = [parameter for parameter in parameters if parameter["name"] == name]
     assert all(api.json("/ratings", **{name: example}) for example in parameter["schema"]["examples"])
+
+
+def test_the_document_is_written_once(api: Api) -> None:
+    """Anyone may request it, and writing it takes as long as dozens of pages."""
+    first = api.ask("/openapi.json")
+    assert api.ask("/openapi.json", if_none_match=first.headers["etag"]).status_code == 304
+
+
+def test_a_mounted_application_documents_its_prefix(small: Catalogue, serving: Serving) -> None:
+    inner = create_app(small, DEFAULT)
+    with serving(Starlette(routes=[Mount("/films", inner), Mount("/cinema", inner)])) as server:
+        for prefix in ("/films", "/cinema"):
+            assert server.json(f"{prefix}/openapi.json")["servers"] == [{"url": prefix}]
