@@ -31,9 +31,9 @@ _DIGITS_PER_GROUP = _DIGITS.itemsize
 _MAX_HALF_STARS = 10
 
 Array = npt.NDArray[Any]
-# A client that reads slowly keeps a chunk in memory.
-ROWS_PER_CHUNK = 16_384
-_ROWS_PER_ROW_GROUP = 262_144
+# A client that reads slowly keeps a chunk in memory, which should have little more than a megabyte.
+ROWS_PER_CHUNK = 65_536
+_ROWS_PER_CHUNK_OF_TEXT = 16_384
 _BYTES_PER_READ = 1 << 20
 COLUMNS = list(SCHEMA)
 # The end of an Arrow stream.
@@ -173,6 +173,7 @@ class Format:
         stream: Writes rows chunk by chunk.
         is_compressed: Whether compression would not make it smaller.
         is_file: Whether all rows are written before the first chunk is there.
+        rows_per_chunk: How many rows the frames to write have.
         max_bytes_per_row: The largest size of a row, with its share of what surrounds it.
         description: What the rows look like, for the documentation.
     """
@@ -181,6 +182,7 @@ class Format:
     stream: Callable[[Frames], Chunks]
     description: str
     max_bytes_per_row: int
+    rows_per_chunk: int = ROWS_PER_CHUNK
     is_compressed: bool = False
     is_file: bool = False
 
@@ -219,7 +221,7 @@ def _parquet(chunks: Frames) -> Chunks:
     with TemporaryFile() as file:
         rows = register_io_source(lambda *_: (chunk.select(COLUMNS) for chunk in chunks), schema=SCHEMA)
         try:
-            rows.sink_parquet(file, row_group_size=_ROWS_PER_ROW_GROUP)
+            rows.sink_parquet(file, row_group_size=ROWS_PER_CHUNK * 4)
         except pl.exceptions.ComputeError as error:
             # Rust writes "(os error 28)" for a full disk.
             raise OSError(str(error)) if "os error" in str(error) else error from error
@@ -231,7 +233,7 @@ def _parquet(chunks: Frames) -> Chunks:
 FORMATS = {
     each.media_type: each
     for each in (
-        Format("application/x-ndjson", _ndjson, "One JSON object per line.", 80),
+        Format("application/x-ndjson", _ndjson, "One JSON object per line.", 80, _ROWS_PER_CHUNK_OF_TEXT),
         Format("text/csv", _csv, "With a header line, in the columns of GroupLens' `ratings.csv`.", 40),
         Format("application/vnd.apache.arrow.stream", _arrow, "An Arrow IPC stream.", 24),
         Format("application/vnd.apache.parquet", _parquet, "A Parquet file.", 24, is_compressed=True, is_file=True),

@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from movielens_api.formats import FORMATS, ROWS_PER_CHUNK, Chunks, json_array
+from movielens_api.formats import FORMATS, Chunks, json_array
 from movielens_api.http import cursors, negotiation, problems
 from movielens_api.http.compression import CODINGS, compress
 from movielens_api.http.cursors import BadCursorError, Cursor
@@ -218,7 +218,7 @@ async def respond(
     def produce(stop: Stop) -> Chunks:
         body = _body(snapshot.ratings, page, rows, wanted.media_type, stop)
         encoded = body if coding == "identity" else compress(body, coding)
-        return _held(encoded, store, snapshot) if is_section and rows > ROWS_PER_CHUNK else encoded
+        return _held(encoded, store, snapshot) if is_section and _is_streamed(rows, wanted) else encoded
 
     return await _send(produce, rows, headers, wanted, space)
 
@@ -227,7 +227,8 @@ def _body(ratings: RatingsTable, page: Cursor, rows: int, media_type: str, stop:
     start = page.first + page.offset
     if media_type == JSON:
         return _in_envelope(ratings.rows(start, start + rows), page)
-    return FORMATS[media_type].stream(stop.guard(ratings.chunks(start, start + rows, ROWS_PER_CHUNK)))
+    kind = FORMATS[media_type]
+    return kind.stream(stop.guard(ratings.chunks(start, start + rows, kind.rows_per_chunk)))
 
 
 def _held(body: Chunks, store: Store, snapshot: Snapshot) -> Chunks:
@@ -240,7 +241,7 @@ def _held(body: Chunks, store: Store, snapshot: Snapshot) -> Chunks:
 async def _send(
     produce: Callable[[Stop], Chunks], rows: int, headers: dict[str, str], wanted: Preferences, space: FileSpace
 ) -> Response:
-    if rows > ROWS_PER_CHUNK:
+    if _is_streamed(rows, wanted):
         if wanted.is_head:
             # The length is known only at the end.
             return RowStream(lambda _: iter(()), headers)
@@ -253,6 +254,10 @@ async def _send(
     if rows <= _MAX_ROWS_AT_ONCE or (wanted.media_type == JSON and "Content-Encoding" not in headers):
         return Response(_joined(body), headers=headers)
     return Response(await run_in_threadpool(_joined, body), headers=headers)
+
+
+def _is_streamed(rows: int, wanted: Preferences) -> bool:
+    return wanted.media_type != JSON and rows > FORMATS[wanted.media_type].rows_per_chunk
 
 
 def _joined(body: Chunks) -> bytes | memoryview:
