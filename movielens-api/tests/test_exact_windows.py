@@ -113,6 +113,8 @@ class Windows(RuleBasedStateMachine):
     def add(self, drawn: list[Row], login: int, is_json: bool, has_key: bool) -> Any:  # noqa: FBT001
         body, media_type = written(self.dated(drawn), is_json=is_json)
         headers = {"Content-Type": media_type}
+        # A key of a post without ratings is not kept, because there is nothing to repeat.
+        has_key = has_key and bool(drawn)
         if has_key:
             headers["Idempotency-Key"] = f"{self.first_day}-{next(self.keys)}"
         response = self.post(body, login, **headers)

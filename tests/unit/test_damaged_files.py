@@ -15,6 +15,7 @@ from unit.damaged_json import DEEP, changed, damaged
 from airflow_movielens.client.fetch.checkpoint import Checkpoint, FileCheckpoints, _seal
 from airflow_movielens.client.rows import Bookmark
 from airflow_movielens.plugin.outputs import output_of, outputs_by_kind
+from airflow_movielens.plugin.ranking_kinds import ranking_kinds
 from airflow_movielens.recommending.evaluation.result import Evaluation
 from airflow_movielens.recommending.events import Aliases, Event, event_file, read_event
 from airflow_movielens.recommending.registry import ModelRegistry
@@ -118,6 +119,8 @@ def test_a_damaged_event_of_a_registry_is_read_or_refused(tmp_path, content):
 @fuzzed
 @given(values=st.sampled_from(KINDS).flatmap(lambda kind: changed(record(kind))))
 @example(values={**record("fetch"), "task": []})
+@example(values={**record("ranking"), "facts": {**FACTS["ranking"], "rows": None}})
+@example(values={**record("ranking"), "facts": {**FACTS["ranking"], "start_date": None}})
 def test_a_changed_record_is_refused_or_described(values):
     values = json.loads(json.dumps(values))
     try:
@@ -126,6 +129,7 @@ def test_a_changed_record_is_refused_or_described(values):
         return
     assert output_of(found, "/data").name is not None
     assert outputs_by_kind([found, found], "/data") is not None
+    assert all(kind.window > 0 or kind.rankings for kind in ranking_kinds([found], "/data"))
     assert Record.from_dict(json.loads(found.to_json())).to_dict().keys() == found.to_dict().keys()
 
 

@@ -52,7 +52,7 @@ def output_of(record: Record, root: str) -> Output:
     """
     try:
         return _output_of(record, root)
-    except LookupError:
+    except (LookupError, TypeError):  # a fact is missing, or null
         name = record.path.rpartition("/")[2]
         return Output(record, name, "The catalogue does not say what is in it.", "", {})
 

@@ -76,7 +76,7 @@ def ranking_kinds(records: Iterable[Record], root: str) -> list[RankingKind]:
     kinds: dict[tuple[str, str], dict[date, Record]] = {}
     for record in last_of_file.values():
         day = last_day_of(record)
-        if day is not None and record.facts.get("method") in SCORES:
+        if day is not None and record.facts.get("start_date") and record.facts.get("method") in SCORES:
             kinds.setdefault((_kind_name(record, folder), record.facts["method"]), {})[day] = record
     return [
         RankingKind(name, method, dict(sorted(rankings.items())))
