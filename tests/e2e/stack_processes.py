@@ -29,8 +29,11 @@ def processes_of(local: Path) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             session = (process / "stat").read_text().rpartition(")")[2].split()[3]
-            if session in sessions or (process / "cwd").readlink().is_relative_to(local):
-                found.append(f"{process.name}: {(process / 'cmdline').read_text()}")
+            is_ours = session in sessions or (process / "cwd").readlink().is_relative_to(local)
+            command = (process / "cmdline").read_text()
         except OSError:
             continue  # it has just ended
+        # One that has ended, and that its parent has not asked for its status yet, has no command.
+        if is_ours and command:
+            found.append(f"{process.name}: {command}")
     return found

@@ -19,6 +19,7 @@ from movielens_api.table.catalogue import Catalogue
 def test_what_hangs_in_a_thread_is_logged_once_and_again_when_it_ends(
     serving: Serving, small: Catalogue, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING)
     app = create_app(small, DEFAULT, limits=Limits(slow_seconds=0.1))
     is_over = threading.Event()
 

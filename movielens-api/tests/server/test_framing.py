@@ -91,10 +91,11 @@ def test_requests_beyond_the_limit_close_the_connection(send: Send, caplog: pyte
 
 
 def test_nothing_is_read_while_requests_wait(connect: Callable[[], socket.socket]) -> None:
-    """A client that sends requests and reads no responses is stopped, however long it goes on."""
+    """A client that sends requests and reads no responses is stopped, or refused if many arrive at once."""
     requests = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * MAX_WAITING
     with connect() as connection:
         connection.settimeout(0.5)
         with pytest.raises((TimeoutError, ConnectionError)):
-            for _ in range(10_000):
+            until = time.monotonic() + 20
+            while time.monotonic() < until:
                 connection.sendall(requests)
