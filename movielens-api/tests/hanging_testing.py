@@ -22,6 +22,7 @@ def main() -> None:
 
     @app.get("/thread")
     def hang_in_a_thread() -> None:
+        print("hanging", flush=True)
         threading.Event().wait()
 
     @app.get("/loop")

@@ -88,6 +88,7 @@ def test_a_page_is_timed_in_chromium(served_bare):
         with pytest.raises(BenchmarkError, match="has the status 404"):
             open_view(window, served_bare, View("missing", "bare/missing", "h1", ""))
         window.set_default_timeout(100)
+        window.set_default_navigation_timeout(30_000)
         with pytest.raises(BenchmarkError, match="bare/ does not show 'Full': Bare"):
             open_view(window, served_bare, View("wrong", "bare/", "h1", "Full"))
 
