@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager, nullcontext, suppress
-from threading import Event
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -42,15 +41,15 @@ class Stop:
     """Stops the production of a response, which runs in another thread."""
 
     def __init__(self) -> None:
-        self._event = Event()
+        self._is_set = False
 
     def set(self) -> None:
         """Stop at the next item."""
-        self._event.set()
+        self._is_set = True
 
     def is_set(self) -> bool:
         """Return whether the production is to stop."""
-        return self._event.is_set()
+        return self._is_set
 
     def guard(self, items: Iterable[Item]) -> Iterator[Item]:
         """Yield the items until it is stopped.
