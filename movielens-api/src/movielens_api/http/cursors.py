@@ -10,6 +10,7 @@ import hmac
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from movielens_api.http.parameters import MAX_LIMIT
 from movielens_api.table.snapshots import ID_BYTES, Origin, SnapshotGoneError
@@ -105,6 +106,7 @@ def _sign(content: bytes, key: bytes) -> bytes:
     return hmac.digest(key, content, "sha256")[:_SIGNATURE_BYTES]
 
 
+@lru_cache(maxsize=256)
 def _mark(snapshot: bytes, key: bytes) -> bytes:
     """Return what stands for a snapshot in tokens. It differs between stores, even if their ratings are the same."""
     return hmac.digest(key, b"snapshot " + snapshot, "sha256")[:ID_BYTES]

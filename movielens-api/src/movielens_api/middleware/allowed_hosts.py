@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from movielens_api.auth.credentials import is_loopback
@@ -56,7 +57,10 @@ class AllowedHostsMiddleware:
 
 
 def _host(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"host" and (found := _HOST.fullmatch(value)):
-            return found[1].decode("latin-1").strip("[]").lower().removesuffix(".")
-    return None
+    return next((_host_name(value) for name, value in scope["headers"] if name == b"host"), None)
+
+
+@lru_cache(maxsize=256)
+def _host_name(value: bytes) -> str | None:
+    found = _HOST.fullmatch(value)
+    return found[1].decode("latin-1").strip("[]").lower().removesuffix(".") if found else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl
 
 from movielens_api.http import problems
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+Name = TypeVar("Name", str, bytes)
 # The parser refuses a repeated Content-Length itself; headers that are lists may come in several lines (RFC 9110, 5.3).
 _SINGLE_HEADERS = frozenset({b"authorization", b"content-encoding", b"content-type", b"host", b"idempotency-key"})
 # The key in the scope for the target of a request as it was sent.
@@ -51,9 +52,9 @@ class AmbiguityMiddleware:
 
 
 def _refusal(scope: Scope) -> Response | None:
-    headers = Counter(name for name, _ in scope["headers"] if name in _SINGLE_HEADERS)
-    if repeated := sorted(name.decode().title() for name, count in headers.items() if count > 1):
-        return problems.respond(scope["path"], 400, f"{', '.join(repeated)}: given more than once. Send it once.")
+    if repeated := _repeated([name for name, _ in scope["headers"] if name in _SINGLE_HEADERS]):
+        names = ", ".join(name.decode().title() for name in repeated)
+        return problems.respond(scope["path"], 400, f"{names}: given more than once. Send it once.")
     return _bad_framing(scope) or _bad_address(scope) or _repeated_parameter(scope)
 
 
@@ -87,15 +88,24 @@ def _bad_address(scope: Scope) -> Response | None:
 
 def _repeated_parameter(scope: Scope) -> Response | None:
     # Public endpoints have no parameters, and ignore those of probes and caches.
-    number = scope["query_string"].count(b"&") + 1
+    query: bytes = scope["query_string"]
+    number = query.count(b"&") + 1
     if number == 1 or is_public(scope["path"]):
         return None
     if number > _MAX_PARAMETERS:
         return problems.respond(scope["path"], 400, _TOO_MANY_PARAMETERS)
-    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    repeated = sorted(name for name, count in Counter(name for name, _ in query).items() if count > 1)
+    names = [pair.partition(b"=")[0] for pair in query.split(b"&")]
+    # Names that are not encoded are equal if their bytes are, so that nothing has to be decoded.
+    if len(set(names)) == number and not any(b"%" in name or b"+" in name for name in names):
+        return None
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    repeated = _repeated([name for name, _ in pairs])
     if not repeated:
         return None
     errors = [problems.ParameterError(parameter=name, message="Given more than once") for name in repeated]
     detail = "; ".join(f"{error.parameter}: {error.message}" for error in errors)
     return problems.respond(scope["path"], 422, detail, errors=errors)
+
+
+def _repeated(names: list[Name]) -> list[Name]:
+    return sorted(name for name, count in Counter(names).items() if count > 1) if len(set(names)) < len(names) else []
