@@ -22,17 +22,27 @@ SMUGGLED = b"GET /users HTTP/1.1\r\n" + HEADERS + b"\r\n"
 NEXT = b"GET /movies HTTP/1.1\r\n" + HEADERS + b"Connection: close\r\n\r\n"
 ROWS = b'[{"userId":1,"movieId":7,"rating":4.0,"timestamp":20}]'
 Send = Callable[..., list[str]]
+Connect = Callable[..., socket.socket]
 
 
 @pytest.fixture
-def connect(serving: Serving, small: Catalogue) -> Iterator[Callable[[], socket.socket]]:
+def connect(serving: Serving, small: Catalogue) -> Iterator[Connect]:
     with serving(create_app(small, DEFAULT)) as api:
         address = urlsplit(api.url)
-        yield lambda: socket.create_connection((address.hostname, address.port), timeout=20)
+
+        def connect(receive_bytes: int | None = None) -> socket.socket:
+            connection = socket.socket()
+            if receive_bytes:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+            connection.settimeout(20)
+            connection.connect((address.hostname, address.port))
+            return connection
+
+        yield connect
 
 
 @pytest.fixture
-def send(connect: Callable[[], socket.socket]) -> Send:
+def send(connect: Connect) -> Send:
     """Send pieces one after the other. Return the status and the first word of each response."""
 
     def send(*pieces: bytes) -> list[str]:
@@ -84,13 +94,43 @@ def test_nothing_after_the_last_request_with_an_upgrade_is_responded_to(send: Se
     assert send(head + json + with_length(ROWS) + SMUGGLED) == ["201 accepted"]
 
 
+@pytest.mark.parametrize("pause", [0, 0.2])
+def test_the_last_response_is_whole_whatever_follows_its_request(
+    connect: Connect, caplog: pytest.LogCaptureFixture, pause: float
+) -> None:
+    """If the server closed a connection on which data arrive, it would be reset, and unread data would be lost."""
+    last = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with connect(receive_bytes=4_096) as connection:
+        connection.sendall(last + SMUGGLED)
+        time.sleep(pause)
+        connection.sendall(SMUGGLED * 100)
+        time.sleep(pause)
+        received = b"".join(iter(lambda: connection.recv(1024), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    assert length
+    assert len(body) == int(length[1])
+    assert not [record for record in caplog.records if "refused" in record.getMessage()]
+
+
+def test_a_client_that_keeps_a_closed_connection_is_disconnected(connect: Connect) -> None:
+    with connect() as connection:
+        connection.sendall(NEXT)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert received.startswith(b"HTTP/1.1 200")
+        with pytest.raises(ConnectionError):
+            for _ in range(100):
+                time.sleep(0.1)
+                connection.sendall(b"x")
+
+
 def test_requests_beyond_the_limit_close_the_connection(send: Send, caplog: pytest.LogCaptureFixture) -> None:
     request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     assert len(send(request * (MAX_WAITING + 1) + NEXT)) <= MAX_WAITING + 1
     assert any("More than 100 requests wait" in record.getMessage() for record in caplog.records)
 
 
-def test_nothing_is_read_while_requests_wait(connect: Callable[[], socket.socket]) -> None:
+def test_nothing_is_read_while_requests_wait(connect: Connect) -> None:
     """A client that sends requests and reads no responses is stopped, or refused if many arrive at once."""
     requests = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * MAX_WAITING
     with connect() as connection:

@@ -57,7 +57,7 @@ class Connection(FramedProtocol):
         self._stage = self._timed = Stage.NOTHING
         self._head_bytes = 0
         self._unparsed_bytes = 0
-        self._refused = False
+        self._is_over = False
         self._is_last = self._is_lost = False
         self._unfinished: deque[RequestResponseCycle] = deque()
         self._arriving: TimerHandle | None = None
@@ -83,14 +83,14 @@ class Connection(FramedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse data, unless it exceeds the limits."""
-        if self._refused or self.transport.is_closing():
+        if self._is_over or self._is_after_last or self.transport.is_closing():
             return
         self._unparsed_bytes += len(data)
         super().data_received(data)
         if self._unparsed_bytes > self._limits.head_bytes:
             # An endless field, or data around the chunks of a body where nothing is allowed.
             self._refuse_head()
-        elif self._stage is not self._timed and not self._refused:
+        elif self._stage is not self._timed and not self._is_over:
             self._time(self._stage)
 
     # Called by the admission of other connections
@@ -110,6 +110,11 @@ class Connection(FramedProtocol):
     def disconnect(self) -> None:
         """Close the connection at once."""
         self.transport.abort()
+
+    @property
+    def _is_after_last(self) -> bool:
+        # No request follows one with `Connection: close` (RFC 9112, section 9.6).
+        return self._stage is Stage.NOTHING and self.cycle is not None and not self.cycle.keep_alive
 
     # Called by the parser
     def on_message_begin(self) -> None:
@@ -159,7 +164,7 @@ class Connection(FramedProtocol):
         self._unparsed_bytes = 0
         super().on_message_complete()
         if self._is_last:
-            self._close_once()
+            self._end()
 
     def _count(self, size: int) -> None:
         self._unparsed_bytes = 0
@@ -170,6 +175,8 @@ class Connection(FramedProtocol):
     # Called by uvicorn
     def send_400_response(self, msg: str) -> None:
         """Refuse a request that cannot be parsed."""
+        if self._is_after_last:
+            return
         if self._head_bytes > self._limits.head_bytes:
             self._refuse_head()
         else:
@@ -200,7 +207,24 @@ class Connection(FramedProtocol):
         if is_arriving:
             self._is_last = True
         else:
-            self._close_once()
+            self._end()
+
+    def _end(self) -> None:
+        """Send no more, and close the connection once the client has closed it, or after a moment."""
+        if self.transport.is_closing():
+            return
+        self._time(Stage.NOTHING)
+        self.pipeline.clear()
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._linger()
+
+    def _linger(self) -> None:
+        # If it were closed at once, what still arrives would reset it, and the client might never see the end of the
+        # response (RFC 9112, section 9.6). It is read and dropped.
+        self._is_over = True
+        self.loop.call_later(_LINGER_SECONDS, self._close_once)
 
     def _close_once(self) -> None:
         # A TLS transport of asyncio cannot be used after a second time.
@@ -249,15 +273,13 @@ class Connection(FramedProtocol):
         if self.transport.is_closing():
             return
         log.warning("refused a request of %s with %d: %s", self.client, status, detail)
-        self._refused = True
         self._time(Stage.NOTHING)
         if self._may_respond():
             if self.cycle:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
             self.transport.write(_refusal(status, detail))
-        # If it were closed at once, further data would reset the connection before the client has read the response.
-        self.loop.call_later(_LINGER_SECONDS, self._close_once)
+        self._linger()
 
     def _may_respond(self) -> bool:
         if self.cycle is None:
