@@ -63,9 +63,21 @@ def text_blocks(path: Path, compression: Compression) -> Iterator[tuple[int, byt
         line += text.count(b"\n")
 
 
-def whole_text(path: Path, compression: Compression) -> bytes:
-    """Return a whole text file as UTF-8, with its line ends unchanged; errors as in `text_blocks`."""
-    text = b"".join(_in_utf8(_decompressed(path, compression)))
+def whole_text(path: Path, compression: Compression, most: int | None = None) -> bytes:
+    """Return a whole text file as UTF-8, with its line ends unchanged; errors as in `text_blocks`.
+
+    Args:
+        path: The file.
+        compression: The compression of the whole file.
+        most: How many bytes of text it may have; a larger one is a ValueError. None for no limit.
+    """
+    blocks, size = [], 0
+    for block in _in_utf8(_decompressed(path, compression)):
+        blocks.append(block)
+        size += len(block)
+        if most is not None and size > most:
+            raise ValueError(f"it has more than {most:,} bytes of text")
+    text = b"".join(blocks)
     _check_characters(text, 1)
     return text
 

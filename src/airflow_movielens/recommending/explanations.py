@@ -71,6 +71,18 @@ class Reasons:
             places.append(reason.to_series())
         return pl.select(pl.concat_list(places).list.drop_nulls().alias("reasons")).to_series()
 
+    def to_lists(self) -> list[list[dict[str, Any]]]:
+        """Return the values of `to_series`."""
+        columns = (self.movies.tolist(), self.ratings.tolist(), self.contributions.tolist())
+        return [
+            [
+                {"movieId": movie, "rating": rating, "contribution": contribution}
+                for movie, rating, contribution in zip(*row, strict=True)
+                if contribution > 0
+            ]
+            for row in zip(*columns, strict=True)
+        ]
+
 
 def reasons_of(model: Model, histories: Histories, recommended: Sequence[npt.NDArray[np.int64]]) -> Reasons:
     """Return the reasons of recommendations: up to three likes of the user that contribute most to each.

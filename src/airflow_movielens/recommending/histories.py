@@ -13,7 +13,7 @@ from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.ratings.validation import frame_of_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NO_RATINGS = "there are no ratings to train a model on: give the ratings of at least one user"
 # Ratings of so many stars or fewer have no weight.
 NEUTRAL = 3.0
+MOST_STARS = 5.0
 # Users whose identifiers have the same quotient by this number are digested together, wherever their ratings are.
 USERS_IN_DIGEST = 100
 # Sorting takes several times the memory of what is sorted.
@@ -173,15 +174,63 @@ def histories_of(
     raters = ratings["userId"].to_numpy()
     identifiers = np.unique(raters if users is None else np.concatenate([raters, users]))
     starts = np.concatenate([np.searchsorted(raters, identifiers), [len(raters)]])
+    positions, is_known = _positions(ratings["movieId"].to_numpy(), movies)
+    return Histories(identifiers, starts, positions, ratings["rating"].to_numpy().astype(np.float64)).keep(is_known)
+
+
+def history_of_likes(liked: Sequence[int], movies: npt.NDArray[np.int32]) -> Histories:
+    """Return the history of one new user, without a dataframe.
+
+    Args:
+        liked: The movies that the user gives 5 stars, one after the other; of a movie given twice, the last counts.
+        movies: The list of movies, in any order; others are left out.
+    """
+    import numpy as np
+
+    given = np.array(list(dict.fromkeys(reversed(liked)))[::-1], np.int32)
+    positions, is_known = _positions(given, movies)
+    starts = np.array([0, len(given)], np.int32)
+    return Histories(np.zeros(1, np.int32), starts, positions, np.full(len(given), MOST_STARS)).keep(is_known)
+
+
+def _positions(
+    rated: npt.NDArray[np.int32], movies: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+    """Return the position of each rated movie in a list of movies, and whether it is there."""
+    import numpy as np
+
+    if not len(movies):
+        return np.zeros(len(rated), np.int32), np.zeros(len(rated), bool)
     order = np.argsort(movies)
-    rated = ratings["movieId"].to_numpy()
-    places = np.searchsorted(movies, rated, sorter=order)
-    positions = order[np.minimum(places, len(movies) - 1)] if len(movies) else places
-    histories = Histories(
-        identifiers, starts, positions.astype(np.int32), ratings["rating"].to_numpy().astype(np.float64)
-    )
-    is_known = movies[positions] == rated if len(movies) else np.zeros(len(rated), bool)
-    return histories.keep(is_known)
+    positions = order[np.minimum(np.searchsorted(movies, rated, sorter=order), len(movies) - 1)]
+    return positions.astype(np.int32), movies[positions] == rated
+
+
+def weighted_sums(
+    histories: Histories, weights: npt.NDArray[np.float32], matrix: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Return the sum of the rows of each user's movies, multiplied by the weights, in the order of the ratings.
+
+    So the sum of a user is the same alone and among others, to the last bit.
+
+    Args:
+        histories: The ratings of the users.
+        weights: The weight of each rating.
+        matrix: A row for each movie.
+
+    Returns:
+        A row for each user.
+    """
+    import numpy as np
+
+    if len(histories.users) > 1:
+        sums: npt.NDArray[np.float32] = vectors(histories, weights, len(matrix)) @ matrix
+        return sums
+    # SciPy would take longer to import than the page may take to answer.
+    total = np.zeros((len(histories.users), matrix.shape[1]), np.float32)
+    for number in np.flatnonzero(weights):
+        total += weights[number] * matrix[histories.movies[number]]
+    return total
 
 
 def vectors(histories: Histories, values: npt.NDArray[Any], num_movies: int) -> csr_array:

@@ -11,10 +11,16 @@ from airflow_movielens.ranking.dataframes import in_kind_of
 from airflow_movielens.ratings.messages import shown
 from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.recommending.explanations import reasons_of
-from airflow_movielens.recommending.histories import checksum_of, histories_of, latest_of, vectors
+from airflow_movielens.recommending.histories import (
+    checksum_of,
+    histories_of,
+    history_of_likes,
+    latest_of,
+    weighted_sums,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -135,8 +141,29 @@ class Model:
         Raises:
             ValueError: The model does not have this movie in its catalogue, or ``n`` is not one of those allowed.
         """
-        import numpy as np
         import polars as pl
+
+        movies, scores = self.most_similar(movie_id, n)
+        ranks = pl.Series(range(1, len(movies) + 1), dtype=pl.Int32)
+        return pl.DataFrame({"rank": ranks, "movieId": movies, "score": scores})
+
+    def recommend_by_likes(self, liked: Sequence[int], n: int = 10) -> RankedLists:
+        """Recommend movies to one new user, with reasons, as `recommend` does, but with NumPy alone.
+
+        Args:
+            liked: The movies that the user gives 5 stars, the latest last.
+            n: How many movies to recommend.
+
+        Raises:
+            ValueError: ``n`` is not one of those allowed.
+        """
+        check_number(n)
+        movies = self.catalogue.all_movies
+        return self.lists_of(history_of_likes(liked, movies), movies, n, explain=True)
+
+    def most_similar(self, movie_id: int, n: int = 10) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+        """Return the movies that `similar` returns, best first, and their scores, with NumPy alone."""
+        import numpy as np
 
         check_number(n)
         position = int(np.searchsorted(self.catalogue.movies, movie_id))
@@ -149,13 +176,7 @@ class Model:
         scores = np.sqrt(raised * raising)
         scores[position] = -np.inf
         best = best_movies(scores, self.catalogue.movies, n)
-        return pl.DataFrame(
-            {
-                "rank": pl.Series(range(1, len(best) + 1), dtype=pl.Int32),
-                "movieId": self.catalogue.movies[best],
-                "score": scores[best],
-            }
-        )
+        return self.catalogue.movies[best], scores[best]
 
     def save(self, path: str | Path) -> None:
         """Write the model to a local file, which appears whole or not at all; `load_model` reads it."""
@@ -180,8 +201,7 @@ class Model:
         share = (self.parameters.trend / (2 + histories.num_likes)).astype(np.float32)
         trend = np.concatenate([self.catalogue.trend, self.catalogue.other_trend[:num_others]])
         scores: npt.NDArray[np.float32] = share[:, None] * trend
-        # Sparse, each user's sum has the same order alone and among others, so that the scores are equal.
-        scores[:, :size] += vectors(histories, weights, size) @ self.matrix
+        scores[:, :size] += weighted_sums(histories, weights, self.matrix)
         return scores
 
     def lists_of(self, rated: Histories, movies: npt.NDArray[np.int32], n: int, *, explain: bool) -> RankedLists:
@@ -239,6 +259,17 @@ class RankedLists:
         columns = {"userId": self.users, "rank": self.ranks, "movieId": self.movies, "score": self.scores}
         rows = pl.DataFrame(columns)
         return rows if self.reasons is None else rows.with_columns(reasons=self.reasons.to_series())
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return the rows of `to_frame`, without userId."""
+        columns: dict[str, list[Any]] = {
+            "rank": self.ranks.tolist(),
+            "movieId": self.movies.tolist(),
+            "score": self.scores.tolist(),
+        }
+        if self.reasons is not None:
+            columns["reasons"] = self.reasons.to_lists()
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def best_movies(scores: npt.NDArray[np.float32], movies: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.int64]:

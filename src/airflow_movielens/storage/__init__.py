@@ -1,6 +1,7 @@
 """Files that tasks read and write, local or on object storage.
 
 - ``files``: one path, whatever it is: check it, write it, or copy it to this machine.
+- ``copy_limit``: how much may be copied to this machine.
 - ``object_store``: a file on object storage as output.
 - ``inputs``: paths, globs, folders of part files and manifests as a list of files to read.
 - ``input_facts``: the checksums, windows and numbers of ratings of these files.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_movielens.ranking.manifest import InputFile, RankingSources
     from airflow_movielens.ratings.schema import Table
     from airflow_movielens.ratings.task_run import TaskRun
+    from airflow_movielens.storage.copy_limit import CopyLimit
 
 AnyManifest = TypeVar("AnyManifest", bound="ManifestFile")
 
@@ -117,25 +119,32 @@ def local_copies(files: Iterable[str]) -> Iterator[list[Path]]:
             raise
 
 
-def local_copy(path: str, folder: Path) -> Path:
+def local_copy(path: str, folder: Path, limit: CopyLimit | None = None) -> Path:
     """Copy a remote file into a new folder, and return the copy's path; a local file stays where it is.
 
     Args:
         path: The path or URL of the file.
         folder: The folder to create if the file is remote.
+        limit: How much may be copied; None for no limit.
 
     Raises:
         FileNotFoundError: The remote file does not exist.
+        CopyLimitError: It is larger than the limit.
         FatalError: Access is denied.
     """
     local = local_path(path)
     if local is not None:
         return local
+    from airflow_movielens.storage.copy_limit import CopyLimit, LimitedCopy
+
     source = object_at(path)
     copy = folder / PurePosixPath(source.path).name
     folder.mkdir()
+    progress = LimitedCopy(limit or CopyLimit(sys.maxsize))
     with named_errors(path, "read"):
-        source.fs.get_file(source.path, str(copy))
+        source.fs.get_file(source.path, str(copy), callback=progress)
+    # Some file systems say nothing while they copy.
+    progress.absolute_update(copy.stat().st_size)
     return copy
 
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from integration.bucket import ATOMIC_URL, atomic_bucket_at
 
+from airflow_movielens.plugin.queries.local_files import local_files
 from airflow_movielens.ranking import RankingOptions, rank_large
 from airflow_movielens.ranking.manifest import RankingSources, RatingsFile
 from airflow_movielens.storage.catalogue import Catalogue, Record, TaskRun
@@ -342,3 +343,18 @@ def test_rankings_on_object_storage_are_copied_first(page, tmp_path, monkeypatch
     (folder / last.removeprefix(f"{ATOMIC_URL}/")).write_bytes(b"PAR1")
     said = text_of(page.get("/movielens/rankings/?ranking=rankings/{method}/{day}.parquet"), 500)
     assert f"{last} cannot be read as a ranking" in said
+
+
+def test_a_ranking_that_is_too_large_to_be_copied_is_left_out(tmp_path):
+    folder = atomic_bucket_at(tmp_path)
+    folder.mkdir(parents=True)
+    for name, size in {"a.csv": 40, "b.csv": 1000, "c.csv": 60}.items():
+        (folder / name).write_bytes(b"x" * size)
+    addresses = [f"{ATOMIC_URL}/{name}" for name in ("a.csv", "b.csv", "c.csv")]
+    with local_files(addresses, None, most=100) as files:
+        assert [file.problem for file in files] == [
+            None,
+            f"{addresses[1]} is too large: a view copies at most 100 bytes from object storage",
+            None,
+        ]
+        assert [file.local().stat().st_size for file in (files[0], files[2])] == [40, 60]

@@ -9,9 +9,13 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from airflow_movielens.plugin.queries.runner import QueryBusyError, QueryError, QueryRunner, QueryTimeoutError
+from airflow_movielens.recommending import Model, ModelParameters
+from airflow_movielens.recommending.catalogue import Catalogue
+from airflow_movielens.recommending.model import TrainingData
 
 pytestmark = pytest.mark.slow
 
@@ -159,19 +163,35 @@ def test_processes_and_callers_are_limited(runner, tmp_path):
         assert limited.run("own.surroundings", {})
 
 
-def test_the_queries_of_rankings_import_no_airflow(tmp_path):
+def some_model():
+    """Return a model with two movies."""
+    catalogue = Catalogue(
+        np.array([7, 9], np.int32), np.ones(2, np.float32), np.empty(0, np.int32), np.empty(0, np.float32)
+    )
+    trained_on = TrainingData(1, 1, 0, 0, [0] * 9 + [1], "0" * 64)
+    return Model(ModelParameters(), catalogue, np.ones((2, 2), np.float32), trained_on)
+
+
+def test_queries_import_no_airflow_and_only_what_they_need(tmp_path):
     (tmp_path / "a.csv").write_text("rank,movieId,score,num_ratings\n1,7,0.5,3\n")
-    file = {"name": "a", "path": str(tmp_path / "a.csv"), "problem": None}
-    requests = [
-        {"query": name, "files": [file], "arguments": arguments}
-        for name, arguments in [("table", {"search": "7", "titled": [7]}), ("course", {"movie_id": 7})]
-    ]
-    script = f"""
+    some_model().save(tmp_path / "model")
+    asked = {
+        "courses.course": ("a.csv", {"movie_id": 7}, set()),
+        "rankings.table": ("a.csv", {"search": "7", "titled": [7]}, {"polars"}),
+        "models.recommend": ("model", {"movies": [7], "n": 3}, {"numpy"}),
+        "models.similar": ("model", {"movie_id": 7, "n": 3}, {"numpy"}),
+    }
+    for query, (name, arguments, heavy) in asked.items():
+        module, _, function = query.partition(".")
+        file = {"name": name, "path": str(tmp_path / name), "problem": None}
+        request = {"query": function, "files": [file], "arguments": arguments}
+        script = f"""
 import sys
-from airflow_movielens.plugin.queries import rankings
+from airflow_movielens.plugin.queries import {module}
 from airflow_movielens.plugin.queries.__main__ import answer
-assert all("result" in answer(rankings, request) for request in {requests!r})
-assert "polars" in sys.modules
-assert "airflow" not in sys.modules
+found = answer({module}, {request!r})
+assert "result" in found, found
+loaded = {{"airflow", "numpy", "polars", "scipy"}} & set(sys.modules)
+assert loaded == {heavy!r}, loaded
 """
-    subprocess.run([sys.executable, "-c", script], check=True)
+        subprocess.run([sys.executable, "-c", script], check=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+
 import polars as pl
 import pytest
 
+from airflow_movielens.plugin.queries.courses import course
 from airflow_movielens.plugin.queries.files import QueryFile
-from airflow_movielens.plugin.queries.rankings import course, table
+from airflow_movielens.plugin.queries.rankings import table
 from airflow_movielens.ranking import METHODS, RankingOptions, rank_large, rank_movies
 from airflow_movielens.ranking.manifest import RankingSources
 from airflow_movielens.storage.files import write_ranking
@@ -170,3 +173,65 @@ def test_a_file_that_was_cut_off_is_damaged(tmp_path, ending):
     file.local().write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"is damaged|cannot be read as a ranking"):
         table([file])
+
+
+def csv_file(folder, *lines, name="a.csv"):
+    """Write a ranking by hand."""
+    (folder / name).write_text("".join(f"{line}\n" for line in lines), newline="")
+    return QueryFile(str(folder / name), str(folder / name))
+
+
+HEAD = "rank,movieId,title,year,genres,score,num_ratings"
+
+
+def test_lines_of_a_title_are_no_rows(tmp_path):
+    lines = [
+        HEAD,
+        '1,5,"A ""title""',
+        '9,7,of several lines",1999,Drama,0.5,3',
+        '2,77,"Seven, 7",,,0.25,4',
+        "3,7,x\x85y,,,0,2",
+    ]
+    (found,) = course([csv_file(tmp_path, *lines)], movie_id=7)
+    row = {"rank": 3, "movieId": 7, "title": "x\x85y", "year": None, "genres": None, "score": 0.0, "num_ratings": 2}
+    assert found == {"rows": [row], "problem": None}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_any_line_end_and_any_order_of_columns_gives_the_course(tmp_path, end):
+    expected = {"rank": 2, "movieId": 7, "score": 0.25, "num_ratings": 4}
+    for number, text in enumerate(
+        ["rank,movieId,score,num_ratings;1,1,0.5,7;2,7,0.25,4;", "score,num_ratings,rank,movieId;0.5,7,1,1;0.25,4,2,7;"]
+    ):
+        file = tmp_path / f"{number}.csv"
+        file.write_text(text.replace(";", end), newline="")
+        (found,) = course([QueryFile(str(file), str(file))], movie_id=7)
+        assert found == {"rows": [expected], "problem": None}
+
+
+@pytest.mark.parametrize("row", ["2,7,,,,,4", "2,7,x,,,one,4", "2,7,x,,,0.5"])
+def test_a_damaged_row_of_the_movie_is_named(tmp_path, row):
+    file = csv_file(tmp_path, HEAD, "1,1,x,,,0.5,3", row)
+    (found,) = course([file], movie_id=7)
+    assert found["rows"] == []
+    assert found["problem"].startswith(f"{file.name} cannot be read as a ranking: ")
+
+
+def test_rankings_that_are_too_large_are_left_out_of_the_course(tmp_path):
+    good = written(tmp_path, "good.csv", TODAY)
+    bombs = {"a.csv.gz": b"rank,movieId\n", "b.json.gz": b"[", "c.ndjson.gz": b""}
+    for name, start in bombs.items():
+        (tmp_path / name).write_bytes(gzip.compress(start + b" " * 2**25, compresslevel=1) * 3)
+    with (tmp_path / "d.csv").open("wb") as sparse:
+        sparse.truncate(2**40)
+    ones = pl.select(rank=pl.repeat(1, 2_000_001, dtype=pl.Int64))
+    ones.with_columns(movieId="rank", score="rank", num_ratings="rank").write_parquet(tmp_path / "e.parquet")
+    large = [QueryFile(name, str(tmp_path / name)) for name in (*bombs, "d.csv", "e.parquet")]
+    found = course([good, *large, good], movie_id=1)
+    assert [[row["rank"] for row in day["rows"]] for day in found] == [[1], *[[]] * 5, [1]]
+    assert [day["problem"] for day in found[1:5]] == [
+        f"{file.name} cannot be read as a ranking: it has more than 67,108,864 bytes of text" for file in large[:4]
+    ]
+    assert found[5]["problem"] == (
+        "e.parquet cannot be read as a ranking: it has 2,000,001 rows, but a page reads at most 2,000,000"
+    )

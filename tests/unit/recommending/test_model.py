@@ -11,7 +11,7 @@ from unit import brute_force_model as slow
 from airflow_movielens.recommending import Model, ModelParameters, train
 from airflow_movielens.recommending.catalogue import Catalogue
 from airflow_movielens.recommending.explanations import contributions, sentence_of
-from airflow_movielens.recommending.histories import histories_of, latest_of
+from airflow_movielens.recommending.histories import Histories, histories_of, latest_of, vectors, weighted_sums
 from airflow_movielens.recommending.model import best_movies
 
 RATINGS = slow.awkward_ratings()
@@ -117,6 +117,24 @@ def test_a_user_gets_the_same_alone_and_among_others():
     for user in (0, 7, 99):
         alone = MODEL.recommend(RATINGS.filter(pl.col("userId") == user), n=8)
         assert alone.equals(everybody.filter(pl.col("userId") == user))
+
+
+def test_liked_movies_give_the_same_rows_as_their_ratings():
+    others = MODEL.catalogue.other_movies.tolist()
+    for liked in ([MOVIES[3], 77_777, MOVIES[0], others[0], MOVIES[3]], [others[1]], [77_777], []):
+        rows = [(0, movie, 5.0, second) for second, movie in enumerate(liked)]
+        ratings = pl.DataFrame(rows, schema=slow.SCHEMA, orient="row")
+        expected = MODEL.recommend(ratings, 7, [0], explain=True).drop("userId").to_dicts()
+        assert MODEL.recommend_by_likes(liked, 7).to_rows() == expected
+
+
+def test_the_sum_of_one_user_is_that_of_a_sparse_product_to_the_last_bit():
+    random = np.random.default_rng(5)
+    matrix = random.normal(size=(500, 500)).astype(np.float32)
+    movies = random.permutation(500)[:400].astype(np.int32)
+    history = Histories(np.array([7]), np.array([0, 400]), movies, np.full(400, 5.0))
+    weights = (random.random(400) * (random.random(400) < 0.7)).astype(np.float32)
+    assert np.array_equal(weighted_sums(history, weights, matrix), vectors(history, weights, 500) @ matrix)
 
 
 def test_many_users_are_scored_in_parts(monkeypatch):

@@ -6,9 +6,12 @@ and only the processes of queries import them.
 
 - ``runner``: runs a query in a process, for the API server.
 - ``__main__``: that process.
+- ``local_files``: its files on this machine, and copies of remote ones.
 - ``files``: the files that a query reads.
-- ``rankings``: rankings with movement, and the course of a movie over time.
-- ``recommendations``: recommendations for a user, and similar movies.
-- ``fold_in``: recommendations for liked movies.
+- ``rankings``: rankings with movement.
+- ``courses``: the course of a movie through rankings.
+- ``recommendations``: what a published file recommends to a user.
+- ``models``: what a model recommends for liked movies, and similar movies.
 - ``ranking_files``: files of rankings.
+- ``ranking_text``: the text of such a file, and a movie's lines in it.
 """

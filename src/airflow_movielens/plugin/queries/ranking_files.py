@@ -1,4 +1,7 @@
-"""Files of rankings, as `airflow_movielens.storage.files.write_ranking` writes them."""
+"""Files of rankings, as `airflow_movielens.storage.files.write_ranking` writes them.
+
+One that is far too large for a ranking is an error, so that it does not take the memory that others need.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,47 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from airflow_movielens.plugin.queries.ranking_text import COLUMNS, NEVER_NULL, ranking_text
 from airflow_movielens.ratings.paths import FileFormat
-from airflow_movielens.ratings.text_files import text_blocks, whole_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from airflow_movielens.ratings.paths import Compression
+    from airflow_movielens.plugin.queries.files import QueryFile
 
-_DTYPES = {
-    "genre": "String",
-    "rank": "Int64",
-    "movieId": "Int64",
-    "title": "String",
-    "year": "Int64",
-    "genres": "String",
-    "score": "Float64",
-    "num_ratings": "Int64",
-    "avg_rating": "Float64",
-    "like_share": "Float64",
-    "upper_bound": "Float64",
-    "num_likes": "Int64",
-}
+MAX_ROWS = 2_000_000
+"""Rows of a Parquet file."""
+
+_DTYPES = {str: pl.String, int: pl.Int64, float: pl.Float64}
 _LONGEST_OBJECT = 1 << 16
-_ALWAYS = ("rank", "movieId", "score", "num_ratings")
+
+
+def read_ranking(file: QueryFile, where: pl.Expr | None = None) -> pl.DataFrame:
+    """Read the rows of a ranking.
+
+    Args:
+        file: The file.
+        where: Which rows; None for all.
+
+    Returns:
+        The columns of `scan_ranking`.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: It cannot be read.
+    """
+    path = file.local()
+    try:
+        rows = scan_ranking(path)
+        frame = (rows if where is None else rows.filter(where)).collect()
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}") from None
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as a ranking: {str(error).partition(chr(10))[0]}") from error
+    if incomplete := [name for name in NEVER_NULL if frame[name].null_count()]:
+        raise ValueError(f"{path} is damaged: values are missing in the columns {', '.join(incomplete)}")
+    return frame
 
 
 def scan_ranking(path: Path) -> pl.LazyFrame:
@@ -48,45 +67,46 @@ def scan_ranking(path: Path) -> pl.LazyFrame:
 
     Raises:
         FileNotFoundError: The file does not exist.
-        OSError, ValueError: It is no ranking, or is damaged.
+        OSError, ValueError: It is no ranking, is damaged, or is too large.
         polars.exceptions.PolarsError: It cannot be read; also when the rows are collected.
     """
-    if not path.exists():
-        raise FileNotFoundError
-    source = FileFormat.of(str(path))
-    if source.kind == "parquet":
-        rows = pl.scan_parquet(path, glob=False)
-    elif source.kind == "csv":
-        rows = pl.scan_csv(path, glob=False, schema_overrides=_schema())
-    elif source.kind == "ndjson":
-        rows = _scan_ndjson(path, source.compression)
-    else:
-        rows = _read_json(path, source.compression)
+    rows = _scan(path)
     names = rows.collect_schema().names()
     if "rank" not in names and "avg_rating" in names:
         rows = rows.with_row_index("rank", offset=1).with_columns(score="avg_rating")
         names = ["rank", "score", *names]
-    if missing := [name for name in _ALWAYS if name not in names]:
+    if missing := [name for name in NEVER_NULL if name not in names]:
         if not names:  # an empty JSON array
-            return pl.LazyFrame(schema={name: getattr(pl, _DTYPES[name]) for name in _ALWAYS})
+            return pl.LazyFrame(schema=_schema(NEVER_NULL))
         raise ValueError(f"it lacks the columns {', '.join(missing)}")
-    return rows.select(pl.col(name).cast(getattr(pl, dtype)) for name, dtype in _DTYPES.items() if name in names)
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in _schema(names).items())
 
 
-def _schema(names: Collection[str] = tuple(_DTYPES)) -> dict[str, pl.DataType | type[pl.DataType]]:
-    return {name: getattr(pl, dtype) for name, dtype in _DTYPES.items() if name in names}
-
-
-def _scan_ndjson(path: Path, compression: Compression) -> pl.LazyFrame:
-    _, block = next(text_blocks(path, compression), (1, b""))
-    first = block.partition(b"\n")[0]
-    return pl.scan_ndjson(path, schema=_schema(json.loads(first))) if first.strip() else pl.LazyFrame()
-
-
-def _read_json(path: Path, compression: Compression) -> pl.LazyFrame:
-    text = whole_text(path, compression).strip()
-    if text == b"[]":
+def _scan(path: Path) -> pl.LazyFrame:
+    kind = FileFormat.of(str(path)).kind
+    if kind == "parquet":
+        return _scan_parquet(path)
+    text = ranking_text(path)
+    if kind == "csv":
+        return pl.scan_csv(text, schema_overrides=_schema())
+    text = text.strip()
+    if text in (b"", b"[]"):
         return pl.LazyFrame()
+    if kind == "ndjson":
+        return pl.scan_ndjson(BytesIO(text), schema=_schema(json.loads(text.partition(b"\n")[0])))
     # Polars would need twice the time to find the columns itself.
     first, _ = json.JSONDecoder().raw_decode(text[:_LONGEST_OBJECT].decode(errors="replace"), 1)
     return pl.read_json(BytesIO(text), schema=_schema(first)).lazy()
+
+
+def _scan_parquet(path: Path) -> pl.LazyFrame:
+    if not path.exists():
+        raise FileNotFoundError
+    rows = pl.scan_parquet(path, glob=False)
+    if (count := rows.select(pl.len()).collect().item()) > MAX_ROWS:
+        raise ValueError(f"it has {count:,} rows, but a page reads at most {MAX_ROWS:,}")
+    return rows
+
+
+def _schema(names: Collection[str] = tuple(COLUMNS)) -> dict[str, pl.DataType | type[pl.DataType]]:
+    return {name: _DTYPES[kind] for name, kind in COLUMNS.items() if name in names}

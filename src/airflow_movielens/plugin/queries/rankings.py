@@ -1,21 +1,17 @@
-"""Rankings with movement, and the course of a movie over time."""
+"""Rankings with movement."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from airflow_movielens.plugin.queries.ranking_files import scan_ranking
+from airflow_movielens.plugin.queries.ranking_files import read_ranking
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from airflow_movielens.plugin.queries.files import QueryFile
-
-_FILES_AT_ONCE = 4
-_NAMES = ("title", "year", "genres")
 
 
 def table(
@@ -46,7 +42,7 @@ def table(
         ValueError: It cannot be read.
     """
     current, *earlier = files
-    ranking = _read(current)
+    ranking = read_ranking(current)
     genres = None
     if "genre" in ranking.columns:
         # "(no genres listed)" is no genre to begin with.
@@ -71,40 +67,10 @@ def table(
     }
 
 
-def course(files: list[QueryFile], *, movie_id: int) -> list[dict[str, Any]]:
-    """Return the rows of a movie in each of several rankings.
-
-    Args:
-        files: The rankings.
-        movie_id: The movie.
-
-    Returns:
-        For each file, ``rows``: the columns of its rows of the movie (in a ranking by genre, there may be several),
-        best first; and ``problem``: why the file cannot be read, null if it can. Only the last file with the movie
-        has its title, year and genres.
-    """
-    # Each file is too small for Polars to share it among its own threads.
-    with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
-        found = list(threads.map(lambda file: _of_movie(file, movie_id, _NAMES), files))
-    # It takes a third of the time to read these columns.
-    last = next((number for number in reversed(range(len(files))) if found[number]["rows"]), None)
-    if last is not None:
-        found[last] = _of_movie(files[last], movie_id)
-    return found
-
-
-def _of_movie(file: QueryFile, movie_id: int, without: Collection[str] = ()) -> dict[str, Any]:
-    try:
-        rows = _read(file, pl.col("movieId") == movie_id, without)
-    except (OSError, ValueError) as error:
-        return {"rows": [], "problem": file.words_of(error)}
-    return {"rows": rows.sort("rank").to_dicts(), "problem": None}
-
-
 def _ranks(file: QueryFile, genre: str | None, movies: pl.Series) -> tuple[dict[int, int], str | None]:
     """Return the ranks of movies in an earlier ranking, and why it cannot be read."""
     try:
-        rows = _read(file, pl.col("movieId").is_in(movies.implode()))
+        rows = read_ranking(file, pl.col("movieId").is_in(movies.implode()))
     except (OSError, ValueError) as error:
         return {}, file.words_of(error)
     if "genre" in rows.columns:
@@ -117,18 +83,3 @@ def _matches(ranking: pl.DataFrame, search: str, titled: Sequence[int]) -> pl.Ex
     if "title" in ranking.columns:
         matches |= pl.col("title").str.to_lowercase().str.contains(search.lower(), literal=True).fill_null(value=False)
     return matches
-
-
-def _read(file: QueryFile, where: pl.Expr | None = None, without: Collection[str] = ()) -> pl.DataFrame:
-    """Return the rows of a ranking, some of its columns left out; errors as in `table`."""
-    path = file.local()
-    try:
-        rows = scan_ranking(path).drop(*without, strict=False)
-        frame = (rows if where is None else rows.filter(where)).collect()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {path}") from None
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as a ranking: {str(error).partition(chr(10))[0]}") from error
-    if incomplete := [name for name in ("rank", "movieId", "score", "num_ratings") if frame[name].null_count()]:
-        raise ValueError(f"{path} is damaged: values are missing in the columns {', '.join(incomplete)}")
-    return frame

@@ -1,7 +1,6 @@
-"""Recommendations for a user, and the movies similar to one.
+"""What a published file recommends to a user.
 
-A result has ``rows``, best first: ``rank``, ``movieId``, ``score``, and for recommendations ``reasons``, as
-`Model.recommend` describes them.
+A result has ``rows``, best first: ``rank``, ``movieId``, ``score``, ``reasons``, as `Model.recommend` describes them.
 """
 
 from __future__ import annotations
@@ -10,13 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from airflow_movielens.recommending.artefacts import map_model
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_movielens.plugin.queries.files import QueryFile
-    from airflow_movielens.recommending import Model
 
 
 def for_user(files: Sequence[QueryFile], user_id: int) -> dict[str, Any]:
@@ -49,24 +45,3 @@ def for_user(files: Sequence[QueryFile], user_id: int) -> dict[str, Any]:
             f"{file.name} holds no recommendations ({problem}): clear the task that writes it, so that it runs again"
         ) from error
     return {"rows": [], "first_user": first, "last_user": last}
-
-
-def similar(files: Sequence[QueryFile], movie_id: int, n: int) -> dict[str, Any]:
-    """Return the movies that a model finds most similar to one.
-
-    Args:
-        files: The model.
-        movie_id: The movie.
-        n: How many movies to return.
-
-    Raises:
-        OSError: The file cannot be read.
-        ValueError: It holds no model, is damaged, or too few users like the movie.
-    """
-    return {"rows": model_of(files).similar(movie_id, n).to_dicts()}
-
-
-def model_of(files: Sequence[QueryFile]) -> Model:
-    """Open a model; reading all of a large one would take longer than the answer."""
-    (file,) = files
-    return map_model(file.local())

@@ -9,19 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.plugin.errors import PageError
-from airflow_movielens.plugin.queries.files import QueryFile
-from airflow_movielens.plugin.root_files import is_in
+from airflow_movielens.plugin.queries.local_files import local_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +46,6 @@ _ENVIRONMENT = (
     "TZ",
 )
 _MAX_THREADS = 4
-_COPIES_AT_ONCE = 8
 _LOGGED = 4000
 # What Python and NumPy, Rust (Polars), C++ and OpenBLAS say when the system refuses them memory.
 _REFUSED_MEMORY = ("MemoryError", "memory allocation of", "std::bad_alloc", "Memory allocation still failed")
@@ -221,7 +216,7 @@ class QueryProcess:
             QueryTimeoutError: The query takes too long.
             QueryMemoryError: The query needs too much memory.
         """
-        with _local_files(files, within) as local:
+        with local_files(files, within) as local:
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise QueryTimeoutError(self._timeout)
@@ -262,27 +257,3 @@ def _environment() -> dict[str, str]:
     threads = str(min(os.cpu_count() or 1, _MAX_THREADS))
     kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     return {**kept, "POLARS_MAX_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
-
-
-@contextmanager
-def _local_files(files: Sequence[str], within: str | None) -> Iterator[list[QueryFile]]:
-    """Yield local files and copies of remote ones; one that cannot be copied is for the query to judge."""
-    from airflow_movielens.client.fetch.workdirs import scratch_folder
-
-    with scratch_folder() as folder:
-        folders = (folder / str(number) for number in range(len(files)))
-        with ThreadPoolExecutor(_COPIES_AT_ONCE) as pool:
-            copies = list(pool.map(partial(_local_file, within), files, folders))
-        yield copies
-
-
-def _local_file(within: str | None, file: str, folder: Path) -> QueryFile:
-    from airflow_movielens.client.errors import MovielensError
-    from airflow_movielens.storage.files import local_copy
-
-    if within is not None and not is_in(within, file):
-        return QueryFile(file, file, f"{file} is not in {within}, so the page does not read it")
-    try:
-        return QueryFile(file, str(local_copy(file, folder)))
-    except (OSError, ValueError, MovielensError) as error:
-        return QueryFile(file, file, str(error))

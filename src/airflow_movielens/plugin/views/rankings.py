@@ -92,19 +92,21 @@ def _selection(source: SourceDep, ranking: str = "", method: str = "", day: Day 
 SelectionDep = Annotated[Selection, Depends(_selection)]
 
 
-def _query() -> Iterator[QueryProcess]:
+def _ranking_query() -> Iterator[QueryProcess]:
     """Start the process that will read the files of rankings, before the catalogue says which."""
     with QUERIES.start("rankings") as process:
         yield process
 
 
-QueryDep = Annotated[QueryProcess, Depends(_query)]
+def _course_query() -> Iterator[QueryProcess]:
+    with QUERIES.start("courses") as process:
+        yield process
 
 
 @router.get("/rankings/")
 def show_ranking(
     request: Request,
-    query: QueryDep,
+    query: Annotated[QueryProcess, Depends(_ranking_query)],
     source: SourceDep,
     selection: SelectionDep,
     *,
@@ -148,7 +150,7 @@ def show_ranking(
 @router.get("/rankings/movies/{movie_id}/")
 def show_course(
     request: Request,
-    query: QueryDep,
+    query: Annotated[QueryProcess, Depends(_course_query)],
     source: SourceDep,
     selection: SelectionDep,
     *,

@@ -36,8 +36,8 @@ class Answer:
     """What is shown below a form.
 
     Attributes:
-        rows: The movies, best first, as `queries.recommendations` describes them; each also has ``title``, ``genres``
-            and, of a recommendation, ``reason``.
+        rows: The movies, best first, as `queries.recommendations` and `queries.models` describe them; each also has
+            ``title``, ``genres`` and, of a recommendation, ``reason``.
         notes: Sentences about them.
         version: The version of the model, if it is the champion's answer.
         problem: Why there are no rows, and what to do; None if there are.
@@ -70,7 +70,7 @@ def recommendations(
         registry: The folder of the registry; the one that was used last if empty.
     """
     # The process of the query imports what it needs while the catalogue is read.
-    with QUERIES.start("fold_in") if any(like) else nullcontext() as process:
+    with QUERIES.start("models") if any(like) else nullcontext() as process:
         registries = Registries.of(source)
         if not registries.folders:
             return render(request, "recommendations.html", folders=[], problems=registries.problems)
@@ -108,7 +108,7 @@ def similar_movies(
     request: Request, source: SourceDep, movie_id: Annotated[int, Path(ge=0, lt=2**31)], registry: str = ""
 ) -> HTMLResponse:
     """Show the movies that the champion finds most similar to one."""
-    with QUERIES.start("recommendations") as process:
+    with QUERIES.start("models") as process:
         registries = Registries.of(source)
         if not registries.folders:
             return render(request, "recommendations.html", folders=[], problems=registries.problems)
