@@ -22,7 +22,7 @@ _IDENTIFIER = re.compile("(movieId )?([0-9]{1,9})", re.IGNORECASE)
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Title:
     """The title of a movie.
 

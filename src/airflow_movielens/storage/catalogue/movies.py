@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _NO_GENRES = "(no genres listed)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Movie:
     """A movie.
 
