@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.plugin.queries.ranking_text import ranking_text, rows_in_csv
@@ -11,8 +9,6 @@ from airflow_movielens.ratings.paths import FileFormat
 
 if TYPE_CHECKING:
     from airflow_movielens.plugin.queries.files import QueryFile
-
-_FILES_AT_ONCE = 2
 
 
 def course(files: list[QueryFile], *, movie_id: int) -> list[dict[str, Any]]:
@@ -26,18 +22,18 @@ def course(files: list[QueryFile], *, movie_id: int) -> list[dict[str, Any]]:
         For each file, ``rows``: the columns of its rows of the movie (in a ranking by genre, there may be several),
         best first; and ``problem``: why the file cannot be read, null if it can.
     """
-    with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
-        return list(threads.map(partial(_of_movie, movie_id), files))
+    # One after the other: several large ones may together need more memory than there is.
+    return [_of_movie(file, movie_id) for file in files]
 
 
-def _of_movie(movie_id: int, file: QueryFile) -> dict[str, Any]:
+def _of_movie(file: QueryFile, movie_id: int) -> dict[str, Any]:
     try:
-        return {"rows": sorted(_rows(movie_id, file), key=lambda row: row["rank"]), "problem": None}
+        return {"rows": sorted(_rows(file, movie_id), key=lambda row: row["rank"]), "problem": None}
     except (OSError, ValueError) as error:
         return {"rows": [], "problem": file.words_of(error)}
 
 
-def _rows(movie_id: int, file: QueryFile) -> list[dict[str, Any]]:
+def _rows(file: QueryFile, movie_id: int) -> list[dict[str, Any]]:
     path = file.local()
     if path.exists() and FileFormat.of(str(path)).kind == "csv":
         try:
