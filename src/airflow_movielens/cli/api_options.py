@@ -13,7 +13,6 @@ from airflow_movielens.client.errors import FatalError
 from airflow_movielens.client.secret import Secret
 from airflow_movielens.client.settings import (
     DEFAULT_CONCURRENCY,
-    DEFAULT_PAGE_SIZE,
     ClientSettings,
     DataFormat,
     build_base_url,
@@ -37,9 +36,8 @@ def add_api_options(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--batch-size",
         type=int,
-        default=DEFAULT_PAGE_SIZE,
         metavar="N",
-        help="ratings per request (default: %(default)s)",
+        help="ratings per request (default: adapted to the API, from 1,000 up to 10,000)",
     )
     how.add_argument(
         "--concurrency",

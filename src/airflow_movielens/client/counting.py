@@ -66,7 +66,7 @@ def _total(api: Api, days: Window) -> int | None:
             is_division_by_zero = limit == 0 and status == HTTPStatus.INTERNAL_SERVER_ERROR
             if status not in _LIMIT_REFUSED and not is_division_by_zero:
                 raise
-    return _total_of_page(api, days, api.settings.page_size)
+    return _total_of_page(api, days, api.settings.page_size or api.transport.tuning.first_page_size)
 
 
 def _total_of_page(api: Api, days: Window, limit: int) -> int | None:

@@ -61,6 +61,8 @@ class Page:
             ``&offset=…&limit=…`` appended, a section of this snapshot and window; None if there is none.
         media_type: The format of the page.
         exchange: The exchange of the page, for error messages.
+        limit: How many rows were requested.
+        seconds: How long the exchange took.
     """
 
     rows: Rows
@@ -70,6 +72,8 @@ class Page:
     section_url: str | None
     media_type: str
     exchange: Exchange
+    limit: int = 0
+    seconds: float = 0.0
 
 
 def without_host(url: str | None) -> str | None:
@@ -87,7 +91,7 @@ class Bookmark:
     Attributes:
         kind: The kind of pagination.
         count: How many rows of the window were sent so far.
-        page_size: Rows per request.
+        page_size: How many rows the first request asked for; links to next pages ask for as many.
         total: The server's number of rows in the window; None if it sends none.
         last: The last row so far, as it was sent; None if there is none.
         last_good: The last row so far that keeps the contract; None if there is none.

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 5000
 """The default port for http; https uses its own."""
-DEFAULT_PAGE_SIZE = 1000
 DEFAULT_CONCURRENCY = 16
 DataFormat = Literal["auto", "arrow", "ndjson", "json"]
 MIN_PAGE_SIZE = 2
@@ -41,7 +40,8 @@ class ClientSettings:
         user: User for HTTP Basic authentication; None for none.
         password: Its password, given as text; kept as a `Secret`, which is not shown.
         token: Bearer token, sent instead of user and password; kept as a `Secret`, too.
-        page_size: Rows per request, at least 1; 1 becomes 2, because pages by offset overlap by one row.
+        page_size: Rows per request, at least 1 (1 becomes 2, because pages by offset overlap by one row); None to adapt
+            it to the API, from 1,000 up to 10,000.
         concurrency: How many requests may be in flight at once, 1 to 1,000; fewer while the server is overloaded.
         requests_per_second: How many requests may be started per second; None for no limit.
         retries: How often a failed request is retried, at least 0.
@@ -68,7 +68,7 @@ class ClientSettings:
     user: str | None = None
     password: str | Secret | None = field(default=None, repr=False)
     token: str | Secret | None = field(default=None, repr=False)
-    page_size: int = DEFAULT_PAGE_SIZE
+    page_size: int | None = None
     concurrency: int = DEFAULT_CONCURRENCY
     requests_per_second: float | None = None
     retries: int = 3
@@ -120,12 +120,14 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def checked_page_size(page_size: int) -> int:
-    """Return the page size to request, which is at least `MIN_PAGE_SIZE`.
+def checked_page_size(page_size: int | None) -> int | None:
+    """Return the page size to request, which is at least `MIN_PAGE_SIZE`, or None to adapt it to the API.
 
     Raises:
         FatalError: The page size is not a whole number of at least 1.
     """
+    if page_size is None:
+        return None
     if not _is_whole(page_size, 1):
         raise FatalError(f"page size (batch_size) is {shown(page_size)}: give a whole number of at least 1")
     return max(page_size, MIN_PAGE_SIZE)
@@ -206,7 +208,7 @@ class ReadOptions:
 
     Attributes:
         window: The days to read.
-        page_size: Rows per request, at least 1; 1 becomes 2, because pages by offset overlap by one row.
+        page_size: Rows per request; see `ClientSettings`.
         on_bad_rows: How to handle rows that break the contract, even after a second read: ``fail`` raises,
             ``quarantine`` sets them aside.
         limits: The limits of the fetch that reads; None for none.
@@ -216,7 +218,7 @@ class ReadOptions:
     """
 
     window: Window
-    page_size: int
+    page_size: int | None
     on_bad_rows: OnBadRows = "fail"
     limits: Limits | None = None
 
@@ -232,6 +234,9 @@ class Tuning:
     """Sizes that bound memory and trade it for speed.
 
     Attributes:
+        first_page_size: How many rows the first request asks for, if no page size is given.
+        largest_page_size: How many rows a request asks for at most, if no page size is given.
+        slow_page_seconds: A page that takes longer does not make the pages larger.
         max_body_bytes: The largest body of a page, decompressed, whatever number of rows was requested.
         spare_body_bytes: How many bytes a body may have besides its rows.
         max_row_bytes: How many bytes a body may have per requested row; a rating has about 70.
@@ -249,6 +254,9 @@ class Tuning:
         start_over_seconds: The longest wait before a fetch starts over because the data changed.
     """
 
+    first_page_size: int = 1_000
+    largest_page_size: int = 10_000
+    slow_page_seconds: float = 1.0
     max_body_bytes: int = 256 * 1024**2
     spare_body_bytes: int = 1024**2
     max_row_bytes: int = 1024

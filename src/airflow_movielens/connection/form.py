@@ -15,7 +15,12 @@ def _seconds(label: str, description: str, default: float) -> dict[str, Any]:
 
 
 _FIELDS = {
-    "page_size": _field("Page size", "Ratings per request.", "integer", default=1000, minimum=1),
+    "page_size": _field(
+        "Page size",
+        "Ratings per request; empty to adapt it to the API, from 1,000 up to 10,000.",
+        "integer",
+        minimum=1,
+    ),
     "concurrency": _field(
         "Concurrency",
         "Requests in flight at once; fewer while the API is overloaded.",

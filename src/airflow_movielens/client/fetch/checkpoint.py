@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-LAYOUT = 2
+LAYOUT = 3
 """Incremented when the meaning of a checkpoint or its files changes: other layouts are not resumed."""
 
 _MAX_AGE = timedelta(hours=24)

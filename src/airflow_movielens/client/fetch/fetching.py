@@ -122,7 +122,6 @@ def _key(settings: ClientSettings, options: ReadOptions, output: Output) -> str:
         settings.user,
         "ratings",
         str(options.window),
-        options.page_size,
         settings.data_format,
         options.on_bad_rows,
         settings.time_zone,

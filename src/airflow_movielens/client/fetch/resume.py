@@ -58,7 +58,7 @@ def resume(store: PartStore) -> None:
 
 def _verify(found: Checkpoint, store: PartStore) -> None:
     if found.key != store.empty.key:
-        raise ValueError("they are of another source, user, window, page size, format or output")
+        raise ValueError("they are of another source, user, window, format or output")
     if found.is_old:
         raise ValueError(f"they are of {found.saved_at:%Y-%m-%d %H:%M} UTC, more than 24 hours ago")
     for name in found.files:

@@ -40,6 +40,7 @@ class Response:
         url: The URL of the response, to which its links are relative. It may hold secrets, so it is not shown.
         is_close_delimited: Whether only the end of the connection ended the body (RFC 9112, section 6.3), so that a
             truncated body cannot be detected.
+        seconds: How long the exchange took, without the wait for the rate limit.
     """
 
     body: bytes
@@ -48,6 +49,7 @@ class Response:
     exchange: Exchange
     url: str = field(repr=False)
     is_close_delimited: bool = False
+    seconds: float = 0.0
 
 
 class TooLargeError(ValueError):

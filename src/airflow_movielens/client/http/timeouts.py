@@ -35,7 +35,13 @@ class InFlight:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self._cut_by: type[MovielensError] | None = None
-        self.deadline = monotonic() + seconds
+        self._begun = monotonic()
+        self.deadline = self._begun + seconds
+
+    @property
+    def elapsed(self) -> float:
+        """The seconds since the request began."""
+        return monotonic() - self._begun
 
     @contextmanager
     def sending(self) -> Iterator[None]:

@@ -384,7 +384,8 @@ class OpenResponse:
             is_compressed = self.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}
             has_end = response.length_remaining is not None or response.chunked or is_compressed
             body = read_body(response, self._tuning, self._encodings, rows)
-        return Response(body, self.media_type, self.headers, self.exchange, self._url, not has_end)
+        seconds = self._request.elapsed
+        return Response(body, self.media_type, self.headers, self.exchange, self._url, not has_end, seconds)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the decompressed body in chunks of about a megabyte.

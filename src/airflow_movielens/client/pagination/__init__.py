@@ -2,7 +2,8 @@
 
 - ``detect``: read a window; the first response selects the kind of pagination.
 - ``offsets``, ``cursors``, ``sections``: the kinds of pagination.
-- ``source``: requests for pages and streams, the largest page that the server accepts, and what all reads share.
+- ``page_sizes``: how many rows the next request asks for.
+- ``source``: requests for pages and streams, and what all reads share.
 - ``consistency``: checks that pages belong to one state of the data.
 - ``verify_window``: verify that the server's days are the requested days.
 """

@@ -40,7 +40,7 @@ class CursorPages:
         return read_ahead(at, self._fetch, self._check)
 
     def _fetch(self, at: Bookmark) -> Page:
-        return self._source.page_at(self._source.absolute(at.url or ""), self._source.page_size)
+        return self._source.page_at(self._source.absolute(at.url or ""), at.page_size)
 
     def _check(self, page: Page, at: Bookmark) -> Batch:
         check_same_state(page, at)

@@ -13,7 +13,6 @@ from airflow_movielens.client.pagination.offsets import OffsetPages
 from airflow_movielens.client.pagination.sections import SectionPages, SectionStream
 from airflow_movielens.client.parsing import accept_of, can_be_streamed
 from airflow_movielens.client.rows import Batch, Bookmark, Rows, without_host
-from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -40,12 +39,14 @@ def read_window(source: Source) -> Generator[Batch, None, None]:
         MovielensError: See its subclasses.
     """
     with closing(source), source.api.transport.hiding_secrets():
-        first = source.page(0, source.page_size)
+        requested = source.page_sizes.first
+        first = source.page(0, requested)
         count = first.rows.count
         if not count or (first.total is not None and count > first.total):
             check_complete(count, first.total, source.table, first.exchange)
         check_nothing_follows(first, count, source.table)
-        at = _bookmark_after(first, source.page_size)
+        at = _bookmark_after(first)
+        source.page_sizes.learn(first, requested, at)
         is_last = _is_whole(first)
         yield Batch(first.rows, at, is_last=is_last)
         if not is_last:
@@ -95,18 +96,16 @@ def _pagination(source: Source, at: Bookmark) -> Pagination:
     return SectionStream(source) if can_be_streamed(at.media_type) else SectionPages(source)
 
 
-def _bookmark_after(first: Page, page_size: int) -> Bookmark:
-    rows = first.rows
+def _bookmark_after(first: Page) -> Bookmark:
     begin = Bookmark(
-        "offset", 0, page_size, first.total, snapshot=first.snapshot, media_type=accept_of(first.media_type)
+        "offset", 0, first.limit, first.total, snapshot=first.snapshot, media_type=accept_of(first.media_type)
     )
-    at = begin.after(rows)
+    at = begin.after(first.rows)
     if first.section_url is not None and first.total is not None:
         return replace(at, kind="section", url=without_host(first.section_url))
     if first.next_url is not None:
         return replace(at, kind="cursor", url=without_host(first.next_url))
-    is_clamped = 0 < rows.count < page_size and rows.count != first.total
-    return replace(at, page_size=max(rows.count, MIN_PAGE_SIZE)) if is_clamped else at
+    return at
 
 
 def _is_whole(first: Page) -> bool:

@@ -4,14 +4,14 @@ Each page begins with the last row of the page before. If rows were inserted or 
 repeated row differs; otherwise ``total`` differs. A server may clamp ``limit``, so a short page is not the end: the end
 is reached when a page has only the repeated row, and ``total`` must agree.
 
-The offsets are known in advance, so many pages are in flight; after a short page, they are computed again.
+The offsets are known in advance, so many pages are in flight. After a page with more or fewer rows than expected, they
+are computed again.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 from functools import partial
-from itertools import chain, count, takewhile
 from typing import TYPE_CHECKING
 
 from airflow_movielens.client.errors import FatalError, RatingsChangedError
@@ -21,8 +21,8 @@ from airflow_movielens.client.pagination.consistency import (
     check_repeated,
     check_same_state,
 )
+from airflow_movielens.client.pagination.page_sizes import Request
 from airflow_movielens.client.rows import Batch, without_first
-from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ class OffsetPages:
             RatingsChangedError: The pages do not belong to one state of the data.
         """
         while True:
-            for page in self._pages(at):
+            for request, page in self._pages(at):
                 check_same_state(page, at)
                 check_repeated(page, at.last)
                 new = without_first(page.rows)
@@ -63,21 +63,27 @@ class OffsetPages:
                 at = at.after(new)
                 if at.total is not None and at.count > at.total:
                     check_complete(at.count, at.total, self._source.table, page.exchange)
+                self._source.page_sizes.learn(page, request.limit, at)
                 yield Batch(new, at)
-                if page.rows.count != at.page_size and at.count != at.total:
-                    at = replace(at, page_size=max(page.rows.count, MIN_PAGE_SIZE))
+                if at.count - 1 != request.following:
                     break
 
-    def _pages(self, at: Bookmark) -> Iterator[Page]:
-        begin = max(at.count - 1, 0)
-        offsets: Iterator[int] = count(begin, at.page_size - 1)
-        if at.total is not None:
-            # The last page requests rows after the end, and so proves the end.
-            last = max(at.total - 1, begin)
-            offsets = chain(takewhile(lambda offset: offset < last, offsets), [last])
-        # The server may send shorter pages, but may also refuse such a small limit.
-        limit = self._source.page_size
-        return self._source.together(partial(self._source.page, offset, limit) for offset in offsets)
+    def _pages(self, at: Bookmark) -> Iterator[tuple[Request, Page]]:
+        return self._source.together(partial(self._page, request) for request in self._requests(at))
+
+    def _page(self, request: Request) -> tuple[Request, Page]:
+        return request, self._source.page(request.offset, request.limit)
+
+    def _requests(self, at: Bookmark) -> Iterator[Request]:
+        begin = offset = max(at.count - 1, 0)
+        last = math.inf if at.total is None else max(at.total - 1, begin)
+        while offset < last:
+            limit, rows = self._source.page_sizes.next()
+            following = int(min(offset + max(rows - 1, 1), last))
+            yield Request(offset, limit, following)
+            offset = following
+        # The last page requests rows after the end, and so proves the end.
+        yield Request(offset, self._source.page_sizes.first, offset)
 
     def _check_end(self, at: Bookmark, page: Page) -> None:
         check_complete(at.count, at.total, self._source.table, page.exchange)
@@ -86,8 +92,10 @@ class OffsetPages:
             self._check_nothing_at(at.count)
 
     def _check_nothing_at(self, offset: int) -> None:
+        # A refusal says that nothing is there, and not that the page is too large.
+        limit = self._source.page_sizes.first
         try:
-            beyond = self._source.page(offset, self._source.page_size)
+            beyond = self._source.page_at(self._source.page_url(offset, limit), limit)
         except FatalError as error:
             if error.exchange and error.exchange.status in _AFTER_THE_END:
                 return

@@ -6,7 +6,6 @@ in flight, no row is repeated, and reading can be resumed at any row, also in an
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from airflow_movielens.client.pagination.consistency import (
     check_nothing_follows,
     check_same_state,
 )
+from airflow_movielens.client.pagination.page_sizes import Request
 from airflow_movielens.client.rows import Batch
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class SectionPages:
         """
         total = at.total or 0
         while at.count < total:
-            for page in self._pages(at, total):
+            for request, page in self._pages(at, total):
                 check_same_state(page, at)
                 check_after(page.rows, at.last_good, self._source.table, page.exchange)
                 if not page.rows.count:
@@ -53,14 +53,24 @@ class SectionPages:
                 at = at.after(page.rows)
                 check_complete(max(at.count, total), total, self._source.table, page.exchange)
                 check_nothing_follows(page, at.count, self._source.table)
+                self._source.page_sizes.learn(page, request.limit, at)
                 yield Batch(page.rows, at, is_last=at.count == total)
-                if page.rows.count < at.page_size and at.count < total:
-                    at = replace(at, page_size=page.rows.count)
+                if at.count != request.following:
                     break
 
-    def _pages(self, at: Bookmark, total: int) -> Iterator[Page]:
-        offsets = range(at.count, total, at.page_size)
-        return self._source.together(partial(self._source.section, at, offset) for offset in offsets)
+    def _pages(self, at: Bookmark, total: int) -> Iterator[tuple[Request, Page]]:
+        return self._source.together(partial(self._page, at, request) for request in self._requests(at, total))
+
+    def _page(self, at: Bookmark, request: Request) -> tuple[Request, Page]:
+        return request, self._source.section(at, request.offset, request.limit)
+
+    def _requests(self, at: Bookmark, total: int) -> Iterator[Request]:
+        offset = at.count
+        while offset < total:
+            limit, rows = self._source.page_sizes.next()
+            following = min(offset + rows, total)
+            yield Request(offset, limit, following)
+            offset = following
 
 
 class SectionStream:

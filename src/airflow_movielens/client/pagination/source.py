@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from dataclasses import dataclass, field, replace
 from functools import partial
 from http import HTTPStatus
@@ -16,8 +15,8 @@ from airflow_movielens.client.concurrency import CongestionWindow, in_order
 from airflow_movielens.client.errors import BadResponseError, BadRowsError, FatalError, RetryableError
 from airflow_movielens.client.http.retries import Retries
 from airflow_movielens.client.pagination.consistency import check_same_stream
+from airflow_movielens.client.pagination.page_sizes import PageLimit, PageSizes
 from airflow_movielens.client.parsing import JSON, may_be_cut, read_page, stream_decoder
-from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,54 +29,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_NUMBER = re.compile(r"(?<!\d)(?<!\d\.)\d{1,7}(?!\.?\d)", re.ASCII)
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}\b)", re.ASCII)
-_COMMON_MAXIMUM = 100
-_MAX_TRIES = 3
 _REFUSED_PAGE = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 _DECODING = BoundedSemaphore(os.cpu_count() or 1)
 """Decoding more pages at once takes more memory, but not less time."""
 
 _T = TypeVar("_T")
-
-
-class PageLimit:
-    """The page sizes that an API is known to accept. Safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._accepted = 0
-        self._maximum: int | None = None
-
-    def clamp(self, limit: int) -> int:
-        """Return a limit lowered to the largest that the API accepts, if that is known."""
-        return limit if self._maximum is None else min(limit, self._maximum)
-
-    def accept(self, limit: int) -> None:
-        """Record a limit that the API accepted."""
-        self._accepted = max(self._accepted, limit)
-
-    def lower(self, refused: int, accepted: int) -> None:
-        """Record a limit that the API accepted in place of a larger one that it refused."""
-        if self._maximum != accepted:
-            log.warning("The API refuses limit=%s: reading pages of %s rows instead", refused, accepted)
-        self._maximum = accepted
-        self.accept(accepted)
-
-    def smaller(self, refused: int, server_said: str) -> Iterable[int]:
-        """Return limits to try instead of a refused one: the numbers in the server's message, and a common maximum.
-
-        Args:
-            refused: The limit of the request that the API refused.
-            server_said: Its message, which often names its maximum.
-
-        Returns:
-            At most three, largest first; none if the API accepted such a limit before, so the limit is not the reason.
-        """
-        if refused <= self._accepted:
-            return ()
-        message = _THOUSANDS.sub("", server_said)
-        stated = {int(number) for number in _NUMBER.findall(message)} | {_COMMON_MAXIMUM}
-        return sorted((number for number in stated if MIN_PAGE_SIZE <= number < refused), reverse=True)[:_MAX_TRIES]
 
 
 class Repeats:
@@ -147,7 +103,7 @@ class Source:
         api: The API, in a branch of its own.
         table: The table of the rows.
         window: The days to read.
-        page_size: Rows per request.
+        page_sizes: How many rows the requests of this read ask for.
         accept: The formats to request, as in the header ``Accept``.
         quarantine: Whether rows that break the contract, even after a second read, are set aside without an error.
     """
@@ -155,7 +111,7 @@ class Source:
     api: Api
     table: Table
     window: Window
-    page_size: int
+    page_sizes: PageSizes
     accept: str
     quarantine: bool = False
 
@@ -163,47 +119,61 @@ class Source:
     def of(cls, api: Api, table: Table, options: ReadOptions, accept: str) -> Source:
         """Return the source for the options of a read."""
         is_quarantine = options.on_bad_rows == "quarantine"
-        return cls(api, table, options.window, options.page_size, accept, is_quarantine)
+        page_sizes = PageSizes(options.page_size, api.page_limit, api.transport.tuning)
+        return cls(api, table, options.window, page_sizes, accept, is_quarantine)
 
     def page(self, offset: int, limit: int) -> Page:
-        """Get a page of the window by offset and limit; a smaller page if the API refuses such a limit.
+        """Get a page of the window by offset and limit; a smaller page if the API refuses such a limit or fails.
 
         Raises:
             MovielensError: The page cannot be read; see the subclasses.
         """
+        return self._sized_page(partial(self.page_url, offset), limit)
+
+    def section(self, at: Bookmark, offset: int, limit: int) -> Page:
+        """Get a page of a bookmark's snapshot; otherwise as `page`."""
+        url = self.section_url(at, offset)
+        return self._sized_page(lambda rows: f"{url}&limit={rows}", limit)
+
+    def _sized_page(self, url_of: Callable[[int], str], limit: int) -> Page:
         limit = self.api.page_limit.clamp(limit)
         try:
-            page = self.api.retries.run(partial(self._read_page, self._page_url(offset, limit), limit))
+            page = self._repeated(url_of, limit)
         except FatalError as error:
             if not _is_refused_page(error):
                 raise
-            smaller_page = self._smaller_page(offset, limit, error.exchange.server_said if error.exchange else "")
+            smaller_page = self._smaller_page(url_of, limit, error.exchange.server_said if error.exchange else "")
             if smaller_page is None:
                 advice = "if the page size is too large for it, lower page_size (connection) or batch_size (argument)"
                 raise FatalError(f"{error.args[0]} for limit={limit}; {advice}", error.exchange) from error
             return smaller_page
-        self.api.page_limit.accept(limit)
+        self.api.page_limit.accept(page.limit)
         return page
 
-    def _smaller_page(self, offset: int, limit: int, server_said: str) -> Page | None:
+    def _repeated(self, url_of: Callable[[int], str], limit: int) -> Page:
+        def read() -> Page:
+            nonlocal limit
+            try:
+                return self._read_page(url_of(limit), limit)
+            except RetryableError as error:
+                limit = self.page_sizes.after_failure(limit, error)
+                raise
+
+        return self.api.retries.run(read)
+
+    def _smaller_page(self, url_of: Callable[[int], str], limit: int, server_said: str) -> Page | None:
         for smaller in self.api.page_limit.smaller(limit, server_said):
             try:
-                page = self.page_at(self._page_url(offset, smaller), smaller)
+                page = self.page_at(url_of(smaller), smaller)
             except FatalError as error:
                 if not _is_refused_page(error):
                     raise
                 continue
-            self.api.page_limit.lower(limit, smaller)
+            if self.api.page_limit.lower(smaller):
+                level = logging.WARNING if self.page_sizes.are_given else logging.INFO
+                log.log(level, "The API refuses limit=%s: reading pages of %s rows instead", limit, smaller)
             return page
         return None
-
-    def _page_url(self, offset: int, limit: int) -> str:
-        query = {**self.window.query(), "offset": offset, "limit": limit}
-        return f"{self.api.settings.base_url}/{self.table.name}?{urlencode(query)}"
-
-    def section(self, at: Bookmark, offset: int) -> Page:
-        """Get a page of a bookmark's snapshot."""
-        return self.page_at(f"{self.section_url(at, offset)}&limit={at.page_size}", at.page_size)
 
     def page_at(self, url: str, rows: int) -> Page:
         """Get the page at a URL that requests at most so many rows, with retries.
@@ -212,6 +182,11 @@ class Source:
             MovielensError: The page cannot be read; see the subclasses.
         """
         return self.api.retries.run(partial(self._read_page, url, rows))
+
+    def page_url(self, offset: int, limit: int) -> str:
+        """Return the URL of a page of the window by offset and limit."""
+        query = {**self.window.query(), "offset": offset, "limit": limit}
+        return f"{self.api.settings.base_url}/{self.table.name}?{urlencode(query)}"
 
     def _read_page(self, url: str, rows: int, *, quarantine: bool = False) -> Page:
         transport = self.api.transport
@@ -225,6 +200,7 @@ class Source:
                     tuning = transport.tuning
                     page = read_page(response, self.table, self.window, quarantine=quarantine, tuning=tuning)
                     transport.refuse_secrets(page, response)
+                    page = replace(page, limit=rows, seconds=response.seconds)
                     return replace(page, rows=self._without_secrets(page.rows))
             except BadRowsError:
                 if quarantine or not self.quarantine:

@@ -229,7 +229,7 @@ class _Verification:
 
 def _first_page(source: Source, offset: int) -> Page | None:
     """Return the row at an offset, in the smallest page that the server accepts; None if there is none."""
-    for limit in (1, source.page_size):
+    for limit in (1, source.page_sizes.first):
         try:
             page = source.page(offset, limit)
         except FatalError as error:

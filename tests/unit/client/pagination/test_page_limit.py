@@ -28,7 +28,7 @@ def test_a_page_size_that_is_refused_is_lowered(status, most, words, requests, c
     def script(_, query, __):
         return page_of(LONG, query) if int(query["limit"]) <= most else Response(words, status)
 
-    with serve(script) as server, MovielensClient(server.base_url) as client:
+    with serve(script) as server, MovielensClient(server.base_url, page_size=1000) as client:
         assert list(client.get_ratings()) == LONG
         assert sum(int(query["limit"]) > most for _, query, _ in server.requests) <= requests - 1
         assert f"The API refuses limit=1000: reading pages of {most} rows instead" in caplog.text
