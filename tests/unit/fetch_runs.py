@@ -67,6 +67,8 @@ def tuning_of(scenario: Scenario) -> Tuning:
         arrow_rows=size,
         min_fast_json_bytes=size,
         part_rows=scenario.part,
+        first_page_size=scenario.first_page,
+        largest_page_size=scenario.largest_page,
         start_over_seconds=0.0,
     )
 

@@ -47,6 +47,7 @@ class Story:
         self.runs: list[Run] = []
         self.excused_faults = 0
         self.excused_changes = 0
+        self.excused_refusals = 0
         self.reported: list[Progress] = []
         """The progress that the current run has reported."""
         self.on_request: Any = None
@@ -76,6 +77,7 @@ class Story:
             # After more faults than retries, a run may have to start over.
             if len(self.model.fired) - faults_before <= self.scenario.retries:
                 self._check_durable_rows_are_not_requested(server.requests[requests_before:], durable)
+            self._check_limits(server.requests[requests_before:])
             self._check_visible_files()
             if outcome == "killed":
                 self._check_little_is_lost()
@@ -164,6 +166,13 @@ class Story:
             offset = int(query["offset"] if "offset" in query else query["cursor"].split(".")[3])
             assert offset >= durable - (self.model.dialect.kind == "offset"), (offset, durable)
 
+    def _check_limits(self, requests: list[Query]) -> None:
+        """Check that no request asks for more rows than the page size, except links of a run with another one."""
+        # A process that was killed may have sent requests that arrive only now.
+        sizes = [max(run.page_size or self.scenario.largest_page, 2) for run in self.runs[-2:]]
+        for query in requests:
+            assert int(query.get("limit", 0)) <= max(sizes), (query, self.runs)
+
     # ---------------------------------------------------------------- errors
 
     def _disturbances(self) -> int:
@@ -179,6 +188,10 @@ class Story:
         if error in {"RetryableError", "DataError"}:
             self.excused_faults += self.scenario.retries + 1
             return self.excused_faults <= sum(fault in TRANSIENT for fault in self.model.fired)
+        if error == "FatalError" and run.dialect.refusal:
+            # The largest page may become smaller again before the request for the one before it.
+            self.excused_refusals += 1
+            return self.excused_refusals <= len(run.dialect.later_clamps)
         return False
 
     def _must_fail(self, run: Run) -> bool:
@@ -190,11 +203,14 @@ class Story:
         """Return an upper bound of the requests of all runs."""
         scenario = self.scenario
         most_rows = max(len(state.stars) for _, state in scenario.states) + 5
-        page = min(min(run.page_size, run.dialect.clamp or 12) for run in scenario.runs)
+        page = min(
+            min(run.page_size or scenario.first_page, run.dialect.smallest_clamp or 12) for run in scenario.runs
+        )
         has_short_pages = any(what in {"short", "truncated", "empty"} for _, (what, _) in scenario.faults)
         step = 1 if has_short_pages else max(page - 1, 1)
         attempts = resume.ATTEMPTS * (len(scenario.runs) + len(scenario.faults) + len(scenario.states))
-        return attempts * (most_rows // step + 4 + 2 * scenario.concurrency) * (1 + scenario.retries)
+        tries = 4 if any(run.dialect.refusal for run in scenario.runs) else 1
+        return attempts * (most_rows // step + 4 + 2 * scenario.concurrency) * (1 + scenario.retries) * tries
 
     # ---------------------------------------------------------------- the result
 

@@ -109,6 +109,8 @@ class Dialect:
         total: Whether its responses hold a total.
         surplus: How much too high the total is.
         clamp: The largest page; None for no limit.
+        later_clamps: How large the largest page is from which request on.
+        refusal: The status with which it refuses to send a larger page; None if it sends the largest one instead.
         batch: Rows in each record batch of Arrow.
         chunked: Whether it sends responses without a length.
     """
@@ -118,8 +120,19 @@ class Dialect:
     total: bool = True
     surplus: int = 0
     clamp: int | None = None
+    later_clamps: tuple[tuple[int, int | None], ...] = ()
+    refusal: int | None = None
     batch: int = 3
     chunked: bool = False
+
+    def clamp_at(self, number: int) -> int | None:
+        """Return the largest page at the request with this number."""
+        return [self.clamp, *(clamp for since, clamp in self.later_clamps if since <= number)][-1]
+
+    @property
+    def smallest_clamp(self) -> int | None:
+        """The smallest of the largest pages."""
+        return min((clamp for _, clamp in ((0, self.clamp), *self.later_clamps) if clamp is not None), default=None)
 
 
 @dataclass
@@ -147,9 +160,12 @@ class Model:
     def __call__(self, query: Query, number: int) -> Reply:
         self.now = max(index for index, (since, _) in enumerate(self.states) if since <= number)
         fault, where = self.faults.get(number, ("", 0))
-        at = self._position(query)
+        clamp = self.dialect.clamp_at(number)
+        at = self._position(query, clamp)
         if at is None:
             return Reply(b'{"detail": "no such cursor"}', 410)
+        if self.dialect.refusal and clamp is not None and int(query.get("limit", 0)) > clamp:
+            return Reply(f'{{"detail": "limit: at most {clamp}"}}'.encode(), self.dialect.refusal)
         if fault and not self._is_noticeable(fault, at):
             fault = ""
         if fault:
@@ -183,7 +199,7 @@ class Model:
             return False
         return self.dialect.total or fault == "truncated" or (fault == "empty" and at.offset > 0)
 
-    def _position(self, query: Query) -> _Position | None:
+    def _position(self, query: Query, clamp: int | None) -> _Position | None:
         is_in_snapshot = self.dialect.kind != "offset" and "cursor" in query
         if not is_in_snapshot:
             at = _Position(
@@ -199,8 +215,8 @@ class Model:
         if "limit" in query:
             at = replace(at, limit=int(query["limit"]))
         is_stream = is_in_snapshot and "offset" in query and "limit" not in query
-        if self.dialect.clamp is not None and not is_stream:
-            at = replace(at, limit=min(at.limit, self.dialect.clamp))
+        if clamp is not None and not is_stream:
+            at = replace(at, limit=min(at.limit, clamp))
         return at
 
     def _page(self, at: _Position, fault: str, where: int) -> Reply:

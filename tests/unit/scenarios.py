@@ -22,21 +22,21 @@ class Run:
 
     Attributes:
         dialect: The server's pagination and format during this run.
-        page_size: Rows per request.
+        page_size: Rows per request; None if the client chooses.
         start: First day of the window.
         end: First day after the window.
         kill: Where the run is killed; None if it is not.
     """
 
     dialect: Dialect
-    page_size: int
+    page_size: int | None
     start: str
     end: str
     kill: Kill | None = None
 
     def resumes(self, before: Run) -> bool:
         """Return whether this run can resume from the files of an earlier one."""
-        return replace(self, kill=None) == replace(before, kill=None)
+        return replace(self, kill=None, page_size=None) == replace(before, kill=None, page_size=None)
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Scenario:
         has_old_file: Whether an earlier fetch has left its file.
         piece: The client's limits on bytes and rows; see `tuning_of`.
         part: Rows of a durable part.
+        first_page: The first page size of a client that chooses.
+        largest_page: The largest page size of a client that chooses.
     """
 
     states: tuple[tuple[int, State], ...]
@@ -70,6 +72,8 @@ class Scenario:
     has_old_file: bool
     piece: int
     part: int
+    first_page: int
+    largest_page: int
 
     def model(self) -> Model:
         return Model(self.runs[0].dialect, list(self.states), dict(self.faults), dict(self.broken), self.remembers)
@@ -107,6 +111,8 @@ def scenarios(draw, kills=("progress", "file", "torn")):
         has_old_file=draw(st.booleans()),
         piece=draw(st.sampled_from([1 << 20, 1, 30, 400])),
         part=draw(st.sampled_from([1, 5, 250_000])),
+        first_page=draw(st.integers(2, 6)),
+        largest_page=draw(st.integers(6, 30)),
     )
 
 
@@ -119,10 +125,16 @@ def dialects(draw):
         media=media,
         total=kind != "offset" or media != "json" or draw(st.booleans()),
         surplus=draw(st.sampled_from([0] * 12 + [-3, -1, 1, 5])),
-        clamp=draw(st.none() | st.integers(2, 9)),
+        clamp=draw(clamps()),
+        later_clamps=tuple(sorted(draw(half(st.dictionaries(requests, clamps(), max_size=3))).items())),
+        refusal=draw(st.none() | st.sampled_from([400, 413, 422])),
         batch=draw(st.integers(1, 5)),
         chunked=draw(st.booleans()),
     )
+
+
+def clamps():
+    return st.none() | st.integers(2, 9)
 
 
 @st.composite
@@ -166,7 +178,7 @@ def faults(draw, on_bad_rows, *, is_broken):
 
 @st.composite
 def series_of_runs(draw, kills):
-    dialect, page_size = draw(dialects()), draw(st.integers(1, 12))
+    dialect, page_size = draw(dialects()), draw(page_sizes())
     start, end = draw(windows())
     runs = []
     for _ in range(draw(st.sampled_from([1, 2, 3, 0]))):
@@ -174,11 +186,15 @@ def series_of_runs(draw, kills):
         last = 40 if what == "file" else 12
         # Counted from the end, because Hypothesis draws small numbers most often.
         runs.append(Run(dialect, page_size, start, end, (what, last - draw(st.integers(0, last - 1)))))
-        # Usually nothing changes between runs; rarely, the server or the fetch is another one.
+        # Usually only the page size changes between runs; rarely, the server or the fetch is another one.
         dialect = draw(rarely(dialects(), otherwise=dialect))
-        page_size = draw(rarely(st.integers(1, 12), otherwise=page_size))
+        page_size = draw(st.just(page_size) | page_sizes())
         start, end = draw(rarely(windows(), otherwise=(start, end)))
     return (*runs, Run(dialect, page_size, start, end))
+
+
+def page_sizes():
+    return st.none() | st.integers(1, 12)
 
 
 def windows():
