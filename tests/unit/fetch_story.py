@@ -203,9 +203,7 @@ class Story:
         """Return an upper bound of the requests of all runs."""
         scenario = self.scenario
         most_rows = max(len(state.stars) for _, state in scenario.states) + 5
-        page = min(
-            min(run.page_size or scenario.first_page, run.dialect.smallest_clamp or 12) for run in scenario.runs
-        )
+        page = min(min(run.page_size or scenario.first_page, run.dialect.smallest_clamp or 12) for run in scenario.runs)
         has_short_pages = any(what in {"short", "truncated", "empty"} for _, (what, _) in scenario.faults)
         step = 1 if has_short_pages else max(page - 1, 1)
         attempts = resume.ATTEMPTS * (len(scenario.runs) + len(scenario.faults) + len(scenario.states))

@@ -129,6 +129,10 @@ class Dialect:
         """Return the largest page at the request with this number."""
         return [self.clamp, *(clamp for since, clamp in self.later_clamps if since <= number)][-1]
 
+    def refuses(self, query: Query, clamp: int | None) -> bool:
+        """Return whether a query asks for too large a page."""
+        return self.refusal is not None and clamp is not None and int(query.get("limit", 0)) > clamp
+
     @property
     def smallest_clamp(self) -> int | None:
         """The smallest of the largest pages."""
@@ -159,17 +163,13 @@ class Model:
 
     def __call__(self, query: Query, number: int) -> Reply:
         self.now = max(index for index, (since, _) in enumerate(self.states) if since <= number)
-        fault, where = self.faults.get(number, ("", 0))
         clamp = self.dialect.clamp_at(number)
         at = self._position(query, clamp)
         if at is None:
             return Reply(b'{"detail": "no such cursor"}', 410)
-        if self.dialect.refusal and clamp is not None and int(query.get("limit", 0)) > clamp:
-            return Reply(f'{{"detail": "limit: at most {clamp}"}}'.encode(), self.dialect.refusal)
-        if fault and not self._is_noticeable(fault, at):
-            fault = ""
-        if fault:
-            self.fired.append(fault)
+        if self.dialect.refuses(query, clamp):
+            return Reply(f'{{"detail": "limit: at most {clamp}"}}'.encode(), self.dialect.refusal or 400)
+        fault, where = self._fault(number, at)
         if fault == "status":
             status, retry_after = _STATUS[where % len(_STATUS)]
             return Reply(b"busy", status, {"Retry-After": retry_after} if retry_after else {})
@@ -190,6 +190,13 @@ class Model:
             row if (number := row["movieId"] - 1) not in self.broken else self._break(row, self.broken[number])
             for row in self.states[index][1].rows(start, end)
         ]
+
+    def _fault(self, number: int, at: _Position) -> Fault:
+        fault, where = self.faults.get(number, ("", 0))
+        if not fault or not self._is_noticeable(fault, at):
+            return "", 0
+        self.fired.append(fault)
+        return fault, where
 
     def _is_noticeable(self, fault: str, at: _Position) -> bool:
         """Return whether a client can notice a fault: without a total, a short page may be the last one."""

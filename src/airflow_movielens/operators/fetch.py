@@ -36,7 +36,7 @@ class MovielensFetchRatingsOperator(LineageMixin, StoppableMixin, WindowMixin, B
         conn_id: The Airflow connection of the API.
         start_date: First UTC day, ``YYYY-MM-DD`` or a date; None to derive the window from the run.
         end_date: First UTC day after the window; None likewise.
-        batch_size: Rows per request; None for the connection's page size.
+        batch_size: Rows per request; None for the connection's page size, by default adapted to the API.
         concurrency: How many requests may be in flight at once; None for the connection's setting.
         on_bad_rows: How to handle rows that break the contract: ``fail`` fails the task, ``quarantine`` writes them to
             a separate file, named like the output plus ``.quarantine.ndjson``.

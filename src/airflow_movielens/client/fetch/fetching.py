@@ -59,7 +59,8 @@ def fetch_ratings(
         client: The client of the API.
         window: The days to fetch.
         output: The file to write.
-        batch_size: Rows per request; None for the client's page size.
+        batch_size: Rows per request; None for the client's page size. It may be another one than that of the attempt
+            that is resumed.
         on_bad_rows: How to handle rows that break the contract: ``fail`` raises, ``quarantine`` writes them to a
             separate file.
         checkpoints: Where the checkpoint is stored; None for the folder that holds the parts.

@@ -17,6 +17,7 @@ from unit import fetch_process
 from unit.scripted_server import Response, page_of, ratings, serve
 
 from airflow_movielens.client import FatalError
+from airflow_movielens.client.fetch.checkpoint import LAYOUT
 
 pytestmark = pytest.mark.slow
 
@@ -171,7 +172,7 @@ DAMAGES = {
     "the checkpoint is no JSON": lambda folder: (folder / "checkpoint.json").write_bytes(b'{"files": ["\xff'),
     "the checkpoint is no object": lambda folder: (folder / "checkpoint.json").write_text("[1]"),
     "the bookmark is none": lambda folder: change_checkpoint(folder, bookmark={"kind": "offset"}),
-    "the checkpoint is of another layout": lambda folder: change_checkpoint(folder, layout=0),
+    "the checkpoint is of an earlier layout": lambda folder: change_checkpoint(folder, layout=LAYOUT - 1),
     "the checkpoint is of another fetch": lambda folder: change_checkpoint(folder, key="another"),
     "the checkpoint is old": lambda folder: change_checkpoint(folder, saved_at=hours_from_now(-24.1)),
     "the checkpoint is of tomorrow": lambda folder: change_checkpoint(folder, saved_at=hours_from_now(24.1)),
@@ -209,7 +210,15 @@ def test_data_that_changed_since_the_kill_starts_over(tmp_path, broken_off, rows
     assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
-@pytest.mark.parametrize("other", [{"page_size": 60}, {"data_format": "json"}, {"user": "somebody"}], ids=str)
+@pytest.mark.parametrize("page_size", [60, 7, 500, None])
+def test_a_fetch_with_another_page_size_resumes(tmp_path, broken_off, undisturbed, page_size):
+    durable = durable_rows(tmp_path)
+    fetch_process.fetch(broken_off.url, tmp_path / "r.csv", page_size=page_size)
+    assert min(broken_off.asked()) == durable - 1
+    check_right(tmp_path, undisturbed)
+
+
+@pytest.mark.parametrize("other", [{"data_format": "json"}, {"user": "somebody"}], ids=str)
 def test_a_fetch_with_other_settings_starts_over_and_removes_the_old_parts(tmp_path, broken_off, undisturbed, other):
     fetch_process.fetch(broken_off.url, tmp_path / "r.csv", **other)
     assert min(broken_off.asked()) == 0
