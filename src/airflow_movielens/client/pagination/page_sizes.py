@@ -105,7 +105,7 @@ class PageSizes:
         self._slow = tuning.slow_page_seconds
         self._first = self._limit = self._rows = given or tuning.first_page_size
         self._largest = given or tuning.largest_page_size
-        self._ceiling = self._largest if known.ceiling is None else min(self._largest, known.ceiling)
+        self._ceiling = min(known.ceiling or self._largest, self._largest)
         self._largest_full = 0
         self._full_pages = 0
         self._patience = _PATIENCE
