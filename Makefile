@@ -129,7 +129,7 @@ bench-api: .venv/.bench-installed ## compare the ratings API with other servers 
 
 .PHONY: bench-client
 bench-client: ROWS = 5_000_000
-bench-client: .venv/.bench-installed .venv-clients/.installed ## compare the client with others (10 minutes; short run: ROWS=200_000 ROUNDS=1)
+bench-client: .venv/.bench-installed .venv-clients/.installed ## compare the client with others (12 minutes; short run: ROWS=200_000 ROUNDS=1)
 	$(BIN)/python -m benchmarks.client --rows $(ROWS) --rounds $(ROUNDS)
 
 # With pyarrow, pandas behaves differently, so other engines than Polars are not in .venv.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from benchmarks.processes import PROC, family
+from benchmarks.processes import PROC, cpu_of, family
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ def measure(work: Callable[[], object]) -> None:
 def cost_of(work: Callable[[], object]) -> Cost:
     """Do the work, and return its cost."""
     processes = family(os.getpid())
-    began, cpu = time.perf_counter(), _cpu(processes)
+    began, cpu = time.perf_counter(), cpu_of(processes)
     work()
-    return Cost(time.perf_counter() - began, _cpu(processes) - cpu, sum(map(_peak_memory, processes)))
+    return Cost(time.perf_counter() - began, cpu_of(processes) - cpu, sum(map(_peak_memory, processes)))
 
 
 def _peak_memory(process: int) -> float:
@@ -53,14 +53,3 @@ def _peak_memory(process: int) -> float:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
     return 0.0
-
-
-def _cpu(processes: list[int]) -> float:
-    ticks = 0
-    for process in processes:
-        # The start of Spark leaves processes that soon end.
-        with suppress(OSError):
-            # The name before the last parenthesis may hold anything.
-            fields = (PROC / str(process) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")

@@ -31,4 +31,8 @@ class RatingDays:
 
     def between(self, start: date, end: date) -> int:
         """Count the ratings from ``start`` until before ``end``."""
-        return self._before[bisect_left(self.days, end)] - self._before[bisect_left(self.days, start)]
+        return self.before(end) - self.before(start)
+
+    def before(self, day: date) -> int:
+        """Count the ratings before a day."""
+        return self._before[bisect_left(self.days, day)]

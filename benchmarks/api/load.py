@@ -32,7 +32,15 @@ class Measurement:
     p99: float
 
 
-def measure(server: Server, paths: Sequence[str], seconds: float, file: Path) -> Measurement:
+def measure(
+    server: Server,
+    paths: Sequence[str],
+    seconds: float,
+    file: Path,
+    *,
+    connections: int = CONNECTIONS,
+    accept: str | None = None,
+) -> Measurement:
     """Request paths from a server in sequence for some seconds.
 
     Args:
@@ -40,13 +48,15 @@ def measure(server: Server, paths: Sequence[str], seconds: float, file: Path) ->
         paths: The paths, repeated from the start after the last one.
         seconds: The duration in whole seconds.
         file: The file in which wrk finds the paths.
+        connections: The number of connections.
+        accept: The media type to request; None for the server's own choice.
 
     Raises:
         BenchmarkError: A response was not 200, or there was none.
     """
     file.write_text("\n".join(paths) + "\n", encoding="utf-8")
-    options = f"--threads 1 --connections {CONNECTIONS} --duration {seconds:.0f}s --timeout {SECONDS_TO_ANSWER}s"
-    headers = ["--header", f"Authorization: {AUTHORIZATION}"]
+    options = f"--threads 1 --connections {connections} --duration {seconds:.0f}s --timeout {SECONDS_TO_ANSWER}s"
+    headers = ["--header", f"Authorization: {AUTHORIZATION}", *(["--header", f"Accept: {accept}"] if accept else [])]
     address = f"http://127.0.0.1:{server.port}"
     command = [tools.path("wrk"), *options.split(), *headers, "--script", str(SCRIPT), address, "--", str(file)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout

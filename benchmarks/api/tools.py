@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 from benchmarks.failure import BenchmarkError
 
@@ -13,13 +14,13 @@ PROGRAMS = ("nginx", "wrk")
 PLACES = os.pathsep.join([*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"])
 
 
-def install() -> None:
-    """Install missing programs with apt-get, as root or with sudo.
+def install(programs: Sequence[str] = PROGRAMS) -> None:
+    """Install those programs that are missing with apt-get, as root or with sudo.
 
     Raises:
         BenchmarkError: A program cannot be installed.
     """
-    missing = [program for program in PROGRAMS if not _find(program)]
+    missing = [program for program in programs if not _find(program)]
     if not missing:
         return
     sudo = [] if os.geteuid() == 0 else ["sudo", "--non-interactive"]
@@ -27,7 +28,9 @@ def install() -> None:
     if shutil.which(command[0]) and shutil.which("apt-get"):
         subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     if not all(_find(program) for program in missing):
-        raise BenchmarkError(f"install {' and '.join(missing)} first, such as with: sudo apt-get install nginx wrk")
+        raise BenchmarkError(
+            f"install {' and '.join(missing)} first, such as with: sudo apt-get install {' '.join(missing)}"
+        )
 
 
 def path(program: str) -> str:

@@ -9,15 +9,18 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import machine
+from benchmarks.api import tools
 from benchmarks.api.peers import Ours
-from benchmarks.client import report
-from benchmarks.client.cases import LATENCY_MS, cases
+from benchmarks.client import capacity, report
+from benchmarks.client.apis import Api, bare_apis, start_bare
+from benchmarks.client.cases import MOVIELENS_API, cases
 from benchmarks.client.dataset import Dataset, prepare
 from benchmarks.client.results import Results
 from benchmarks.client.rounds import Rounds
+from benchmarks.client.server import FULL
+from benchmarks.client.shapes import COMPACT
 from benchmarks.failure import BenchmarkError
 from benchmarks.progress import say
-from benchmarks.servers import Server, free_port
 
 CACHE = Path(".cache/bench")
 PACKAGES = ("airflow-movielens", "polars", "requests", "apache-airflow", "apache-airflow-providers-http")
@@ -30,6 +33,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     results = Results(notes=machine.notes(PACKAGES))
     try:
+        tools.install(["wrk"])
         with ExitStack() as stack:
             _measure(_set_up(arguments.rows, stack, results), arguments)
     except BenchmarkError as error:
@@ -44,9 +48,12 @@ def main() -> int:
 
 def _measure(rounds: Rounds, arguments: argparse.Namespace) -> None:
     todo = list(cases(arguments.rows))
+    bare = rounds.apis[COMPACT].server
+    say("what the bare server can serve")
+    rounds.results.capacities += capacity.measure(bare, rounds.dataset, rounds.folder)
     for case in todo:
         # It encodes its streams at the first request.
-        if case.api == "full":
+        if case.api == FULL:
             rounds.warm_up(case)
     for number in range(1, arguments.rounds + 1):
         say(f"round {number} of {arguments.rounds}")
@@ -60,22 +67,14 @@ def _set_up(rows: int, stack: ExitStack, results: Results) -> Rounds:
     api = Ours(f"synthetic:{rows}", CACHE.resolve(), workers=1).start(folder)
     stack.callback(api.stop)
     api.wait_until_ready(ONE_ROW)
-    prepared = CACHE.resolve() / f"synthetic-{rows}" / "client"
+    prepared = CACHE.resolve() / f"synthetic-{rows}" / "pages"
     if not prepared.is_dir():
         say(f"writing {rows:,} ratings to {prepared}, once")
         prepare(api, prepared)
     bare = start_bare(prepared, folder)
     stack.callback(bare.stop)
-    bare.wait_until_ready(f"/plain{ONE_ROW}")
-    addresses = {name: f"http://127.0.0.1:{bare.port}/{name}" for name in ("plain", "slow", "full")}
-    return Rounds(Dataset(prepared), {**addresses, "movielens-api": f"http://127.0.0.1:{api.port}"}, folder, results)
-
-
-def start_bare(prepared: Path, folder: Path) -> Server:
-    """Start the server with minimal cost; its log goes into the folder."""
-    port = free_port()
-    command = [sys.executable, "-m", "benchmarks.client.server", str(prepared), str(port), str(LATENCY_MS)]
-    return Server("the bare server", port, command, folder / "server.log")
+    bare.wait_until_ready(f"/{COMPACT}{ONE_ROW}")
+    return Rounds(Dataset(prepared), {**bare_apis(bare), MOVIELENS_API: Api(api)}, folder, results)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -28,7 +28,7 @@ def check(job: Job, dataset: Dataset) -> None:
     output, window = Path(job.output), (date.fromisoformat(job.start), date.fromisoformat(job.end))
     if output.suffix == ".bytes":
         found: object = int(output.read_text(encoding="utf-8"))
-        expected: object = sum(_sizes(*dataset.bounds(*window), job.page_size, dataset))
+        expected: object = sum(_sizes(*dataset.bounds(*window), job.limit, dataset))
         is_right = found == expected
     else:
         rows, right = _read(output), dataset.window(*window)

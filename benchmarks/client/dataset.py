@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from mmap import MAP_POPULATE, MAP_SHARED, PROT_READ, mmap
 from pathlib import Path
@@ -14,13 +14,35 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from benchmarks.client.shapes import SHAPES
 from benchmarks.days import RatingDays
 from benchmarks.servers import Server
 
-JSON_ROWS, ROW_STARTS, COLUMNS = "rows.json", "starts.npy", "ratings.arrow"
+COLUMNS = "ratings.arrow"
 ARROW, NDJSON = "application/vnd.apache.arrow.stream", "application/x-ndjson"
 EPOCH = date(1970, 1, 1)
 SECONDS_PER_DAY = 86_400
+
+
+@dataclass(frozen=True)
+class JsonRows:
+    """Ratings as JSON objects of one shape.
+
+    Attributes:
+        text: The objects, each followed by what separates it from the next one.
+        starts: The start of each object in ``text``, and the end of the last one.
+    """
+
+    text: memoryview
+    starts: npt.NDArray[Any]
+
+    @classmethod
+    def load(cls, folder: Path, shape: str) -> JsonRows:
+        """Map the text from its file, and load it at once."""
+        text, starts = _files(folder, shape)
+        with text.open("rb") as file:
+            mapped = mmap(file.fileno(), 0, flags=MAP_SHARED | MAP_POPULATE, prot=PROT_READ)
+        return cls(memoryview(mapped), np.asarray(np.load(starts)))
 
 
 @dataclass(frozen=True)
@@ -39,31 +61,19 @@ class Dataset:
         return pl.read_ipc(self.folder / COLUMNS).rechunk()
 
     @cached_property
-    def timestamps(self) -> npt.NDArray[Any]:
-        """The time of each rating in Unix seconds."""
-        return self.ratings["timestamp"].to_numpy()
-
-    @cached_property
-    def json_rows(self) -> memoryview:
-        """All ratings as JSON objects, each followed by a comma; mapped from the file and loaded at once."""
-        with (self.folder / JSON_ROWS).open("rb") as file:
-            return memoryview(mmap(file.fileno(), 0, flags=MAP_SHARED | MAP_POPULATE, prot=PROT_READ))
-
-    @cached_property
-    def row_starts(self) -> npt.NDArray[Any]:
-        """The start of each object in `json_rows`, and the end of the last one."""
-        return np.asarray(np.load(self.folder / ROW_STARTS))
+    def json_rows(self) -> dict[str, JsonRows]:
+        """The ratings in each of `SHAPES`, by its name."""
+        return {shape: JsonRows.load(self.folder, shape) for shape in SHAPES}
 
     @cached_property
     def days(self) -> RatingDays:
         """The number of ratings of each day."""
-        days, rows = np.unique(self.timestamps // SECONDS_PER_DAY, return_counts=True)
+        days, rows = np.unique(self.ratings["timestamp"].to_numpy() // SECONDS_PER_DAY, return_counts=True)
         return RatingDays([(EPOCH + timedelta(int(day)), int(count)) for day, count in zip(days, rows, strict=True)])
 
     def bounds(self, start: date, end: date) -> tuple[int, int]:
         """Return the first row of a window and the row after its last."""
-        first, after = np.searchsorted(self.timestamps, [_midnight(start), _midnight(end)])
-        return int(first), int(after)
+        return self.days.before(start), self.days.before(end)
 
     def window(self, start: date, end: date) -> pl.DataFrame:
         """Return the ratings of a window."""
@@ -79,11 +89,16 @@ def prepare(server: Server, folder: Path) -> None:
     ratings = pl.read_ipc_stream(server.get("/ratings", Accept=ARROW)[1])
     ratings.select("userId", "movieId", "rating", "timestamp").write_ipc(partial / COLUMNS, compression="uncompressed")
     lines = server.get("/ratings", Accept=NDJSON)[1]
-    ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n"))
-    np.save(partial / ROW_STARTS, np.concatenate([[0], ends + 1]))
-    (partial / JSON_ROWS).write_bytes(lines.replace(b"\n", b","))
+    ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n")) + 1
+    for name, shape in SHAPES.items():
+        rows = Dataset(partial).days.first_with(min(shape.max_rows or len(ends), len(ends)))[2]
+        text, starts = _files(partial, name)
+        written, places = shape.write(lines[: ends[rows - 1]])
+        text.write_bytes(written)
+        np.save(starts, places)
     partial.rename(folder)
 
 
-def _midnight(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+def _files(folder: Path, shape: str) -> tuple[Path, Path]:
+    """Return the paths of the objects and of their starts."""
+    return folder / f"{shape}.json", folder / f"{shape}-starts.npy"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from benchmarks.client.dataset import Dataset
+from benchmarks.client.shapes import COMPACT, SHAPES
 
 LAST_DAY = "9999-12-31"
 FIRST_DAY = "1970-01-01"
@@ -30,14 +32,14 @@ class Page:
     limit: int | None
 
     @classmethod
-    def from_query(cls, query: dict[str, list[str]], dataset: Dataset) -> Page:
+    def from_query(cls, query: Mapping[str, str], dataset: Dataset) -> Page:
         """Read a query: a window of days, or a cursor, which holds a window of rows."""
         if "cursor" in query:
-            first, end = (int(row) for row in query["cursor"][0].split("-"))
+            first, end = (int(row) for row in query["cursor"].split("-"))
         else:
-            days = (query.get("start_date", [FIRST_DAY])[0], query.get("end_date", [LAST_DAY])[0])
+            days = (query.get("start_date", FIRST_DAY), query.get("end_date", LAST_DAY))
             first, end = dataset.bounds(*(date.fromisoformat(day) for day in days))
-        return cls(first, end, int(query.get("offset", ["0"])[0]), int(query["limit"][0]) if "limit" in query else None)
+        return cls(first, end, int(query.get("offset", 0)), int(query["limit"]) if "limit" in query else None)
 
     def rows(self, default_limit: int) -> tuple[int, int]:
         """Return the first row and the row after the last one."""
@@ -45,11 +47,11 @@ class Page:
         return start, min(start + (default_limit if self.limit is None else self.limit), self.end)
 
 
-def json_page(page: Page, dataset: Dataset) -> list[Part]:
-    """Return the parts of a page in the envelope of the API."""
-    start, stop = page.rows(DEFAULT_LIMIT)
+def json_page(page: Page, dataset: Dataset, shape: str = COMPACT) -> list[Part]:
+    """Return the parts of a page in the envelope of the API, in one of `SHAPES`."""
+    form, rows = SHAPES[shape], dataset.json_rows[shape]
     limit = DEFAULT_LIMIT if page.limit is None else page.limit
-    begin, end = (int(place) for place in dataset.row_starts[[start, stop]])
-    after = b'],"offset":%d,"limit":%d,"total":%d}' % (page.offset, limit, page.end - page.first)
-    # Without the comma after the last row.
-    return [b'{"result":[', dataset.json_rows[begin : max(end - 1, begin)], after]
+    begin, end = (int(rows.starts[row]) for row in page.rows(DEFAULT_LIMIT))
+    # Without the separator after the last row.
+    text = rows.text[begin : max(end - len(form.between), begin)]
+    return [form.before, text, form.after % (page.offset, limit, page.end - page.first)]

@@ -63,9 +63,9 @@ class Curl:
 
     def fetch(self, job: Job, rows: int, folder: Path) -> Cost:  # noqa: ARG002 - as in `Peer`
         """Run curl, and write the number of received bytes to the output."""
-        last = (rows - 1) // job.page_size * job.page_size
-        window = urlencode({"start_date": job.start, "end_date": job.end, "limit": job.page_size})
-        address = f"{job.url}/ratings?{window}&offset=[0-{last}:{job.page_size}]"
+        last = (rows - 1) // job.limit * job.limit
+        window = urlencode({"start_date": job.start, "end_date": job.end, "limit": job.limit})
+        address = f"{job.url}/ratings?{window}&offset=[0-{last}:{job.limit}]"
         options = ["--silent", "--show-error", "--fail", "--user", f"{job.user}:{job.password}"]
         before = _cpu_of_children()
         discard = ["--output", os.devnull, "--write-out", "%{size_download} %{time_total}\n"]

@@ -21,7 +21,7 @@ def _fetch(job: Job) -> None:
         "path": "ratings",
         "params": {"start_date": job.start, "end_date": job.end},
         "data_selector": "result",
-        "paginator": {"type": "offset", "limit": job.page_size, "total_path": "total"},
+        "paginator": {"type": "offset", "limit": job.limit, "total_path": "total"},
     }
     source = rest_api_source({"client": client, "resources": [{"name": "ratings", "endpoint": endpoint}]})
     folder = Path(job.output)

@@ -42,7 +42,7 @@ def _fetch(job: Job) -> None:
         http_conn_id="RATINGS_API",
         method="GET",
         endpoint=f"{url.path}/ratings",
-        data={**window, "offset": 0, "limit": job.page_size},
+        data={**window, "offset": 0, "limit": job.limit},
         pagination_function=next_page,
         response_filter=write,
     )

@@ -23,12 +23,12 @@ def _fetch(job: Job) -> None:
 def _ratings(session: requests.Session, job: Job) -> Iterator[dict[str, Any]]:
     offset, total = 0, 1
     while offset < total:
-        params = {"start_date": job.start, "end_date": job.end, "offset": str(offset), "limit": str(job.page_size)}
+        params = {"start_date": job.start, "end_date": job.end, "offset": str(offset), "limit": str(job.limit)}
         response = session.get(f"{job.url}/ratings", params=params)
         response.raise_for_status()
         page = response.json()
         yield from page["result"]
-        offset, total = offset + job.page_size, page["total"]
+        offset, total = offset + job.limit, page["total"]
 
 
 if __name__ == "__main__":

@@ -14,9 +14,8 @@ from benchmarks.client.job import Job, do
 
 
 def _fetch(job: Job) -> None:
-    settings = {"page_size": job.page_size, "concurrency": job.concurrency, "data_format": job.data_format}
     connection = {"conn_type": "movielens", "host": job.url, "login": job.user, "password": job.password}
-    os.environ["AIRFLOW_CONN_MOVIELENS_DEFAULT"] = json.dumps({**connection, "extra": settings})
+    os.environ["AIRFLOW_CONN_MOVIELENS_DEFAULT"] = json.dumps({**connection, "extra": job.settings})
     operator = MovielensFetchRatingsOperator(
         task_id="fetch", output_path=job.output, start_date=job.start, end_date=job.end
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 # The package imports these inside functions; imported here, they are not measured.
 import polars as pl  # noqa: F401
 import requests  # noqa: F401
@@ -14,12 +12,7 @@ from benchmarks.client.job import Job, do
 
 
 def _fetch(job: Job) -> None:
-    settings: dict[str, Any] = {
-        "page_size": job.page_size,
-        "concurrency": job.concurrency,
-        "data_format": job.data_format,
-    }
-    with MovielensClient(job.url, job.user, job.password, **settings) as client:
+    with MovielensClient(job.url, job.user, job.password, **job.settings) as client:
         fetch_ratings(client, Window.of(job.start, job.end), LocalOutput(job.output))
 
 
