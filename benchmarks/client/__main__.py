@@ -48,9 +48,8 @@ def main() -> int:
 
 def _measure(rounds: Rounds, arguments: argparse.Namespace) -> None:
     todo = list(cases(arguments.rows))
-    bare = rounds.apis[COMPACT].server
     say("what the bare server can serve")
-    rounds.results.capacities += capacity.measure(bare, rounds.dataset, rounds.folder)
+    rounds.results.capacities += capacity.measure(rounds.apis, rounds.dataset, rounds.folder)
     for case in todo:
         # It encodes its streams at the first request.
         if case.api == FULL:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
 from benchmarks.api import load as wrk
+from benchmarks.client.apis import Api
 from benchmarks.client.cases import (
     CONCURRENCY,
     LARGE,
@@ -26,7 +27,6 @@ from benchmarks.client.dataset import ARROW, Dataset
 from benchmarks.client.job import USUAL_PAGE_SIZE
 from benchmarks.client.server import FULL, SLOW
 from benchmarks.client.shapes import COMPACT, SPACED, WIDENED
-from benchmarks.servers import Server
 
 SECONDS = 3
 # wrk repeats the requests for them.
@@ -78,11 +78,13 @@ class Capacity:
         load: What was requested.
         rows: The rows of each response.
         measured: The result of wrk.
+        cpu: The processor seconds of the server per response.
     """
 
     load: Load
     rows: int
     measured: wrk.Measurement
+    cpu: float
 
     @property
     def per_second(self) -> float:
@@ -90,11 +92,12 @@ class Capacity:
         return self.measured.per_second * self.rows
 
 
-def measure(server: Server, dataset: Dataset, folder: Path) -> Iterator[Capacity]:
+def measure(apis: Mapping[str, Api], dataset: Dataset, folder: Path) -> Iterator[Capacity]:
     """Measure each of `LOADS` once; the list of paths goes into the folder."""
     for load in LOADS:
+        api = apis[load.api]
         paths, rows = load.paths(dataset)
         accept = None if load.page_size else ARROW
-        yield Capacity(
-            load, rows, wrk.measure(server, paths, SECONDS, folder / "paths", connections=CONCURRENCY, accept=accept)
-        )
+        requests, cpu = api.requests() or 0, api.cpu()
+        measured = wrk.measure(api.server, paths, SECONDS, folder / "paths", connections=CONCURRENCY, accept=accept)
+        yield Capacity(load, rows, measured, (api.cpu() - cpu) / ((api.requests() or 0) - requests))

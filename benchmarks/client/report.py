@@ -10,7 +10,7 @@ from benchmarks.client.results import Results, Series
 from benchmarks.client.targets import judge, times_floor
 from benchmarks.tables import table, verdicts
 
-CAPACITY_HEAD = ["responses", "per second", "rows/s", "p50, ms", "ours takes of it"]
+CAPACITY_HEAD = ["responses", "per second", "rows/s", "p50, ms", "CPU µs per response", "ours takes of it"]
 Column = Callable[[Series], str]
 
 
@@ -60,5 +60,6 @@ def _capacity_row(capacity: Capacity, results: Results) -> list[str]:
         f"{capacity.measured.per_second:,.0f}",
         f"{capacity.per_second:,.0f}",
         f"{capacity.measured.p50:.2f}",
+        f"{capacity.cpu * 1e6:,.0f}",
         f"{ours / capacity.per_second:.1%}",
     ]
