@@ -137,7 +137,7 @@ def test_the_form_saves_a_connection_and_the_test_button_tests_it(page, airflow,
     # Without a port, the UI would test port 0, which Airflow refuses because it differs from the saved one.
     form.locator("input[name=port]").fill(ratings_api.base_url.rpartition(":")[2])
     form.get_by_role("button", name="Extra Fields", exact=True).click()
-    form.locator("input[name=element_page_size]").fill("500")
+    form.locator("input[name=element_concurrency]").fill("8")
     token = form.locator("input[name=element_api_token]")
     expect(token).to_have_attribute("type", "password")
     token.fill(TOKEN)
@@ -146,4 +146,5 @@ def test_the_form_saves_a_connection_and_the_test_button_tests_it(page, airflow,
     row.get_by_role("button", name="Test Connection").click()
     expect(page.get_by_text(f"Connected to {ratings_api.base_url}: it holds 7 ratings.")).to_be_visible()
     saved = json.loads(airflow("GET", "/from_the_form")["extra"])
-    assert (saved["page_size"], saved["read_timeout"], saved["api_token"]) == (500, 60, "***")
+    assert (saved["concurrency"], saved["read_timeout"], saved["api_token"]) == (8, 60, "***")
+    assert saved.get("page_size") is None, "a field without a default stays empty"

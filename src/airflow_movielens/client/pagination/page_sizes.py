@@ -121,8 +121,8 @@ class PageSizes:
         if not self.are_given and limit == self._ceiling and self._full_pages >= self._patience:
             limit = min(2 * limit, self._largest)
             self._full_pages, self._patience = 0, 2 * self._patience
-        limit = self._known.clamp(limit)
-        return limit, min(self._rows, limit)
+        clamped = self._known.clamp(limit)
+        return clamped, self._rows if clamped == limit else min(self._rows, clamped)
 
     def learn(self, page: Page, requested: int, at: Bookmark) -> None:
         """Adapt the size to a page.

@@ -94,6 +94,24 @@ def test_the_client_stays_at_the_size_that_the_api_sends(kind):
 
 
 @kinds
+def test_the_client_follows_an_api_that_sends_less_than_before(kind):
+    with serve(kind(clamped(lambda number: 1_000 if number < 6 else 30))) as server:
+        assert read(server) == ROWS
+        asked = limits(server)
+        assert asked.count(30) >= len(asked) - 10
+
+
+@kinds
+def test_an_api_that_ignores_the_limit_is_read_by_the_pages_that_it_sends(kind):
+    def script(_, query, __):
+        return page_of(ROWS, query | {"limit": "50"})
+
+    with serve(kind(script)) as server:
+        assert read(server, concurrency=4) == ROWS
+        assert len(server.requests) < 45
+
+
+@kinds
 def test_pages_grow_again_when_the_api_allows_it(kind):
     with serve(kind(clamped(lambda number: 30 if number < 20 else 1_000))) as server:
         assert read(server) == ROWS
