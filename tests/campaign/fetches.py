@@ -61,9 +61,9 @@ class Fetch:
             return replace(cls.planned(plan, fetcher, number - 1), number=number)
         length = chance.choice([1, 1, 2, 3, 7, DAYS])
         start, end = days_from(chance.randrange(DAYS - length + 1), length)
-        ending, size = chance.choice(ENDINGS), chance.choice([100, 1000, 1000, 10_000])
+        ending, size = chance.choice(ENDINGS), chance.choice([100, 1000, None, 10_000])
         options = (
-            *("--batch-size", str(size if length < DAYS else max(size, 1000))),
+            *(() if size is None else ("--batch-size", str(size if length < DAYS else max(size, 1000)))),
             *("--concurrency", str(chance.choice([1, 4, 16]))),
             *("--format", chance.choice(["auto", "auto", "arrow", "ndjson", "json"])),
         )

@@ -11,7 +11,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
-from airflow_movielens.client.errors import BadResponseError, RatingsChangedError
+from airflow_movielens.client.errors import BadRowsError, RatingsChangedError
 from airflow_movielens.client.settings import MIN_PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class PageLimit:
     def accept(self, limit: int) -> None:
         """Record a limit that the API accepted."""
         self._accepted = max(self._accepted, limit)
+
+    def has_grown(self, limit: int) -> bool:
+        """Return whether the API accepted a limit, but none as large as this one."""
+        return 0 < self._accepted < limit
 
     def lower(self, accepted: int) -> bool:
         """Record a limit that the API accepted in place of a larger one; return whether this was not known."""
@@ -145,7 +149,7 @@ class PageSizes:
 
     def after_failure(self, limit: int, error: RetryableError) -> int:
         """Return for how many rows a request for ``limit`` rows is repeated: fewer if they may have been too many."""
-        is_of_size = not isinstance(error, BadResponseError | RatingsChangedError) and error.retry_after is None
+        is_of_size = not isinstance(error, BadRowsError | RatingsChangedError) and error.retry_after is None
         status = error.exchange.status if error.exchange else None
         if self.are_given or not is_of_size or status == HTTPStatus.TOO_MANY_REQUESTS:
             return limit

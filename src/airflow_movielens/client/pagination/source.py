@@ -140,7 +140,8 @@ class Source:
         try:
             page = self._repeated(url_of, limit)
         except FatalError as error:
-            if not _is_refused_page(error):
+            has_grown = not self.page_sizes.are_given and self.api.page_limit.has_grown(limit)
+            if not has_grown and not _is_refused_page(error):
                 raise
             smaller_page = self._smaller_page(url_of, limit, error.exchange.server_said if error.exchange else "")
             if smaller_page is None:

@@ -8,7 +8,7 @@ import pytest
 from unit.scripted_server import Response, page_of, ratings, serve
 
 from airflow_movielens.client import MovielensClient
-from airflow_movielens.client.errors import BadResponseError, Exchange, RatingsChangedError, RetryableError
+from airflow_movielens.client.errors import BadResponseError, BadRowsError, Exchange, RatingsChangedError, RetryableError
 from airflow_movielens.client.pagination.page_sizes import PageLimit, PageSizes
 from airflow_movielens.client.settings import DEFAULT_TUNING, Tuning
 
@@ -141,7 +141,9 @@ def test_a_default_size_in_place_of_too_large_a_limit_is_noticed():
         assert limits(server).count(40) > 0.8 * len(server.requests)
 
 
-@pytest.mark.parametrize(("kind", "status"), [(sections, 400), (sections, 422), (lambda script: script, 413)])
+@pytest.mark.parametrize(
+    ("kind", "status"), [(sections, 400), (sections, 422), (lambda script: script, 413), (lambda script: script, 404)]
+)
 def test_a_size_that_is_refused_is_not_requested_again(kind, status, caplog):
     def script(_, query, number):
         return page_of(ROWS, query) if int(query["limit"]) <= 30 else Response({"detail": "too large"}, status)
@@ -241,7 +243,8 @@ def test_the_end_of_a_window_is_not_where_the_api_shortens_pages():
         (RetryableError("no request"), 2_000),
         (RetryableError("rate limit", EXCHANGE._replace(status=429)), 4_000),
         (RetryableError("rate limit", EXCHANGE._replace(status=503), 1.0), 4_000),
-        (BadResponseError("bad rows", EXCHANGE), 4_000),
+        (BadResponseError("no JSON", EXCHANGE), 2_000),
+        (BadRowsError("bad rows", EXCHANGE, ()), 4_000),
         (RatingsChangedError("gone", EXCHANGE), 4_000),
     ],
 )
