@@ -8,7 +8,13 @@ import pytest
 from unit.scripted_server import Response, page_of, ratings, serve
 
 from airflow_movielens.client import MovielensClient
-from airflow_movielens.client.errors import BadResponseError, BadRowsError, Exchange, RatingsChangedError, RetryableError
+from airflow_movielens.client.errors import (
+    BadResponseError,
+    BadRowsError,
+    Exchange,
+    RatingsChangedError,
+    RetryableError,
+)
 from airflow_movielens.client.pagination.page_sizes import PageLimit, PageSizes
 from airflow_movielens.client.settings import DEFAULT_TUNING, Tuning
 
