@@ -156,9 +156,12 @@ def test_pages_of_other_shapes_hold_the_same_ratings(rounds):
 def test_a_request_may_arrive_in_pieces_and_the_server_counts_requests_for_rows(rounds):
     api = rounds.apis[COMPACT]
     before = api.requests()
-    with socket.create_connection(("127.0.0.1", api.server.port)) as connection, connection.makefile("rb") as received:
+    address = ("127.0.0.1", api.server.port)
+    with socket.create_connection(address, timeout=30) as connection, connection.makefile("rb") as received:
         for piece in (b"GET /compact/ratings?limit=1 HT", b"TP/1.1\r\nHost: any\r\n\r", b"\n"):
             connection.sendall(piece)
+            # The server has read the piece before it responds to this.
+            assert api.requests() >= before
         assert received.readline() == b"HTTP/1.1 200 OK\r\n"
     assert requests.get(f"{api.url}/movies").status_code == HTTPStatus.NOT_FOUND
     assert api.requests() == before + 1
