@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from errno import EINPROGRESS
 from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected, parse_headers
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HeaderParsingError, NameResolutionError, NewConnectionError
 from urllib3.util.response import assert_header_parsing
 from urllib3.util.wait import wait_for_write
 
+from airflow_movielens.client.http.kept_alive import KeepAlivePool
 from airflow_movielens.client.http.timeouts import request_being_sent
 
 if TYPE_CHECKING:
@@ -86,21 +88,35 @@ class _CuttableConnection(HTTPConnection):
         return super()._new_conn() if request is None else _connect(self, request)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
+        self._use_socket()
+        super().request(*args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        self.sent = data
+        super().send(data)
+
+    def send_again(self, data: bytes) -> None:
+        """Send a whole request over the open connection."""
+        self._use_socket()
+        # As urllib3 does: the server may have responded before it closed the connection.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.sock.sendall(data)
+
+    def _use_socket(self) -> None:
         request = request_being_sent()
         if request is not None and self.sock is not None:
             request.use(self.sock)
-        super().request(*args, **kwargs)
 
 
 class _CuttableHTTPSConnection(_CuttableConnection, HTTPSConnection):
     pass
 
 
-class _CuttablePool(HTTPConnectionPool):
+class _CuttablePool(KeepAlivePool):
     ConnectionCls = _CuttableConnection
 
 
-class _CuttableHTTPSPool(HTTPSConnectionPool):
+class _CuttableHTTPSPool(KeepAlivePool, HTTPSConnectionPool):
     ConnectionCls = _CuttableHTTPSConnection
 
 

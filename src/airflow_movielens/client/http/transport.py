@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import BadRowsError, DataError, Exchange, FatalError, MovielensError
 from airflow_movielens.client.http.error_mapping import chain_of, error_of_status, mapped_errors
+from airflow_movielens.client.http.kept_alive import send_get
 from airflow_movielens.client.http.masking import Secrets
 from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target, same_origin
 from airflow_movielens.client.http.rate_limit import RateLimit
@@ -101,7 +102,7 @@ class Sender:
         self._base_url = settings.base_url
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
         prepared, adapter, pool = _prepare(self.session, settings.base_url)
-        self._pool = pool if custom is None else _CustomPool(custom)
+        self._pool = pool if custom is None else cast("HTTPConnectionPool", _CustomPool(custom))
         self.secrets = Secrets(settings, select_proxy(settings.base_url, self.session.proxies))
         self._headers = {
             name: value if isinstance(value, str) else value.decode() for name, value in prepared.headers.items()
@@ -131,17 +132,8 @@ class Sender:
         for _ in range(MAX_REDIRECTS + 1):
             exchange = Exchange("GET", self.secrets.hide(url))
             with mapped_errors(exchange, request), request.sending():
-                response = self._pool.urlopen(
-                    "GET",
-                    self._request_target(url),
-                    headers={**self._headers, "Accept": accept},
-                    timeout=self._timeout,
-                    retries=False,
-                    redirect=False,
-                    assert_same_host=False,
-                    preload_content=False,
-                    decode_content=False,
-                )
+                headers = {**self._headers, "Accept": accept}
+                response = send_get(self._pool, self._request_target(url), headers, self._timeout)
             target = redirect_target(url, response.status, response.headers)
             if target is None:
                 exchange = exchange._replace(status=response.status)
@@ -187,7 +179,7 @@ class Sender:
         self._pool.close()
 
     def _request_target(self, url: str) -> str:
-        if not same_origin(url, self._base_url):
+        if not (url.startswith(f"{self._base_url}/") or same_origin(url, self._base_url)):
             raise FatalError(f"the request is not for the API's own origin, {self._base_url}: it was not sent")
         parts = urlsplit(url)
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
