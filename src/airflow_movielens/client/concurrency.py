@@ -76,33 +76,66 @@ class _Work(Generic[_T]):
             self._future.set_exception(error)
 
 
+class _Crew(Generic[_T]):
+    """Threads that run calls in the order in which they were added, as many at once as a window allows."""
+
+    def __init__(self, window: CongestionWindow) -> None:
+        self._window = window
+        self._work: SimpleQueue[_Work[_T] | None] = SimpleQueue()
+        self._threads = 0
+        self._lock = threading.Lock()
+
+    def add(self, call: Callable[[], _T]) -> Future[_T]:
+        future: Future[_T] = Future()
+        self._work.put(_Work(call, future))
+        with self._lock:
+            is_more_allowed = self._threads < self._window.size
+            self._threads += is_more_allowed
+        if is_more_allowed:
+            _start(self._run)
+        return future
+
+    def dismiss(self) -> None:
+        """Let each thread end after its call."""
+        with self._lock:
+            for _ in range(self._threads):
+                self._work.put(None)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work.run()
+            # The result is not kept while the thread waits.
+            del work
+            with self._lock:
+                # The window has become smaller.
+                if self._threads > self._window.size:
+                    self._threads -= 1
+                    return
+
+
 def in_order(calls: Iterable[Callable[[], _T]], window: CongestionWindow) -> Iterator[_T]:
     """Run calls in threads, as many at once as the window allows, and yield their results in order.
 
-    No more results wait than calls may be in flight, so memory use stays flat.
+    Memory use stays flat: at most half as many again wait, as results or for a thread, which then need not wait for the
+    caller.
 
     Raises:
         Exception: A call raised it; the calls after it are dropped.
     """
     pending: deque[Future[_T]] = deque()
-    work: SimpleQueue[_Work[_T] | None] = SimpleQueue()
-    threads: list[Thread] = []
+    crew: _Crew[_T] = _Crew(window)
     waiting = iter(calls)
     try:
         while True:
-            while len(pending) < window.size and (call := next(waiting, None)) is not None:
-                pending.append(Future())
-                work.put(_Work(call, pending[-1]))
-                if len(threads) < len(pending):
-                    threads.append(_start(_work_on, work))
+            while len(pending) < window.size * 3 / 2 and (call := next(waiting, None)) is not None:
+                pending.append(crew.add(call))
             if not pending:
                 return
             yield result_of(pending.popleft())
     finally:
         for future in pending:
             future.cancel()
-        for _ in threads:
-            work.put(None)
+        crew.dismiss()
 
 
 def begin(call: Callable[[], _T]) -> Future[_T]:
@@ -128,13 +161,6 @@ def _start(target: Callable[..., None], *arguments: Any) -> Thread:
     thread = Thread(target=target, args=arguments, name="movielens", daemon=True)
     thread.start()
     return thread
-
-
-def _work_on(queue: SimpleQueue[_Work[Any] | None]) -> None:
-    while (work := queue.get()) is not None:
-        work.run()
-        # The result is not kept while the thread waits.
-        del work
 
 
 def read_ahead(

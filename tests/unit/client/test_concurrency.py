@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 
 import pytest
@@ -35,7 +36,31 @@ def test_no_more_calls_start_than_the_window_allows():
     next(results)
     next(results)
     results.close()
-    assert len(begun) <= 6
+    # Four and two that wait, and one more for each of the results that were taken.
+    assert len(begun) <= 8
+
+
+@pytest.mark.parametrize("overloads", [0, 1, 5])
+def test_no_more_calls_run_at_once_than_the_window_allows(overloads):
+    window, running, most, lock = grown(8), set(), [], threading.Lock()
+
+    def call(number):
+        with lock:
+            if number == 30:
+                for _ in range(overloads):
+                    window.on_overload()
+                    window.on_success()
+            running.add(number)
+            most.append(len(running))
+        time.sleep(0.001)
+        with lock:
+            running.remove(number)
+        return number
+
+    assert list(in_order((partial(call, n) for n in range(200)), window)) == list(range(200))
+    assert max(most) <= 8
+    # Those that ran at the overload end first.
+    assert max(most[60:]) <= window.size
 
 
 def test_an_error_is_raised_in_order_and_ends_the_calls():

@@ -2,6 +2,7 @@
 
 - ``transport`` sends requests, over the session of ``session``, whose TLS is that of ``tls`` and whose sockets
   (``connections``) can be cut off; or passes them to a function, for tests.
+- ``kept_alive`` sends a request over an open connection with fewer steps than urllib3.
 - ``rate_limit`` says when requests may start, ``timeouts`` when they are cut off, and ``retries`` which are repeated.
 - ``responses`` reads and decompresses bodies.
 - ``error_mapping`` chooses the error for a status or a failure.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from urllib3 import HTTPConnectionPool, HTTPHeaderDict, HTTPResponse
 from urllib3.exceptions import IncompleteRead, ProtocolError, ReadTimeoutError
@@ -29,9 +29,7 @@ _UNUSUAL = ("Transfer-Encoding", "Content-Encoding", "Connection")
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 
 
-def send_get(
-    pool: HTTPConnectionPool, target: str, headers: Mapping[str, str], timeout: Timeout
-) -> BaseHTTPResponse | UsualResponse:
+def send_get(pool: HTTPConnectionPool, target: str, headers: Mapping[str, str], timeout: Timeout) -> BaseHTTPResponse:
     """Send a GET request, and return its response with the body unread.
 
     Raises:
@@ -70,9 +68,7 @@ class KeepAlivePool(HTTPConnectionPool):
         if connection is not None and self.proxy is None:
             self._sent[tuple(headers.values())] = connection.sent.partition(b"\r\n")[2]
 
-    def get_again(
-        self, target: str, headers: Mapping[str, str], timeout: Timeout
-    ) -> BaseHTTPResponse | UsualResponse | None:
+    def get_again(self, target: str, headers: Mapping[str, str], timeout: Timeout) -> BaseHTTPResponse | None:
         """Send a GET request over an open connection; return None if this is not possible.
 
         Raises:
@@ -100,7 +96,7 @@ class KeepAlivePool(HTTPConnectionPool):
                 raise ProtocolError("Connection aborted.", error) from error
             raise
 
-    def _response(self, connection: Any) -> BaseHTTPResponse | UsualResponse:
+    def _response(self, connection: Any) -> BaseHTTPResponse:
         received = connection.response_class(connection.sock, method="GET")
         try:
             head = _HEAD.match(received.fp.peek())
@@ -108,24 +104,24 @@ class KeepAlivePool(HTTPConnectionPool):
             if head is not None and headers is not None:
                 file, received.fp = received.fp, None  # which it would close
                 file.read(head.end())
-                return UsualResponse(headers, file, connection, self)
+                return cast("BaseHTTPResponse", UsualResponse(headers, file, connection, self))
             received.begin()
+            return HTTPResponse(
+                received,
+                HTTPHeaderDict((name, _FOLD.sub(" ", value)) for name, value in received.msg.items()),
+                received.status,
+                received.version,
+                reason=received.reason,
+                preload_content=False,
+                decode_content=False,
+                original_response=received,
+                pool=self,
+                connection=connection,
+                request_method="GET",
+            )
         except BaseException:
             received.close()
             raise
-        return HTTPResponse(
-            received,
-            HTTPHeaderDict((name, _FOLD.sub(" ", value)) for name, value in received.msg.items()),
-            received.status,
-            received.version,
-            reason=received.reason,
-            preload_content=False,
-            decode_content=False,
-            original_response=received,
-            pool=self,
-            connection=connection,
-            request_method="GET",
-        )
 
 
 def _usual(lines: bytes) -> HTTPHeaderDict | None:
@@ -139,7 +135,7 @@ def _usual(lines: bytes) -> HTTPHeaderDict | None:
 
 
 class UsualResponse:
-    """A successful response with a body of known length. What it has is named as in urllib3's responses.
+    """A successful response with a body of known length, and with what the client uses of urllib3's responses.
 
     Attributes:
         headers: The headers, with names looked up in any case.
