@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 from airflow_movielens.client.errors import BadRowsError, DataError, Exchange, FatalError, MovielensError
 from airflow_movielens.client.http.error_mapping import chain_of, error_of_status, mapped_errors
-from airflow_movielens.client.http.kept_alive import send_get
 from airflow_movielens.client.http.masking import Secrets
 from airflow_movielens.client.http.origins import MAX_REDIRECTS, redirect_target, same_origin
 from airflow_movielens.client.http.rate_limit import RateLimit
@@ -129,6 +128,8 @@ class Sender:
             FatalError: The URL or a redirect leads to another origin, or a retry cannot help.
             AbortedError: The request was cut off.
         """
+        from airflow_movielens.client.http.kept_alive import send_get
+
         for _ in range(MAX_REDIRECTS + 1):
             exchange = Exchange("GET", self.secrets.hide(url))
             with mapped_errors(exchange, request), request.sending():
