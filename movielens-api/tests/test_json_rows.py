@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from movielens_api.formats import MIN_ROWS, ROWS_PER_PASS, json_array, json_lines
+from movielens_api.json_rows import MIN_ROWS, ROWS_PER_PASS, json_array, json_lines
 from movielens_api.table.ratings_table import SCHEMA
 from movielens_api.table.sorted_run import DTYPES
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import asyncio
+from contextlib import asynccontextmanager, nullcontext
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +165,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
-        lifespan=None if store else partial(_closing, opened),
+        lifespan=partial(_lifespan, opened, closes=store is None),
     )
     problems.install(app)
     for router in (
@@ -187,6 +188,10 @@ def create_app(
 
 
 @asynccontextmanager
-async def _closing(store: Store, _app: FastAPI) -> AsyncIterator[None]:
-    with store:
-        yield
+async def _lifespan(store: Store, _app: FastAPI, *, closes: bool) -> AsyncIterator[None]:
+    unloading = asyncio.create_task(store.unload_when_idle())
+    with store if closes else nullcontext():
+        try:
+            yield
+        finally:
+            unloading.cancel()

@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 import polars as pl
 import pytest
 from api_testing import Api, Launch, Serving, url_of
+from mapping_testing import in_memory
 
 from benchmarks.api import kill_9
 from movielens_api.app import create_app
@@ -34,7 +35,7 @@ from movielens_api.store.opening import DamagedStoreError
 from movielens_api.store.row_log import Row
 from movielens_api.store.versions import Versions
 from movielens_api.store.writer import NotWrittenError, Writer
-from movielens_api.table.base_files import write_base
+from movielens_api.table.base_files import open_base, write_base
 from movielens_api.table.catalogue import Catalogue
 from movielens_api.table.ratings_table import MAX_IN_TOP, RatingsTable
 from movielens_api.table.snapshots import Snapshot, SnapshotGoneError
@@ -511,6 +512,19 @@ def test_the_start_after_a_crash_reports_the_recovered_ratings(launch: Launch, f
     assert said.startswith(f"Recovered 2 posted ratings after a crash, kept in {tmp_path / 'data' / 'store'}")
     assert "; the last one was posted at 2" in said
     assert Api(url_of(process)).json("/ratings", limit=0)["total"] == 5
+
+
+def test_an_idle_server_gives_back_the_memory_of_mapped_ratings(
+    serving: Serving, small: Catalogue, tmp_path: Path
+) -> None:
+    write_base(small.ratings, tmp_path / "base")
+    mapped = Catalogue("mapped", open_base(tmp_path / "base"), small.movies)
+    store = Store(tmp_path / "store", mapped, idle_seconds=0.1)
+    with store, serving(create_app(mapped, DEFAULT, store=store)) as api:
+        for _ in range(2):
+            rows = api.json("/ratings", limit=10_000)["result"]
+            assert len(rows) == len(mapped.ratings)
+            until(lambda: in_memory(tmp_path / "base") == 0)
 
 
 @pytest.fixture

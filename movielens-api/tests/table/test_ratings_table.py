@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from formats_testing import READERS
+from mapping_testing import in_memory
 
 from movielens_api.formats import FORMATS
 from movielens_api.landing.chart import ratings_per_year
@@ -220,6 +221,21 @@ def test_a_base_may_be_deleted_while_it_is_read(tmp_path: Path) -> None:
     for path in (tmp_path / "base").iterdir():
         path.unlink()
     assert opened.window().equals(table.window())
+
+
+def test_few_chunks_of_a_base_are_in_memory(tmp_path: Path) -> None:
+    rows, row_bytes = 1 << 20, 20
+    whole = pl.select(userId=1, movieId=2, rating=4.0, timestamp=pl.int_range(rows)).cast(dict(SCHEMA))
+    write_base(RatingsTable(whole), tmp_path / "base")
+    table = open_base(tmp_path / "base").with_ratings(whole[:1])
+    read = [(each["timestamp"].sum(), in_memory(tmp_path)) for each in table.chunks(0, rows, 1 << 14)]
+    assert sum(total for total, _ in read) == rows * (rows - 1) // 2
+    assert max(size for _, size in read) < rows * row_bytes / 4
+    table.rows(0, rows).sum()
+    assert in_memory(tmp_path) >= rows * row_bytes
+    table.unload()
+    assert in_memory(tmp_path) == 0
+    assert table.rows(0, rows).select(list(SCHEMA)).equals(whole)
 
 
 def test_leftovers_of_a_killed_process_are_replaced(tmp_path: Path) -> None:

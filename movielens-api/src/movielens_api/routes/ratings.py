@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from movielens_api.formats import FORMATS, Chunks, json_array
+from movielens_api.formats import FORMATS, Chunks
 from movielens_api.http import cursors, negotiation, problems
 from movielens_api.http.compression import CODINGS, compress
 from movielens_api.http.cursors import BadCursorError, Cursor
@@ -22,6 +22,7 @@ from movielens_api.http.pages import Page, Rating, envelope
 from movielens_api.http.parameters import RatingsQuery, documented_query, read_query
 from movielens_api.http.read_route import DirectRoute
 from movielens_api.http.streaming import RowStream, Stop
+from movielens_api.json_rows import json_array
 from movielens_api.middleware.observability import ROWS
 from movielens_api.store import Store
 from movielens_api.table.ratings_table import RatingsTable

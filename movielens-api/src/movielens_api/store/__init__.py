@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Store"]
 
 _FEW_ROWS = 500
+IDLE_SECONDS = 10.0
 
 
 class Store:
@@ -57,6 +58,7 @@ class Store:
         own: Whether this process is the server of the store, of which there is one. False for its worker processes,
             which open the store after the server.
         compact_after: How many posted ratings are kept in the log before they become part of the base.
+        idle_seconds: After how long without readers the memory of mapped ratings is given back.
 
     Attributes:
         found: The state of the store when it was opened.
@@ -66,7 +68,15 @@ class Store:
         DamagedStoreError: The store is damaged.
     """
 
-    def __init__(self, folder: Path, catalogue: Catalogue, *, own: bool = True, compact_after: int = MIN_ROWS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        catalogue: Catalogue,
+        *,
+        own: bool = True,
+        compact_after: int = MIN_ROWS,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._files = Files(folder)
         with opening.startup_errors(self._files):
             private_files.make_folder(folder)
@@ -80,6 +90,8 @@ class Store:
                 opening.set_closed(self._files, is_closed=False)
         self._renewals = RenewalTimer()
         self._tidying: asyncio.Future[None] | None = None
+        self._idle_seconds = idle_seconds
+        self._is_used = False
 
     @classmethod
     def temporary(cls, catalogue: Catalogue) -> Store:
@@ -118,6 +130,7 @@ class Store:
 
     async def current(self) -> Snapshot:
         """Return the latest version: everything that any process committed before this call."""
+        self._is_used = True
         if self._versions.is_fresh():
             return self._versions.latest
         # Reading a few rows is faster than handing them to another thread.
@@ -126,6 +139,14 @@ class Store:
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.get_running_loop().run_in_executor(None, self._tidy)
         return self._versions.latest
+
+    async def unload_when_idle(self) -> None:
+        """Give back the memory of mapped ratings whenever nobody has read them for some time. This does not end."""
+        while True:
+            self._is_used = False
+            await asyncio.sleep(self._idle_seconds)
+            if not self._is_used:
+                self._versions.unload()
 
     def index_users(self) -> None:
         """Prepare to find the ratings of a user quickly, also in later versions; see `RatingsTable.index_users`."""
@@ -137,6 +158,7 @@ class Store:
         Raises:
             SnapshotGoneError: The version is no longer kept, or never existed.
         """
+        self._is_used = True
         return await self._versions.find(version)
 
     def lease(self, snapshot: Snapshot) -> None:

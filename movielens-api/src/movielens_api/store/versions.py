@@ -114,6 +114,11 @@ class Versions:
         self._users_are_indexed = True
         self._latest.ratings.index_users()
 
+    def unload(self) -> None:
+        """Give back the memory of the ratings; see `RatingsTable.unload`."""
+        for ratings in (self._dataset, self._latest.ratings):
+            ratings.unload()
+
     def fold(self) -> None:
         """Make the latest version cheaper to read if it has become expensive."""
         base, latest = self.base, self._latest

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import zlib
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import polars as pl
@@ -19,9 +19,9 @@ from movielens_api.table.ratings_table import RatingsTable
 from movielens_api.table.sorted_run import DTYPES, Digest, SortedRun
 
 if TYPE_CHECKING:
+    from mmap import mmap
     from pathlib import Path
 
-    from numpy.typing import NDArray
 
 MANIFEST = "manifest.json"
 _USERS = "users.arrow"
@@ -69,9 +69,12 @@ def open_base(folder: Path) -> RatingsTable:
         for name, expected in manifest["files"].items():
             if checksum(folder / name) != expected:
                 raise DamagedBaseError(f"{folder / name} is not as it was written")
-        columns = {name: _map(folder, name) for name in DTYPES}
+        mapped = {name: _map(folder, name) for name in DTYPES}
+        # Plain arrays over the mapped memory, because searching a memmap is slower.
+        columns = {name: np.asarray(column) for name, column in mapped.items()}
         users = pl.read_ipc((folder / _USERS).read_bytes())
-        return RatingsTable.of(SortedRun(columns, users), bytes.fromhex(manifest["digest"]))
+        run = SortedRun(columns, users, [cast("mmap", column.base) for column in mapped.values()])
+        return RatingsTable.of(run, bytes.fromhex(manifest["digest"]))
     except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
         raise DamagedBaseError(f"{folder} holds no ratings: {error}") from error
 
@@ -89,12 +92,11 @@ def _write_columns(table: RatingsTable, folder: Path) -> bytes:
     return digest.value()
 
 
-def _map(folder: Path, name: str) -> NDArray[Any]:
-    column = np.load(_path(folder, name), mmap_mode="r", allow_pickle=False)
+def _map(folder: Path, name: str) -> np.memmap[Any, Any]:
+    column: np.memmap[Any, Any] = np.load(_path(folder, name), mmap_mode="r", allow_pickle=False)
     if column.dtype != np.dtype(DTYPES[name]):
         raise ValueError(f"{name} is of type {column.dtype}")
-    # A plain array over the mapped memory, because searching a memmap is slower.
-    return np.asarray(column)
+    return column
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -113,7 +113,14 @@ class RatingsTable:
     def chunks(self, first: int, after: int, size: int) -> Iterator[pl.DataFrame]:
         """Yield the rows from one position to before another in chunks. Only one chunk is in memory at a time."""
         after = min(after, len(self))
-        return (self.rows(start, min(start + size, after)) for start in range(first, after, size))
+        for start in range(first, after, size):
+            yield self.rows(start, min(start + size, after))
+            if after - first > size:
+                self.unload()
+
+    def unload(self) -> None:
+        """Give back the memory of columns that are mapped from files. What is used again is read again."""
+        self._layer.unload()
 
     @property
     def users(self) -> pl.DataFrame:

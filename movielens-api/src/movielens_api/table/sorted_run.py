@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # The columns as they are sent, in memory and on disk.
 DTYPES = {"movieId": "<i4", "rating": "<f4", "timestamp": "<i8", "userId": "<i4"}
@@ -47,10 +51,12 @@ class SortedRun:
     Args:
         columns: The columns of ``DTYPES``, each of its type.
         counted: The users, if they are known.
+        files: The files that the columns are mapped from.
     """
 
     columns: dict[str, NDArray[Any]]
     counted: pl.DataFrame | None = None
+    files: Sequence[mmap.mmap] = ()
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> SortedRun:
@@ -74,6 +80,13 @@ class SortedRun:
     def rows(self, first: int, after: int) -> pl.DataFrame:
         """Return the rows from one position to before another, as a view."""
         return self.frame.slice(first, max(after - first, 0))
+
+    def unload(self) -> None:
+        """Give back the memory of mapped columns."""
+        # Not on Windows.
+        if hasattr(mmap, "MADV_DONTNEED"):
+            for file in self.files:
+                file.madvise(mmap.MADV_DONTNEED)
 
     def pick(self, first: int, after: int, parts: list[pl.DataFrame]) -> Order:
         """Append rows to ``parts``, and return their positions among the rows of all parts."""
@@ -161,6 +174,9 @@ class Layer(Protocol):
     def rows(self, first: int, after: int) -> pl.DataFrame:
         """Return the rows from one position to before another."""
 
+    def unload(self) -> None:
+        """Give back the memory of mapped columns."""
+
     def pick(self, first: int, after: int, parts: list[pl.DataFrame]) -> Order:
         """Append rows to ``parts``, and return their positions among the rows of all parts."""
 
@@ -236,6 +252,10 @@ class Overlay:
         parts: list[pl.DataFrame] = []
         order = self.pick(first, after, parts)
         return reduce(pl.DataFrame.vstack, parts)[pl.Series(order)]
+
+    def unload(self) -> None:
+        """Give back the memory of mapped columns."""
+        self.below.unload()
 
     def pick(self, first: int, after: int, parts: list[pl.DataFrame]) -> Order:
         """Append rows to ``parts``, and return their positions among the rows of all parts."""
