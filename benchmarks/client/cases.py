@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchmarks.client.dataset import SHAPED_ROWS
 from benchmarks.client.peers import CURL, DLT, HTTP_OPERATOR, NAIVE, OPERATOR, OURS, Peer
 from benchmarks.client.server import FULL, SLOW
-from benchmarks.client.shapes import COMPACT, MAX_ROWS, SPACED, WIDENED
+from benchmarks.client.shapes import COMPACT, SPACED, WIDENED
 
 LARGE, FEW = "Large pages", "Large pages, few rows"
 SPACED_JSON, WIDENED_ROWS = "Spaced JSON", "Widened rows"
@@ -77,7 +78,7 @@ def cases(rows: int) -> Iterator[Case]:
     for workload, shape in ((SPACED_JSON, SPACED), (WIDENED_ROWS, WIDENED)):
         yield Case(workload, NAIVE_CLIENT, NAIVE, shape, up_to(200_000), LARGE_PAGE)
         yield Case(workload, DLT_CLIENT, DLT, shape, up_to(50_000), LARGE_PAGE)
-        yield Case(workload, OURS_JSON, OURS, shape, up_to(MAX_ROWS), LARGE_PAGE)
+        yield Case(workload, OURS_JSON, OURS, shape, up_to(SHAPED_ROWS), LARGE_PAGE)
     yield Case(UNSET, NAIVE_CLIENT, NAIVE, COMPACT, up_to(200_000), None)
     yield Case(UNSET, "HttpOperator", HTTP_OPERATOR, COMPACT, up_to(100_000), None)
     yield Case(UNSET, DLT_CLIENT, DLT, COMPACT, up_to(50_000), None)

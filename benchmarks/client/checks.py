@@ -13,6 +13,7 @@ import polars as pl
 from benchmarks.client.dataset import Dataset
 from benchmarks.client.job import Job
 from benchmarks.client.pages import Page, json_page
+from benchmarks.client.shapes import COMPACT
 from benchmarks.failure import BenchmarkError
 
 # dlt's names of columns.
@@ -51,4 +52,4 @@ def _read(output: Path) -> pl.DataFrame:
 
 def _sizes(first: int, end: int, page_size: int, dataset: Dataset) -> Iterable[int]:
     for offset in range(0, end - first, page_size):
-        yield sum(map(len, json_page(Page(first, end, offset, page_size), dataset)))
+        yield sum(map(len, json_page(Page(first, end, offset, page_size), dataset, COMPACT)))

@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from benchmarks.client.shapes import SHAPES
+from benchmarks.client.shapes import COMPACT, SHAPES
 from benchmarks.days import RatingDays
 from benchmarks.servers import Server
 
 COLUMNS = "ratings.arrow"
+SHAPED_ROWS = 1_000_000
 ARROW, NDJSON = "application/vnd.apache.arrow.stream", "application/x-ndjson"
 EPOCH = date(1970, 1, 1)
 SECONDS_PER_DAY = 86_400
@@ -35,6 +36,11 @@ class JsonRows:
 
     text: memoryview
     starts: npt.NDArray[Any]
+
+    @property
+    def count(self) -> int:
+        """The number of objects."""
+        return len(self.starts) - 1
 
     @classmethod
     def load(cls, folder: Path, shape: str) -> JsonRows:
@@ -81,8 +87,15 @@ class Dataset:
         return self.ratings.slice(first, after - first)
 
 
-def prepare(server: Server, folder: Path) -> None:
-    """Fetch all ratings from a server into a folder, which appears whole or not at all."""
+def prepare(server: Server, folder: Path, shaped_rows: int = SHAPED_ROWS) -> None:
+    """Fetch all ratings from a server into a folder, which appears whole or not at all.
+
+    Args:
+        server: ``movielens-api``.
+        folder: The folder to make.
+        shaped_rows: The minimum number of ratings in shapes other than compact, in whole days; all if there are
+            fewer.
+    """
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -91,7 +104,9 @@ def prepare(server: Server, folder: Path) -> None:
     lines = server.get("/ratings", Accept=NDJSON)[1]
     ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n")) + 1
     for name, shape in SHAPES.items():
-        rows = Dataset(partial).days.first_with(min(shape.max_rows or len(ends), len(ends)))[2]
+        rows = len(ends)
+        if name != COMPACT:
+            rows = Dataset(partial).days.first_with(min(shaped_rows, rows))[2]
         text, starts = _files(partial, name)
         written, places = shape.write(lines[: ends[rows - 1]])
         text.write_bytes(written)

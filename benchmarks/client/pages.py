@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from benchmarks.client.dataset import Dataset
-from benchmarks.client.shapes import COMPACT, SHAPES
+from benchmarks.client.shapes import SHAPES
 
 LAST_DAY = "9999-12-31"
 FIRST_DAY = "1970-01-01"
@@ -32,13 +32,17 @@ class Page:
     limit: int | None
 
     @classmethod
-    def from_query(cls, query: Mapping[str, str], dataset: Dataset) -> Page:
-        """Read a query: a window of days, or a cursor, which holds a window of rows."""
+    def from_query(cls, query: Mapping[str, str], dataset: Dataset, shape: str) -> Page:
+        """Read a query: a window of days, or a cursor, which holds a window of rows.
+
+        An API has only those ratings that are prepared in its shape.
+        """
         if "cursor" in query:
             first, end = (int(row) for row in query["cursor"].split("-"))
         else:
             days = (query.get("start_date", FIRST_DAY), query.get("end_date", LAST_DAY))
-            first, end = dataset.bounds(*(date.fromisoformat(day) for day in days))
+            rows = dataset.json_rows[shape].count
+            first, end = (min(row, rows) for row in dataset.bounds(*map(date.fromisoformat, days)))
         return cls(first, end, int(query.get("offset", 0)), int(query["limit"]) if "limit" in query else None)
 
     def rows(self, default_limit: int) -> tuple[int, int]:
@@ -47,7 +51,7 @@ class Page:
         return start, min(start + (default_limit if self.limit is None else self.limit), self.end)
 
 
-def json_page(page: Page, dataset: Dataset, shape: str = COMPACT) -> list[Part]:
+def json_page(page: Page, dataset: Dataset, shape: str) -> list[Part]:
     """Return the parts of a page in the envelope of the API, in one of `SHAPES`."""
     form, rows = SHAPES[shape], dataset.json_rows[shape]
     limit = DEFAULT_LIMIT if page.limit is None else page.limit

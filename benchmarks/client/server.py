@@ -67,12 +67,13 @@ class Api:
         return self._page(variant, query), self._latency if variant == SLOW else 0
 
     def _make_page(self, variant: str, query: str) -> list[Part]:
-        page = self._read(query)
-        parts = json_page(page, self._dataset, variant if variant in SHAPES else COMPACT)
+        shape = variant if variant in SHAPES else COMPACT
+        page = self._read(query, shape)
+        parts = json_page(page, self._dataset, shape)
         return _whole(parts, OK, b"Content-Type: application/json", *(_headers(page) if variant == FULL else ()))
 
     def _make_arrow_stream(self, query: str) -> list[Part]:
-        page = self._read(query)
+        page = self._read(query, COMPACT)
         start, stop = page.rows(page.end - page.first)
         rows = self._dataset.ratings.slice(start, stop - start)
         content_type = b"Content-Type: " + ARROW.encode()
@@ -81,9 +82,9 @@ class Api:
             parts += [b"%x\r\n" % len(part), part, b"\r\n"]
         return [*parts, b"0\r\n\r\n"]
 
-    def _read(self, query: str) -> Page:
+    def _read(self, query: str, shape: str) -> Page:
         # No value has an escaped character.
-        return Page.from_query(dict(pair.partition("=")[::2] for pair in query.split("&")), self._dataset)
+        return Page.from_query(dict(pair.partition("=")[::2] for pair in query.split("&")), self._dataset, shape)
 
 
 class Connection(asyncio.Protocol):

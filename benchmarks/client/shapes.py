@@ -9,7 +9,6 @@ from itertools import cycle
 import numpy as np
 import numpy.typing as npt
 
-MAX_ROWS = 1_000_000
 TITLES = (
     '"Toy Story (1995)"',
     '"American President, The (1995)"',
@@ -29,14 +28,12 @@ class Shape:
         between: The text between two rows.
         after: The text after the rows, with places for ``offset``, ``limit`` and ``total``.
         convert: Makes lines of this shape from lines of compact objects.
-        max_rows: About how many rows are prepared; None for all.
     """
 
     before: bytes
     between: bytes
     after: bytes
     convert: Callable[[bytes], bytes]
-    max_rows: int | None = None
 
     def write(self, lines: bytes) -> tuple[bytes, npt.NDArray[np.int64]]:
         """Write rows, each followed by ``between``.
@@ -74,6 +71,6 @@ COMPACT, SPACED, WIDENED = "compact", "spaced", "widened"
 SHAPES = {
     COMPACT: Shape(BEFORE, b",", AFTER, lambda lines: lines),
     # As `json.dumps` writes it.
-    SPACED: Shape(b'{"result": [', b", ", b'], "offset": %d, "limit": %d, "total": %d}', _spaced, MAX_ROWS),
-    WIDENED: Shape(BEFORE, b",", AFTER, _widened, MAX_ROWS),
+    SPACED: Shape(b'{"result": [', b", ", b'], "offset": %d, "limit": %d, "total": %d}', _spaced),
+    WIDENED: Shape(BEFORE, b",", AFTER, _widened),
 }
