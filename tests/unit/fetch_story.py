@@ -133,7 +133,8 @@ class Story:
 
     def _durable_rows(self, run: Run) -> int | None:
         """Return how many rows the next run can resume from; None if it may have to start over."""
-        if not self.runs or not run.resumes(self.runs[-1]) or self._disturbances():
+        # A run that is killed early leaves the rows of the run before it.
+        if not self.runs or not all(run.resumes(earlier) for earlier in self.runs) or self._disturbances():
             return None
         return self._kept_rows()
 
@@ -148,7 +149,8 @@ class Story:
     def _check_little_is_lost(self) -> None:
         """Check that a kill has lost at most the part that was being collected and the one that was being written."""
         kept, is_published = self._kept_rows(), self._content() != self.old
-        if kept is None or is_published or not self.reported or self._disturbances():
+        is_same_server = len({run.dialect for run in self.runs}) == 1
+        if kept is None or is_published or not self.reported or not is_same_server or self._disturbances():
             return
         counts = [self.reported[0].resumed_rows, *(progress.rows for progress in self.reported)]
         if counts != sorted(counts):
