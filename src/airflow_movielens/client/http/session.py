@@ -46,7 +46,8 @@ def build_session(settings: ClientSettings) -> Session:
     trusted = _take_environment(session, settings)
     session.verify = trusted if settings.verify_tls else False
     context = build_ssl_context(settings, trusted) if settings.base_url.startswith("https:") else None
-    adapter = _adapter(settings.concurrency, context)
+    # While the size of pages changes, requests for those of the size before may still be in flight.
+    adapter = _adapter(2 * settings.concurrency, context)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
