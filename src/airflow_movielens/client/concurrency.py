@@ -127,7 +127,7 @@ def in_order(calls: Iterable[Callable[[], _T]], window: CongestionWindow) -> Ite
     waiting = iter(calls)
     try:
         while True:
-            while len(pending) < window.size * 3 / 2 and (call := next(waiting, None)) is not None:
+            while len(pending) < window.size + window.size // 2 and (call := next(waiting, None)) is not None:
                 pending.append(crew.add(call))
             if not pending:
                 return
