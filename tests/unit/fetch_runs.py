@@ -65,7 +65,6 @@ def tuning_of(scenario: Scenario) -> Tuning:
         ndjson_bytes=size,
         arrow_bytes=size,
         arrow_rows=size,
-        min_fast_json_bytes=size,
         part_rows=scenario.part,
         first_page_size=scenario.first_page,
         largest_page_size=scenario.largest_page,

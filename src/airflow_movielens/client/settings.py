@@ -245,8 +245,6 @@ class Tuning:
         max_line_bytes: The longest line of NDJSON.
         arrow_bytes: How many bytes of record batches are decoded at once.
         arrow_rows: How many rows of record batches are decoded at once.
-        min_fast_json_bytes: The shortest JSON for `fast_json`: below, the fixed cost of a CSV parser outweighs its
-            speed.
         part_rows: How many rows end a part of a fetch.
         part_seconds: After how many seconds a part ends, even with fewer rows.
         part_share: The share of a fetch's time that each part takes at least, unless its rows end it: the parts of a
@@ -265,7 +263,6 @@ class Tuning:
     max_line_bytes: int = 1024**2
     arrow_bytes: int = 2 * 1024**2
     arrow_rows: int = 50_000
-    min_fast_json_bytes: int = 32 * 1024
     part_rows: int = 125_000
     part_seconds: float = 2.0
     part_share: float = 0.02

@@ -2,7 +2,7 @@
 
 - ``pages`` chooses the format by the media type, and reads a page with its total and its links (``Link``,
   ``Link-Template``).
-- ``json_text`` reads JSON envelopes and NDJSON, and ``fast_json`` reads uniform rows of both faster.
+- ``json_text`` reads JSON envelopes and NDJSON, and ``fast_json`` reads those without a bad row faster.
 - ``arrow`` reads Arrow IPC streams.
 - ``row_checker`` checks the rows of every format against the contract.
 """

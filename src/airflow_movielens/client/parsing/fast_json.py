@@ -1,119 +1,120 @@
-"""A fast reader of uniform JSON rows of numbers, three times as fast as a JSON parser.
+"""A fast reader of JSON rows, which builds no dict per row: about four times as fast as a JSON parser.
 
-Without its digits, such a text repeats the skeleton of one row. If it does, only the numbers are left to read, which a
-CSV parser does.
+White space, the order of keys and further keys do not matter. It returns only what a JSON parser and the check of
+values would return. Any other text is left to them, because they can say what is wrong.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+import re
+from functools import cache
+from types import GenericAlias
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     import polars as pl
 
-    from airflow_movielens.ratings.schema import Table
+    from airflow_movielens.ratings.schema import Column, Table
 
-_NUMERIC = b"0123456789."
-_AS_CSV = bytes.maketrans(b"}:{", b"\n,,")
-_ALL_BUT = bytes(range(256)).translate(None, _NUMERIC + b",:}")
-_PIECE = 65_536
+# A name in the source is looked up in half of the time that `attrgetter` takes.
+_FIELDS: dict[str, Callable[[list[Any]], list[Any]]] = {
+    "first": lambda rows: [row.first for row in rows],
+    "second": lambda rows: [row.second for row in rows],
+    "third": lambda rows: [row.third for row in rows],
+    "fourth": lambda rows: [row.fourth for row in rows],
+}
+
+# Not \s, which includes characters that are no white space in JSON.
+_END_OF_LINE = re.compile(rb"[ \t\r]*\n[ \t\r\n]*")
+# Python's parser refuses integers of more than 4300 digits. Each contains 20 of the bytes that are 211 apart.
+_STEP = 211
+_SAMPLED_DIGITS = re.compile(rb"[0-9]{20}")
+_TOO_MANY_DIGITS = re.compile(rb"[0-9]{4301}")
 
 
-def read_uniform(
-    text: bytes, table: Table, between: bytes, *, min_bytes: int, start: int = 0, end: int | None = None
-) -> pl.DataFrame | None:
-    """Read objects that all have the table's keys in one order, no spaces, and numbers as values.
-
-    Unlike JSON, numbers such as ``007``, ``4.`` and ``.5``, whose value is unambiguous, are accepted.
-
-    Args:
-        text: The text that holds the objects.
-        table: The table of the rows.
-        between: The separator of the objects: a comma or a line feed.
-        min_bytes: The shortest text to read.
-        start: The start of the objects in the text.
-        end: The end of the objects; None for the end of the text.
+def read_envelope(body: bytes, table: Table) -> tuple[pl.DataFrame, Any] | None:
+    """Read the list "result" of a JSON object, and its "total".
 
     Returns:
-        The columns, not checked further: Int32 and Int64 as in the table, Float64 instead of Float32. None if the text
-        is short or unusual in any way, so that a JSON parser must read it.
+        The rows, with the table's columns, dtypes and allowed values, and the total as it was sent, None if it is
+        missing. None if a JSON parser must read the text.
     """
+    try:
+        envelope = _envelopes(table).decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return (_frame(envelope.result, table), envelope.total) if _is_strict(body) else None
+
+
+def read_lines(text: bytes, table: Table) -> pl.DataFrame | None:
+    """Read lines with a JSON object each; empty lines are skipped.
+
+    Returns:
+        The rows, with the table's columns, dtypes and allowed values; None if a JSON parser must read the text.
+    """
+    lines = text.strip(b" \t\r\n").replace(b"\r\n", b"\n")
+    if lines.count(b"}\n{") != lines.count(b"\n"):
+        lines = _END_OF_LINE.sub(b"\n", lines)
+    try:
+        rows = _lines(table).decode_lines(lines)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    # The decoder accepts objects on several lines, and lines with several objects. A line feed between braces is
+    # never inside of an object.
+    if not lines.count(b"}\n{") == lines.count(b"\n") == len(rows) - 1:
+        return None
+    return _frame(rows, table) if _is_strict(lines) else None
+
+
+def _is_strict(text: bytes) -> bool:
+    """Return whether a JSON parser accepts the values of further keys, which the decoder only skips, as well."""
+    if _SAMPLED_DIGITS.search(text[::_STEP]) and _TOO_MANY_DIGITS.search(text):
+        return False
+    try:
+        return text.isascii() or bool(text.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _frame(rows: list[Any], table: Table) -> pl.DataFrame:
     import polars as pl
 
-    end = len(text) if end is None else end
-    if end - start < min_bytes:
-        return None
-    head = text[start : text.find(b"}", start, end) + 1]
-    names = _names(head)
-    template = head.translate(None, _NUMERIC) + between
-    # A sign or an exponent would remain in the template.
-    if sorted(names) != sorted(table.column_names) or template != _template(names) + between:
-        return None
-    count, numbers = _proven(_pieces(text, b"}" + between, start, end), template, between)
-    if not count:
-        return None
-    try:
-        rows = pl.read_csv(numbers, schema=_slots(names, table), has_header=False, quote_char=None)
-    except pl.exceptions.PolarsError:
-        return None
-    columns = rows[names]  # `select` would plan a query
-    has_all = len(rows) == count and not any(column.null_count() for column in columns)
-    return columns if has_all else None
+    columns = zip(table.columns, _FIELDS.values(), strict=False)
+    return pl.DataFrame([pl.Series(column.name, read(rows), getattr(pl, column.dtype)) for column, read in columns])
 
 
-def _names(head: bytes) -> list[str]:
-    """Return the keys of an object with numbers as values; an empty list if it is not an object."""
-    try:
-        pairs: Any = json.loads(head, object_pairs_hook=list)
-    except (ValueError, RecursionError):
-        return []
-    return [name for name, value in pairs if type(value) in {int, float}] if isinstance(pairs, list) else []
+@cache
+def _envelopes(table: Table) -> msgspec.json.Decoder[Any]:
+    fields: list[Any] = [("result", GenericAlias(list, (_row(table),))), ("total", Any, None)]
+    return msgspec.json.Decoder(msgspec.defstruct("Envelope", fields, gc=False))
 
 
-def _template(names: list[str]) -> bytes:
-    """Return an object with these keys, without its numbers."""
-    return b"{" + b",".join(f'"{name}":'.encode() for name in names) + b"}"
+@cache
+def _lines(table: Table) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(_row(table))
 
 
-def _proven(pieces: Iterator[bytes], template: bytes, between: bytes) -> tuple[int, bytes]:
-    """Return the number of rows of a text and a CSV line for each; no rows if it does not repeat one skeleton.
-
-    A line is: comma, slot of the first key, comma, number, comma, slot of the next key, and so on. The slots, and the
-    part before the first comma, are empty unless there are digits outside the numbers.
-    """
-    expected = template * (2 * _PIECE // len(template))
-    dropped = _ALL_BUT.translate(None, b"{") if between == b"\n" else _ALL_BUT
-    length, lines = 0, []
-    for piece in pieces:
-        skeleton = piece.translate(None, _NUMERIC) + between
-        if len(skeleton) % len(template) or not expected.startswith(skeleton):
-            return 0, b""
-        length += len(skeleton)
-        lines.append(piece.translate(_AS_CSV, dropped))
-    # Commas between objects stay; those between pieces, and the one before the first object, are added.
-    comma = b"" if between == b"\n" else b","
-    return length // len(template), comma + comma.join(lines)
+@cache
+def _row(table: Table) -> type[msgspec.Struct]:
+    keys = dict(zip(_FIELDS, table.column_names, strict=False))
+    fields = [(field, _type(column)) for field, column in zip(_FIELDS, table.columns, strict=False)]
+    if len(fields) < len(table.columns):
+        raise AssertionError(f"rows have at most {len(_FIELDS)} columns")
+    # No row is part of a reference cycle, so the garbage collector need not look at it.
+    return msgspec.defstruct("Row", fields, rename=keys, gc=False)
 
 
-def _pieces(text: bytes, end_of_row: bytes, start: int, end: int) -> Iterator[bytes]:
-    """Yield the text, cut between rows into pieces that fit into the processor's cache."""
-    # A text that ends between two rows leaves an empty piece, which is not a row.
-    while start <= end:
-        found = text.find(end_of_row, start + _PIECE, end)
-        cut = found + 1 if found >= 0 else end
-        yield text[start:cut]
-        start = cut + 1
-
-
-def _slots(names: list[str], table: Table) -> dict[str, Any]:
-    import polars as pl
-
-    schema: dict[str, Any] = {"before": pl.Boolean}
-    for name in names:
-        dtype = table.polars_schema()[name]
-        # A number in the slot of a key is an error, because no number is a Boolean.
-        schema |= {f"key {name}": pl.Boolean, name: pl.Float64 if dtype == pl.Float32 else dtype}
-    return schema
+def _type(column: Column) -> Any:
+    kind: Any = str
+    if column.values is not None:
+        # These are all multiples of the smallest one, up to the largest one.
+        step = min(column.values)
+        kind = Annotated[float, msgspec.Meta(ge=step, le=max(column.values), multiple_of=step)]
+    elif str not in column.types:
+        least, most = column.limits or (None, None)
+        kind = Annotated[int, msgspec.Meta(ge=least, le=most)]
+    return kind | None if type(None) in column.types else kind

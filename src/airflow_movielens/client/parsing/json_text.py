@@ -6,14 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_movielens.client.errors import BadResponseError, DataError
-from airflow_movielens.client.parsing.fast_json import read_uniform
+from airflow_movielens.client.parsing import fast_json
 from airflow_movielens.client.parsing.row_checker import readable_as
 from airflow_movielens.ratings.messages import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import polars as pl
 
     from airflow_movielens.client.errors import Exchange
     from airflow_movielens.client.parsing.row_checker import RowChecker
@@ -40,9 +38,7 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def read_envelope(
-    body: bytes, exchange: Exchange, table: Table, checker: RowChecker, tuning: Tuning
-) -> tuple[Rows, int | None]:
+def read_envelope(body: bytes, exchange: Exchange, table: Table, checker: RowChecker) -> tuple[Rows, int | None]:
     """Read the rows and the total of an envelope with its keys in any order.
 
     Raises:
@@ -50,11 +46,15 @@ def read_envelope(
         BadRowsError: A row breaks the contract.
         DataError: The total is not a count.
     """
-    if (uniform := _read_uniform(body, table, tuning)) is not None:
-        envelope, columns = uniform
-        # Bad rows are reported as they were sent, so they are parsed in full.
-        if (rows := checker.check_if_good(columns)) is not None:
-            return rows, _total(envelope, exchange)
+    if (sent := fast_json.read_envelope(body, table)) is not None:
+        frame, total = sent
+        if _is_count(total) and (rows := checker.check_order(frame)) is not None:
+            return rows, total
+    return parse_envelope(body, exchange, checker)
+
+
+def parse_envelope(body: bytes, exchange: Exchange, checker: RowChecker) -> tuple[Rows, int | None]:
+    """Do the same as `read_envelope` with any bad rows, four times as slowly."""
     with readable_as("JSON", exchange):
         envelope = parse(body)
         if not isinstance(envelope, dict) or not isinstance(envelope.get("result"), list):
@@ -77,32 +77,30 @@ def read_envelope_total(body: bytes, exchange: Exchange) -> int | None:
     return _total(envelope, exchange)
 
 
-def _read_uniform(body: bytes, table: Table, tuning: Tuning) -> tuple[dict[str, Any], pl.DataFrame] | None:
-    """Read the envelope without its rows, and the rows; return None if the text is unusual in any way."""
-    start, end = body.find(b"["), body.rfind(b"]")
-    columns = (
-        read_uniform(body, table, b",", min_bytes=tuning.min_fast_json_bytes, start=start + 1, end=end)
-        if 0 <= start < end
-        else None
-    )
-    if columns is None:
-        return None
-    try:
-        envelope = parse(body[:start] + b"[]" + body[end + 1 :])
-    except (ValueError, RecursionError):
-        return None
-    # These are the only brackets left, so an empty result is where the rows were.
-    return (envelope, columns) if isinstance(envelope, dict) and envelope.get("result") == [] else None
-
-
 def _total(envelope: dict[str, Any], exchange: Exchange) -> int | None:
-    total = envelope.get("total")
-    if total is None or (type(total) is int and 0 <= total < TOO_MANY):
+    total: int | None = envelope.get("total")
+    if _is_count(total):
         return total
     message = (
         f'the API\'s response has the "total" {shown(total)}, expected a whole number of at least 0, or null for none'
     )
     raise DataError(message, exchange)
+
+
+def _is_count(total: Any) -> bool:
+    return total is None or (type(total) is int and 0 <= total < TOO_MANY)
+
+
+def parse_lines(lines: bytes, exchange: Exchange, checker: RowChecker) -> Rows | None:
+    """Parse lines of NDJSON; return None if all are empty.
+
+    Raises:
+        BadResponseError: A line is not JSON.
+        BadRowsError: A row breaks the contract.
+    """
+    with readable_as("NDJSON", exchange):
+        objects = [parse(line) for line in lines.split(b"\n") if line.strip()]
+        return checker.check_objects(objects) if objects else None
 
 
 class NdjsonDecoder:
@@ -167,13 +165,9 @@ class NdjsonDecoder:
             raise BadResponseError("the API's response broke off in the middle of a line", self._exchange) from error
 
     def _read(self, lines: bytes) -> Iterator[Rows]:
-        columns = read_uniform(
-            lines.removesuffix(b"\n"), self._table, b"\n", min_bytes=self._tuning.min_fast_json_bytes
-        )
-        if columns is not None and (rows := self._checker.check_if_good(columns)) is not None:
+        frame = fast_json.read_lines(lines, self._table)
+        rows = None if frame is None else self._checker.check_order(frame)
+        if rows is None:
+            rows = parse_lines(lines, self._exchange, self._checker)
+        if rows is not None:
             yield rows
-            return
-        with readable_as("NDJSON", self._exchange):
-            objects = [parse(line) for line in lines.split(b"\n") if line.strip()]
-            if objects:
-                yield self._checker.check_objects(objects)

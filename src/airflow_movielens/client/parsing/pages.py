@@ -125,7 +125,7 @@ def read_page(
         table: The table of the rows.
         window: The window that must contain the timestamps, if the rows have any.
         quarantine: Whether bad rows are quarantined (`Rows.bad`) instead of raised.
-        tuning: From which size to read uniform JSON fast.
+        tuning: How much of a page of NDJSON or Arrow to decode at once.
 
     Raises:
         BadResponseError: The response is not a page, or has two different totals.
@@ -192,7 +192,7 @@ def read_total(response: Response) -> int | None:
 
 def _read_rows(response: Response, table: Table, checker: RowChecker, tuning: Tuning) -> tuple[Rows, int | None]:
     if is_json(response.media_type):
-        return read_envelope(response.body, response.exchange, table, checker, tuning)
+        return read_envelope(response.body, response.exchange, table, checker)
     decoder = _decoder(response.media_type, response.exchange, table, checker, tuning)
     if decoder is None:
         raise _unexpected(response)

@@ -79,7 +79,8 @@ class RowChecker:
             BadRowsError: A row is out of order, or breaks the contract and is not to be quarantined.
         """
         frame = frame_of_objects(rows, self._table)
-        return self._sift(rows) if frame is None or not self._follows(frame) else self._take(frame)
+        checked = None if frame is None else self.check_order(frame)
+        return self._sift(rows) if checked is None else checked
 
     def check_columns(self, sent: pl.DataFrame) -> Rows:
         """Check rows that came as columns: at least those of the table, in any order and with any dtypes.
@@ -88,16 +89,20 @@ class RowChecker:
             DataError: A row lies outside the window, or all rows lack the same column.
             BadRowsError: A row is out of order, or breaks the contract and is not to be quarantined.
         """
-        if (rows := self.check_if_good(sent)) is not None:
+        frame = frame_of_columns(sent, self._table)
+        if frame is not None and (rows := self.check_order(frame)) is not None:
             return rows
         if len(sent) <= _ROWS_SIFTED_AT_ONCE:
             return self._sift(sent.to_dicts())
         return join([self.check_columns(part) for part in sent.iter_slices(_ROWS_SIFTED_AT_ONCE)])
 
-    def check_if_good(self, sent: pl.DataFrame) -> Rows | None:
-        """Check rows that came as columns; return None, and change nothing, if any row is bad."""
-        frame = frame_of_columns(sent, self._table)
-        return None if frame is None or not self._follows(frame) else self._take(frame)
+    def check_order(self, frame: pl.DataFrame) -> Rows | None:
+        """Check the order of rows whose values are allowed, and that they lie in the window.
+
+        Returns:
+            The rows; None if one is out of order or outside, and then `check_objects` says which one.
+        """
+        return self._take(frame) if self._follows(frame) else None
 
     def _follows(self, frame: pl.DataFrame) -> bool:
         if frame.is_empty():

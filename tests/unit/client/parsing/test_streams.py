@@ -24,7 +24,7 @@ ROWS = rows_of(60)
 WRITERS = {ARROW: arrow, NDJSON: ndjson}
 
 
-SMALL = Tuning(arrow_rows=15, ndjson_bytes=700, min_fast_json_bytes=300)
+SMALL = Tuning(arrow_rows=15, ndjson_bytes=700)
 stream_decoder = partial(parsing.stream_decoder, tuning=SMALL)
 read_page = partial(parsing.read_page, tuning=SMALL)
 
