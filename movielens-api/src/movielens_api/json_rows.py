@@ -1,4 +1,4 @@
-"""Ratings as JSON objects, written column by column: 10,000 rows take 0.5 ms.
+"""Ratings as JSON objects, written column by column: 10,000 rows take 0.6 ms.
 
 Polars, which writes value by value, takes 2.0 ms.
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -129,6 +129,38 @@ def _columns(rows: pl.DataFrame) -> list[_Column] | None:
     return columns
 
 
+class _Number(NamedTuple):
+    """Where the text of a number is.
+
+    Attributes:
+        column: The column of the number.
+        place: The place of its first word.
+        words: How many words it has.
+        first: What the first word may be, by its number. The others consist of digits only.
+    """
+
+    column: str
+    place: int
+    words: int
+    first: Array
+
+    def texts(self, numbers: Array) -> Array:
+        """Return the words of each number."""
+        texts = np.empty((len(numbers), self.words), _WORD)
+        for word in reversed(range(1, self.words)):
+            # Without the last group. The remainder operator takes three times as long.
+            higher = numbers // _GROUP
+            texts[:, word] = _DIGITS.take(numbers - higher * _GROUP)
+            numbers = higher
+        texts[:, 0] = self.first.take(numbers)
+        return texts.view(self.dtype).ravel()
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """All words of a number."""
+        return np.dtype((np.void, self.words * _WORD.itemsize))
+
+
 class _Piece:
     """A number of varying width, and the text after it.
 
@@ -140,14 +172,14 @@ class _Piece:
         column: The column of the number.
         room: The length of the place for the number, in whole words.
         text: Everything, with zeros instead of numbers.
-        words: The words of this number and of those in the text: the column, the place, and the texts to choose from.
+        numbers: Where this number and those in the text are.
     """
 
     def __init__(self, column: str, longest: int) -> None:
         self.column = column
         self.room = longest + -longest % _WORD.itemsize
         self.text = bytearray()
-        self.words: list[tuple[str, int, Array]] = []
+        self.numbers: list[_Number] = []
         self.add(column, self.room)
 
     def add(self, column: str, length: int) -> None:
@@ -155,8 +187,7 @@ class _Piece:
         start = len(self.text) - -length % _WORD.itemsize
         first = _first_words(bytes(self.text[start:]), is_rating=column == RATING)
         self.text += bytes(length)
-        places = range(start, len(self.text), _WORD.itemsize)
-        self.words += [(column, place, first if place == start else _DIGITS) for place in places]
+        self.numbers.append(_Number(column, start, (len(self.text) - start) // _WORD.itemsize, first))
 
 
 class _Layout:
@@ -171,7 +202,7 @@ class _Layout:
         piece_bytes: The length of the longest piece.
         row: All pieces, each padded to this length.
         text_bytes: For each piece, the column of its number, and the length of the text after it.
-        words: For each column, the words of its number from left to right: the place in the row, and the texts.
+        numbers: Where the number of each column is in the row, in the order of the columns.
     """
 
     def __init__(self, columns: tuple[tuple[str, int, bool], ...], between: bytes) -> None:
@@ -189,10 +220,11 @@ class _Layout:
         self.piece_bytes = max(len(piece.text) for piece in pieces)
         self.row = b"".join(piece.text.rjust(self.piece_bytes) for piece in pieces)
         self.text_bytes = {piece.column: len(piece.text) - piece.room for piece in pieces}
-        self.words: dict[str, list[tuple[int, Array]]] = {name: [] for name in names}
-        for end, piece in enumerate(pieces, 1):
-            for name, place, texts in piece.words:
-                self.words[name].append((end * self.piece_bytes - len(piece.text) + place, texts))
+        self.numbers = [
+            number._replace(place=end * self.piece_bytes - len(piece.text) + number.place)
+            for end, piece in enumerate(pieces, 1)
+            for number in piece.numbers
+        ]
 
 
 _layout = lru_cache(maxsize=256)(_Layout)
@@ -211,58 +243,44 @@ def _write(columns: list[_Column], before: bytes, between: bytes, after: bytes) 
     layout = _layout(tuple((each.name, each.longest, each.shortest < each.longest) for each in columns), between)
     opening = before + layout.opening
     # The first piece, too, may be too long on its left.
-    start = max(layout.piece_bytes, len(opening))
-    ends = _ends(columns, layout, start)
+    first = max(layout.piece_bytes, len(opening))
+    starts = _starts(columns, layout, first)
+    after_last = int(starts[-1]) + layout.piece_bytes
     # The last piece ends with the beginning of another row.
-    end = int(ends[-1]) - len(between) - len(layout.opening)
-    written = np.empty(max(int(ends[-1]), end + len(after)), np.uint8)
-    _put_pieces(columns, layout, ends, written)
-    written[start - len(opening) : start] = np.frombuffer(opening, np.uint8)
+    end = after_last - len(between) - len(layout.opening)
+    written = np.empty(max(after_last, end + len(after)), np.uint8)
+    _put_pieces(columns, layout, starts, written)
+    written[first - len(opening) : first] = np.frombuffer(opening, np.uint8)
     written[end : end + len(after)] = np.frombuffer(after, np.uint8)
-    return written[start - len(opening) : end + len(after)].data
+    return written[first - len(opening) : end + len(after)].data
 
 
-def _ends(columns: list[_Column], layout: _Layout, start: int) -> Array:
-    """Return the position of the end of each piece."""
-    numbers = {column.name: column for column in columns}
-    lengths = [numbers[name].lengths() + np.uint8(text) for name, text in layout.text_bytes.items()]
-    ends = np.empty((len(lengths[0]), len(lengths)), np.intp)
-    ends[:, -1] = sum(lengths[1:], lengths[0]).cumsum(dtype=np.intp) + start
+def _starts(columns: list[_Column], layout: _Layout, first: int) -> Array:
+    """Return where each padded piece starts, if the first number starts at the given position."""
+    by_name = {column.name: column for column in columns}
+    lengths = [by_name[name].lengths() + np.uint8(text) for name, text in layout.text_bytes.items()]
+    starts = np.empty((len(lengths[0]), len(lengths)), np.intp)
+    starts[:, -1] = sum(lengths[1:], lengths[0]).cumsum(dtype=np.intp) + (first - layout.piece_bytes)
     for place in reversed(range(1, len(lengths))):
-        ends[:, place - 1] = ends[:, place] - lengths[place]
-    return ends.ravel()
+        starts[:, place - 1] = starts[:, place] - lengths[place]
+    return starts.ravel()
 
 
-def _put_pieces(columns: list[_Column], layout: _Layout, ends: Array, written: Array) -> None:
-    """Write all pieces so that they end at the given positions."""
+def _put_pieces(columns: list[_Column], layout: _Layout, starts: Array, written: Array) -> None:
+    """Write all pieces to the given positions."""
     size, row_bytes = layout.piece_bytes, len(layout.row)
     anything = np.dtype((np.void, size))
     # Each byte is the start of a piece that overlaps with the next.
     places = np.ndarray((len(written) - size + 1,), anything, written, strides=(1,))
-    starts = ends - size
     rows = len(columns[0].values)
     at_once = min(rows, ROWS_PER_PASS)
     buffer = bytearray(layout.row) * at_once
     pieces = np.frombuffer(buffer, anything)
-    words = {
-        name: [(np.ndarray((at_once,), _WORD, buffer, place, (row_bytes,)), texts) for place, texts in found]
-        for name, found in layout.words.items()
-    }
+    targets = [np.ndarray((at_once,), number.dtype, buffer, number.place, (row_bytes,)) for number in layout.numbers]
     per_row = row_bytes // size
     for first in reversed(range(0, rows, at_once)):
         after = min(first + at_once, rows)
-        for column in columns:
-            _fill(words[column.name], column.values[first:after])
+        for column, number, target in zip(columns, layout.numbers, targets, strict=True):
+            target[: after - first] = number.texts(column.values[first:after])
         these = starts[first * per_row : after * per_row]
         places[these[::-1]] = pieces[: len(these)][::-1]
-
-
-def _fill(words: list[tuple[Array, Array]], numbers: Array) -> None:
-    """Fill the words of numbers, from right to left."""
-    for target, texts in words[:0:-1]:
-        # Without the last group. The remainder operator takes three times as long.
-        higher = numbers // _GROUP
-        target[: len(numbers)] = texts.take(numbers - higher * _GROUP)
-        numbers = higher
-    target, texts = words[0]
-    target[: len(numbers)] = texts.take(numbers)
