@@ -65,6 +65,7 @@ def tuning_of(scenario: Scenario) -> Tuning:
         ndjson_bytes=size,
         arrow_bytes=size,
         arrow_rows=size,
+        min_frame_rows=size,
         part_rows=scenario.part,
         first_page_size=scenario.first_page,
         largest_page_size=scenario.largest_page,

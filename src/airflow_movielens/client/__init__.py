@@ -6,6 +6,7 @@
 - ``secret``: passwords and tokens that are not shown by accident.
 - ``window``: windows of UTC days, and servers with other days.
 - ``counting``: counts, also on servers that do not count.
+- ``columns``: a few rows as lists of values.
 - ``rows``: rows, pages, batches and bookmarks.
 - ``errors``: the errors, by what the caller should do.
 - ``concurrency``: requests in flight.

@@ -112,7 +112,7 @@ class MovielensClient:
             Dataframes of userId Int32, movieId Int32, rating Float32, timestamp Int64, none of them empty.
         """
         batches = self.read_batches(start_date, end_date, batch_size)
-        return (batch.rows.good for batch in batches if len(batch.rows.good))
+        return (batch.rows.good for batch in batches if len(batch.rows.checked))
 
     def read_batches(
         self,
@@ -161,7 +161,7 @@ class MovielensClient:
         with closing(self._api.branch()) as api:
             batches = self._read(api, self._options(Window.of(start_date, end_date), batch_size))
             while (batch := await asyncio.to_thread(next, batches, None)) is not None:
-                if len(batch.rows.good):
+                if len(batch.rows.checked):
                     yield batch.rows.good
 
     async def aget_ratings(
@@ -242,7 +242,7 @@ class MovielensClient:
 
     def _frames(self, table: Table, batch_size: int | None) -> Iterator[pl.DataFrame]:
         source = Source.of(self._api.branch(), table, self._options(Window(), batch_size), ACCEPT["json"])
-        return (batch.rows.good for batch in read_window(source) if len(batch.rows.good))
+        return (batch.rows.good for batch in read_window(source) if len(batch.rows.checked))
 
     def _options(self, window: Window, batch_size: int | None, on_bad_rows: OnBadRows = "fail") -> ReadOptions:
         return ReadOptions(window, self.settings.page_size if batch_size is None else batch_size, on_bad_rows)

@@ -87,7 +87,7 @@ def _count_rows(api: Api, days: Window, window: Window, enough: int | None) -> i
     count = 0
     with closing(read_window(source)) as batches:
         for batch in batches:
-            count += len(batch.between(*window.timestamps()).rows.good)
+            count += len(batch.between(*window.timestamps()).rows.checked)
             if enough is not None and count >= enough:
                 break
     return count

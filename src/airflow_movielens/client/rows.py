@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
+
+from airflow_movielens.client.columns import Columns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,18 +28,23 @@ class Rows:
     """The rows of a response, or of a piece of a streamed one, checked against the contract.
 
     Attributes:
-        good: The rows that keep the contract, in canonical order, with the table's columns and dtypes.
+        checked: The rows that keep the contract, in canonical order; see ``good``.
         count: How many rows were sent, including bad ones.
         first: The first row as it was sent; None if there is none.
         last: The last row as it was sent; None if there is none.
         bad: The rows that break the contract; empty unless they are quarantined.
     """
 
-    good: pl.DataFrame
+    checked: pl.DataFrame | Columns
     count: int
     first: SentRow | None = None
     last: SentRow | None = None
     bad: tuple[BadRow, ...] = ()
+
+    @cached_property
+    def good(self) -> pl.DataFrame:
+        """The rows that keep the contract, in canonical order, with the table's columns and dtypes."""
+        return self.checked.frame() if isinstance(self.checked, Columns) else self.checked
 
 
 def without_first(rows: Rows) -> Rows:
@@ -44,8 +52,8 @@ def without_first(rows: Rows) -> Rows:
     if rows.count <= 1:
         return Rows(rows.good.clear(), 0)
     first_is_bad = bool(rows.bad) and rows.bad[0].number == 0
-    good, bad = (rows.good, rows.bad[1:]) if first_is_bad else (rows.good.slice(1), rows.bad)
-    return Rows(good, rows.count - 1, None, rows.last, bad)
+    checked, bad = (rows.checked, rows.bad[1:]) if first_is_bad else (rows.checked.slice(1), rows.bad)
+    return Rows(checked, rows.count - 1, None, rows.last, bad)
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,7 @@ class Bookmark:
 
     def after(self, rows: Rows) -> Bookmark:
         """Return the bookmark after further rows."""
-        last_good = rows.good.row(-1) if len(rows.good) else self.last_good
+        last_good = rows.checked.row(-1) if len(rows.checked) else self.last_good
         return replace(self, count=self.count + rows.count, last=rows.last or self.last, last_good=last_good)
 
     def to_dict(self) -> dict[str, Any]:
@@ -163,4 +171,4 @@ class Batch:
         if end is not None:
             within &= pl.col("timestamp") < end
         bad = tuple(row for row in self.rows.bad if row.may_be_between(start, end))
-        return replace(self, rows=replace(self.rows, good=self.rows.good.filter(within), bad=bad))
+        return replace(self, rows=replace(self.rows, checked=self.rows.good.filter(within), bad=bad))

@@ -245,6 +245,7 @@ class Tuning:
         max_line_bytes: The longest line of NDJSON.
         arrow_bytes: How many bytes of record batches are decoded at once.
         arrow_rows: How many rows of record batches are decoded at once.
+        min_frame_rows: The fewest rows of a JSON page that make a dataframe: several smaller pages make one.
         part_rows: How many rows end a part of a fetch.
         part_seconds: After how many seconds a part ends, even with fewer rows.
         part_share: The share of a fetch's time that each part takes at least, unless its rows end it: the parts of a
@@ -263,6 +264,7 @@ class Tuning:
     max_line_bytes: int = 1024**2
     arrow_bytes: int = 2 * 1024**2
     arrow_rows: int = 50_000
+    min_frame_rows: int = 2_000
     part_rows: int = 125_000
     part_seconds: float = 2.0
     part_share: float = 0.02

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from airflow_movielens.client.columns import Gathered
 from airflow_movielens.client.concurrency import Background
 from airflow_movielens.client.fetch.checkpoint import CHECKPOINT_NAME, Checkpoint
 from airflow_movielens.client.fetch.workdirs import NAMES_OF_PARTS, PART_ENDING
@@ -38,24 +39,23 @@ class Part:
     Attributes:
         bookmark: Where to resume after them.
         is_last: Whether this is the last part.
-        frames: The rows.
+        rows: The rows.
         bad: Rows that are quarantined.
     """
 
     bookmark: Bookmark
     is_last: bool
-    frames: list[pl.DataFrame] = field(default_factory=list)
+    rows: Gathered = field(default_factory=Gathered)
     bad: list[BadRow] = field(default_factory=list)
 
     @property
     def height(self) -> int:
         """The number of rows."""
-        return sum(map(len, self.frames))
+        return self.rows.height
 
     def add(self, batch: Batch) -> None:
         """Append a batch."""
-        if len(batch.rows.good):
-            self.frames.append(batch.rows.good)
+        self.rows.add(batch.rows.checked)
         self.bad += batch.rows.bad
         self.bookmark, self.is_last = batch.bookmark, batch.is_last
 
@@ -82,7 +82,7 @@ def cut(batches: Iterable[Batch], tuning: Tuning) -> Iterator[Part]:
         part.add(batch)
         seconds = monotonic() - begun
         is_long = seconds >= max(tuning.part_seconds, tuning.part_share * (monotonic() - start))
-        if part.is_last or part.height >= tuning.part_rows or (is_long and part.frames):
+        if part.is_last or part.height >= tuning.part_rows or (is_long and part.height):
             yield part
             part, begun = None, monotonic()
 
@@ -157,7 +157,7 @@ class PartStore:
         import polars as pl
 
         if self._in_memory is not None:
-            return pl.concat([RATINGS.empty(), *self._in_memory.frames]).lazy()
+            return pl.concat([RATINGS.empty(), *self._in_memory.rows.frames()]).lazy()
         parts = [self.folder.local / name for name in self.checkpoint.files if name.endswith(PART_ENDING)]
         return pl.scan_ipc(parts, glob=False) if parts else RATINGS.empty().lazy()
 
@@ -191,10 +191,10 @@ class PartStore:
 def _write_files(part: Part, path: Path) -> Iterator[Path]:
     import polars as pl
 
-    if part.frames:
+    if part.height:
         rows = path.with_suffix(PART_ENDING)
         # Uncompressed: it is memory-mapped when it is read.
-        pl.concat(part.frames).write_ipc(rows, compression="uncompressed")
+        pl.concat(part.rows.frames()).write_ipc(rows, compression="uncompressed")
         yield rows
     if part.bad:
         bad = path.with_suffix(_BAD_ENDING)

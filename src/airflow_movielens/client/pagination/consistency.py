@@ -58,9 +58,9 @@ def check_after(rows: Rows, last: SentRow | None, table: Table, exchange: Exchan
     Raises:
         RatingsChangedError: The rows are out of order.
     """
-    if last is None or not len(rows.good):
+    if last is None or not len(rows.checked):
         return
-    first = rows.good.row(0)
+    first = rows.checked.row(0)
     if _key(first, table) <= _key(last, table):
         message = f"the pages overlap: a page begins with {first}, the page before ends with {last}"
         raise RatingsChangedError(message, exchange)

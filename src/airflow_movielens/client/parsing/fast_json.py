@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from airflow_movielens.client.columns import Columns
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,18 +38,18 @@ _SAMPLED_DIGITS = re.compile(rb"[0-9]{20}")
 _TOO_MANY_DIGITS = re.compile(rb"[0-9]{4301}")
 
 
-def read_envelope(body: bytes, table: Table) -> tuple[pl.DataFrame, Any] | None:
+def read_envelope(body: bytes, table: Table) -> tuple[Columns, Any] | None:
     """Read the list "result" of a JSON object, and its "total".
 
     Returns:
-        The rows, with the table's columns, dtypes and allowed values, and the total as it was sent, None if it is
+        The rows, with the table's allowed values, and the total as it was sent, None if it is
         missing. None if a JSON parser must read the text.
     """
     try:
         envelope = _envelopes(table).decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return (_frame(envelope.result, table), envelope.total) if _is_strict(body) else None
+    return (_columns(envelope.result, table), envelope.total) if _is_strict(body) else None
 
 
 def read_lines(text: bytes, table: Table) -> pl.DataFrame | None:
@@ -67,7 +69,7 @@ def read_lines(text: bytes, table: Table) -> pl.DataFrame | None:
     # never inside of an object.
     if not lines.count(b"}\n{") == lines.count(b"\n") == len(rows) - 1:
         return None
-    return _frame(rows, table) if _is_strict(lines) else None
+    return _columns(rows, table).frame() if _is_strict(lines) else None
 
 
 def _is_strict(text: bytes) -> bool:
@@ -80,11 +82,8 @@ def _is_strict(text: bytes) -> bool:
         return False
 
 
-def _frame(rows: list[Any], table: Table) -> pl.DataFrame:
-    import polars as pl
-
-    columns = zip(table.columns, _FIELDS.values(), strict=False)
-    return pl.DataFrame([pl.Series(column.name, read(rows), getattr(pl, column.dtype)) for column, read in columns])
+def _columns(rows: list[Any], table: Table) -> Columns:
+    return Columns(table, [read(rows) for _, read in zip(table.columns, _FIELDS.values(), strict=False)])
 
 
 @cache

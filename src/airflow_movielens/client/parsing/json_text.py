@@ -38,7 +38,9 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def read_envelope(body: bytes, exchange: Exchange, table: Table, checker: RowChecker) -> tuple[Rows, int | None]:
+def read_envelope(
+    body: bytes, exchange: Exchange, table: Table, checker: RowChecker, tuning: Tuning
+) -> tuple[Rows, int | None]:
     """Read the rows and the total of an envelope with its keys in any order.
 
     Raises:
@@ -47,8 +49,9 @@ def read_envelope(body: bytes, exchange: Exchange, table: Table, checker: RowChe
         DataError: The total is not a count.
     """
     if (sent := fast_json.read_envelope(body, table)) is not None:
-        frame, total = sent
-        if _is_count(total) and (rows := checker.check_order(frame)) is not None:
+        columns, total = sent
+        values = columns if len(columns) < tuning.min_frame_rows else columns.frame()
+        if _is_count(total) and (rows := checker.check_order(values)) is not None:
             return rows, total
     return parse_envelope(body, exchange, checker)
 

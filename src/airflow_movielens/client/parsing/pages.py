@@ -192,7 +192,7 @@ def read_total(response: Response) -> int | None:
 
 def _read_rows(response: Response, table: Table, checker: RowChecker, tuning: Tuning) -> tuple[Rows, int | None]:
     if is_json(response.media_type):
-        return read_envelope(response.body, response.exchange, table, checker)
+        return read_envelope(response.body, response.exchange, table, checker, tuning)
     decoder = _decoder(response.media_type, response.exchange, table, checker, tuning)
     if decoder is None:
         raise _unexpected(response)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.client.columns import Columns
 from airflow_movielens.client.errors import BadResponseError, BadRow, BadRowsError, DataError
 from airflow_movielens.client.rows import Rows
 from airflow_movielens.ratings.validation import find_problem, frame_of_columns, frame_of_objects, is_rising
@@ -96,33 +97,33 @@ class RowChecker:
             return self._sift(sent.to_dicts())
         return join([self.check_columns(part) for part in sent.iter_slices(_ROWS_SIFTED_AT_ONCE)])
 
-    def check_order(self, frame: pl.DataFrame) -> Rows | None:
+    def check_order(self, rows: pl.DataFrame | Columns) -> Rows | None:
         """Check the order of rows whose values are allowed, and that they lie in the window.
 
         Returns:
             The rows; None if one is out of order or outside, and then `check_objects` says which one.
         """
-        return self._take(frame) if self._follows(frame) else None
+        return self._take(rows) if self._follows(rows) else None
 
-    def _follows(self, frame: pl.DataFrame) -> bool:
-        if frame.is_empty():
+    def _follows(self, rows: pl.DataFrame | Columns) -> bool:
+        if not len(rows):
             return True
-        first, last = (dict(zip(frame.columns, frame.row(place), strict=True)) for place in (0, -1))
+        first, last = (dict(zip(self._table.column_names, rows.row(place), strict=True)) for place in (0, -1))
         return (
-            is_rising(frame, self._table.key)
+            (rows.is_rising() if isinstance(rows, Columns) else is_rising(rows, self._table.key))
             and (self._last is None or self._last < self._key(first))
             # The rows are in order, so all others lie between these two.
             and self._lies_inside(first)
             and self._lies_inside(last)
         )
 
-    def _take(self, frame: pl.DataFrame) -> Rows:
-        if frame.is_empty():
-            return Rows(frame, 0)
-        self._count += len(frame)
-        first, last = frame.row(0), frame.row(-1)
-        self._last = self._key(dict(zip(frame.columns, last, strict=True)))
-        return Rows(frame, len(frame), first, last)
+    def _take(self, rows: pl.DataFrame | Columns) -> Rows:
+        if not len(rows):
+            return Rows(rows, 0)
+        self._count += len(rows)
+        first, last = rows.row(0), rows.row(-1)
+        self._last = self._key(dict(zip(self._table.column_names, last, strict=True)))
+        return Rows(rows, len(rows), first, last)
 
     def _sift(self, rows: Sequence[Any]) -> Rows:
         good, bad = [], []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 from random import Random
 
 import pytest
@@ -40,8 +41,10 @@ def outcome(read, table, *, quarantine):
 
 def agree(body, table=RATINGS):
     for quarantine in (False, True):
-        found = outcome(lambda checker: read_envelope(body, EXCHANGE, table, checker), table, quarantine=quarantine)
-        assert found == outcome(lambda checker: parse_envelope(body, EXCHANGE, checker), table, quarantine=quarantine)
+        expected = outcome(lambda checker: parse_envelope(body, EXCHANGE, checker), table, quarantine=quarantine)
+        for tuning in (Tuning(), Tuning(min_frame_rows=0)):
+            read = partial(read_envelope, body, EXCHANGE, table, tuning=tuning)
+            assert outcome(read, table, quarantine=quarantine) == expected
 
 
 def agree_on_lines(text, table=RATINGS):
@@ -74,7 +77,8 @@ FURTHER = [
 def test_rows_are_read_fast_whatever_their_spaces_keys_and_further_values(keys, further, style):
     rows = [further | {key: row[key] for key in keys} for row in ROWS]
     for sent in ({"result": rows, "total": 7}, {"total": 7, "more": further, "result": rows, "other": [[]]}):
-        frame, total = fast_json.read_envelope(json.dumps(sent, **style).encode(), RATINGS)
+        columns, total = fast_json.read_envelope(json.dumps(sent, **style).encode(), RATINGS)
+        frame = columns.frame()
         assert (frame.to_dicts(), frame.schema, total) == (ROWS, RATINGS.polars_schema(), 7)
     if "indent" not in style:
         lines = [json.dumps(row, **style).encode() for row in rows]
@@ -91,11 +95,11 @@ def test_rows_with_different_orders_and_further_keys_are_read_fast():
         else row
         for n, row in enumerate(ROWS)
     ]
-    assert fast_json.read_envelope(envelope(compact(rows)), RATINGS)[0].to_dicts() == ROWS
+    assert fast_json.read_envelope(envelope(compact(rows)), RATINGS)[0].frame().to_dicts() == ROWS
 
 
 def test_whole_stars_without_a_point_are_read_fast():
-    assert fast_json.read_envelope(envelope(ARRAY.replace(b".0", b"")), RATINGS)[0].to_dicts() == ROWS
+    assert fast_json.read_envelope(envelope(ARRAY.replace(b".0", b"")), RATINGS)[0].frame().to_dicts() == ROWS
 
 
 def test_movies_users_and_no_rows_are_read_fast():
@@ -105,7 +109,8 @@ def test_movies_users_and_no_rows_are_read_fast():
     ]
     users = [{"userId": n, "num_ratings": n * 2} for n in range(20)]
     for table, rows in ((MOVIES, movies), (USERS, users), (RATINGS, [])):
-        frame, _ = fast_json.read_envelope(envelope(compact(rows)), table)
+        columns, _ = fast_json.read_envelope(envelope(compact(rows)), table)
+        frame = columns.frame()
         assert (frame.to_dicts(), frame.schema) == (rows, table.polars_schema())
 
 
@@ -324,7 +329,7 @@ def test_half_of_the_random_texts_are_read_fast():
 def test_all_good_values_are_read_exactly(values):
     names = ["userId", "movieId", "rating", "timestamp"]
     rows = [dict(zip(names, (user, movie, half / 2, time), strict=True)) for user, movie, half, time in values]
-    assert fast_json.read_envelope(envelope(compact(rows)), RATINGS)[0].to_dicts() == rows
+    assert fast_json.read_envelope(envelope(compact(rows)), RATINGS)[0].frame().to_dicts() == rows
     assert fast_json.read_lines(ndjson(rows), RATINGS).to_dicts() == rows
 
 
