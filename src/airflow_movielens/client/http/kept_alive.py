@@ -147,7 +147,7 @@ class UsualResponse:
 
     def __init__(self, headers: HTTPHeaderDict, file: BufferedReader, connection: Any, pool: KeepAlivePool) -> None:
         self.headers = headers
-        self.length_remaining = int(headers["Content-Length"])
+        self.length_remaining = self._length = int(headers["Content-Length"])
         self._file = file
         self._connection = connection
         self._pool = pool
@@ -168,7 +168,7 @@ class UsualResponse:
         except TimeoutError as error:
             raise ReadTimeoutError(self._pool, "", "the body did not arrive in time") from error
         if amt and not data:
-            raise IncompleteRead(0, self.length_remaining)
+            raise IncompleteRead(self._length - self.length_remaining, self.length_remaining)
         self.length_remaining -= len(data)
         if not self.length_remaining:
             self.release_conn()

@@ -82,6 +82,7 @@ def outcome(url, *, is_kept_alive, how):
 @example(STATUS[0], [b"Content-Length: 0"], b"", b"\r\n", "get")
 @example(STATUS[0], [b"Content-Length: 4"], b"abc", b"\r\n", "get")
 @example(STATUS[0], [b"Content-Length: 4"], b"", b"\r\n", "get")
+@example(STATUS[0], [b"Content-Length: 4"], b"abc", b"\r\n", "stream")
 def test_the_outcome_is_the_same_over_a_kept_connection(status, lines, body, end, how):
     response = end.join([status, *lines, b"", b""]) + body
     with server(response) as url:

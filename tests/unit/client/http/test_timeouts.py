@@ -59,6 +59,39 @@ def test_the_total_timeout_ends_a_slow_response(speak, how):
         transport.close()
 
 
+def after_one_response(speak):
+    def both(connection):
+        request_head(connection)
+        connection.sendall(ok(b"1", "Content-Length: 1"))
+        speak(connection)
+
+    return both
+
+
+KEPT = [
+    ("headers", "total_timeout"),
+    ("body", "total_timeout"),
+    ("nothing", "total_timeout"),
+    ("nothing", "read_timeout"),
+]
+
+
+@pytest.mark.parametrize(("drip", "limit"), KEPT)
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_a_kept_connection_has_the_same_timeouts(drip, limit, is_secure, tmp_path):
+    authority = Authority(tmp_path)
+    context = server_context(authority.issue()) if is_secure else None
+    with listen(after_one_response(DRIPS[drip]), context) as port:
+        url = f"{'https' if is_secure else 'http'}://localhost:{port}"
+        trusted = str(authority.certificate) if is_secure else None
+        transport = Transport(ClientSettings(url, ca_file=trusted, **{limit: 1.0}))
+        assert ask(transport, url).body == b"1"
+        message = r"took longer than 1 s" if limit == "total_timeout" else "did not respond in time"
+        with pytest.raises(RetryableError, match=message):
+            ask(transport, url)
+        transport.close()
+
+
 def test_the_total_timeout_ends_a_hanging_tls_handshake(tmp_path):
     authority = Authority(tmp_path)
     with listen(lambda connection: [connection.recv(9999), connection.recv(1)]) as port:
