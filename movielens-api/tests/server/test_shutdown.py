@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +29,14 @@ def ask(url: str) -> socket.socket:
     connection.sendall(STREAM)
     assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
     return connection
+
+
+@pytest.fixture(autouse=True)
+def default_hangup() -> Iterator[None]:
+    """Let SIGHUP end processes as usual, also if the tests were started with nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture(params=["1", "2"])
@@ -106,10 +115,6 @@ def test_what_never_ends_does_not_keep_the_server_from_stopping(tmp_path: Path, 
 
 
 def test_nohup_is_respected() -> None:
-    before = signal.getsignal(signal.SIGHUP)
-    try:
-        assert hangup() == [signal.SIGHUP]
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        assert hangup() == []
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    assert hangup() == [signal.SIGHUP]
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert hangup() == []

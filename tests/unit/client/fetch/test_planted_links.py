@@ -65,7 +65,8 @@ def broken_off(output):
     """Serve the rows after a fetch that stopped in the middle; yield the URL and the folder that it left."""
     with serve(lambda _, query, number: Response({}, 401) if number == 12 else page_of(ROWS, query)) as server:
         with pytest.raises(FatalError):
-            fetch_process.fetch(server.base_url, output)
+            # One request at a time: otherwise the 12th may be refused before anything is written.
+            fetch_process.fetch(server.base_url, output, concurrency=1)
         (folder,) = output.parent.glob(".partial-*")
         server.requests += server.requests  # so that no request is the 12th again
         yield server.base_url, folder
