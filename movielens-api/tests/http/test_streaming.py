@@ -6,6 +6,7 @@ import gc
 import re
 import resource
 import socket
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -46,13 +47,21 @@ def test_nothing_is_computed_for_a_client_that_left(serving: Serving, media_type
         assert any(is_over() for _ in range(200))
 
 
-def test_nothing_is_computed_for_a_client_that_left_although_it_had_sent_another_request(serving: Serving) -> None:
+@pytest.mark.parametrize("is_late", [False, True])
+def test_nothing_is_computed_for_a_client_that_left_although_it_had_sent_another_request(
+    serving: Serving, *, is_late: bool
+) -> None:
+    another = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with serving(create_app(EndlessTable.catalogue(), DEFAULT)) as server:
         port = urlsplit(server.url).port
         assert port
         with request(port, PARQUET) as connection:
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if not is_late:
+                connection.sendall(another)
             assert EndlessTable.started.acquire(timeout=20)
+            if is_late:
+                connection.sendall(another)
+                time.sleep(0.2)
         assert any(is_over() for _ in range(200))
 
 

@@ -6,7 +6,7 @@ import logging
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, move_on_after, to_thread
 from anyio.lowlevel import RunVar
 from fastapi import HTTPException
 from starlette.responses import StreamingResponse
@@ -27,6 +27,7 @@ CHUNKS_AT_ONCE = 8
 # How many files, which are complete before their first byte is sent, are written at once. Others wait for their turn,
 # so that they leave threads for all other responses.
 FILES_AT_ONCE = 4
+_SECONDS_WITHOUT_READING = 1
 _limiters: RunVar[dict[int, CapacityLimiter]] = RunVar("chunks and files at once")
 Item = TypeVar("Item")
 
@@ -100,7 +101,12 @@ class RowStream(StreamingResponse):
         """Wait until the client leaves, or until this is cancelled because the server shuts down; then stop."""
         # A thread cannot be cancelled: without this, the response would end only when the thread has produced a chunk.
         try:
-            await super().listen_for_disconnect(receive)
+            is_there = True
+            while is_there:
+                # The server stops reading when the client sends another request, and reads on with the next call.
+                with move_on_after(_SECONDS_WITHOUT_READING):
+                    await super().listen_for_disconnect(receive)
+                    is_there = False
         finally:
             self._stop.set()
 
