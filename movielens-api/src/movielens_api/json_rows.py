@@ -2,11 +2,11 @@
 
 Polars, which writes value by value, takes 2.0 ms.
 
-A row is cut into pieces: a piece is a number of varying width and the text after it, up to the next such number. After
-the last one, the text goes on to the first number of the next row. The pieces of many rows are filled column by column.
-All have the same size, with zeros before a short number, and anything before a short piece. Then they are copied to
-their places in the result, the last one first, and what is too long on the left is overwritten by the next. So rows of
-any length are written without looking at each one.
+A row is cut into pieces: a piece is a number of varying width and the text after it, up to the next such number.
+After the last one, the text continues up to the first number of the next row. The pieces of many rows are filled
+column by column. All have the same size, with zeros before a short number, and anything before a short piece. Then
+they are copied to their places in the result, the last one first, and what is too long on the left is overwritten by
+the next. So rows of any length are written without looking at each one.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _ROWS_A_FRAME = 5_000
 
 @dataclass(frozen=True)
 class Columns:
-    """Rows that have the values of a table. What it has is named as in dataframes.
+    """Rows with the values of a table. The methods have the names of those of dataframes.
 
     Attributes:
         table: The table.

@@ -103,7 +103,7 @@ class RowStream(StreamingResponse):
         try:
             is_there = True
             while is_there:
-                # The server stops reading when the client sends another request, and reads on with the next call.
+                # The server pauses reading when the client sends another request. The next call resumes it.
                 with move_on_after(_SECONDS_WITHOUT_READING):
                     await super().listen_for_disconnect(receive)
                     is_there = False
