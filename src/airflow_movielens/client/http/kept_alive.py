@@ -106,6 +106,9 @@ class KeepAlivePool(HTTPConnectionPool):
                 file.read(head.end())
                 return cast("BaseHTTPResponse", UsualResponse(headers, file, connection, self))
             received.begin()
+            if received.will_close:
+                # As http.client does: the response keeps the socket until its end.
+                connection.close()
             return HTTPResponse(
                 received,
                 HTTPHeaderDict((name, _FOLD.sub(" ", value)) for name, value in received.msg.items()),

@@ -69,6 +69,28 @@ def outcome(url, *, is_kept_alive, how):
         return response.body, response.media_type, headers, str(response.exchange), response.is_close_delimited
 
 
+def test_a_length_beside_chunks_is_ignored():
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    with server(response) as url:
+        assert outcome(url, is_kept_alive=True, how="get")[0] == b"abc"
+
+
+def test_no_request_follows_on_a_connection_that_the_server_will_close():
+    connections = []
+
+    def speak(connection):
+        connections.append([])
+        while head := request_head(connection):
+            connections[-1].append(head.split()[1])
+            last = ("Connection: close",) if head.startswith(b"GET /last") else ()
+            connection.sendall(ok(b"[]", "Content-Length: 2", *last))
+
+    with listen(speak) as port, closing(Transport(ClientSettings(f"http://127.0.0.1:{port}"))) as transport:
+        for path in ("first", "last", "next"):
+            assert transport.get(f"http://127.0.0.1:{port}/{path}", JSON, 10).body == b"[]"
+    assert connections == [[b"/first", b"/last"], [b"/next"]]
+
+
 @fuzz
 @given(
     st.sampled_from(STATUS),
