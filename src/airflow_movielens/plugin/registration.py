@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from airflow.plugins_manager import AirflowPlugin
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
 
 PREFIX = "movielens"
 _RUN = f"{PREFIX}/dags/{{DAG_ID}}/runs/{{RUN_ID}}/"
@@ -29,25 +32,26 @@ _VIEWS = [
 
 
 class Page:
-    """The page as an ASGI application. It is built at its first request, so only in the API server."""
+    """The page as an ASGI application. If it could not be built at the start, each request tries again."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on to the page."""
+        _freeze()
         await _app()(scope, receive, send)
 
 
 @cache
 def _app() -> ASGIApp:
-    # What exists now is Airflow's, and stays. Otherwise the garbage collector would go through all of it while a view
-    # reads thousands of records, which takes a third of a second each time.
-    gc.freeze()
     from airflow_movielens.plugin.app import create_app
 
     return create_app()
 
 
-def _apps() -> list[dict[str, Any]]:
-    return [{"app": Page(), "url_prefix": f"/{PREFIX}", "name": "MovieLens"}]
+@cache
+def _freeze() -> None:
+    # What exists at the first request is Airflow's, and stays. Otherwise the garbage collector would go through all of
+    # it while a view reads thousands of records, which takes a third of a second each time.
+    gc.freeze()
 
 
 class MovielensPlugin(AirflowPlugin):
@@ -55,5 +59,16 @@ class MovielensPlugin(AirflowPlugin):
 
     name = "movielens"
     _is_on = conf.getboolean("movielens", "page", fallback=True)
-    fastapi_apps = _apps() if _is_on else []
     external_views = _VIEWS if _is_on else []
+
+    @property
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The page, built now, so that nobody waits for it. Of all components only the API server asks for it."""
+        if not self._is_on:
+            return []
+        try:
+            _app()
+        except Exception:
+            # Airflow's own UI works without it.
+            log.exception("The MovieLens page cannot be built.")
+        return [{"app": Page(), "url_prefix": f"/{PREFIX}", "name": "MovieLens"}]
