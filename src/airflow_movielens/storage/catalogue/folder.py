@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol
 
@@ -145,8 +146,11 @@ class _ObjectFolder:
         return _whole(content, str(target))
 
     def read_all(self, names: Iterable[str]) -> Iterator[bytes | None]:
+        left = iter(names)
         with ThreadPoolExecutor(THREADS) as threads:
-            yield from threads.map(self.read, names)
+            # As many at a time as are read at once: the contents of three years would take more memory than the page.
+            while batch := list(islice(left, THREADS)):
+                yield from threads.map(self.read, batch)
 
     def write(self, name: str, content: bytes) -> None:
         from airflow_movielens.storage.object_store import named_errors
