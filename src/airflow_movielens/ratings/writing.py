@@ -32,7 +32,7 @@ def write_table(rows: pl.LazyFrame, path: Path) -> None:
 
 
 def write_rows(rows: pl.LazyFrame, path: Path, target: FileFormat) -> None:
-    """Write rows to a local file as a stream: memory use does not grow with the number of rows, which are read once."""
+    """Write rows to a local file as a stream: memory use does not grow with the number of rows."""
     if target.kind == "parquet":
         # Snappy takes half the time of zstd, which takes as long as the rest. Groups of a fixed size hide the parts.
         rows.sink_parquet(path, compression="snappy", row_group_size=_ROWS_A_ROW_GROUP)
@@ -64,7 +64,7 @@ def _json_lines(rows: pl.LazyFrame) -> Iterator[str]:
 
 
 def _csv_lines(rows: pl.LazyFrame) -> Iterator[str]:
-    yield rows.collect_schema().to_frame().write_csv()
+    yield rows.head(0).collect().write_csv()
     yield from (batch.write_csv(include_header=False) for batch in _batches(rows))
 
 

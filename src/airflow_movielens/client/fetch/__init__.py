@@ -3,7 +3,6 @@
 - ``fetching``: ``fetch_ratings``, from the client to the published file.
 - ``resume``: resume after the saved parts, and start over if the data changed.
 - ``parts``: the durable parts of a fetch.
-- ``data_file``: the file of all rows, written while parts arrive.
 - ``checkpoint``: which parts are durable, and where to resume.
 - ``output``: the file to write, its manifest, and the folder of its parts.
 - ``movies``: all movies of an API in one dataframe.

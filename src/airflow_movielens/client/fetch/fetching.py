@@ -8,11 +8,10 @@ import logging
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from airflow_movielens import __version__
+from airflow_movielens.client.concurrency import begin, result_of
 from airflow_movielens.client.fetch.checkpoint import LAYOUT
-from airflow_movielens.client.fetch.data_file import DataFile
 from airflow_movielens.client.fetch.output import QUARANTINE_ENDING, LocalFolder, Manifest
 from airflow_movielens.client.fetch.parts import PartStore
 from airflow_movielens.client.fetch.progress import Meter
@@ -20,6 +19,8 @@ from airflow_movielens.client.fetch.resume import fill_store, resume
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.limits import Limits
 from airflow_movielens.client.settings import ReadOptions
+from airflow_movielens.ratings.paths import FileFormat
+from airflow_movielens.ratings.writing import write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,13 +81,11 @@ def fetch_ratings(
     options = ReadOptions(window, page_size, on_bad_rows, _limits(client.settings))
     key = _key(client.settings, options, output)
     with output.folder(key) as folder:
-        # A thread of another attempt may still write its own file.
-        with DataFile(folder.local / f"{uuid4().hex[:8]}-{output.name}") as data:
-            store = PartStore(folder, checkpoints or folder.checkpoints, key, data)
-            resume(store)
-            _log_resumption(window, store.checkpoint.bookmark)
-            fill_store(client, options, store, Meter(progress))
-            manifest = _write(store, data, output, window, client.settings.base_url, task=task)
+        store = PartStore(folder, checkpoints or folder.checkpoints, key)
+        resume(store)
+        _log_resumption(window, store.checkpoint.bookmark)
+        fill_store(client, options, store, Meter(progress))
+        manifest = _write(store, output, window, client.settings.base_url, task)
         store.checkpoints.clear()
         folder.clear()
     return manifest
@@ -132,13 +131,12 @@ def _key(settings: ClientSettings, options: ReadOptions, output: Output) -> str:
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
 
 
-def _write(
-    store: PartStore, data: DataFile, output: Output, window: Window, source: str, *, task: TaskRun | None
-) -> Manifest:
+def _write(store: PartStore, output: Output, window: Window, source: str, task: TaskRun | None) -> Manifest:
+    folder = store.folder.local
     fetched_at = datetime.now(UTC).isoformat(timespec="seconds")
-    histogram = data.finish()
-    quarantine = _write_quarantine(store, store.folder.local)
-    with data.path.open("rb") as file:
+    data = _write_data(store, folder, output)
+    quarantine = _write_quarantine(store, folder)
+    with data.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     checkpoint = store.checkpoint
     manifest = Manifest(
@@ -146,19 +144,40 @@ def _write(
         start_date=None if window.start is None else window.start.isoformat(),
         end_date=None if window.end is None else window.end.isoformat(),
         rows=checkpoint.rows,
-        histogram=histogram,
+        histogram=_histogram(store.scan()),
         quarantined=checkpoint.quarantined,
         quarantine_path=None if quarantine is None else output.path + QUARANTINE_ENDING,
         snapshot=checkpoint.bookmark.snapshot if checkpoint.bookmark else None,
         sha256=digest,
-        bytes=data.path.stat().st_size,
+        bytes=data.stat().st_size,
         source=source,
         fetched_at=fetched_at,
         package_version=__version__,
         task=task,
     )
-    output.publish(data.path, quarantine, manifest)
+    output.publish(data, quarantine, manifest)
     return manifest
+
+
+def _write_data(store: PartStore, folder: Path, output: Output) -> Path:
+    # A thread of another attempt may still write its own unfinished file.
+    data = folder / f"{store.attempt}-{output.name}"
+    try:
+        result_of(begin(lambda: write_rows(store.scan(), data, FileFormat.of(output.name))))
+    except Exception:
+        # The disk may be full: free the space of the unfinished file.
+        data.unlink(missing_ok=True)
+        raise
+    return data
+
+
+def _histogram(rows: pl.LazyFrame) -> list[int]:
+    """Return how many ratings have 0.5, 1, … 5 stars; of the parts, which lie uncompressed in Arrow's format."""
+    import polars as pl
+
+    half_stars = (pl.col("rating") * 2).cast(pl.Int8).alias("half_stars")
+    counts = dict(rows.group_by(half_stars).len().collect(engine="streaming").iter_rows())
+    return [counts.get(number, 0) for number in range(1, 11)]
 
 
 def _write_quarantine(store: PartStore, folder: Path) -> Path | None:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from airflow_movielens.client.errors import BadRow
     from airflow_movielens.client.fetch.checkpoint import Checkpoints
-    from airflow_movielens.client.fetch.data_file import DataFile
     from airflow_movielens.client.fetch.output import PartsFolder
     from airflow_movielens.client.rows import Batch, Bookmark
     from airflow_movielens.client.settings import Tuning
@@ -98,12 +97,10 @@ class PartStore:
         folder: The folder of the parts.
         checkpoints: Where the checkpoint is stored.
         key: Identifies the fetch: equal keys, equal fetches.
-        data: The file of all rows; None if there is none.
     """
 
-    def __init__(self, folder: PartsFolder, checkpoints: Checkpoints, key: str, data: DataFile | None = None) -> None:
+    def __init__(self, folder: PartsFolder, checkpoints: Checkpoints, key: str) -> None:
         self.folder = folder
-        self._data = data
         self.checkpoints = checkpoints
         self.empty = Checkpoint(key)
         self._in_memory: Part | None = None
@@ -118,7 +115,6 @@ class PartStore:
         """Resume after the parts of a checkpoint, and remove all other files."""
         self.checkpoint = found
         remove_files(self.folder.local, NAMES_OF_PARTS, keep={*found.files, CHECKPOINT_NAME})
-        self._append_to_data(found.files)
 
     def add(self, part: Part) -> None:
         """Store the next part; this may raise an error of the part before.
@@ -129,8 +125,6 @@ class PartStore:
         self._background.wait()
         if part.is_last and not self.checkpoint.files:
             self._in_memory = part
-            if self._data is not None:
-                self._data.add(self.scan())
             self.checkpoint = _advanced(self.checkpoint, part)
         else:
             self._background.start(lambda: self._write(part))
@@ -154,8 +148,6 @@ class PartStore:
         """Remove all parts."""
         with suppress(OSError):
             self._background.wait()
-        if self._data is not None:
-            self._data.discard()
         self.checkpoints.clear()
         remove_files(self.folder.local, NAMES_OF_PARTS)
         self._in_memory, self.checkpoint = None, self.empty
@@ -166,7 +158,7 @@ class PartStore:
 
         if self._in_memory is not None:
             return pl.concat([RATINGS.empty(), *self._in_memory.rows.frames()]).lazy()
-        parts = self._with_rows(self.checkpoint.files)
+        parts = [self.folder.local / name for name in self.checkpoint.files if name.endswith(PART_ENDING)]
         return pl.scan_ipc(parts, glob=False) if parts else RATINGS.empty().lazy()
 
     def bad_lines(self) -> Iterator[bytes]:
@@ -177,18 +169,8 @@ class PartStore:
             if not name.endswith(PART_ENDING):
                 yield (self.folder.local / name).read_bytes()
 
-    def _with_rows(self, files: Iterable[str]) -> list[Path]:
-        return [self.folder.local / name for name in files if name.endswith(PART_ENDING)]
-
-    def _append_to_data(self, files: Iterable[str]) -> None:
-        import polars as pl
-
-        if self._data is not None:
-            for path in self._with_rows(files):
-                self._data.add(pl.scan_ipc(path, glob=False))
-
     def _write(self, part: Part) -> None:
-        checkpoint = before = self.checkpoint
+        checkpoint = self.checkpoint
         unfinished = self.folder.local / f"{self.attempt}-{self._number}"
         try:
             for path in _write_files(part, unfinished):
@@ -204,7 +186,6 @@ class PartStore:
         checkpoint = _advanced(checkpoint, part)
         self.checkpoints.save(checkpoint.to_dict())
         self.checkpoint = checkpoint
-        self._append_to_data(checkpoint.files[len(before.files) :])
 
 
 def _write_files(part: Part, path: Path) -> Iterator[Path]:

@@ -90,8 +90,7 @@ def durable_rows(folder):
     [
         (("output:LocalFolder.save", "4"), lambda rows: 0 < rows < ROWS),
         (("checkpoint:FileCheckpoints.save", "4"), lambda rows: 0 < rows < ROWS),
-        (("data_file:write_rows",), lambda rows: rows < ROWS),
-        (("data_file:DataFile.finish",), lambda rows: rows == ROWS),
+        (("fetching:write_rows",), lambda rows: rows == ROWS),
         (("output:LocalOutput.publish",), lambda rows: rows == ROWS),
         (("output:write_whole",), lambda rows: rows == ROWS),  # the data is in its place, the manifest is not
         (("checkpoint:FileCheckpoints.clear",), lambda rows: rows == ROWS),
