@@ -99,6 +99,7 @@ class Sender:
         self.session: Session = build_session(settings)
         self.tuning = tuning
         self._base_url = settings.base_url
+        self._origin_length = len(settings.base_url) - len(urlsplit(settings.base_url).path)
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
         prepared, adapter, pool = _prepare(self.session, settings.base_url)
         self._pool = pool if custom is None else cast("HTTPConnectionPool", _CustomPool(custom))
@@ -180,7 +181,10 @@ class Sender:
         self._pool.close()
 
     def _request_target(self, url: str) -> str:
-        if not (url.startswith(f"{self._base_url}/") or same_origin(url, self._base_url)):
+        is_below_base = url.startswith(f"{self._base_url}/")
+        if is_below_base and "#" not in url and not self._sends_whole_url:
+            return url[self._origin_length :]
+        if not (is_below_base or same_origin(url, self._base_url)):
             raise FatalError(f"the request is not for the API's own origin, {self._base_url}: it was not sent")
         parts = urlsplit(url)
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"

@@ -89,5 +89,4 @@ def check_nothing_follows(page: Page, count: int, table: Table) -> None:
 
 
 def _key(row: SentRow, table: Table) -> SentRow:
-    values = dict(zip(table.column_names, row, strict=True))
-    return tuple(values[name] for name in table.key)
+    return tuple([row[place] for place in table.key_places])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from http import HTTPStatus
 from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, TypeVar
@@ -186,8 +186,12 @@ class Source:
 
     def page_url(self, offset: int, limit: int) -> str:
         """Return the URL of a page of the window by offset and limit."""
-        query = {**self.window.query(), "offset": offset, "limit": limit}
-        return f"{self.api.settings.base_url}/{self.table.name}?{urlencode(query)}"
+        return f"{self._window_url}offset={offset}&limit={limit}"
+
+    @cached_property
+    def _window_url(self) -> str:
+        query = urlencode(self.window.query())
+        return f"{self.api.settings.base_url}/{self.table.name}?{query}{'&' if query else ''}"
 
     def _read_page(self, url: str, rows: int, *, quarantine: bool = False) -> Page:
         transport = self.api.transport
@@ -201,8 +205,8 @@ class Source:
                     tuning = transport.tuning
                     page = read_page(response, self.table, self.window, quarantine=quarantine, tuning=tuning)
                     transport.refuse_secrets(page, response)
-                    page = replace(page, limit=rows, seconds=response.seconds)
-                    return replace(page, rows=self._without_secrets(page.rows))
+                    checked = self._without_secrets(page.rows)
+                    return replace(page, rows=checked, limit=rows, seconds=response.seconds)
             except BadRowsError:
                 if quarantine or not self.quarantine:
                     raise
