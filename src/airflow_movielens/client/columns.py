@@ -47,7 +47,8 @@ class Columns:
 
     def is_rising(self) -> bool:
         """Return whether each row is greater than the one before, by the table's key."""
-        keys = list(zip(*(self.values[place] for place in self.table.key_places), strict=True))
+        columns = dict(zip(self.table.column_names, self.values, strict=True))
+        keys = list(zip(*(columns[name] for name in self.table.key), strict=True))
         return all(map(lt, keys, keys[1:]))
 
     def frame(self) -> pl.DataFrame:

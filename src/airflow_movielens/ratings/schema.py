@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,15 +64,10 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
 
-    @cached_property
+    @property
     def column_names(self) -> list[str]:
         """The names of the columns, in the order of files."""
         return [column.name for column in self.columns]
-
-    @cached_property
-    def key_places(self) -> list[int]:
-        """The places of the key's columns in a row."""
-        return [self.column_names.index(name) for name in self.key]
 
     def with_columns(self, names: Sequence[str]) -> Table:
         """Return the table with only these columns, in this order."""

@@ -89,4 +89,5 @@ def check_nothing_follows(page: Page, count: int, table: Table) -> None:
 
 
 def _key(row: SentRow, table: Table) -> SentRow:
-    return tuple([row[place] for place in table.key_places])
+    values = dict(zip(table.column_names, row, strict=True))
+    return tuple(values[name] for name in table.key)
