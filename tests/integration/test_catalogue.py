@@ -17,6 +17,7 @@ from unit.warm_processes import CONTEXT
 
 from airflow_movielens.client import FatalError
 from airflow_movielens.storage.catalogue import Catalogue, Movie
+from airflow_movielens.storage.catalogue.folder import catalogue_folder
 
 
 @pytest.fixture(params=["local", "bucket"])
@@ -242,3 +243,11 @@ def test_the_layout_is_as_documented(catalogue, folder):
     assert copy.name == entry.name
     assert copy.read_bytes() == entry.read_bytes()
     assert Path(json.loads(copy.read_bytes())["path"]).name == "2015-03-01-0.parquet"
+
+
+def test_files_are_read_in_their_order_however_many_there_are(place):
+    folder = catalogue_folder(place[0])
+    names = [f"fetch/{2000 + number}-01.json" for number in range(20)]
+    for name in names[:-1]:
+        folder.write(name, name.encode())
+    assert list(folder.read_all(names)) == [name.encode() for name in names[:-1]] + [None]
