@@ -97,16 +97,16 @@ test-airflow-versions: $(OLDER_AIRFLOWS:%=.venv-airflow-%/.installed) .venv/.tes
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock"
 lock: | $(UV) ## resolve all dependencies again and write requirements/*.lock
 	echo uv | $(COMPILE) - -o requirements/uv.lock --upgrade
-	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --group demo --group test -o requirements/test.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --extra postgres --group demo --group test -o requirements/test.lock --upgrade
 	$(COMPILE) $(PROJECTS) --extra sample --group demo -c requirements/test.lock -o requirements/demo.lock --upgrade
-	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --group airflow-3-1 --group test -o requirements/airflow-3.1.lock --upgrade
-	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --group airflow-3-2 --group test -o requirements/airflow-3.2.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --extra postgres --group airflow-3-1 --group test -o requirements/airflow-3.1.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --extra openlineage --extra postgres --group airflow-3-2 --group test -o requirements/airflow-3.2.lock --upgrade
 	$(COMPILE) $(PROJECTS) --group bench -c requirements/test.lock -o requirements/bench.lock --upgrade
 	$(COMPILE) --group clients -o requirements/clients.lock --upgrade
 	$(COMPILE) --group engines -c requirements/test.lock -o requirements/engines.lock --upgrade
 	$(COMPILE) --group recommenders -c requirements/test.lock -o requirements/recommenders.lock --upgrade
 	$(COMPILE) --group spark -c requirements/engines.lock -o requirements/spark.lock --upgrade
-	$(COMPILE) $(PROJECTS) --group demo --group object-storage -c requirements/test.lock -o requirements/object-storage.lock --upgrade
+	$(COMPILE) $(PROJECTS) --extra sample --extra postgres --group demo --group services -c requirements/test.lock -o requirements/services.lock --upgrade
 
 .PHONY: campaign
 MINUTES ?= 20
@@ -155,18 +155,18 @@ bench-recommend: ROUNDS = 3
 bench-recommend: .venv/.test-installed .venv-recommenders/.installed ## compare recommendations with irspack and implicit (30 minutes; short run: ROWS=200_000 ROUNDS=1)
 	$(BIN)/python -m benchmarks.recommend --rows $(ROWS) --rounds $(ROUNDS)
 
-# Airflow with S3, and a server of S3.
-.venv-object-storage/.installed: requirements/object-storage.lock $(PROJECTS) | $(UV)
-	@echo "Installing requirements/object-storage.lock (hashes checked) into .venv-object-storage"
-	@$(BIN)/python -m venv --clear --without-pip .venv-object-storage
-	@$(UV) pip install --quiet --compile-bytecode --python .venv-object-storage/bin/python --require-hashes -r $<
-	@$(UV) pip install --quiet --python .venv-object-storage/bin/python --no-deps --no-build-isolation -e .
+# Airflow with Celery, PostgreSQL and S3, and servers of them.
+.venv-services/.installed: requirements/services.lock $(PROJECTS) | $(UV)
+	@echo "Installing requirements/services.lock (hashes checked) into .venv-services"
+	@$(BIN)/python -m venv --clear --without-pip .venv-services
+	@$(UV) pip install --quiet --compile-bytecode --python .venv-services/bin/python --require-hashes -r $<
+	@$(UV) pip install --quiet --python .venv-services/bin/python --no-deps --no-build-isolation -e . -e ./movielens-api
 	@touch $@
 
 .PHONY: bench-page
 DAYS ?= 1096
 bench-page: ROUNDS = 3
-bench-page: .venv/.test-installed .venv-object-storage/.installed test-tools ## measure the page in Airflow's UI with three years of data (10 minutes; short run: DAYS=60 ROUNDS=1)
+bench-page: .venv/.test-installed .venv-services/.installed test-tools ## measure the page in Airflow's UI with three years of data (10 minutes; short run: DAYS=60 ROUNDS=1)
 	$(BIN)/python -m benchmarks.page --days $(DAYS) --rounds $(ROUNDS)
 
 .PHONY: bench-parse
@@ -188,4 +188,4 @@ clean: ## remove the stack's data, logs and database
 	rm -rf .local
 
 distclean: clean ## remove also the virtual environment and the download cache
-	rm -rf .venv .venv-airflow-* .venv-clients .venv-engines .venv-object-storage .venv-recommenders .spark .cache
+	rm -rf .venv .venv-airflow-* .venv-clients .venv-engines .venv-services .venv-recommenders .spark .cache

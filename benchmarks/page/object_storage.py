@@ -16,7 +16,7 @@ from benchmarks.servers import Server, free_port
 from demo.ports import LOOPBACK
 
 # Made by `make bench-page`.
-ENVIRONMENT = Path(".venv-object-storage/bin").absolute()
+ENVIRONMENT = Path(".venv-services/bin").absolute()
 BUCKET = "movielens"
 ADDRESS = f"s3://aws_default@{BUCKET}/data"
 KEY, SECRET = "bench", "a-secret-of-the-benchmark"
