@@ -48,14 +48,15 @@ class Credentials:
     jwt_secret: str = field(default_factory=_key, repr=False)
     session_secret: str = field(default_factory=_key, repr=False)
     fernet_key: str = field(default_factory=_fernet_key, repr=False)
+    database_password: str = field(default_factory=_password, repr=False)
+    broker_password: str = field(default_factory=_password, repr=False)
+    s3_secret: str = field(default_factory=_key, repr=False)
 
     @classmethod
     def load(cls, folder: Path) -> Credentials:
         """Read the folder's secrets, or generate them the first time."""
         path = folder / "credentials.json"
-        if path.exists():
-            return cls(**json.loads(path.read_text()))
-        credentials = cls()
+        credentials = cls(**json.loads(path.read_text())) if path.exists() else cls()
         write_private(path, json.dumps(asdict(credentials)))
         return credentials
 

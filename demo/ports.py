@@ -12,16 +12,17 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 
 
-def choose_port(preferred: int, claims: contextlib.ExitStack) -> int:
-    """Return the preferred port or, if it is taken, a free one; ``claims`` reserves it among stacks."""
+def choose_port(preferred: int | None, claims: contextlib.ExitStack) -> int:
+    """Return the preferred port or, if it is taken or none is, a free one; ``claims`` reserves it among stacks."""
     for port in _candidates(preferred):
         if _is_free(port) and _claim(port, claims):
             return port
     raise AssertionError("the operating system always has a free port")
 
 
-def _candidates(preferred: int) -> Iterator[int]:
-    yield preferred
+def _candidates(preferred: int | None) -> Iterator[int]:
+    if preferred is not None:
+        yield preferred
     while True:
         with socket.socket() as probe:
             probe.bind((LOOPBACK, 0))

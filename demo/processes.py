@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -33,6 +34,7 @@ class Component:
         folder: Its working directory.
         log: The file for its output.
         runs_once: Whether it ends by itself when its work is done.
+        stop_signals: What ends it, one after the other.
     """
 
     def __init__(
@@ -44,9 +46,11 @@ class Component:
         log: Path,
         *,
         runs_once: bool = False,
+        stop_signals: Sequence[signal.Signals] = SIGNALS,
     ) -> None:
         self.name = name
         self.log = log
+        self.stop_signals = stop_signals
         self._runs_once = runs_once
         with log.open("wb") as output:
             self._process = subprocess.Popen(  # noqa: S603 - the stack's own programs
@@ -87,13 +91,15 @@ def tail(log: Path, lines: int = 30) -> str:
 
 
 def stop(components: Iterable[Component]) -> None:
-    """Stop the components and everything they started: first with SIGTERM, then with SIGKILL."""
+    """Stop the components and everything they started, each by its signals, of which the last is SIGKILL."""
     components = list(components)
     sessions = {component.session for component in components}
-    for signal_number in SIGNALS:
-        for group in process_groups(sessions):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, signal_number)
+    for turn in range(max((len(component.stop_signals) for component in components), default=0)):
+        for component in components:
+            signal_number = component.stop_signals[min(turn, len(component.stop_signals) - 1)]
+            for group in process_groups({component.session}):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal_number)
         if _have_ended(components, sessions):
             return
 
@@ -129,34 +135,66 @@ class SessionRecord:
 
     Args:
         file: The file of session numbers.
-        folder: The working directory of the stack's processes; an unrelated process that reuses a number has another.
+        folder: The folder of the stack, in which its processes have their working directories; an unrelated process
+            that reuses a number has another.
     """
 
     def __init__(self, file: Path, folder: Path) -> None:
-        self._file = file
-        self._folder = folder
+        self.file = file
+        self.folder = folder
 
     def add(self, session: int) -> None:
         """Record a session that has just begun."""
-        with self._file.open("a") as file:
+        with self.file.open("a") as file:
             file.write(f"{session}\n")
 
     def end_leftovers(self) -> None:
         """Kill what is left of the recorded sessions and start a new record."""
-        if self._file.exists():
-            sessions = set(map(int, self._file.read_text().split()))
-            while leftovers := self._processes_in_folder(sessions):
-                for process in leftovers:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(process, signal.SIGKILL)
-                time.sleep(POLL_SECONDS)
-            self._file.unlink()
+        self.kill()
+        self.file.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """Kill what is left of the recorded sessions."""
+        if not self.file.exists():
+            return
+        sessions = set(map(int, self.file.read_text().split()))
+        while leftovers := self._processes_in_folder(sessions):
+            for process in leftovers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(POLL_SECONDS)
 
     def _processes_in_folder(self, sessions: set[int]) -> list[int]:
         processes = []
         for folder in PROC.glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 # A process that has ended, but has not been reaped, has no working directory.
-                if (folder / "cwd").readlink() == self._folder.resolve() and os.getsid(int(folder.name)) in sessions:
+                is_ours = (folder / "cwd").readlink().is_relative_to(self.folder.resolve())
+                if is_ours and os.getsid(int(folder.name)) in sessions:
                     processes.append(int(folder.name))
         return processes
+
+
+class Guardian(contextlib.AbstractContextManager["Guardian"]):
+    """A small process that ends the sessions of a stack when the stack's own process ends, even if it is killed.
+
+    Args:
+        sessions: The record of the sessions.
+    """
+
+    def __init__(self, sessions: SessionRecord) -> None:
+        # It gets the end of its input when the last process that could write to it is gone.
+        command = [sys.executable, "-P", "-m", __name__, str(sessions.file), str(sessions.folder)]
+        environment = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+        self._process = subprocess.Popen(  # noqa: S603 - this module
+            command, env=environment, stdin=subprocess.PIPE, start_new_session=True
+        )
+
+    def __exit__(self, *_exception: object) -> None:
+        """End what is left, and wait for it."""
+        self._process.communicate()
+
+
+if __name__ == "__main__":
+    sys.stdin.read()
+    SessionRecord(Path(sys.argv[1]), Path(sys.argv[2])).kill()
