@@ -177,8 +177,8 @@ bench-parse: .venv/.test-installed ## compare the parsing of Dag files with plai
 demo: .venv/.demo-installed ## fetch, rank and recommend with real ratings and a real Airflow, then stop everything
 	@$(BIN)/python -m demo run
 
-up: .venv/.demo-installed ## keep movielens-api and Airflow running until Ctrl-C
-	@$(BIN)/python -m demo up
+up: $(if $(SERVICES),.venv-services/.installed,.venv/.demo-installed) ## keep movielens-api and Airflow running until Ctrl-C (with servers: SERVICES=celery,postgres,s3)
+	@$(if $(SERVICES),.venv-services/bin,$(BIN))/python -m demo up --services "$(SERVICES)"
 
 .PHONY: screenshots
 screenshots: .venv/.test-installed test-tools ## take the docs' pictures of the MovieLens page and of the connection's form (docs/images)

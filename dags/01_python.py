@@ -9,10 +9,9 @@ held in memory.
 import json
 import os
 from datetime import datetime
-from pathlib import Path
 
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import DAG
+from airflow.sdk import DAG, ObjectStoragePath
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - easy to find
@@ -55,8 +54,8 @@ def _get_with_pagination(endpoint, params, batch_size=100):
 def _fetch_ratings(start_date, end_date, output_path):
     params = {"start_date": start_date, "end_date": end_date}
     ratings = list(_get_with_pagination("ratings", params))
-    Path(output_path).parent.mkdir(parents=True, exist_ok=True)
-    Path(output_path).write_text(json.dumps(ratings))
+    ObjectStoragePath(output_path).parent.mkdir(parents=True, exist_ok=True)
+    ObjectStoragePath(output_path).write_text(json.dumps(ratings))
     return len(ratings)
 
 
@@ -64,7 +63,7 @@ def _rank_movies(input_path, output_path, min_ratings=3):
     import pandas as pd
 
     columns = ["userId", "movieId", "rating", "timestamp"]
-    ratings = pd.DataFrame(json.loads(Path(input_path).read_text()), columns=columns)
+    ratings = pd.DataFrame(json.loads(ObjectStoragePath(input_path).read_text()), columns=columns)
     movies = pd.DataFrame(_get_with_pagination("movies", {}, batch_size=1000))
     ranking = (
         ratings.groupby("movieId")
@@ -74,8 +73,9 @@ def _rank_movies(input_path, output_path, min_ratings=3):
         .merge(movies, on="movieId", how="left")
         .sort_values(["avg_rating", "num_ratings", "movieId"], ascending=[False, False, True])
     )
-    Path(output_path).parent.mkdir(parents=True, exist_ok=True)
-    ranking[["movieId", "title", "avg_rating", "num_ratings"]].to_csv(output_path, index=False)
+    ObjectStoragePath(output_path).parent.mkdir(parents=True, exist_ok=True)
+    with ObjectStoragePath(output_path).open("w") as file:
+        ranking[["movieId", "title", "avg_rating", "num_ratings"]].to_csv(file, index=False)
     return len(ranking)
 
 

@@ -7,9 +7,8 @@ pitfalls. The tasks are still custom code.
 import json
 import os
 from datetime import datetime
-from pathlib import Path
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, ObjectStoragePath, task
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_movielens.hooks import MovielensHook
@@ -21,8 +20,8 @@ DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 
 def fetch_ratings(*, start_date: str, end_date: str, output_path: str) -> str:
     with MovielensHook("movielens") as hook:
         ratings = list(hook.get_ratings(start_date=start_date, end_date=end_date))
-    Path(output_path).parent.mkdir(parents=True, exist_ok=True)
-    Path(output_path).write_text(json.dumps(ratings))
+    ObjectStoragePath(output_path).parent.mkdir(parents=True, exist_ok=True)
+    ObjectStoragePath(output_path).write_text(json.dumps(ratings))
     return output_path
 
 
@@ -33,12 +32,13 @@ def rank_movies(input_path: str, output_path: str) -> str:
     from airflow_movielens.ranking import rank_movies_by_rating
 
     columns = ["userId", "movieId", "rating", "timestamp"]
-    ratings = pd.DataFrame(json.loads(Path(input_path).read_text()), columns=columns)
+    ratings = pd.DataFrame(json.loads(ObjectStoragePath(input_path).read_text()), columns=columns)
     with MovielensHook("movielens") as hook:
         movies = pd.DataFrame(hook.get_movies())
     ranking = rank_movies_by_rating(ratings, min_ratings=3).merge(movies, on="movieId", how="left")
-    Path(output_path).parent.mkdir(parents=True, exist_ok=True)
-    ranking[["movieId", "title", "avg_rating", "num_ratings"]].to_csv(output_path, index=False)
+    ObjectStoragePath(output_path).parent.mkdir(parents=True, exist_ok=True)
+    with ObjectStoragePath(output_path).open("w") as file:
+        ranking[["movieId", "title", "avg_rating", "num_ratings"]].to_csv(file, index=False)
     return output_path
 
 

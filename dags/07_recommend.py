@@ -10,7 +10,9 @@ is good enough, and recommends ten movies with reasons to each user:
 - `promote_model` makes the challenger the champion, or records why not. A refusal is not a failure.
 - `recommend_movies` recommends movies by the champion, whichever model that is.
 
-`movielens models list` shows the registry, and `movielens models rollback` returns to the previous champion.
+`movielens models list` shows the registry, and `movielens models rollback` returns to the previous champion. The
+registry and the reports are in `MOVIELENS_MODELS_DIR`, by default beside the ratings. It is a local folder that all
+workers see, even if the ratings are on object storage.
 """
 
 import os
@@ -30,7 +32,8 @@ from airflow_movielens.operators import (
 DATA_DIR = os.environ.get("MOVIELENS_DATA_DIR", "/tmp/movielens")  # noqa: S108 - easy to find
 FOLDER = f"{DATA_DIR}/07_recommend"
 RATINGS = f"{FOLDER}/ratings.parquet"
-REGISTRY = f"{FOLDER}/registry"
+MODELS_DIR = os.environ.get("MOVIELENS_MODELS_DIR", FOLDER)
+REGISTRY = f"{MODELS_DIR}/registry"
 
 with DAG(
     dag_id="07_recommend",
@@ -65,7 +68,7 @@ with DAG(
         task_id="evaluate_model",
         input_path=RATINGS,
         registry=REGISTRY,
-        output_path=f"{FOLDER}/evaluations/{{{{ dag_run.run_after | ts_nodash }}}}",
+        output_path=f"{MODELS_DIR}/evaluations/{{{{ dag_run.run_after | ts_nodash }}}}",
         # This run's model, also if another one has been registered since.
         model=train.output,
         engine="{{ params.engine }}",

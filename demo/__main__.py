@@ -14,7 +14,8 @@ from demo.errors import DagImportError, DemoError, Interrupted
 from demo.layout import Layout
 from demo.recommendations import recommend
 from demo.report import Report
-from demo.stack import Stack
+from demo.services.selection import NAMES
+from demo.stack import WORKER_NAMES, Stack
 from demo.watch import Interruption, Watch
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None, layout: Layout | None = None, s
     try:
         layout.create()
         if options.command == "up":
-            run_up(layout, report, interruption, settings)
+            run_up(layout, report, interruption, options.services, settings)
         else:
             run_demo(layout, report, interruption, options.connection_password)
     except DemoError as error:
@@ -74,10 +75,16 @@ def run_demo(layout: Layout, report: Report, interruption: Interruption, connect
     report.files(layout, rankings.folder, stack.page_address)
 
 
-def run_up(layout: Layout, report: Report, interruption: Interruption, settings: Sections | None = None) -> None:
+def run_up(
+    layout: Layout,
+    report: Report,
+    interruption: Interruption,
+    services: Sequence[str] = (),
+    settings: Sections | None = None,
+) -> None:
     """Start everything, say how to use it, and keep it running until Ctrl-C."""
     watch = Watch(interruption, TIMEOUT_SECONDS)
-    stack = Stack(layout, Credentials.load(layout.local), watch, settings=settings)
+    stack = Stack(layout, Credentials.load(layout.local), watch, settings=settings, services=services)
     with stack, stopped_afterwards(stack, report):
         try:
             start(stack, report)
@@ -91,13 +98,21 @@ def start(stack: Stack, report: Report) -> None:
     """Start the stack and wait until all of it works."""
     for note in stack.port_notes:
         report.say(note)
-    with report.step("Loading real ratings into movielens-api, preparing Airflow's database (embedded SQLite)"):
+    if services := stack.services.running:
+        with report.step(f"Starting {', '.join(service.name for service in services)}"):
+            stack.start_services()
+    with report.step(
+        f"Loading real ratings into movielens-api, preparing Airflow's database ({stack.services.database})"
+    ):
         stack.start_api()
         stack.prepare_database()
         stack.wait_for_api()
     with report.step("Starting Airflow: api-server, scheduler, dag-processor, triggerer"):
         stack.start_airflow()
         stack.wait_for_airflow()
+    if stack.services.valkey is not None:
+        with report.step(f"Starting Celery's workers: {', '.join(WORKER_NAMES)}"):
+            stack.start_workers()
     with report.step("Reading the Dags"):
         stack.wait_for_dags(pipeline.DAGS)
         pipeline.end_interrupted_runs(stack.airflow)
@@ -122,7 +137,13 @@ def stopped_afterwards(stack: Stack, report: Report) -> Iterator[None]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="keep movielens-api and Airflow running until Ctrl-C")
+    up = commands.add_parser("up", help="keep movielens-api and Airflow running until Ctrl-C")
+    up.add_argument(
+        "--services",
+        type=lambda text: [name for name in text.split(",") if name],
+        default=[],
+        help=f"servers to start and use, separated by commas: {', '.join(NAMES)}",
+    )
     run = commands.add_parser("run", help="fetch and rank a fortnight, recommend movies, then stop everything")
     run.add_argument(
         "--connection-password", help="a password for Airflow's calls to the API, to see what a failure looks like"

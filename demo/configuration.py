@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from demo.ports import LOOPBACK
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from demo.layout import Layout
 
 Sections = dict[str, dict[str, str | int | float]]
@@ -71,12 +73,21 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_configuration(
-    layout: Layout, credentials: Credentials, port: int, settings: Sections, *, follow_schedules: bool
+    layout: Layout, credentials: Credentials, port: int, settings: Iterable[Sections], *, follow_schedules: bool
 ) -> None:
-    """Write `airflow.cfg` and the login, so that `AIRFLOW_HOME=… airflow …` works for a user too."""
+    """Write `airflow.cfg` and the login, so that `AIRFLOW_HOME=… airflow …` works for a user too.
+
+    Args:
+        layout: The folders.
+        credentials: The passwords and keys.
+        port: The port of the API server.
+        settings: Settings that override the stack's, the last ones most.
+        follow_schedules: Whether Dags also run by their schedules.
+    """
     parser = configparser.ConfigParser(interpolation=None)
     parser.read_dict(_sections(layout, credentials, port) | _scheduler(follow_schedules=follow_schedules))
-    parser.read_dict(settings)
+    for sections in settings:
+        parser.read_dict(sections)
     text = io.StringIO()
     parser.write(text)
     # Airflow interpolates what it reads: a per cent sign in a path must stay one.
@@ -124,7 +135,6 @@ def _sections(layout: Layout, credentials: Credentials, port: int) -> Sections:
         # A worker notices the end of its task, and takes the next one, at its next heartbeat.
         "workers": {"min_heartbeat_interval": 1},
         "api_auth": {"jwt_secret": credentials.jwt_secret},
-        "movielens": {"data_root": str(layout.data)},
         "dag_processor": {
             "dag_bundle_storage_path": str(home / "bundles"),
             "refresh_interval": 10,
@@ -152,8 +162,17 @@ def api_environment(password: str) -> dict[str, str]:
     return base_environment() | {"API_USER": API_USER, "API_PASSWORD": password}
 
 
-def airflow_environment(layout: Layout, api_port: int, api_password: str) -> dict[str, str]:
-    """Return the environment of Airflow and its tasks: the settings that `airflow.cfg` does not hold."""
+def airflow_environment(
+    layout: Layout, api_port: int, api_password: str, data_root: str | None = None
+) -> dict[str, str]:
+    """Return the environment of Airflow and its tasks: the settings that `airflow.cfg` does not hold.
+
+    Args:
+        layout: The folders.
+        api_port: The port of movielens-api.
+        api_password: The password of its user.
+        data_root: The folder or URL of the files that the Dags write; None for a folder of the stack.
+    """
     connection = {
         "conn_type": "movielens",
         "schema": "http",
@@ -170,6 +189,7 @@ def airflow_environment(layout: Layout, api_port: int, api_password: str) -> dic
         "MOVIELENS_PORT": str(api_port),
         "MOVIELENS_USER": API_USER,
         "MOVIELENS_PASSWORD": api_password,
-        "MOVIELENS_DATA_DIR": str(layout.data),
+        "MOVIELENS_DATA_DIR": data_root or str(layout.data),
+        "MOVIELENS_MODELS_DIR": str(layout.models),
         "MOVIELENS_POLL_INTERVAL": "5",
     }

@@ -45,9 +45,14 @@ class Layout:
         return self.local / "data"
 
     @property
+    def models(self) -> Path:
+        """The registry and the evaluations of the Dag `07_recommend`, which are local files."""
+        return self.data / "07_recommend"
+
+    @property
     def registry(self) -> Path:
         """The models that the Dag `07_recommend` registers; movielens-api serves the champion."""
-        return self.data / "07_recommend" / "registry"
+        return self.models / "registry"
 
     @property
     def served(self) -> Path:

@@ -15,6 +15,8 @@ from rich.table import Table
 from demo.configuration import AIRFLOW_USER, API_USER
 from demo.pipeline import DAYS, FIRST_DAY, LAST_DAY
 from demo.recommendations import how_judged
+from demo.services.s3 import KEY
+from demo.services.selection import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from demo.layout import Layout
     from demo.pipeline import Fetched, Rankings, ShowStates
     from demo.recommendations import Recommendations
+    from demo.services.selection import Services
     from demo.stack import Stack
 
 PLAIN_WIDTH = 125
@@ -48,6 +51,17 @@ def why_not_the_mean(rankings: Rankings) -> str:
         f"A top ten by the mean alone is no ranking: {len(tie)} movies tie at {means[0]:.2f}, none of them with more "
         f"than {most} ratings, and {best['title']}, with {best['num_ratings']} ratings, would be number {place}."
     )
+
+
+def _services(services: Services) -> list[str]:
+    """Return the addresses of the services, and how tasks reach them."""
+    lines = []
+    if services.postgres is not None:
+        lines.append(f"PostgreSQL  {services.postgres.url('movielens')} (Airflow's connection postgres_default)")
+    if services.s3 is not None:
+        lines.append(f"S3          {services.s3.endpoint}, access key {KEY}, secret {services.s3.secret}")
+        lines.append(f"  files     s3://{BUCKET}/data (Airflow's connection aws_default)")
+    return lines
 
 
 class Report:
@@ -176,6 +190,8 @@ class Report:
         self.say(f"  MovieLens {stack.page_address} (partitions, rankings, models, recommendations)")
         self.say(f"Ratings API {stack.api_address} (how to call it: {stack.api_address}/docs)")
         self.say(f"  try       curl -u {escape(login)} '{escape(example)}'")
+        for line in _services(stack.services):
+            self.say(escape(line))
         self.say("The connection [bold]movielens[/] is ready. Dags are paused until you unpause or trigger them:")
         self.say("[bold]07_recommend[/] trains a model and judges it. The API serves its recommendations:")
         self.say(f"  try       curl -u {escape(login)} '{stack.api_address}/users/600/recommendations?n=3'")

@@ -1,4 +1,4 @@
-"""The stack: movielens-api and Airflow's four processes, from nothing to healthy and back to nothing."""
+"""The stack: movielens-api, Airflow's processes and the services they need, from nothing to healthy and back."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from demo.configuration import API_USER, airflow_environment, api_environment, w
 from demo.errors import DagImportError
 from demo.layout import only_stack_in
 from demo.ports import LOOPBACK, choose_port
-from demo.processes import Component, SessionRecord, stop
+from demo.processes import Component, Guardian, SessionRecord, stop
+from demo.services.selection import BUCKET, WORKERS, Services
+from demo.services.service import start as start_service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from demo.airflow_api import Json
     from demo.configuration import Credentials, Sections
@@ -38,6 +40,7 @@ AIRFLOW_COMPONENTS = {
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
 
+WORKER_NAMES = [f"worker-{number}" for number in range(1, WORKERS + 1)]
 SERVERS = ("movielens-api", "api-server")
 RESTARTS = 5
 HEARTBEATS = ("scheduler", "triggerer", "dag_processor")
@@ -53,6 +56,7 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         connection_password: The password for Airflow's calls to the API, if not the real one.
         follow_schedules: Whether Dags also run by their schedules.
         settings: Settings of Airflow that override the stack's.
+        services: The services to start, by their names; see `demo.services.selection`.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         *,
         follow_schedules: bool = True,
         settings: Sections | None = None,
+        services: Collection[str] = (),
     ) -> None:
         self.layout = layout
         self.credentials = credentials
@@ -71,8 +76,9 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         self._connection_password = connection_password or credentials.api_password
         self._follow_schedules = follow_schedules
         self._settings = settings or {}
+        self._names_of_services = services
         self._resources = contextlib.ExitStack()
-        self._sessions = SessionRecord(layout.local / "sessions", layout.airflow_home)
+        self._sessions = SessionRecord(layout.local / "sessions", layout.local)
         self._started = datetime.now(UTC)
         self.restarts: Counter[str] = Counter()
 
@@ -81,8 +87,10 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         with contextlib.ExitStack() as resources:
             resources.enter_context(only_stack_in(self.layout.local))
             self._sessions.end_leftovers()
+            resources.enter_context(Guardian(self._sessions))
             self.api_port = choose_port(API_PORT, resources)
             self.airflow_port = choose_port(AIRFLOW_PORT, resources)
+            self.services = Services.of(self._names_of_services, self.layout, self.credentials, resources)
             resources.callback(self.stop)
             self._resources = resources.pop_all()
         self.airflow = AirflowApi(f"http://{LOOPBACK}:{self.airflow_port}", self.credentials.airflow_password)
@@ -93,8 +101,11 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         self._resources.close()
 
     def stop(self) -> None:
-        """Stop every process."""
-        self.watch.stop(last=SERVERS)
+        """Stop every process, each before those that it may still call."""
+        services = [service.name for service in self.services.running]
+        self.watch.stop(last=[SERVERS, services])
+        for service in self.services.running:
+            service.clean_up()
 
     @property
     def port_notes(self) -> list[str]:
@@ -111,6 +122,22 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
     def page_address(self) -> str:
         """The URL of the MovieLens page in Airflow's UI."""
         return f"{self.airflow.address}/plugin/movielens"
+
+    @property
+    def data_root(self) -> str:
+        """The folder or URL of the files that the Dags write."""
+        return self.services.data_root(self.layout)
+
+    def start_services(self) -> None:
+        """Start the services that this stack is asked for, and wait until they work."""
+        for service in self.services.running:
+            service.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            service.prepare()
+            self._watched(start_service(service, self.layout.logs / f"{service.name}.log"))
+        for service in self.services.running:
+            self.watch.until(service.name, service.is_ready)
+        if self.services.s3 is not None:
+            self.services.s3.create_bucket(BUCKET)
 
     def start_api(self) -> None:
         """Start movielens-api on the sample ratings; it loads them while Airflow prepares its database."""
@@ -137,10 +164,10 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
             self.layout,
             self.credentials,
             self.airflow_port,
-            self._settings,
+            [{"movielens": {"data_root": self.data_root}}, self.services.sections(), self._settings],
             follow_schedules=self._follow_schedules,
         )
-        stamp = self.layout.airflow_home / f"migrated-{version('apache-airflow-core')}"
+        stamp = self.layout.airflow_home / f"migrated-{self.services.database}-{version('apache-airflow-core')}"
         if stamp.exists():
             return
         self.watch.until_ended(self._start_airflow("db-migrate", ["db", "migrate"], runs_once=True))
@@ -156,6 +183,26 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         self.watch.until("Airflow's processes", self._airflow_is_healthy)
         self.airflow.log_in()
 
+    def start_workers(self) -> None:
+        """Start Celery's workers, if there is a broker: after the API server, without which their tasks would fail."""
+        if self.services.valkey is None:
+            return
+        for name in WORKER_NAMES:
+            self.start_worker(name)
+        for name in WORKER_NAMES:
+            self.watch.until(name, lambda name=name: f"celery@{name} ready" in self.log_of(name).read_text())  # type: ignore[misc]
+
+    def start_worker(self, name: str) -> Component:
+        """Start a worker of Celery, with a folder of its own for temporary files."""
+        folder = self.layout.local / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        arguments = ["celery", "worker", "--celery-hostname", f"celery@{name}", "--pid", str(folder / "pid")]
+        return self._start_airflow(name, [*arguments, "--skip-serve-logs"], {"TMPDIR": str(folder)})
+
+    def log_of(self, name: str) -> Path:
+        """Return the file with the output of a component."""
+        return self.layout.logs / f"{name}.log"
+
     def wait_for_dags(self, dag_ids: Sequence[str]) -> None:
         """Wait until the Dags have been parsed since the stack started."""
         self.watch.until(f"the Dags {', '.join(dag_ids)}", lambda: self._have_been_parsed(dag_ids))
@@ -166,22 +213,36 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
         On SQLite, two writers at once can end the scheduler. After a restart, it resumes.
         """
         self.restarts[component.name] += 1
-        if component.name not in AIRFLOW_COMPONENTS or self.restarts[component.name] > RESTARTS:
+        is_known = component.name in (*AIRFLOW_COMPONENTS, *WORKER_NAMES)
+        if not is_known or self.restarts[component.name] > RESTARTS:
             raise component.failure()
         stop([component])
         component.log.replace(component.log.with_suffix(f".{self.restarts[component.name]}.log"))
-        self._start_airflow(component.name, AIRFLOW_COMPONENTS[component.name])
+        if component.name in WORKER_NAMES:
+            self.start_worker(component.name)
+        else:
+            self._start_airflow(component.name, AIRFLOW_COMPONENTS[component.name])
 
-    def _start_airflow(self, name: str, arguments: Sequence[str], *, runs_once: bool = False) -> Component:
-        environment = airflow_environment(self.layout, self.api_port, self._connection_password)
+    def _start_airflow(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        variables: Mapping[str, str] | None = None,
+        *,
+        runs_once: bool = False,
+    ) -> Component:
+        environment = airflow_environment(self.layout, self.api_port, self._connection_password, self.data_root)
+        environment |= self.services.variables() | dict(variables or {})
         return self._start(name, ["-m", "airflow", *arguments], environment, runs_once=runs_once)
 
     def _start(
         self, name: str, arguments: Sequence[str], environment: Mapping[str, str], *, runs_once: bool = False
     ) -> Component:
         command = [*PYTHON, *arguments]
-        log = self.layout.logs / f"{name}.log"
-        component = Component(name, command, environment, self.layout.airflow_home, log, runs_once=runs_once)
+        log = self.log_of(name)
+        return self._watched(Component(name, command, environment, self.layout.airflow_home, log, runs_once=runs_once))
+
+    def _watched(self, component: Component) -> Component:
         self.watch.components.append(component)
         self._sessions.add(component.session)
         return component

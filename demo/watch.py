@@ -11,7 +11,7 @@ from demo.errors import DemoError, Interrupted, NoResponseError
 from demo.processes import Component, stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from types import FrameType
 
 Found = TypeVar("Found")
@@ -90,8 +90,10 @@ class Watch:
         if time.monotonic() - self._started > self._timeout:
             raise DemoError(f"Timed out after {self._timeout:.0f} s while waiting for {what}.")
 
-    def stop(self, *, last: Collection[str]) -> None:
-        """Stop every process; stop the named ones after those that may still call them."""
-        stop([component for component in self.components if component.name not in last])
-        stop([component for component in self.components if component.name in last])
+    def stop(self, *, last: Sequence[Collection[str]]) -> None:
+        """Stop every process; stop the named ones, group by group, after those that may still call them."""
+        named = {name for names in last for name in names}
+        stop([component for component in self.components if component.name not in named])
+        for names in last:
+            stop([component for component in self.components if component.name in names])
         self.components.clear()

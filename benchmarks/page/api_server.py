@@ -104,7 +104,7 @@ class AirflowHome:
             server.stop()
 
     def _configure(self, port: int, page: dict[str, str | int | float]) -> None:
-        write_configuration(self._layout, self._credentials, port, {"movielens": page}, follow_schedules=False)
+        write_configuration(self._layout, self._credentials, port, [{"movielens": page}], follow_schedules=False)
 
     def _environment(self) -> dict[str, str]:
         return dict(os.environ) | airflow_environment(self._layout, free_port(), Credentials().api_password)

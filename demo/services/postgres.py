@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGINT, SIGKILL, Signals
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from demo.configuration import base_environment, write_private
 from demo.errors import DemoError
@@ -16,7 +16,7 @@ from demo.ports import LOOPBACK
 from demo.services.service import package_folder
 
 USER = "airflow"
-DATABASE = "airflow"
+DATABASES = ("airflow", "movielens")
 # PostgreSQL refuses to run as root. It runs as nobody, who may still enter folders that only root may enter.
 _UNPRIVILEGED = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--securebits=+no_setuid_fixup"]
 _UNPRIVILEGED += [f"--{kind}=-all,+dac_override" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
@@ -24,7 +24,9 @@ _UNPRIVILEGED += [f"--{kind}=-all,+dac_override" for kind in ("inh-caps", "ambie
 
 @dataclass
 class Postgres:
-    """A PostgreSQL server with the database ``airflow`` of the user ``airflow``.
+    """A PostgreSQL server with the databases ``airflow``, for Airflow itself, and ``movielens``, for its tasks.
+
+    Both belong to the user ``airflow``.
 
     Args:
         folder: Its folder.
@@ -42,13 +44,18 @@ class Postgres:
     # The first lets it end its clients' connections; SIGTERM would wait for them.
     stop_signals: ClassVar[tuple[Signals, ...]] = (SIGINT, SIGKILL)
 
+    def url(self, database: str) -> str:
+        """Return the URL of a database, with the password, as libpq accepts it."""
+        return f"postgresql://{USER}:{self.password}@{LOOPBACK}:{self.port}/{database}"
+
     @property
-    def url(self) -> str:
-        """The URL of the database, with the password, as libpq accepts it."""
-        return f"postgresql://{USER}:{self.password}@{LOOPBACK}:{self.port}/{DATABASE}"
+    def connection(self) -> dict[str, Any]:
+        """The Airflow connection to the database of the tasks."""
+        login = {"login": USER, "password": self.password, "schema": "movielens"}
+        return {"conn_type": "postgres", "host": LOOPBACK, "port": self.port, **login}
 
     def prepare(self) -> None:
-        """Create the database."""
+        """Create the databases."""
         if self._data.exists():
             return
         new, password = self.folder / "data.new", self.folder / "password"
@@ -60,7 +67,8 @@ class Postgres:
         options = [f"--pgdata={new}", f"--username={USER}", f"--pwfile={password}", "--auth=scram-sha-256"]
         options += ["--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
         self._run("initdb", *options)
-        self._run("postgres", "--single", "-D", str(new), "postgres", statement=f"CREATE DATABASE {DATABASE};\n")
+        statements = "".join(f"CREATE DATABASE {database};\n" for database in DATABASES)
+        self._run("postgres", "--single", "-D", str(new), "postgres", statements=statements)
         password.unlink()
         new.rename(self._data)
 
@@ -83,10 +91,10 @@ class Postgres:
     def _data(self) -> Path:
         return self.folder / "data"
 
-    def _run(self, program: str, *arguments: str, statement: str = "") -> None:
+    def _run(self, program: str, *arguments: str, statements: str = "") -> None:
         done = subprocess.run(  # noqa: S603 - the stack's own programs
             [*_program(program), *arguments],
-            input=statement,
+            input=statements,
             env=base_environment(),
             cwd=self.folder,
             capture_output=True,
