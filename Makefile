@@ -69,8 +69,15 @@ ALL_TESTS := tests/e2e tests/packaging tests/campaign tests/integration tests/do
 WORKERS ?= 3
 PARALLEL = --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 PYTEST = $(BIN)/pytest $(PARALLEL)
-test: lint test-tools ## install what the tests need, check the code, run all tests except the longest (WORKERS=3 processes)
+# Their own environment has the servers that they start, and Airflow's providers for them.
+TEST_DISTRIBUTED = .venv-services/bin/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder tests/distributed
+test: lint test-tools .venv-services/.installed ## install what the tests need, check the code, run all tests except the longest (WORKERS=3 processes)
 	$(PYTEST) -m "not long" $(ALL_TESTS)
+	$(TEST_DISTRIBUTED) -m "not long"
+
+.PHONY: test-distributed
+test-distributed: .venv/.test-installed .venv-services/.installed ## run all tests with Celery's workers, PostgreSQL, object storage and Kubernetes' pods (5 minutes)
+	$(TEST_DISTRIBUTED)
 
 .PHONY: test-fast
 test-fast: .venv/.test-installed ## run the unit tests except the slow ones (a minute)

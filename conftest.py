@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 # Their tests share what takes longer to make than most of them: a running Airflow, wheels and an index, a database.
-TOGETHER = ("tests/e2e/", "tests/packaging/", "tests/integration/")
+TOGETHER = (
+    "tests/e2e/",
+    "tests/packaging/",
+    "tests/integration/",
+    "tests/distributed/celery/",
+    "tests/distributed/object_storage/",
+)
 APART = ("tests/e2e/test_demo.py", "tests/e2e/test_demo_parts.py")
 
 

@@ -189,8 +189,13 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
             return
         for name in WORKER_NAMES:
             self.start_worker(name)
+        self.wait_for_workers()
+
+    def wait_for_workers(self) -> None:
+        """Wait until all workers accept tasks."""
         for name in WORKER_NAMES:
-            self.watch.until(name, lambda name=name: f"celery@{name} ready" in self.log_of(name).read_text())  # type: ignore[misc]
+            log, line = self.log_of(name), f"celery@{name} ready"
+            self.watch.until(name, lambda log=log, line=line: line in log.read_text())  # type: ignore[misc]
 
     def start_worker(self, name: str) -> Component:
         """Start a worker of Celery, with a folder of its own for temporary files."""

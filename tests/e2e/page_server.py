@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from e2e.conftest import RunningStack
+    from e2e.running_stack import RunningStack
 
 PATH = "/air/flow"
 STRANGER = "stranger"

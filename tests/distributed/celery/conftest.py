@@ -1,0 +1,89 @@
+"""The running stack that all these tests share."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from e2e.running_stack import RunningStack
+from e2e.up import SETTINGS
+
+from demo.__main__ import start
+from demo.configuration import Credentials
+from demo.layout import ROOT, Layout
+from demo.processes import process_groups
+from demo.report import Report
+from demo.stack import WORKER_NAMES, Stack
+from demo.watch import Interruption, Watch
+
+TIMEOUT_SECONDS = 3600
+POLL_SECONDS = 0.5
+# Slow enough to be killed at any page, with several requests in flight.
+PAGE_SIZE, CONCURRENCY, REQUESTS_PER_SECOND = 2500, 4, 4
+SLOW = {"page_size": PAGE_SIZE, "concurrency": CONCURRENCY, "requests_per_second": REQUESTS_PER_SECOND}
+SLOW |= {"data_format": "json"}
+
+
+class CeleryStack(RunningStack):
+    """A running stack with workers of Celery."""
+
+    def __init__(self, stack, output):
+        super().__init__(stack.layout, stack.credentials, stack.watch, stack.airflow, stack.api_address, output)
+        object.__setattr__(self, "stack", stack)
+
+    @property
+    def bucket(self):
+        """Return the URL of the Dags' files."""
+        return self.stack.data_root
+
+    def requests(self):
+        """Return the queries of all requests for ratings that the API has responded to."""
+        log = self.stack.log_of("movielens-api").read_text().splitlines()
+        return [line for line in log if '"path":"/ratings"' in line]
+
+    def worker_of(self, pid):
+        """Return the name of the worker whose session a process belongs to."""
+        session = os.getsid(pid)
+        return next(component.name for component in self.watch.components if component.session == session)
+
+    def kill_worker(self, name):
+        """Kill a worker and all its processes at once, as if its machine were lost."""
+        (worker,) = [component for component in self.watch.components if component.name == name]
+        self.watch.components.remove(worker)
+        for group in process_groups({worker.session}):
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        self.until("the end of the worker", lambda: worker.exit_code is not None)
+
+    def start_missing_workers(self):
+        """Start the workers that were killed."""
+        running = {component.name for component in self.watch.components}
+        for name in set(WORKER_NAMES).difference(running):
+            self.stack.start_worker(name)
+        self.stack.wait_for_workers()
+
+
+@pytest.fixture(scope="session")
+def celery_stack(tmp_path_factory):
+    """Start PostgreSQL, Valkey, S3, movielens-api, Airflow and two workers, and stop them."""
+    folder = tmp_path_factory.mktemp("celery")
+    layout = Layout(folder / "local", folder / "dags")
+    for source in (ROOT / "dags", Path(__file__).with_name("dags")):
+        shutil.copytree(source, layout.dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    layout.create()
+    watch = Watch(Interruption(), TIMEOUT_SECONDS, POLL_SECONDS)
+    credentials = Credentials.load(layout.local)
+    with Stack(layout, credentials, watch, settings=SETTINGS, services=["celery", "s3"]) as stack:
+        start(stack, Report())
+        running = CeleryStack(stack, layout.logs)
+        user, password = running.api_login
+        slow = {"connection_id": "slow", "conn_type": "movielens", "host": "127.0.0.1", "port": stack.api_port}
+        slow |= {"login": user, "password": password, "extra": json.dumps(SLOW)}
+        running.airflow.post("/connections", slow)
+        os.environ |= stack.services.variables()  # the tests read the bucket, too
+        yield running
