@@ -3,7 +3,8 @@
 One partition per day, from the API to the rankings of each day and of each 30 days: `bayesian` ("best rated") and
 `trending` ("popular now"). Each result is computed again exactly when its input has changed:
 
-- `06_ratings` fetches a day into a Parquet file. Backfill it for any period.
+- `06_ratings` fetches a day into a Parquet file. Backfill it for any period. If the day has not landed by 06:00 UTC on
+  the next day, an alert names it.
 - `06_watch` runs when a trigger reports new or late ratings. When no day is being fetched, it reports the changed days,
   and `06_late` fetches them again.
 - `06_rank` ranks the movies of a day after it was fetched.
@@ -22,6 +23,7 @@ from datetime import UTC, date, datetime, timedelta
 from airflow.sdk import DAG, Asset, AssetWatcher, task
 
 from airflow_movielens.assets import create_asset
+from airflow_movielens.deadlines import PartitionDeadline, log_missed_deadline
 from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
 from airflow_movielens.triggers import MovielensNewRatingsTrigger
 
@@ -37,6 +39,7 @@ API = {"host": os.environ.get("MOVIELENS_HOST"), "port": int(PORT) if PORT.isdec
 POLL_INTERVAL = float(os.environ.get("MOVIELENS_POLL_INTERVAL", "60"))
 DAYS = 30
 PATIENCE = timedelta(hours=1)
+DUE = timedelta(hours=30)  # a day is due at 06:00 UTC on the next day
 WAITING = {"mode": "reschedule", "poke_interval": 10, "timeout": 2 * PATIENCE.total_seconds()}
 
 changed_days = Asset("movielens_changed_days")
@@ -129,7 +132,13 @@ def forget_days(reported, *, asset_state_store):
 
 def define_dags():
     """Define the Dags, if Airflow has the classes that they need."""
-    from airflow.sdk import CronPartitionTimetable, FixedKeyMapper, PartitionedAssetTimetable
+    from airflow.sdk import (
+        AsyncCallback,
+        CronPartitionTimetable,
+        DeadlineAlert,
+        FixedKeyMapper,
+        PartitionedAssetTimetable,
+    )
 
     common = {
         "doc_md": __doc__,
@@ -138,8 +147,12 @@ def define_dags():
         "tags": ["movielens"],
     }
     daily = CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d")
-    for dag_id, schedule in [("06_ratings", daily), ("06_late", PartitionedAssetTimetable(assets=changed_days))]:
-        with DAG(dag_id, schedule=schedule, **common):
+    due = DeadlineAlert(PartitionDeadline(), interval=DUE, callback=AsyncCallback(log_missed_deadline))
+    for dag_id, schedule, deadline in [
+        ("06_ratings", daily, due),
+        ("06_late", PartitionedAssetTimetable(assets=changed_days), None),
+    ]:
+        with DAG(dag_id, schedule=schedule, deadline=deadline, **common):
             MovielensFetchRatingsOperator(
                 task_id="fetch_ratings",
                 output_path=f"{RATINGS}/{{{{ partition_key }}}}.parquet",

@@ -112,8 +112,19 @@ def _partition_day(context: Context) -> date | None:
     if key is None:
         # Airflow 3.2 has the key only here, and no date.
         key = getattr(context.get("dag_run"), "partition_key", None)
-    if key is None:
-        return None
+    return None if key is None else partition_day(key, instant)
+
+
+def partition_day(key: str, instant: datetime | None) -> date:
+    """Return the day of a partition.
+
+    Args:
+        key: The partition's key. If it begins with a day, that is the day.
+        instant: The partition's date, or None if it has none.
+
+    Raises:
+        FatalError: The key names no day, and there is no date.
+    """
     named = _DAY_OF_KEY.match(key)
     if named or instant is None:
         return parse_day(named[0] if named else key, "partition key")

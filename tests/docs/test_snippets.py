@@ -13,6 +13,7 @@ from sybil.document import Document
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 from airflow_movielens.client import ClientSettings, MovielensClient
+from airflow_movielens.deadlines import PartitionDeadline
 from airflow_movielens.hooks import MovielensHook
 from airflow_movielens.operators import (
     MovielensEvaluateOperator,
@@ -40,6 +41,7 @@ PUBLIC = [
     MovielensRatingsSensor,
     MovielensNewRatingsTrigger,
     MovielensRatingsTrigger,
+    PartitionDeadline,
 ]
 
 # Shell commands of the docs, and the test that runs them.

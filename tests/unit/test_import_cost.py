@@ -38,7 +38,7 @@ CORE = [
 # Not adapters to Airflow: the core and the command line.
 OTHERS = {"__main__", "cli", "client", "ranking", "ratings", "recommending"}
 # What a Dag file imports, so that the dag processor imports it each time it parses the file.
-IN_DAG_FILES = {"assets", "book", "hooks", "operators", "retry_policy", "sensors", "triggers"}
+IN_DAG_FILES = {"assets", "book", "deadlines", "hooks", "operators", "retry_policy", "sensors", "triggers"}
 # What tasks need when they run.
 ONLY_IN_TASKS = {
     "airflow_movielens.client.client",

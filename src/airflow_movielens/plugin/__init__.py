@@ -1,6 +1,7 @@
 """The MovieLens page in Airflow's UI: what the tasks did, read from the catalogue under ``[movielens] data_root``.
 
-- ``registration``: what Airflow loads in each of its components; imports nothing of the page.
+- ``registration``: what Airflow loads in each of its components; imports nothing of the page. It also registers the
+  deadline reference of partitions.
 - ``app``: the application of the page, built in the API server when it starts.
 - ``security``: who may see what, decided by Airflow's auth manager.
 - ``source``: the catalogue, reduced to what the user may see.

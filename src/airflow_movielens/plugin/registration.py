@@ -55,7 +55,10 @@ def _freeze() -> None:
 
 
 class MovielensPlugin(AirflowPlugin):
-    """The MovieLens page and its tabs on Dag runs and task instances; nothing with ``[movielens] page = False``."""
+    """The MovieLens page and its tabs on Dag runs and task instances, and the deadline reference of partitions.
+
+    With ``[movielens] page = False`` there is no page and no tab.
+    """
 
     name = "movielens"
     _is_on = conf.getboolean("movielens", "page", fallback=True)
@@ -72,3 +75,10 @@ class MovielensPlugin(AirflowPlugin):
             # Airflow's own UI works without it.
             log.exception("The MovieLens page cannot be built.")
         return [{"app": Page(), "url_prefix": f"/{PREFIX}", "name": "MovieLens"}]
+
+    @property
+    def deadline_references(self) -> list[Any]:  # type: ignore[override]
+        """The references that Airflow may restore from a stored Dag, imported when it asks for them."""
+        from airflow_movielens.deadlines import PartitionDeadline
+
+        return [PartitionDeadline]

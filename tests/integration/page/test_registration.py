@@ -11,7 +11,7 @@ LOAD = """
 import json, sys
 from airflow.plugins_manager import ensure_plugins_loaded, get_plugin_info
 ensure_plugins_loaded()
-page = [name for name in sys.modules if name.startswith("airflow_movielens.plugin.")]
+page = [name for name in sys.modules if name.startswith(("airflow_movielens.plugin.", "airflow_movielens.deadlines"))]
 found = [plugin for plugin in get_plugin_info() if plugin["name"] == "movielens"]
 print(json.dumps([found, page], default=str))
 """
