@@ -56,13 +56,14 @@ def installed(
     request: pytest.FixtureRequest, airflow_user: Shell, repository: Path, index: Index, book_package: Path
 ) -> Iterator[Installed]:
     user, before = airflow_user, airflow_user.distributions()
+    airflow = f"apache-airflow=={before['apache-airflow']}"
     user.run(f"python -m pip install --no-index '{book_package}'")
     if request.param == "folder":
         user.run(f"git clone --quiet '{repository}' airflow-movielens")
     command = {
         "folder": "python -m pip install ./airflow-movielens",
         "git": f"python -m pip install git+{repository.as_uri()}",
-        "index": f"python -m pip install --upgrade airflow_movielens --extra-index-url {index.simple}",
+        "index": f"python -m pip install --upgrade {airflow} airflow_movielens --extra-index-url {index.simple}",
     }[request.param]
     user.run(command, PIP_REPORT="report.json")
     yield Installed(user, request.param, before, json.loads((user.folder / "report.json").read_text()))
