@@ -61,6 +61,7 @@ RUN_BY = {
     "curl --fail http://airflow.example.com": "tests/distributed/celery/test_deploy_page.py",
     'python -c "': "tests/distributed/celery/test_deploy_page.py",
     "python -m pip install apache-airflow==": "tests/packaging/test_installing_the_provider.py",
+    "airflow kubernetes generate-dag-yaml": "tests/distributed/kubernetes/test_pods.py",
     "airflow connections add": "tests/docs/test_connection_page.py",
     "movielens fetch": "tests/docs/test_command_line_page.py",
     "movielens recommend": "tests/docs/test_command_line_page.py",
@@ -74,6 +75,8 @@ RUN_BY = {
     "uv pip install apache-airflow==": "tests/packaging/test_resolving.py",
     "sha256sum": "tests/integration/test_ranking_manifest.py",
 }
+# Pages whose Python needs packages of another environment, and the test that runs it there.
+PYTHON_RUN_BY = {"kubernetes.md": "tests/distributed/kubernetes/test_pods.py"}
 
 
 def blocks(page, language):
@@ -90,7 +93,7 @@ def connected(api, monkeypatch):
     return {"API_URL": api.base_url, "API_USER": api.user, "API_PASSWORD": api.password}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in PYTHON_RUN_BY], ids=lambda page: page.name)
 def test_python_snippets_run(page, connected, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     document = Sybil(parsers=[PythonCodeBlockParser()]).parse(page)
@@ -107,6 +110,11 @@ def test_shell_commands_are_run_by_a_test(page):
         known = [where for run, where in RUN_BY.items() if command.startswith(run)]
         assert known, f"{page.name} shows `{command}`, which no test runs"
         assert (ROOT / known[0]).is_file()
+
+
+@pytest.mark.parametrize(("page", "where"), PYTHON_RUN_BY.items())
+def test_python_that_needs_another_environment_is_run_there(page, where):
+    assert f'"{page}"' in (ROOT / where).read_text()
 
 
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: public.__name__)

@@ -1,0 +1,1 @@
+"""Pods as Airflow renders them, and the schemas of Kubernetes. There is no cluster."""
