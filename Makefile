@@ -176,6 +176,12 @@ bench-page: ROUNDS = 3
 bench-page: .venv/.test-installed .venv-services/.installed test-tools ## measure the page in Airflow's UI with three years of data (10 minutes; short run: DAYS=60 ROUNDS=1)
 	$(BIN)/python -m benchmarks.page --days $(DAYS) --rounds $(ROUNDS)
 
+.PHONY: bench-celery
+bench-celery: DAYS = 30
+bench-celery: LOSSES = 5
+bench-celery: .venv-services/.installed ## measure backfills on one and two of Celery's workers, and the loss of a worker (15 minutes; short run: DAYS=3 LOSSES=1)
+	.venv-services/bin/python -m benchmarks.celery --days $(DAYS) --losses $(LOSSES)
+
 .PHONY: bench-parse
 bench-parse: .venv/.test-installed ## compare the parsing of Dag files with plain operators (5 minutes; short run: ROUNDS=1)
 	$(BIN)/python -m benchmarks.parse --rounds $(ROUNDS)

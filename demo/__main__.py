@@ -94,8 +94,14 @@ def run_up(
         watch.until_interrupted(restart=lambda component: _restart(component, stack, report))
 
 
-def start(stack: Stack, report: Report) -> None:
-    """Start the stack and wait until all of it works."""
+def start(stack: Stack, report: Report, dags: Sequence[str] = pipeline.DAGS) -> None:
+    """Start the stack and wait until all of it works.
+
+    Args:
+        stack: The stack.
+        report: Where each step is reported.
+        dags: The Dags to wait for.
+    """
     for note in stack.port_notes:
         report.say(note)
     if services := stack.services.running:
@@ -114,8 +120,8 @@ def start(stack: Stack, report: Report) -> None:
         with report.step(f"Starting Celery's workers: {', '.join(WORKER_NAMES)}"):
             stack.start_workers()
     with report.step("Reading the Dags"):
-        stack.wait_for_dags(pipeline.DAGS)
-        pipeline.end_interrupted_runs(stack.airflow)
+        stack.wait_for_dags(dags)
+        pipeline.end_interrupted_runs(stack.airflow, dags)
 
 
 def _restart(component: Component, stack: Stack, report: Report) -> None:

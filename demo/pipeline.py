@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from demo.errors import DemoError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from demo.airflow_api import AirflowApi, Json
     from demo.watch import Watch
@@ -56,9 +56,9 @@ class Rankings:
     folder: Path
 
 
-def end_interrupted_runs(airflow: AirflowApi) -> None:
+def end_interrupted_runs(airflow: AirflowApi, dags: Sequence[str] = DAGS) -> None:
     """Fail the runs that an interrupted demo left unfinished: they would continue, or block a new backfill."""
-    for dag_id in DAGS:
+    for dag_id in dags:
         for backfill in airflow.unfinished_backfills(dag_id):
             airflow.cancel_backfill(backfill["id"])
         for run in airflow.runs(dag_id, state="queued") + airflow.runs(dag_id, state="running"):
