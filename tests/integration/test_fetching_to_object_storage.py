@@ -18,7 +18,9 @@ from unit.scripted_server import page_of, ratings, serve
 from airflow_movielens.client import MovielensClient, RatingsChangedError, Window
 from airflow_movielens.client.fetch import LocalOutput, fetch_ratings
 from airflow_movielens.client.settings import Tuning
-from airflow_movielens.storage.object_store import ObjectFolder, ObjectOutput, object_at
+from airflow_movielens.storage.object_output import ObjectOutput
+from airflow_movielens.storage.object_parts import ObjectFolder
+from airflow_movielens.storage.object_store import object_at
 
 ROWS = ratings(1_030)
 WINDOW = Window.of("1970-01-02", "1970-01-03")

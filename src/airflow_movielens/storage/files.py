@@ -15,7 +15,8 @@ from airflow_movielens.ratings.paths import FileFormat, local_path, output_text
 from airflow_movielens.ratings.reading import scan_files
 from airflow_movielens.ratings.writing import write_rows
 from airflow_movielens.storage.input_facts import input_file
-from airflow_movielens.storage.object_store import ObjectOutput, named_errors, object_at
+from airflow_movielens.storage.object_output import ObjectOutput
+from airflow_movielens.storage.object_store import named_errors, object_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

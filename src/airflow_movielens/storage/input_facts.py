@@ -114,7 +114,8 @@ def _manifest_beside(path: str) -> dict[str, Any]:
             content = local.with_name(manifest_name(local.name)).read_bytes()
         else:
             target = object_at(path)
-            content = target.fs.cat_file((target.parent / manifest_name(target.name)).path)
+            # Without a range, some file systems ask for the size first.
+            content = target.fs.cat_file((target.parent / manifest_name(target.name)).path, start=0)
         found = parse_json(content)
     except (OSError, ValueError):
         return {}

@@ -53,13 +53,16 @@ def _identity(file: str) -> str:
 
 def _files_of(item: object) -> list[str]:
     text = _named(item)
+    if isinstance(item, Mapping):
+        return [text]
     place = _Local(text) if local_path(text) is not None else _Remote(text)
+    # First, because the listing also tells whether the path exists.
+    matches = place.matches() if has_magic(text) else None
     if place.is_file():
         return [text]
     if place.is_folder():
         return _parts(place)
-    is_pattern = has_magic(text) and not isinstance(item, Mapping)
-    return _matches(place) if is_pattern else [text]
+    return [text] if matches is None else _files_of_matches(place, matches)
 
 
 def _named(item: object) -> str:
@@ -96,31 +99,48 @@ class _Local:
 
 
 class _Remote:
-    """The file, folder or glob of a URL, looked up in the file system of its connection."""
+    """The file, folder or glob of a URL, looked up in the file system of its connection.
 
-    def __init__(self, text: str) -> None:
+    Args:
+        text: The URL.
+        kind: ``file`` or ``directory`` if a listing has told; ``nothing`` if there is neither; None if it is not known.
+    """
+
+    def __init__(self, text: str, kind: str | None = None) -> None:
         self.text = text
         target = object_at(text)
         self.path, self._fs = target.path, target.fs
+        self._kind = kind
+        self._kinds: dict[str, str] = {}
 
     def is_file(self) -> bool:
+        if self._kind is not None:
+            return self._kind == "file"
         with named_errors(self.text, "read"):
             return bool(self._fs.isfile(self.path))
 
     def is_folder(self) -> bool:
+        if self._kind is not None:
+            return self._kind == "directory"
         with named_errors(self.text, "read"):
             return bool(self._fs.isdir(self.path))
 
     def matches(self) -> list[str]:
+        # Other processes write here, so a listing that was kept is of no use.
+        self._fs.invalidate_cache()
         with named_errors(self.text, "listed"):
-            return sorted(self._fs.glob(self.path))
+            found = self._fs.glob(self.path, detail=True)
+        self._kinds = {path: entry["type"] for path, entry in found.items()}
+        if "[" not in self.path:  # a path with * and ? matches itself
+            self._kind = self._kinds.get(self.path, "nothing")
+        return sorted(found)
 
     def walk(self) -> list[str]:
         with named_errors(self.text, "listed"):
             return sorted(self._fs.find(self.path))
 
     def at(self, path: str) -> _Remote:
-        return _Remote(self.name(path))
+        return _Remote(self.name(path), self._kinds.get(path))
 
     def name(self, path: str) -> str:
         scheme, _, rest = self.text.partition("://")
@@ -148,8 +168,8 @@ def _holds_parts(start: str, files: Sequence[str]) -> bool:
     return True
 
 
-def _matches(pattern: _Local | _Remote) -> list[str]:
-    found = [path for path in pattern.matches() if not _is_left_out(path, pattern.path)]
+def _files_of_matches(pattern: _Local | _Remote, matches: Sequence[str]) -> list[str]:
+    found = [path for path in matches if not _is_left_out(path, pattern.path)]
     files = [file for path in found for file in _files_of_match(pattern.at(path), pattern.name(path))]
     if not files:
         raise FileNotFoundError(f"no file matches {pattern.text}")

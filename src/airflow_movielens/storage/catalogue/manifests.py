@@ -18,6 +18,7 @@ from airflow_movielens.recommending.registry import ModelRegistry
 from airflow_movielens.storage.catalogue.folder import THREADS
 from airflow_movielens.storage.catalogue.records import Record, TaskRun, facts_of, utc_second
 from airflow_movielens.storage.object_store import named_errors, object_at
+from airflow_movielens.storage.s3_output import UNFINISHED
 from airflow_movielens.storage.train import model_facts
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _logged(read: Callable[..., Iterator[Record]], *arguments: Any) -> Iterator[
 def _records_of_manifest(address: str, read: Callable[[], bytes], registry_of: Mapping[str, str]) -> Iterator[Record]:
     try:
         manifest = parse_json(read())
+        if UNFINISHED in manifest:
+            raise ValueError("a task is writing the file, or was killed while it did")
         kind, time = next((kind, manifest[name]) for name, kind in _KINDS.items() if name in manifest)
         task = manifest.get("task") and TaskRun(**manifest["task"])
         facts = facts_of(manifest)
