@@ -56,8 +56,8 @@ class S3Proxy:
     Attributes:
         endpoint: Its URL.
         requests: The requests that have arrived.
-        answer: Called with each request before it is passed on: a status and an S3 error code to return instead, or
-            None. It may wait.
+        answer: Called with each request before it is passed on: a status and an S3 error code, or a whole body, to
+            return instead, or None. It may wait.
         after: Called with each request after S3 has answered it, before the answer is passed on; as `answer`.
     """
 
@@ -119,7 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
             return response, response.read()
 
     def refuse(self, status: int, code: str) -> None:
-        content = f"<Error><Code>{code}</Code><Message>{code} of the test</Message></Error>".encode()
+        error = f"<Error><Code>{code}</Code><Message>{code} of the test</Message></Error>"
+        content = (code if code.startswith("<") else error).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
