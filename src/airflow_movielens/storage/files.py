@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_movielens.client.fetch import LocalOutput
+from airflow_movielens.client.fetch.output import manifest_name
 from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.ranking.manifest import RankingManifest
 from airflow_movielens.ratings.paths import FileFormat, local_path, output_text
@@ -17,6 +18,7 @@ from airflow_movielens.ratings.writing import write_rows
 from airflow_movielens.storage.input_facts import input_file
 from airflow_movielens.storage.object_output import ObjectOutput
 from airflow_movielens.storage.object_store import named_errors, object_at
+from airflow_movielens.storage.s3 import S3Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -123,6 +125,8 @@ def local_copies(files: Iterable[str]) -> Iterator[list[Path]]:
 def local_copy(path: str, folder: Path, limit: CopyLimit | None = None) -> Path:
     """Copy a remote file into a new folder, and return the copy's path; a local file stays where it is.
 
+    Facts that lie in the metadata of an object are put beside the copy, in place of its manifest.
+
     Args:
         path: The path or URL of the file.
         folder: The folder to create if the file is remote.
@@ -142,8 +146,12 @@ def local_copy(path: str, folder: Path, limit: CopyLimit | None = None) -> Path:
     copy = folder / PurePosixPath(source.path).name
     folder.mkdir()
     progress = LimitedCopy(limit or CopyLimit(sys.maxsize))
+    bucket = S3Bucket.of(source)
     with named_errors(path, "read"):
-        source.fs.get_file(source.path, str(copy), callback=progress)
+        if bucket is None:
+            source.fs.get_file(source.path, str(copy), callback=progress)
+        elif facts := bucket.download(bucket.key_of(source), copy, progress):
+            copy.with_name(manifest_name(copy.name)).write_text(facts, encoding="ascii")
     # Some file systems say nothing while they copy.
     progress.absolute_update(copy.stat().st_size)
     return copy

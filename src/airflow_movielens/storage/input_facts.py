@@ -50,7 +50,11 @@ def ratings_files(paths: Sequence[str], copies: Sequence[Path], rows: Sequence[p
         rows: Their ratings.
     """
     files = [input_file(path, copy) for path, copy in zip(paths, copies, strict=True)]
-    return [_ratings_file(file, partial(_numbers, ratings)) for file, ratings in zip(files, rows, strict=True)]
+    return [
+        # Of a copy, the facts that came with it; see `local_copy`.
+        _ratings_file(file, _manifest_beside(str(copy)) or _manifest_beside(file.path), partial(_numbers, ratings))
+        for file, copy, ratings in zip(files, copies, rows, strict=True)
+    ]
 
 
 def ratings_files_on_spark(paths: Sequence[str], ratings: DataFrame) -> list[RatingsFile]:
@@ -67,7 +71,7 @@ def ratings_files_on_spark(paths: Sequence[str], ratings: DataFrame) -> list[Rat
     def numbers_of(path: str) -> Numbers:
         return numbers().get(spark_url(path), (0, None, None))
 
-    return [_ratings_file(unread_file(path), partial(numbers_of, path)) for path in paths]
+    return [_ratings_file(unread_file(path), _manifest_beside(path), partial(numbers_of, path)) for path in paths]
 
 
 def unread_file(path: str) -> InputFile:
@@ -90,8 +94,7 @@ def _numbers(ratings: pl.LazyFrame) -> Numbers:
     return count, first, last
 
 
-def _ratings_file(file: InputFile, numbers: Callable[[], Numbers]) -> RatingsFile:
-    fetched = _manifest_beside(file.path)
+def _ratings_file(file: InputFile, fetched: dict[str, Any], numbers: Callable[[], Numbers]) -> RatingsFile:
     if fetched.get("sha256") == file.sha256 and fetched.get("start_date") and fetched.get("end_date"):
         return RatingsFile(**asdict(file), **{name: fetched[name] for name in ("rows", "start_date", "end_date")})
     count, first, last = numbers()

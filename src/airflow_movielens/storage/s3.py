@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from airflow.sdk import ObjectStoragePath
+    from fsspec.callbacks import Callback
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,10 @@ SINGLE_PUT_BYTES = 2 * PART_BYTES
 _MOST_PARTS = 10_000
 _THREADS = 4
 _DELETED_AT_ONCE = 1_000
-_WRITE = "movielens-write"
-"""The name of the metadata that identifies a write."""
+MEMORY_BYTES = 50 * 2**20
+"""Objects of at most this size are copied by a single request."""
+_WRITE, _FACTS = "movielens-write", "movielens-facts"
+"""The names of metadata."""
 
 _CONDITIONS = ("IfMatch", "IfNoneMatch")
 _NOT_MET = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
@@ -51,6 +54,26 @@ class ObjectState:
 
     etag: str
     write: str | None = None
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is written with an object.
+
+    Attributes:
+        write: An identifier of the write, which no other has; None to make one.
+        facts: Facts about the object, ASCII text of at most 1,000 characters; None for none.
+    """
+
+    write: str | None = None
+    facts: str | None = None
+
+    def values(self) -> dict[str, str]:
+        """Return the metadata as S3 takes it."""
+        return {_WRITE: self.write or uuid4().hex} | ({} if self.facts is None else {_FACTS: self.facts})
+
+
+NO_METADATA = Metadata()
 
 
 class S3Bucket:
@@ -103,14 +126,46 @@ class S3Bucket:
         content: bytes = self._fs.cat_file(f"{self.name}/{key}", start=0)
         return content
 
-    def put(self, key: str, content: bytes, replaces: ObjectState | None, write: str | None = None) -> ObjectState:
+    def download(self, key: str, file: Path, progress: Callback) -> str | None:
+        """Copy an object into a file: one request, and several if it is large or a response is cut off.
+
+        Args:
+            key: Its key.
+            file: The file to write.
+            progress: Told the size, then how much is copied; an exception ends the copy.
+
+        Returns:
+            The facts that were written with the object; see `put`.
+        """
+        from botocore.exceptions import IncompleteReadError
+        from fsspec.asyn import sync
+        from s3fs.core import S3_RETRYABLE_ERRORS
+
+        answer = self._call("get_object", Key=key)
+        facts: str | None = answer.get("Metadata", {}).get(_FACTS)
+        body = answer["Body"]
+        try:
+            if answer["ContentLength"] <= MEMORY_BYTES:
+                progress.set_size(answer["ContentLength"])
+                file.write_bytes(sync(self._fs.loop, body.read))
+                return facts
+        except (*S3_RETRYABLE_ERRORS, IncompleteReadError) as error:
+            log.info("s3://%s/%s is read again: %s", self.name, key, error)
+        finally:
+            body.close()
+        self._fs.get_file(f"{self.name}/{key}", str(file), callback=progress)
+        return facts
+
+    def put(
+        self, key: str, content: bytes, replaces: ObjectState | None, metadata: Metadata = NO_METADATA
+    ) -> ObjectState:
         """Write a small object: one request.
 
         Args:
             key: Its key.
             content: Its content.
             replaces: The state of the object that it replaces; None if there must be none.
-            write: An identifier of this write, which no other has; None to make one.
+            metadata: What is written with it.
 
         Returns:
             The state of the written object.
@@ -118,22 +173,24 @@ class S3Bucket:
         Raises:
             ConflictError: The object has another state.
         """
-        write = write or uuid4().hex
-        return self._write("put_object", key, replaces, write, Body=content, Metadata={_WRITE: write})
+        values = metadata.values()
+        return self._write("put_object", key, replaces, values[_WRITE], Body=content, Metadata=values)
 
-    def upload(self, key: str, file: Path, replaces: ObjectState | None, write: str | None = None) -> ObjectState:
+    def upload(
+        self, key: str, file: Path, replaces: ObjectState | None, metadata: Metadata = NO_METADATA
+    ) -> ObjectState:
         """Write a file as an object: one request, or two and one for each `PART_BYTES` of a large file.
 
         Arguments, result and errors are those of `put`.
         """
         if file.stat().st_size <= SINGLE_PUT_BYTES:
-            return self.put(key, file.read_bytes(), replaces, write)
-        write = write or uuid4().hex
-        upload = self._call("create_multipart_upload", Key=key, Metadata={_WRITE: write})["UploadId"]
+            return self.put(key, file.read_bytes(), replaces, metadata)
+        values = metadata.values()
+        upload = self._call("create_multipart_upload", Key=key, Metadata=values)["UploadId"]
         try:
             parts = {"Parts": self._upload_parts(key, upload, file)}
             completion = "complete_multipart_upload"
-            return self._write(completion, key, replaces, write, UploadId=upload, MultipartUpload=parts)
+            return self._write(completion, key, replaces, values[_WRITE], UploadId=upload, MultipartUpload=parts)
         except BaseException:
             self._abort(key, upload)
             raise

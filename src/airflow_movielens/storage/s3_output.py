@@ -21,7 +21,7 @@ from airflow_movielens.client.fetch.output import QUARANTINE_ENDING, manifest_na
 from airflow_movielens.client.fetch.workdirs import NAMES_OF_PARTS
 from airflow_movielens.ratings.json_values import parse_json
 from airflow_movielens.storage.object_parts import ObjectFolder
-from airflow_movielens.storage.s3 import ConflictError, is_denied
+from airflow_movielens.storage.s3 import ConflictError, Metadata, is_denied
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 UNFINISHED = "unfinished_since"
 """What a claim has, and no manifest: when the attempt began to write."""
+FACTS = ("sha256", "rows", "start_date", "end_date")
+"""The facts of a manifest that lie in the metadata of the file, so that it is read with one request."""
 _CLAIM = "claim-"
 """How the writes of claims begin."""
 _TRIES = 4
@@ -140,15 +142,15 @@ class S3Publication:
         self._give_way()
 
     def _replace(self, number: int) -> None:
-        bucket, files = self._bucket, self._files
+        bucket, files, write = self._bucket, self._files, f"{self._attempt}-{number}"
         before = bucket.state(self._manifest_key)
         found = self._found()
-        claim = bucket.put(self._manifest_key, self._claim(), before, f"{_CLAIM}{self._attempt}-{number}")
+        claim = bucket.put(self._manifest_key, self._claim(), before, Metadata(f"{_CLAIM}{write}"))
         if _is_claim(before):
             bucket.abort_uploads(self._key)
         if files.quarantine is not None:
             bucket.upload(self._quarantine_key, files.quarantine, found.get(self._quarantine_key))
-        bucket.upload(self._key, files.data, found.get(self._key), f"{self._attempt}-{number}")
+        bucket.upload(self._key, files.data, found.get(self._key), Metadata(write, self._facts()))
         if files.quarantine is None and self._quarantine_key in found:
             self._remove(self._quarantine_key, found[self._quarantine_key])
         bucket.put(self._manifest_key, files.manifest.to_json().encode(), claim)
@@ -167,6 +169,11 @@ class S3Publication:
         task = json.loads(self._files.manifest.to_json()).get("task")
         # Equal claims would have equal ETags.
         return json.dumps({UNFINISHED: since, "attempt": self._attempt, "task": task}).encode()
+
+    def _facts(self) -> str:
+        """Return what who reads the file asks its manifest for."""
+        manifest = json.loads(self._files.manifest.to_json())
+        return json.dumps({name: manifest[name] for name in FACTS if name in manifest}, separators=(",", ":"))
 
     def _remove(self, key: str, state: ObjectState) -> None:
         try:

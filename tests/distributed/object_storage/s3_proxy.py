@@ -58,6 +58,7 @@ class S3Proxy:
         requests: The requests that have arrived.
         answer: Called with each request before it is passed on: a status and an S3 error code, or a whole body, to
             return instead, or None. It may wait.
+        is_cut: Called with each request; whether only half of the answer's body arrives.
         after: Called with each request after S3 has answered it, before the answer is passed on; as `answer`.
     """
 
@@ -65,10 +66,11 @@ class S3Proxy:
     requests: list[Request] = field(default_factory=list)
     answer: Callable[[Request], tuple[int, str] | None] = lambda _: None
     after: Callable[[Request], tuple[int, str] | None] = lambda _: None
+    is_cut: Callable[[Request], bool] = lambda _: False
 
     def reset(self) -> None:
         """Forget the requests, and disturb nothing."""
-        self.requests, self.answer, self.after = [], lambda _: None, lambda _: None
+        self.requests, self.answer, self.after, self.is_cut = [], lambda _: None, lambda _: None, lambda _: False
 
     def names(self, key: str = "") -> list[str]:
         """Return the names of the requests to keys that match."""
@@ -107,6 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
         size = response.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
         self.send_header("Content-Length", size or "0")
         self.end_headers()
+        if proxy.is_cut(request):
+            content, self.close_connection = content[: len(content) // 2], True
         self.wfile.write(content)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = pass_on  # noqa: N815 - the names that http.server calls

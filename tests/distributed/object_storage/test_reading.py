@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
+from airflow_movielens.storage import s3
 
 pytestmark = pytest.mark.usefixtures("movielens")
 
@@ -31,17 +32,50 @@ def month(bucket):
     return fetched
 
 
-def test_a_ranking_of_a_month_lists_once_and_gets_each_object_once(bucket, month):
+def test_a_ranking_of_a_month_lists_once_and_gets_each_file_once(bucket, month):
     made = rank(bucket.url("days/2000-11-*.csv"), bucket.url("rankings/month.csv"))
-    requests = bucket.proxy.requests
-    gets = Counter(request.key for request in requests if request.name == "get")
-    assert sorted(gets) == sorted(key for key in bucket.names() if key.startswith("days/"))
-    assert set(gets.values()) == {1}
-    assert Counter(bucket.proxy.names("^days")) == {"list": 1, "get": 60}
-    assert len(bucket.proxy.names("^rankings")) == 6
-    assert made["ratings"] == sum(day["rows"] for day in month)
+    assert Counter(bucket.proxy.names("^days")) == {"list": 1, "get": 30}
+    assert bucket.proxy.names("^rankings") == ["list", "head", "list", "put", "put", "put"]
+    assert made["files"] == 30
+    # The windows are those of the manifests, also of days without ratings.
+    inputs = bucket.json("rankings/.month.csv.manifest.json")["inputs"]
+    facts = ("path", "sha256", "bytes", "rows", "start_date", "end_date")
+    assert inputs == [{fact: day[fact] for fact in facts} for day in month]
 
 
-def test_a_ranking_of_manifests_gets_each_object_once(bucket, month):
+def test_a_ranking_of_manifests_gets_each_file_once(bucket, month):
     rank(month[:3], bucket.url("rankings/days.csv"))
-    assert bucket.proxy.names("^days") == ["get"] * 6
+    assert bucket.proxy.names("^days") == ["get"] * 3
+
+
+def test_files_of_others_are_described_by_their_manifests_or_their_rows(bucket, month):
+    for day in month[:2]:  # copied by a program that loses the metadata
+        key = day["path"].rpartition(f"{bucket.name}/")[2]
+        bucket.write(key, bucket.read(key))
+    bucket.client.delete_object(Bucket=bucket.name, Key="days/.2000-11-02.csv.manifest.json")
+    rank(month[:3], bucket.url("rankings/days.csv"))
+    assert Counter(bucket.proxy.names("^days")) == {"get": 5}
+    inputs = bucket.json("rankings/.days.csv.manifest.json")["inputs"]
+    assert [file["rows"] for file in inputs] == [day["rows"] for day in month[:3]]
+    assert inputs[0]["start_date"] == "2000-11-01"
+
+
+def test_a_file_whose_response_is_cut_off_is_read_again(bucket, month):
+    cut = []
+
+    def cut_once(request):
+        if request.key == "days/2000-11-20.csv" and not cut:
+            cut.append(request)
+            return True
+        return False
+
+    bucket.proxy.is_cut = cut_once
+    made = rank(month[19], bucket.url("rankings/day.csv"))
+    assert bucket.proxy.names("^days") == ["get", "get"]
+    assert made["ratings"] == month[19]["rows"]
+
+
+def test_a_large_file_is_copied_in_ranges(bucket, month, monkeypatch):
+    monkeypatch.setattr(s3, "MEMORY_BYTES", 1_000)
+    made = rank(month[19], bucket.url("rankings/day.csv"))
+    assert made["ratings"] == month[19]["rows"]
