@@ -29,8 +29,9 @@ SINGLE_PUT_BYTES = 2 * PART_BYTES
 _MOST_PARTS = 10_000
 _THREADS = 4
 _DELETED_AT_ONCE = 1_000
-MEMORY_BYTES = 50 * 2**20
+AT_ONCE_BYTES = 50 * 2**20
 """Objects of at most this size are copied by a single request."""
+_CHUNK_BYTES = 2**20
 _WRITE, _FACTS = "movielens-write", "movielens-facts"
 """The names of metadata."""
 
@@ -145,9 +146,11 @@ class S3Bucket:
         facts: str | None = answer.get("Metadata", {}).get(_FACTS)
         body = answer["Body"]
         try:
-            if answer["ContentLength"] <= MEMORY_BYTES:
+            if answer["ContentLength"] <= AT_ONCE_BYTES:
                 progress.set_size(answer["ContentLength"])
-                file.write_bytes(sync(self._fs.loop, body.read))
+                with file.open("wb") as copy:
+                    while chunk := sync(self._fs.loop, body.read, _CHUNK_BYTES):
+                        copy.write(chunk)
                 return facts
         except (*S3_RETRYABLE_ERRORS, IncompleteReadError) as error:
             log.info("s3://%s/%s is read again: %s", self.name, key, error)

@@ -118,3 +118,13 @@ def test_the_command_line_takes_urls(bucket, api, monkeypatch, tmp_path):
         assert main(["rank", "--input-path", path, "--output-path", ranking]) == 0
     for name in ("day.csv", "ranking.csv"):
         assert bucket.read(name) == (tmp_path / name).read_bytes()
+
+
+def test_the_command_line_reports_wrong_credentials_in_one_line(bucket, api, monkeypatch, capsys):
+    monkeypatch.setenv("MOVIELENS_PASSWORD", api.password)
+    window = ["--start-date", "2000-11-20", "--end-date", "2000-11-21"]
+    url = bucket.url("day.csv", "wrong_key")
+    assert main(["fetch", *window, "--host", api.base_url, "--user", api.user, "--output-path", url]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if "day.csv" in line]
+    assert len(lines) == 1
+    assert "cannot be written: The access key ID you provided does not exist in our records." in lines[0]

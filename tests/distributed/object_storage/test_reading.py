@@ -9,6 +9,8 @@ import pytest
 
 from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensRankMoviesOperator
 from airflow_movielens.storage import s3
+from airflow_movielens.storage.copy_limit import CopyLimit, CopyLimitError
+from airflow_movielens.storage.files import local_copy
 
 pytestmark = pytest.mark.usefixtures("movielens")
 
@@ -48,6 +50,11 @@ def test_a_ranking_of_manifests_gets_each_file_once(bucket, month):
     assert bucket.proxy.names("^days") == ["get"] * 3
 
 
+def test_a_ranking_of_paths_gets_each_file_once(bucket, month):
+    rank([day["path"] for day in month[:3]], bucket.url("rankings/days.csv"))
+    assert Counter(bucket.proxy.names("^days")) == {"head": 3, "get": 3}
+
+
 def test_files_of_others_are_described_by_their_manifests_or_their_rows(bucket, month):
     for day in month[:2]:  # copied by a program that loses the metadata
         key = day["path"].rpartition(f"{bucket.name}/")[2]
@@ -76,6 +83,27 @@ def test_a_file_whose_response_is_cut_off_is_read_again(bucket, month):
 
 
 def test_a_large_file_is_copied_in_ranges(bucket, month, monkeypatch):
-    monkeypatch.setattr(s3, "MEMORY_BYTES", 1_000)
+    monkeypatch.setattr(s3, "AT_ONCE_BYTES", 1_000)
     made = rank(month[19], bucket.url("rankings/day.csv"))
     assert made["ratings"] == month[19]["rows"]
+
+
+def test_a_copy_ends_at_its_limit(bucket, tmp_path):
+    bucket.write("r.csv", b"x" * 1_000)
+    assert local_copy(bucket.url("r.csv"), tmp_path / "1", CopyLimit(1_000)).read_bytes() == b"x" * 1_000
+    with pytest.raises(CopyLimitError):
+        local_copy(bucket.url("r.csv"), tmp_path / "2", CopyLimit(999))
+
+
+@pytest.mark.parametrize("name", ["a[1].csv", "a*.csv", "a?.csv", "a#b.csv", "a b%20.csv", "ü&=+.csv"])
+def test_any_name_is_written_and_read(bucket, name):
+    url = bucket.url(f"d[1]*/{name}")
+    for _ in range(2):
+        fetched = fetch(url, "2000-11-20", "2000-11-21")
+    bucket.write(f"d[1]*/{name}.csv", b"not a file of ratings")
+    made = rank(url, bucket.url("ranking.csv"))
+    assert made["ratings"] == fetched["rows"]
+    assert bucket.names()[0] == ".ranking.csv.manifest.json"
+    assert sorted(bucket.names()[1:-1]) == sorted(
+        f"d[1]*/{found}" for found in (f".{name}.manifest.json", name, f"{name}.csv")
+    )
