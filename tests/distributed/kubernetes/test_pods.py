@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import copy
-import re
 import shlex
 import shutil
 import subprocess
 import sys
-from functools import cache
 
 import kubernetes_validate
 import pytest
 import yaml
-from kubernetes.utils import parse_quantity
+from distributed.kubernetes.page import PAGE, block, settings, template
+from distributed.kubernetes.validation import problems
 
 from demo.configuration import base_environment
 from demo.layout import ROOT
 
-PAGE = (ROOT / "docs" / "kubernetes.md").read_text()
 DAG_ID = "ratings_in_pods"
-NEWEST = kubernetes_validate.latest_version()
-# What the API server demands of names and of the values of labels, beyond the schema.
-NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-LABEL = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 # In one process, whose start takes longer than any of these commands.
 RENDER = """
 import sys
@@ -42,16 +36,6 @@ for dag_id in bag.dags:
 """
 
 
-def block(language, number=0):
-    """Return one of the page's blocks in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)[number]
-
-
-@cache
-def template():
-    return yaml.safe_load(block("yaml"))
-
-
 @pytest.fixture(scope="module")
 def pods(tmp_path_factory):
     """Render the pods of all Dags with the page's command, template and settings; return them by Dag and task."""
@@ -59,9 +43,7 @@ def pods(tmp_path_factory):
     shutil.copytree(ROOT / "dags", folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "dags" / "page.py").write_text(block("python"))
     (folder / "pod_template.yaml").write_text(block("yaml"))
-    settings = block("bash").replace("/opt/airflow", str(folder))
-    exported = [shlex.split(line)[1].split("=", 1) for line in settings.splitlines()]
-    environment = base_environment() | dict(exported)
+    environment = base_environment() | settings(folder)
     environment |= {"AIRFLOW_HOME": str(folder / "home"), "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags")}
     environment |= {"AIRFLOW__CORE__LOAD_EXAMPLES": "False", "MOVIELENS_DATA_DIR": "s3://aws_default@lake/movielens"}
     words = shlex.split(block("bash", 1).replace(DAG_ID, "DAG_ID"))[1:]
@@ -73,31 +55,6 @@ def pods(tmp_path_factory):
     return {
         (pod["metadata"]["annotations"]["dag_id"], pod["metadata"]["annotations"]["task_id"]): pod for pod in rendered
     }
-
-
-def problems(pod, version=NEWEST):
-    """Return what the API server of a version of Kubernetes would refuse."""
-    try:
-        kubernetes_validate.validate(pod, version, strict=True)
-    except kubernetes_validate.ValidationError as error:
-        return [f"{'.'.join(map(str, error.path))}: {error.message}"]
-    metadata, spec = pod["metadata"], pod["spec"]
-    found = [] if NAME.fullmatch(metadata["name"]) else [f"name {metadata['name']}"]
-    found += [f"label {value}" for value in metadata.get("labels", {}).values() if not LABEL.fullmatch(value)]
-    volumes = {volume["name"] for volume in spec.get("volumes", [])}
-    for container in spec["containers"]:
-        found += [] if container.get("image") else ["no image"]
-        found += [f"mount {each['name']}" for each in container.get("volumeMounts", []) if each["name"] not in volumes]
-        found += unsatisfiable(container.get("resources", {}))
-    return found
-
-
-def unsatisfiable(resources):
-    requests, limits = (
-        {name: parse_quantity(amount) for name, amount in resources.get(kind, {}).items()}
-        for kind in ("requests", "limits")
-    )
-    return [f"request of {name}" for name in requests if requests[name] > limits.get(name, requests[name])]
 
 
 def test_every_task_of_every_dag_has_a_pod_that_kubernetes_accepts(pods):
