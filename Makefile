@@ -191,7 +191,7 @@ demo: .venv/.demo-installed ## fetch, rank and recommend with real ratings and a
 	@$(BIN)/python -m demo run
 
 up: $(if $(SERVICES),.venv-services/.installed,.venv/.demo-installed) ## keep movielens-api and Airflow running until Ctrl-C (with servers: SERVICES=celery,postgres,s3)
-	@$(if $(SERVICES),.venv-services/bin,$(BIN))/python -m demo up --services "$(SERVICES)"
+	@$(if $(SERVICES),.venv-services/bin,$(BIN))/python -m demo up$(if $(SERVICES), --services $(SERVICES))
 
 .PHONY: screenshots
 screenshots: .venv/.test-installed test-tools ## take the docs' pictures of the MovieLens page and of the connection's form (docs/images)
