@@ -11,7 +11,7 @@ import requests  # noqa: F401
 
 import airflow_movielens.client.fetch
 import airflow_movielens.hooks
-import airflow_movielens.storage.object_store
+import airflow_movielens.storage.object_output
 import airflow_movielens.task_state  # noqa: F401
 from airflow_movielens.operators import MovielensFetchRatingsOperator
 from benchmarks.client.job import Job, do

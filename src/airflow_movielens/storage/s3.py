@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
+from mimetypes import guess_type
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -177,7 +178,7 @@ class S3Bucket:
             ConflictError: The object has another state.
         """
         values = metadata.values()
-        return self._write("put_object", key, replaces, values[_WRITE], Body=content, Metadata=values)
+        return self._write("put_object", key, replaces, values[_WRITE], Body=content, Metadata=values, **_type_of(key))
 
     def upload(
         self, key: str, file: Path, replaces: ObjectState | None, metadata: Metadata = NO_METADATA
@@ -189,7 +190,7 @@ class S3Bucket:
         if file.stat().st_size <= SINGLE_PUT_BYTES:
             return self.put(key, file.read_bytes(), replaces, metadata)
         values = metadata.values()
-        upload = self._call("create_multipart_upload", Key=key, Metadata=values)["UploadId"]
+        upload = self._call("create_multipart_upload", Key=key, Metadata=values, **_type_of(key))["UploadId"]
         try:
             parts = {"Parts": self._upload_parts(key, upload, file)}
             completion = "complete_multipart_upload"
@@ -292,6 +293,12 @@ class S3Bucket:
                 raise ConflictError(str(error)) from error
             raise
         return answer
+
+
+def _type_of(key: str) -> dict[str, str]:
+    """Return the media type of a file, as an argument of a request; none if it is not known."""
+    kind, compression = guess_type(key)
+    return {"ContentType": kind} if kind and not compression else {}
 
 
 def _code(error: OSError) -> str:

@@ -12,7 +12,7 @@ import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from airflow_movielens.client.errors import RetryableError
@@ -123,6 +123,7 @@ class S3Publication:
         self._quarantine_key = self._key + QUARANTINE_ENDING
         self._manifest_key = bucket.key_of(output.parent / manifest_name(output.name))
         self._files = files
+        self._manifest: dict[str, Any] = json.loads(files.manifest.to_json())
         self._attempt = uuid4().hex
 
     def publish(self) -> None:
@@ -166,14 +167,13 @@ class S3Publication:
     def _claim(self) -> bytes:
         """Return what lies in place of the manifest until the file is complete: no reader takes it for a manifest."""
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        task = json.loads(self._files.manifest.to_json()).get("task")
         # Equal claims would have equal ETags.
-        return json.dumps({UNFINISHED: since, "attempt": self._attempt, "task": task}).encode()
+        claim = {UNFINISHED: since, "attempt": self._attempt, "task": self._manifest.get("task")}
+        return json.dumps(claim).encode()
 
     def _facts(self) -> str:
-        """Return what who reads the file asks its manifest for."""
-        manifest = json.loads(self._files.manifest.to_json())
-        return json.dumps({name: manifest[name] for name in FACTS if name in manifest}, separators=(",", ":"))
+        facts = {name: self._manifest[name] for name in FACTS if name in self._manifest}
+        return json.dumps(facts, separators=(",", ":"))
 
     def _remove(self, key: str, state: ObjectState) -> None:
         try:
@@ -193,7 +193,7 @@ class S3Publication:
         return is_ours[0] or (is_ours[1] and not _is_claim(manifest))
 
     def _give_way(self) -> None:
-        ours = json.loads(self._files.manifest.to_json())
+        ours = self._manifest
         try:
             theirs = parse_json(self._bucket.read(self._manifest_key))
         except (FileNotFoundError, ValueError):

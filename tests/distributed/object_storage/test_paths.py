@@ -60,6 +60,8 @@ def test_a_pipeline_on_s3_gives_the_files_of_a_local_one(bucket, tmp_path):
         )
     for key in ("days/2000-11-15.parquet", "days/2000-11-20.parquet", "first.csv", "both.csv"):
         check_same(bucket, tmp_path, key)
+    head = bucket.client.head_object(Bucket=bucket.name, Key="data/both.csv")
+    assert head["ContentType"] == "text/csv"
     ranking = pl.read_csv(tmp_path / "both.csv")
     assert "Toy Story" in ranking["title"]
     assert 0 < ranking["is_new"].sum() < len(ranking)

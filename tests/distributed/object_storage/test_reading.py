@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
@@ -25,16 +26,21 @@ def rank(input_path, output_path, **arguments):
     return operator.execute({})
 
 
-@pytest.fixture
-def month(bucket):
-    """Fetch the 30 days of a month."""
-    days = [f"2000-11-{day:02}" for day in range(1, 31)] + ["2000-12-01"]
+def fetch_days(bucket, first, count):
+    days = [str(date.fromisoformat(first) + timedelta(days=number)) for number in range(count + 1)]
     fetched = [fetch(bucket.url(f"days/{first}.csv"), first, beyond) for first, beyond in pairwise(days)]
     bucket.proxy.reset()
     return fetched
 
 
-def test_a_ranking_of_a_month_lists_once_and_gets_each_file_once(bucket, month):
+@pytest.fixture
+def days(bucket):
+    """Fetch three days."""
+    return fetch_days(bucket, "2000-11-19", 3)
+
+
+def test_a_ranking_of_a_month_lists_once_and_gets_each_file_once(bucket):
+    month = fetch_days(bucket, "2000-11-01", 30)
     made = rank(bucket.url("days/2000-11-*.csv"), bucket.url("rankings/month.csv"))
     assert Counter(bucket.proxy.names("^days")) == {"list": 1, "get": 30}
     assert bucket.proxy.names("^rankings") == ["list", "head", "list", "put", "put", "put"]
@@ -45,29 +51,29 @@ def test_a_ranking_of_a_month_lists_once_and_gets_each_file_once(bucket, month):
     assert inputs == [{fact: day[fact] for fact in facts} for day in month]
 
 
-def test_a_ranking_of_manifests_gets_each_file_once(bucket, month):
-    rank(month[:3], bucket.url("rankings/days.csv"))
+def test_a_ranking_of_manifests_gets_each_file_once(bucket, days):
+    rank(days, bucket.url("rankings/days.csv"))
     assert bucket.proxy.names("^days") == ["get"] * 3
 
 
-def test_a_ranking_of_paths_gets_each_file_once(bucket, month):
-    rank([day["path"] for day in month[:3]], bucket.url("rankings/days.csv"))
+def test_a_ranking_of_paths_gets_each_file_once(bucket, days):
+    rank([day["path"] for day in days], bucket.url("rankings/days.csv"))
     assert Counter(bucket.proxy.names("^days")) == {"head": 3, "get": 3}
 
 
-def test_files_of_others_are_described_by_their_manifests_or_their_rows(bucket, month):
-    for day in month[:2]:  # copied by a program that loses the metadata
+def test_files_of_others_are_described_by_their_manifests_or_their_rows(bucket, days):
+    for day in days[:2]:  # copied by a program that loses the metadata
         key = day["path"].rpartition(f"{bucket.name}/")[2]
         bucket.write(key, bucket.read(key))
-    bucket.client.delete_object(Bucket=bucket.name, Key="days/.2000-11-02.csv.manifest.json")
-    rank(month[:3], bucket.url("rankings/days.csv"))
+    bucket.client.delete_object(Bucket=bucket.name, Key="days/.2000-11-20.csv.manifest.json")
+    rank(days, bucket.url("rankings/days.csv"))
     assert Counter(bucket.proxy.names("^days")) == {"get": 5}
     inputs = bucket.json("rankings/.days.csv.manifest.json")["inputs"]
-    assert [file["rows"] for file in inputs] == [day["rows"] for day in month[:3]]
-    assert inputs[0]["start_date"] == "2000-11-01"
+    assert [file["rows"] for file in inputs] == [day["rows"] for day in days]
+    assert inputs[0]["start_date"] == "2000-11-19"
 
 
-def test_a_file_whose_response_is_cut_off_is_read_again(bucket, month):
+def test_a_file_whose_response_is_cut_off_is_read_again(bucket, days):
     cut = []
 
     def cut_once(request):
@@ -77,15 +83,15 @@ def test_a_file_whose_response_is_cut_off_is_read_again(bucket, month):
         return False
 
     bucket.proxy.is_cut = cut_once
-    made = rank(month[19], bucket.url("rankings/day.csv"))
+    made = rank(days[1], bucket.url("rankings/day.csv"))
     assert bucket.proxy.names("^days") == ["get", "get"]
-    assert made["ratings"] == month[19]["rows"]
+    assert made["ratings"] == days[1]["rows"]
 
 
-def test_a_large_file_is_copied_in_ranges(bucket, month, monkeypatch):
+def test_a_large_file_is_copied_in_ranges(bucket, days, monkeypatch):
     monkeypatch.setattr(s3, "AT_ONCE_BYTES", 1_000)
-    made = rank(month[19], bucket.url("rankings/day.csv"))
-    assert made["ratings"] == month[19]["rows"]
+    made = rank(days[1], bucket.url("rankings/day.csv"))
+    assert made["ratings"] == days[1]["rows"]
 
 
 def test_a_copy_ends_at_its_limit(bucket, tmp_path):

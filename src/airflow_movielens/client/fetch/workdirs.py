@@ -31,6 +31,7 @@ NAMES_OF_PARTS = re.compile(r"(checkpoint|manifest)\.json(\.new)?|[0-9a-f]{8}(-.
 """The names that a fetch writes in the folder of its parts."""
 _LOCK = "lock"
 _PREFIX = "airflow-movielens-"
+_UNNAMED = f"new-{_PREFIX}"
 _SCRATCH = re.compile(rf"{_PREFIX}\w{{8}}", re.ASCII)
 _TRIES = 10
 _OWN_ENDING = re.compile(r"(?<=-[0-9a-f]{16})-[0-9a-f]{8}$")
@@ -100,8 +101,10 @@ def _discard(folder: Path, output: Path) -> None:
 def scratch_folder() -> Iterator[Path]:
     """Yield a new temporary folder, which is removed at the end, as are those of killed processes."""
     _remove_dead_scratch()
-    folder = Path(mkdtemp(prefix=_PREFIX))
-    lock = try_lock(folder / _LOCK, create=True)
+    # Another process would remove a folder that is not locked yet, so it gets its name once it is.
+    unnamed = Path(mkdtemp(prefix=_UNNAMED))
+    lock = try_lock(unnamed / _LOCK, create=True)
+    folder = unnamed.rename(unnamed.with_name(_PREFIX + unnamed.name.removeprefix(_UNNAMED)))
     try:
         yield folder
     finally:

@@ -40,6 +40,7 @@ from airflow_movielens.client.fetch.workdirs import scratch_folder
 from airflow_movielens.client.rows import Batch, Bookmark, Rows
 from airflow_movielens.client.settings import Tuning
 from airflow_movielens.ratings.atomic_files import write_whole
+from airflow_movielens.ratings.locks import try_lock
 from airflow_movielens.ratings.schema import RATINGS
 from airflow_movielens.ratings.writing import write_rows
 
@@ -352,6 +353,25 @@ def test_temporary_folders_of_killed_processes_are_removed_and_no_others(tmp_pat
     with scratch_folder() as living, scratch_folder() as other:
         assert names(tmp_path) == sorted(["airflow-movielens-mine", living.name, other.name])
     assert names(tmp_path) == ["airflow-movielens-mine"]
+
+
+def test_a_temporary_folder_is_not_removed_while_another_process_makes_its_own(monkeypatch, tmp_path, temporary_folder):
+    def lock_late(path, *, create=False):
+        if create and not made:
+            made.append(path)
+            path.touch()
+            with scratch_folder():
+                pass
+        return try_lock(path, create=create)
+
+    made = []
+    monkeypatch.setattr("airflow_movielens.client.fetch.workdirs.try_lock", lock_late)
+    with scratch_folder() as folder:
+        assert made
+        assert folder.is_dir()
+        with scratch_folder():
+            assert folder.is_dir()
+    assert names(tmp_path) == []
 
 
 def test_progress_counts_rows_pages_and_resumed_rows(tmp_path):
