@@ -85,6 +85,8 @@ def how_judged(found: Recommendations) -> tuple[str, str]:
         f"How the model of {trained['ratings']:,} ratings was judged: trained again on only the ratings before some "
         f"moments, it recommended movies to users who came later; {reason[:1].lower()}{reason[1:]}"
     )
+    if decision["version"] == decision["champion"]:
+        return judged, "So it is the champion, as before: the ratings have not changed"
     if not decision["is_promoted"]:
         return judged, "So it was not promoted, and the champion stays"
     if decision["champion"] is None:
