@@ -36,6 +36,7 @@ _DATED = re.compile(
 )
 _DATED_IN_POLARS = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}$"
 _MAX_DIGITS = 20
+_TRUE_OR_FALSE = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,20 @@ def scan_csv(path: Path, compression: Compression, table: Table) -> pl.LazyFrame
     )  # fmt: skip
     slots = list(schema)
     return rows.select(pl.col(slots[form.places[name]]).alias(name) for name in table.column_names)
+
+
+def names_in_header(path: Path, compression: Compression) -> list[str]:
+    """Return the names in the header of a CSV file, by the separator that divides it into most names.
+
+    Raises:
+        ValueError: The file is not a text.
+        OSError: The file cannot be read.
+    """
+    lines = _Lines(text_blocks(path, compression))
+    header = lines.next_line() or ""
+    if _SEPARATOR_LINE.fullmatch(header):
+        header = lines.next_line() or ""
+    return max((_fields(header, separator) for separator in _SEPARATORS), key=len)
 
 
 def _schema(form: _Form, table: Table, *, is_dated: bool = False) -> dict[str, Any]:
@@ -261,6 +276,10 @@ def _value(text: str, column: Column, form: _Form) -> Any:
     """Return the value of a field, or its text if it has none."""
     if str in column.types:
         return text or None
+    if not text and type(None) in column.types:
+        return None
+    if bool in column.types:
+        return _TRUE_OR_FALSE.get(text.strip().lower(), text)
     if float in column.types:
         number = _NUMBER.fullmatch(text.replace(",", ".") if form.separator != "," else text)
         return float(number[1]) if number else text

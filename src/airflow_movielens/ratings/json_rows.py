@@ -104,6 +104,23 @@ def read_json(path: Path, compression: Compression, table: Table) -> Iterator[pl
         number += len(rows)
 
 
+def keys_of_first_row(path: Path, compression: Compression, *, is_array: bool) -> list[str]:
+    """Return the keys of the first object of a JSON array or of a file with an object per line; none if it has no rows.
+
+    Raises:
+        ValueError: The file is not such a text.
+        OSError: The file cannot be read.
+    """
+    if is_array:
+        text = whole_text(path, compression).strip()
+        has_rows = text.startswith(b"[") and text[1:].strip(b"] \t\r\n")
+        row = next(_elements(text.decode())) if has_rows else None
+    else:
+        head = next(text_blocks(path, compression), (1, b""))[1].strip()
+        row = _parse_line(head.partition(b"\n")[0].decode(), "line 1") if head else None
+    return list(row) if isinstance(row, dict) else []
+
+
 def _as_columns(lines: bytes, names: Mapping[str, str], table: Table) -> pl.DataFrame | None:
     """Parse regular lines; None if a line may be irregular, or if the table has text."""
     import polars as pl

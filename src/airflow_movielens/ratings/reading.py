@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.ratings.csv_rows import read_csv, scan_csv
-from airflow_movielens.ratings.json_rows import read_json, read_ndjson, scan_ndjson
+from airflow_movielens.ratings.csv_rows import names_in_header, read_csv, scan_csv
+from airflow_movielens.ratings.json_rows import keys_of_first_row, read_json, read_ndjson, scan_ndjson
 from airflow_movielens.ratings.paths import FileFormat
-from airflow_movielens.ratings.schema import find_columns
+from airflow_movielens.ratings.schema import find_columns, known_columns
 from airflow_movielens.ratings.validation import checked_columns
 
 if TYPE_CHECKING:
@@ -44,14 +45,43 @@ def scan_files(paths: Iterable[Path], table: Table, columns: Sequence[str] | Non
     return pl.concat([_scan_checked(path, wanted) for path in paths])
 
 
+def columns_in(path: Path, table: Table) -> list[str]:
+    """Return which columns of ``table`` a local file has, by its header or its first row.
+
+    Raises:
+        FileNotFoundError: The file does not exist.
+        ValueError: An extension is unknown, or the file cannot be read as this table; the message names the file.
+    """
+    with _clear_errors(path, table):
+        return known_columns(_names_in(path), table.column_names)
+
+
+def _names_in(path: Path) -> list[str]:
+    import polars as pl
+
+    source = FileFormat.of(str(path))
+    if source.kind == "parquet":
+        return pl.scan_parquet(path, glob=False).collect_schema().names()
+    if source.kind == "csv":
+        return names_in_header(path, source.compression)
+    return keys_of_first_row(path, source.compression, is_array=source.kind == "json")
+
+
 def _scan_checked(path: Path, table: Table) -> pl.LazyFrame:
+    with _clear_errors(path, table):
+        return _scan(path, FileFormat.of(str(path)), table)
+
+
+@contextmanager
+def _clear_errors(path: Path, table: Table) -> Iterator[None]:
+    """Name the file in errors of reading it; see `scan_files`."""
     import polars as pl
 
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     source = FileFormat.of(str(path))
     try:
-        return _scan(path, source, table)
+        yield
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         said = str(error).partition("\n")[0]
         raise ValueError(f"{path} cannot be read as {table.name} in {source.kind}: {said}") from error

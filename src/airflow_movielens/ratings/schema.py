@@ -147,5 +147,11 @@ def find_columns(given: Iterable[str], wanted: Sequence[str]) -> dict[str, str]:
     return {name: others[0] for name, others in found.items()}
 
 
+def known_columns(given: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Return which of the known columns are among the given ones, by name as in `find_columns`."""
+    plain = set(map(_plain, given))
+    return [name for name in known if _plain(name) in plain]
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\s_]", "", name).casefold()

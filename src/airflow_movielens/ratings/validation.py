@@ -59,8 +59,7 @@ def frame_of_columns(sent: pl.DataFrame, table: Table) -> pl.DataFrame | None:
 def _exactly(values: pl.Series, column: Column) -> pl.Series | None:
     import polars as pl
 
-    is_number = values.dtype.is_integer() or (float in column.types and values.dtype.is_float())
-    if not (is_number if int in column.types else values.dtype in {pl.String, pl.Categorical, pl.Null}):
+    if not _is_of_kind(values.dtype, column):
         return None
     if values.null_count() and type(None) not in column.types:
         return None
@@ -71,6 +70,15 @@ def _exactly(values: pl.Series, column: Column) -> pl.Series | None:
     if column.limits is not None and not _are_all_within(exact, column.limits):
         return None
     return exact if exact.null_count() == values.null_count() else None
+
+
+def _is_of_kind(dtype: pl.DataType, column: Column) -> bool:
+    """Return whether values of a dtype may be those of a column: numbers, text, or true and false."""
+    import polars as pl
+
+    if int in column.types:
+        return dtype.is_integer() or (float in column.types and dtype.is_float())
+    return dtype in ({pl.Boolean} if bool in column.types else {pl.String, pl.Categorical, pl.Null})
 
 
 def _are_all_within(values: pl.Series, limits: tuple[int, int]) -> bool:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.client import Window
 from airflow_movielens.client.fetch.output import manifest_name
 from airflow_movielens.ranking.manifest import InputFile, RatingsFile
 from airflow_movielens.ranking.spark import numbers_on_spark
@@ -36,6 +37,14 @@ def input_file(path: str, local: Path) -> InputFile:
     """
     with local.open("rb") as file:
         return InputFile(path, hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size)
+
+
+def fetched_window(file: InputFile) -> Window | None:
+    """Return the window of the fetch that wrote a file; None if no manifest beside it describes this very file."""
+    fetched = _manifest_beside(file.path)
+    if fetched.get("sha256") != file.sha256 or not {"start_date", "end_date"} <= fetched.keys():
+        return None
+    return Window.of(fetched["start_date"], fetched["end_date"])
 
 
 def ratings_files(paths: Sequence[str], copies: Sequence[Path], rows: Sequence[pl.LazyFrame]) -> list[RatingsFile]:

@@ -26,15 +26,25 @@ def movies_of_api(client: MovielensClient) -> pl.DataFrame:
     Raises:
         MovielensError: The API cannot be read.
     """
-    import polars as pl
-
-    frames: list[pl.DataFrame] = []
     try:
-        for attempt in attempts():
-            with attempt:
-                frames = list(client.get_movie_frames())
+        return all_movies(client)
     except FatalError as error:
         if error.exchange is None or error.exchange.status not in _NOT_SERVED:
             raise
         log.warning("The API does not serve movies, so their titles remain empty [%s]", error.exchange)
+        return MOVIES.empty()
+
+
+def all_movies(client: MovielensClient) -> pl.DataFrame:
+    """Return all movies.
+
+    Raises:
+        MovielensError: The API cannot be read, or does not serve movies.
+    """
+    import polars as pl
+
+    frames: list[pl.DataFrame] = []
+    for attempt in attempts():
+        with attempt:
+            frames = list(client.get_movie_frames())
     return pl.concat([MOVIES.empty(), *frames])
