@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_TABLES = "postgres://"
 _SAME_STORE = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
 
 
@@ -130,6 +131,18 @@ def file_of_recommendations(manifest: RecommendationsManifest) -> Dataset:
     return Dataset(manifest.path, columns, manifest.rows, manifest.bytes, manifest.sha256)
 
 
+def table_of_postgres(address: str, name: str, columns: Mapping[str, str], rows: int) -> Dataset:
+    """Return the dataset of a table of PostgreSQL.
+
+    Args:
+        address: The host and port of the server.
+        name: The table, as ``database.schema.table``.
+        columns: The names and types of its columns.
+        rows: How many rows were loaded.
+    """
+    return Dataset(f"{_TABLES}{address}/{name}", columns, rows)
+
+
 def parameters_of_ranking(options: RankingOptions) -> dict[str, Any]:
     """Return how movies were ranked: the method, its parameters, and the further options."""
     further = {"min_ratings": options.min_ratings, "by": options.by, "as_of": options.as_of}
@@ -202,7 +215,7 @@ def _output(dataset: Dataset) -> OutputDataset:
     from openlineage.client.facet_v2 import output_statistics_output_dataset
 
     statistics = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
-        rowCount=dataset.rows, size=dataset.size, fileCount=1
+        rowCount=dataset.rows, size=dataset.size, fileCount=None if dataset.address.startswith(_TABLES) else 1
     )
     namespace, name = dataset.identifier
     return OutputDataset(

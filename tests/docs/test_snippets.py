@@ -22,6 +22,7 @@ from airflow_movielens.operators import (
     MovielensPromoteOperator,
     MovielensRankMoviesOperator,
     MovielensRecommendOperator,
+    MovielensToPostgresOperator,
     MovielensTrainOperator,
 )
 from airflow_movielens.sensors import MovielensRatingsSensor
@@ -37,6 +38,7 @@ PUBLIC = [
     MovielensEvaluateOperator,
     MovielensPromoteOperator,
     MovielensRecommendOperator,
+    MovielensToPostgresOperator,
     MovielensPopularityOperator,
     MovielensRatingsSensor,
     MovielensNewRatingsTrigger,

@@ -7,13 +7,21 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 from integration.tasks_api import start_tasks_api
+from integration.warehouse import Warehouse
 
+from demo.ports import choose_port
+from demo.services.postgres import Postgres
+from demo.services.service import running
+
+NUMBERS = count()
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # Two commands of Airflow in one process, whose start takes longer than either of them.
@@ -62,6 +70,30 @@ def connection(monkeypatch, api):
 
     connect()
     return connect
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """Run a PostgreSQL server."""
+    with ExitStack() as claims:
+        port = choose_port(None, claims)
+        server = Postgres(tmp_path_factory.mktemp("postgres") / "server", port, "w4reh0use", {"fsync": "off"})
+        with running(server):
+            yield server
+
+
+@pytest.fixture
+def warehouse(postgres, monkeypatch):
+    """Make a database, and define the connection `warehouse` to it."""
+    admin = Warehouse(postgres.url("postgres"))
+    name = f"warehouse_{next(NUMBERS)}"
+    admin(f"CREATE DATABASE {name} STRATEGY file_copy")
+    found = Warehouse(postgres.url(name))
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", found.airflow_connection())
+    yield found
+    found.connection.close()
+    admin(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.connection.close()
 
 
 @dataclass(frozen=True)

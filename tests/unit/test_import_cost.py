@@ -21,6 +21,8 @@ HEAVY = {
     "openlineage",
     "pandas",
     "polars",
+    "psycopg",
+    "psycopg2",
     "pyarrow",
     "pyspark",
     "requests",
