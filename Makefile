@@ -182,6 +182,11 @@ bench-celery: LOSSES = 5
 bench-celery: .venv-services/.installed ## measure backfills on one and two of Celery's workers, and the loss of a worker (15 minutes; short run: DAYS=3 LOSSES=1)
 	.venv-services/bin/python -m benchmarks.celery --days $(DAYS) --losses $(LOSSES)
 
+.PHONY: bench-postgres
+bench-postgres: ROWS = 1_000_000
+bench-postgres: .venv/.test-installed ## compare loads into PostgreSQL with inserts and plain COPY (3 minutes; short run: ROWS=100_000 ROUNDS=1)
+	$(BIN)/python -m benchmarks.postgres --rows $(ROWS) --rounds $(ROUNDS)
+
 .PHONY: bench-parse
 bench-parse: .venv/.test-installed ## compare the parsing of Dag files with plain operators (5 minutes; short run: ROUNDS=1)
 	$(BIN)/python -m benchmarks.parse --rounds $(ROUNDS)

@@ -67,7 +67,7 @@ def rows_of_files(files: list[str], content: Content) -> Iterator[InputRows]:
         rows = scan_files(paths, content.table, [column.name for column in columns])
         if not names and not content.is_of_a_window:
             columns = []  # JSON without rows
-        windows = [fetched_window(file) for file in facts] if content.is_of_a_window else []
+        windows = list(map(fetched_window, facts, paths)) if content.is_of_a_window else []
         known = [window for window in windows if window is not None]
         yield InputRows(content, columns, rows, facts, known if known and len(known) == len(windows) else None)
 

@@ -39,9 +39,14 @@ def input_file(path: str, local: Path) -> InputFile:
         return InputFile(path, hashlib.file_digest(file, "sha256").hexdigest(), os.fstat(file.fileno()).st_size)
 
 
-def fetched_window(file: InputFile) -> Window | None:
-    """Return the window of the fetch that wrote a file; None if no manifest beside it describes this very file."""
-    fetched = _manifest_beside(file.path)
+def fetched_window(file: InputFile, copy: Path) -> Window | None:
+    """Return the window of the fetch that wrote a file; None if no manifest describes this very file.
+
+    Args:
+        file: The facts about the file.
+        copy: The file, or its local copy.
+    """
+    fetched = _manifest_beside(str(copy)) or _manifest_beside(file.path)
     if fetched.get("sha256") != file.sha256 or not {"start_date", "end_date"} <= fetched.keys():
         return None
     return Window.of(fetched["start_date"], fetched["end_date"])

@@ -1,0 +1,16 @@
+"""``executemany`` of psycopg 3, which sends the rows without waiting for each answer, in one transaction."""
+
+from __future__ import annotations
+
+import psycopg
+
+from benchmarks.postgres.job import NAMES, Job, do
+
+
+def _load(job: Job) -> None:
+    with psycopg.connect(job.url) as connection, connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO ratings ({NAMES}) VALUES (%s, %s, %s, %s)", job.ratings().rows())  # noqa: S608
+
+
+if __name__ == "__main__":
+    do(_load)
