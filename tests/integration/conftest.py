@@ -82,6 +82,15 @@ def postgres(tmp_path_factory):
             yield server
 
 
+@pytest.fixture(params=["psycopg", "psycopg2"])
+def driver(request, monkeypatch):
+    """Let Airflow's hook use each of its drivers: it chooses one by the version of SQLAlchemy."""
+    from airflow.providers.postgres.hooks import postgres as module
+
+    monkeypatch.setattr(module, "USE_PSYCOPG3", request.param == "psycopg")
+    return request.param
+
+
 @pytest.fixture
 def warehouse(postgres, monkeypatch):
     """Make a database, and define the connection `warehouse` to it."""

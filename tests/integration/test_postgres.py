@@ -11,6 +11,7 @@ from airflow.exceptions import AirflowFailException
 from unit.scripted_server import page_of, serve
 
 from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensToPostgresOperator
+from airflow_movielens.postgres.connection import connected
 
 DAY = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
 NEXT_DAY = {"start_date": "2000-11-21", "end_date": "2000-11-22"}
@@ -58,7 +59,7 @@ def changed(path, change):
     return target
 
 
-def test_a_missing_table_is_created_with_its_key(warehouse, fetched):
+def test_a_missing_table_is_created_with_its_key(warehouse, fetched, driver):
     result = load(fetched / "20.parquet", create_table=True)
     counts = {"rows": 1055, "inserted": 1055, "updated": 0, "deleted": 0}
     assert result == {"table": "public.ratings", **DAY, **counts}
@@ -75,7 +76,7 @@ def test_without_create_table_a_missing_table_is_an_error(warehouse, fetched):
     assert warehouse("SELECT relname FROM pg_class WHERE relname = 'ratings'") == []
 
 
-def test_a_window_is_replaced_and_other_days_are_not(warehouse, files):
+def test_a_window_is_replaced_and_other_days_are_not(warehouse, files, driver):
     load(files / "2?.parquet", create_table=True)
     later = changed(
         files / "20.parquet",
@@ -94,7 +95,7 @@ def test_a_window_is_replaced_and_other_days_are_not(warehouse, files):
     assert warehouse.ratings() == expected
 
 
-def test_the_same_rows_again_write_nothing(warehouse, fetched):
+def test_the_same_rows_again_write_nothing(warehouse, fetched, driver):
     load(fetched / "2?.parquet", create_table=True)
     rows, before = warehouse("SELECT ctid, xmin, xmax FROM ratings"), warehouse.written()
     result = load(fetched / "20.parquet")
@@ -135,7 +136,7 @@ def test_a_changed_file_is_not_that_of_its_manifest(warehouse, files):
         load(files / "20.parquet", create_table=True)
 
 
-def test_ratings_outside_the_window_are_an_error(warehouse, fetched):
+def test_ratings_outside_the_window_are_an_error(warehouse, fetched, driver):
     warehouse(KEYED)
     with pytest.raises(
         AirflowFailException, match=r"a rating of 2000-11-21 00:49:06 UTC .* lies outside \[2000-11-20, 2000-"
@@ -160,7 +161,7 @@ def test_a_rating_that_is_there_twice_is_an_error(warehouse, files, state):
         assert warehouse.ratings() == (rows_of(files / "20.parquet") if state == "full" else [])
 
 
-def test_wider_types_and_further_columns_are_kept(warehouse, fetched):
+def test_wider_types_and_further_columns_are_kept(warehouse, fetched, driver):
     warehouse(
         'CREATE TABLE ratings ("timestamp" bigint, id bigint GENERATED ALWAYS AS IDENTITY, "movieId" bigint, '
         '"userId" bigint, rating numeric(2,1) NOT NULL, note text, loaded_at timestamptz NOT NULL DEFAULT now(), '
@@ -184,8 +185,13 @@ def test_a_table_that_is_partitioned_by_time(warehouse, files):
     assert warehouse.ratings() == rows_of(files / "20.parquet", later)
 
 
+def test_the_hook_uses_the_driver(warehouse, driver):
+    with connected("warehouse") as database:
+        assert type(database._connection).__module__.partition(".")[0] == driver
+
+
 @pytest.mark.parametrize("table", ['100 % "mine"', "Ratings", "facts.select; DROP TABLE x--"])
-def test_names_are_taken_as_they_are_written(warehouse, fetched, table):
+def test_names_are_taken_as_they_are_written(warehouse, fetched, driver, table):
     warehouse("CREATE SCHEMA facts")
     for _ in range(2):
         load(fetched / "20.parquet", table, create_table=True)

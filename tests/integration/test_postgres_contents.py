@@ -95,6 +95,7 @@ def test_movies_of_an_api(warehouse, monkeypatch):
     assert len(warehouse("SELECT * FROM movies")) == 1
 
 
+@pytest.mark.usefixtures("driver")
 @pytest.mark.parametrize("ending", ["parquet", "csv", "ndjson", "json"])
 def test_a_ranking_by_genre_with_movement(warehouse, ratings, movies, tmp_path, ending):
     path = tmp_path / f"ranking.{ending}"
@@ -149,7 +150,7 @@ def test_columns_that_a_ranking_lacks_become_null(warehouse, ratings, tmp_path):
         load(tmp_path / "other.csv", "best", "ranking")
 
 
-def test_recommendations_have_their_reasons_as_json(warehouse, ratings, tmp_path):
+def test_recommendations_have_their_reasons_as_json(warehouse, driver, ratings, tmp_path):
     path = tmp_path / "recommendations.parquet"
     model = train(ratings, ModelParameters(lambda_1=5.0, lambda_2=5.0, min_likes=2))
     made = model.recommend(ratings.filter(pl.col("movieId") < 5), 2, users=[99], explain=True)

@@ -73,7 +73,7 @@ def test_a_killed_process_leaves_the_table_as_it_was(warehouse, table, files):
     assert warehouse.ratings() == pl.read_parquet(files[0]).rows()
 
 
-def test_a_lost_connection_is_worth_a_retry(warehouse, table, files):
+def test_a_lost_connection_is_worth_a_retry(warehouse, table, files, driver):
     with ThreadPoolExecutor() as pool, warehouse.slow_rows():
         loading = pool.submit(load, files[0])
         warehouse.wait_until(lambda: warehouse.waiting() == [42])
@@ -85,7 +85,7 @@ def test_a_lost_connection_is_worth_a_retry(warehouse, table, files):
     assert warehouse.ratings() == table
 
 
-def test_a_stopped_task_cancels_its_statement(warehouse, table, files):
+def test_a_stopped_task_cancels_its_statement(warehouse, table, files, driver):
     def stop(*_):
         raise SystemExit("The task was asked to stop")  # as `on_kill` does
 
@@ -109,7 +109,7 @@ def test_a_stopped_task_cancels_its_statement(warehouse, table, files):
     assert warehouse.ratings() == table
 
 
-def test_loads_of_one_window_wait_for_each_other_and_others_do_not(warehouse, table, files):
+def test_loads_of_one_window_wait_for_each_other_and_others_do_not(warehouse, table, files, driver):
     with ThreadPoolExecutor() as pool, warehouse.slow_rows():
         first = pool.submit(load, files[0])
         warehouse.wait_until(lambda: warehouse.waiting() == [42])
@@ -143,6 +143,7 @@ def test_two_loads_that_create_the_table(warehouse, files):
     assert len(warehouse.ratings()) == 100
 
 
+@pytest.mark.usefixtures("driver")
 @pytest.mark.parametrize(
     ("state", "kind"),
     [("40P01", RetryableError), ("40001", RetryableError), ("53100", RetryableError), ("23514", AirflowFailException)],
@@ -157,6 +158,7 @@ def test_an_error_of_the_server_is_retried_if_that_can_help(warehouse, table, fi
     assert warehouse.ratings() == table
 
 
+@pytest.mark.usefixtures("driver")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -180,7 +182,7 @@ def test_a_refused_connection_is_one_sentence(warehouse, files, monkeypatch, cha
 
 
 @pytest.mark.parametrize("changes", [{"port": 1}, {"host": "nowhere.invalid"}])
-def test_a_server_that_cannot_be_reached_is_worth_a_retry(warehouse, files, monkeypatch, changes):
+def test_a_server_that_cannot_be_reached_is_worth_a_retry(warehouse, files, driver, monkeypatch, changes):
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse.airflow_connection(**changes))
     with pytest.raises(RetryableError, match="PostgreSQL cannot be reached by the connection warehouse: "):
         load(files[0])
@@ -232,7 +234,7 @@ def test_a_role_needs_few_rights(warehouse, files, monkeypatch):
         warehouse(f"DROP ROLE {name}")
 
 
-def test_settings_of_the_connection_do_not_matter(warehouse, table, files, monkeypatch):
+def test_settings_of_the_connection_do_not_matter(warehouse, table, files, driver, monkeypatch):
     extra = {"cursor": "dictcursor", "options": "-c default_transaction_isolation=serializable"}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse.airflow_connection(extra=extra))
     assert load(files[0])["rows"] == 50

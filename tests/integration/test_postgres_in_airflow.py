@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import polars as pl
 import pytest
-from packaging.version import Version
 from sybil.document import Document
 from sybil.parsers.markdown import CodeBlockParser
 
@@ -32,13 +31,7 @@ def test_a_dag_fills_tables_each_day(airflow, run_day, warehouse):
     ]
 
 
-def test_each_version_of_airflow_has_its_driver(airflow_version):
-    from airflow.providers.postgres.hooks import postgres
-
-    assert (airflow_version >= Version("3.2")) == postgres.USE_PSYCOPG3
-
-
-def test_a_load_reports_its_file_and_its_table(warehouse, tmp_path):
+def test_a_load_reports_its_file_and_its_table(warehouse, driver, tmp_path):
     path = tmp_path / "movies.csv"
     path.write_text("movieId,title\n1,Heat\n")
     load = MovielensToPostgresOperator(

@@ -1,6 +1,6 @@
 """A connection to PostgreSQL, taken once from Airflow's hook, with either of its drivers.
 
-Airflow's hook uses psycopg 3 with SQLAlchemy 2, which Airflow 3.2 has, and psycopg2 before.
+Airflow's hook uses psycopg 3 with SQLAlchemy 2, and psycopg2 with SQLAlchemy 1.4, which Airflow 3.1 accepts too.
 """
 
 from __future__ import annotations
