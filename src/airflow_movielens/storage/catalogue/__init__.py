@@ -8,7 +8,7 @@ listing the data of years; see docs/catalogue.md.
 - ``facts``: what the facts of a record can be.
 - ``month_index``: the index of a kind and month, complete without locks.
 - ``movies``: titles and genres by movieId.
-- ``recording``: what a task does, recorded in the catalogue of the configured data root.
+- ``recording``: what a task does, recorded in the catalogue of the configured data root, and by metrics.
 - ``manifests``: records of the manifests, registries and evaluations that lie in a data root.
 - ``rebuilding``: a catalogue rebuilt from these.
 - ``folder``: the files of a catalogue, local or on object storage.

@@ -1,4 +1,4 @@
-"""What a task does, recorded in the catalogue of the configured data root."""
+"""What a task does, recorded in the catalogue of the configured data root, and by metrics."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_movielens.metrics import send_failure, send_success
 from airflow_movielens.ratings.paths import path_text
 from airflow_movielens.storage.catalogue.catalogue import Catalogue
 from airflow_movielens.storage.catalogue.records import Record, TaskRun, address_of, facts_of, utc_second
@@ -38,6 +39,7 @@ class Recording:
     Attributes:
         task: The task instance; None if it is not known.
         known: The facts to record if the task fails.
+        facts: The facts of the success; None until `done` is called.
     """
 
     def __init__(self, kind: Kind, path: str | PathLike[str], task: TaskRun | None) -> None:
@@ -45,7 +47,8 @@ class Recording:
         self.known: dict[str, Any] = {}
         self._kind = kind
         self._path = path
-        self._done: tuple[dict[str, Any], str] | None = None
+        self.facts: dict[str, Any] | None = None
+        self._at = ""
 
     def done(self, facts: dict[str, Any], at: str | None = None) -> None:
         """Say that the task has succeeded.
@@ -55,7 +58,7 @@ class Recording:
             at: When the output was complete, in ISO 8601; None for now.
         """
         time = datetime.now(UTC) if at is None else datetime.fromisoformat(at)
-        self._done = facts_of(facts), utc_second(time)
+        self.facts, self._at = facts_of(facts), utc_second(time)
 
     def save_movies(self, movies: pl.DataFrame) -> None:
         """Save all movies in the catalogue; see `Catalogue.save_movies`."""
@@ -63,9 +66,8 @@ class Recording:
 
     def save(self) -> None:
         """Add the record of a success, if there is one."""
-        if self._done is not None:
-            facts, at = self._done
-            self._add(at, None, facts)
+        if self.facts is not None:
+            self._add(self._at, None, self.facts)
 
     def save_failure(self, error: BaseException) -> None:
         """Add the record of a failure."""
@@ -99,9 +101,9 @@ def data_root() -> str | None:
 
 @contextmanager
 def recorded(kind: Kind, context: Context, path: str | PathLike[str]) -> Iterator[Recording]:
-    """Record in the catalogue what the block does: its success, once it calls `Recording.done`, or its failure.
+    """Record what the block does, in the catalogue and by metrics: success, once it calls `Recording.done`, or failure.
 
-    A skipped, deferred or stopped task is not recorded, nor is one whose output does not lie in the data root.
+    A skipped, deferred or stopped task is not recorded. The catalogue only has outputs that lie in the data root.
 
     Args:
         kind: What the task does.
@@ -113,8 +115,11 @@ def recorded(kind: Kind, context: Context, path: str | PathLike[str]) -> Iterato
         yield recording
     except BaseException as error:
         if _is_failure(error):
+            send_failure(kind, error, context)
             recording.save_failure(error)
         raise
+    if recording.facts is not None:
+        send_success(kind, recording.facts, context)
     recording.save()
 
 

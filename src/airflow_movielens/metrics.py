@@ -1,0 +1,78 @@
+"""Metrics of tasks, sent to where Airflow sends its own: to StatsD, Datadog or OpenTelemetry."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+def send_success(kind: str, facts: Mapping[str, Any], context: Context) -> None:
+    """Send the metrics of a task that has succeeded. Nothing happens if Airflow's metrics are off.
+
+    Args:
+        kind: What the task has done, such as ``fetch``.
+        facts: Its manifest or return value, as the catalogue records it.
+        context: The context of the task.
+    """
+
+    def send(stats: Any, tags: dict[str, str]) -> None:
+        for name, number in _counts(kind, facts):
+            stats.incr(f"movielens.{kind}.{name}", number, tags=tags)
+        if kind == "fetch":
+            stats.timing("movielens.fetch.duration", facts["fetch"]["seconds"] * 1000, tags=tags)
+
+    _try(send, context)
+
+
+def send_failure(kind: str, error: BaseException, context: Context) -> None:
+    """Count a task that has failed, also if it will be retried. Nothing happens if Airflow's metrics are off.
+
+    Args:
+        kind: What the task was to do, such as ``fetch``.
+        error: Why it has failed.
+        context: The context of the task.
+    """
+    _try(
+        lambda stats, tags: stats.incr(f"movielens.{kind}.failures", tags={**tags, "error": type(error).__name__}),
+        context,
+    )
+
+
+def _counts(kind: str, facts: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the counters of a success. Zeros too: alerts need a counter that exists before something happens."""
+    if kind == "fetch":
+        yield "rows", facts["rows"]
+        yield "quarantined_rows", facts["quarantined"]
+        yield "resumed_rows", facts["fetch"]["resumed_rows"]
+        yield "requests_repeated", facts["fetch"]["requests_repeated"]
+    elif kind == "promotion":
+        yield "promoted", int(facts["is_promoted"])
+        yield "refused", int(not facts["is_promoted"] and facts["version"] != facts["champion"])
+
+
+def _try(send: Callable[[Any, dict[str, str]], None], context: Context) -> None:
+    """Call ``send`` with Airflow's metrics and the tags of the task; no task fails because of it."""
+    ti: Any = context.get("ti")
+    if ti is None:
+        return
+    try:
+        # As Airflow tags its own: with the team, if there are teams (3.3).
+        tags = getattr(ti, "stats_tags", None) or {"dag_id": ti.dag_id, "task_id": ti.task_id}
+        send(_stats(), tags)
+    except Exception as error:  # noqa: BLE001 - a backend may raise anything
+        log.warning("The metrics of this task are incomplete: %s", error)
+
+
+def _stats() -> Any:
+    try:
+        from airflow.sdk.observability.stats import Stats
+    except ImportError:  # Airflow 3.1
+        from airflow.stats import Stats
+    return Stats
