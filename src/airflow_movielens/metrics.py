@@ -72,6 +72,8 @@ def _try(send: Callable[[Any, dict[str, str]], None], context: Context) -> None:
 
 def _stats() -> Any:
     try:
+        # Its import starts the metrics anew on Airflow 3.2, and OpenTelemetry loses those that were sent before.
+        import airflow.sdk.serde  # noqa: F401
         from airflow.sdk.observability.stats import Stats
     except ImportError:  # Airflow 3.1
         from airflow.stats import Stats
