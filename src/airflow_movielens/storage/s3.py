@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PART_BYTES = 16 * 2**20
+PART_BYTES = 8 * 2**20
 """The size of the parts of a multipart upload."""
-SINGLE_PUT_BYTES = 2 * PART_BYTES
+SINGLE_PUT_BYTES = 4 * PART_BYTES
 """Files of at most this size are uploaded by a single request."""
 _MOST_PARTS = 10_000
 _THREADS = 4
@@ -157,7 +157,10 @@ class S3Bucket:
             log.info("s3://%s/%s is read again: %s", self.name, key, error)
         finally:
             body.close()
-        self._fs.get_file(f"{self.name}/{key}", str(file), callback=progress)
+        # By default, s3fs holds 500 MB of a large object in memory.
+        self._fs.get_file(
+            f"{self.name}/{key}", str(file), callback=progress, chunksize=PART_BYTES, max_concurrency=_THREADS
+        )
         return facts
 
     def put(

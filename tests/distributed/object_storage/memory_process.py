@@ -1,0 +1,45 @@
+"""The memory that a large file takes: ``python -m distributed.object_storage.memory_process upload|download URL FILE``.
+
+Prints how many MB more memory this process has at most than before.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+from airflow_movielens.storage.files import local_copy
+from airflow_movielens.storage.object_output import ObjectOutput
+from airflow_movielens.storage.object_store import object_at
+
+
+class NoManifest:
+    """A manifest that says nothing."""
+
+    def to_json(self) -> str:
+        return "{}"
+
+
+def memory() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() // 2**20
+
+
+def most_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def main(what: str, url: str, file: Path) -> None:
+    target = object_at(url)
+    target.fs.exists(target.path)
+    before = memory()
+    if what == "upload":
+        ObjectOutput(url).publish(file, None, NoManifest())
+    else:
+        local_copy(url, file)
+    print(most_memory() - before)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
