@@ -94,12 +94,11 @@ class S3Bucket:
     def of(cls, target: ObjectStoragePath) -> S3Bucket | None:
         """Return the bucket of an object; None if its file system is not that of s3fs."""
         # A file system that a user attaches to the scheme may be another one.
-        return cls(target.fs, target.path.partition("/")[0]) if hasattr(target.fs, "call_s3") else None
+        return cls(target.fs, target.fs.split_path(target.path)[0]) if hasattr(target.fs, "call_s3") else None
 
-    @staticmethod
-    def key_of(target: ObjectStoragePath) -> str:
+    def key_of(self, target: ObjectStoragePath) -> str:
         """Return the key of an object."""
-        key: str = target.path.partition("/")[2]
+        key: str = self._fs.split_path(target.path)[1]
         return key
 
     def objects(self, prefix: str) -> dict[str, ObjectState]:
@@ -156,7 +155,7 @@ class S3Bucket:
         except (*S3_RETRYABLE_ERRORS, IncompleteReadError) as error:
             log.info("s3://%s/%s is read again: %s", self.name, key, error)
         finally:
-            body.close()
+            sync(self._fs.loop, _close, body)
         # By default, s3fs holds 500 MB of a large object in memory.
         self._fs.get_file(
             f"{self.name}/{key}", str(file), callback=progress, chunksize=PART_BYTES, max_concurrency=_THREADS
@@ -296,6 +295,10 @@ class S3Bucket:
                 raise ConflictError(str(error)) from error
             raise
         return answer
+
+
+async def _close(body: Any) -> None:
+    body.close()  # in the thread of its event loop
 
 
 def _type_of(key: str) -> dict[str, str]:

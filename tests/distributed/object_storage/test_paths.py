@@ -101,6 +101,8 @@ def test_the_catalogue_of_a_data_root_on_s3_is_written_and_rebuilt(bucket, monke
     monkeypatch.setenv("AIRFLOW__MOVIELENS__DATA_ROOT", root)
     fetch(f"{root}/days")
     run(MovielensRankMoviesOperator, input_path=f"{root}/days/*.parquet", output_path=f"{root}/ranking.csv")
+    # Six requests for each of the three tasks.
+    assert len(bucket.proxy.names(r"/\.movielens-catalogue/")) == 18
     recorded = records_in(root)
     assert [kind for kind, _, _ in recorded] == ["fetch", "fetch", "ranking"]
     # A file that is not finished is left out.
