@@ -11,7 +11,7 @@ import psycopg
 
 SLOW_ROWS = """
 CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NULL; END $$
+$$ BEGIN PERFORM pg_advisory_xact_lock(42); RETURN COALESCE(NEW, OLD); END $$
 """
 
 
@@ -73,11 +73,11 @@ class Warehouse:
 
     @contextmanager
     def slow_rows(self, table="ratings"):
-        """Let each statement that changes a row of a table wait until the block ends."""
+        """Let each statement wait until the block ends before it changes a row of a table, also in the middle of COPY."""
         self(SLOW_ROWS)
         for event in ("INSERT", "UPDATE", "DELETE"):
             self(
-                f"CREATE TRIGGER slow_{event} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION wait_for_the_test()"
+                f"CREATE TRIGGER slow_{event} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION wait_for_the_test()"
             )
         self("SELECT pg_advisory_lock(42)")
         try:
