@@ -8,6 +8,8 @@ import shutil
 import polars as pl
 import pytest
 from airflow.exceptions import AirflowFailException
+from airflow.sdk.io import attach
+from fsspec.implementations.memory import MemoryFileSystem
 from unit.scripted_server import page_of, serve
 
 from airflow_movielens.operators import MovielensFetchRatingsOperator, MovielensToPostgresOperator
@@ -128,6 +130,14 @@ def test_the_window_is_that_of_the_fetch_or_of_the_run(warehouse, files):
     with pytest.raises(AirflowFailException, match="the context has no run to derive the days from"):
         load(files / "copy.parquet")
     load(files / "copy.parquet", start_date="2000-11-19", end_date="2000-11-21")
+
+
+def test_files_on_object_storage_bring_their_windows(warehouse, fetched):
+    bucket = MemoryFileSystem()
+    attach(protocol="memory", fs=bucket)
+    bucket.put(str(fetched), "memory://warehouse/days", recursive=True)
+    result = load("memory://warehouse/days/*.parquet", create_table=True)
+    assert result.items() >= {"start_date": "2000-11-20", "end_date": "2000-11-22", "rows": 1055 + 1475}.items()
 
 
 def test_a_changed_file_is_not_that_of_its_manifest(warehouse, files):

@@ -109,7 +109,9 @@ def test_a_stopped_task_cancels_its_statement(warehouse, table, files, driver):
     assert warehouse.ratings() == table
 
 
-def test_loads_of_one_window_wait_for_each_other_and_others_do_not(warehouse, table, files, driver):
+def test_loads_of_one_window_wait_for_each_other_and_others_do_not(warehouse, table, files, driver, monkeypatch):
+    extra = {"options": "-c default_transaction_isolation=serializable"}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse.airflow_connection(extra=extra))
     with ThreadPoolExecutor() as pool, warehouse.slow_rows():
         first = pool.submit(load, files[0])
         warehouse.wait_until(lambda: warehouse.waiting() == [42])
@@ -235,7 +237,7 @@ def test_a_role_needs_few_rights(warehouse, files, monkeypatch):
 
 
 def test_settings_of_the_connection_do_not_matter(warehouse, table, files, driver, monkeypatch):
-    extra = {"cursor": "dictcursor", "options": "-c default_transaction_isolation=serializable"}
+    extra = {"cursor": "dictcursor", "options": "-c search_path=pg_catalog,public"}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", warehouse.airflow_connection(extra=extra))
     assert load(files[0])["rows"] == 50
     assert load(files[0])["inserted"] == 0

@@ -1,7 +1,7 @@
 """Rows as the data of COPY: in PostgreSQL's binary format if all columns are numbers, otherwise as CSV.
 
-The server need not parse binary data. Only that of numbers is made from whole columns; that of text would have to be made
-value by value.
+The server need not parse binary data. Only that of numbers is made from whole columns; that of text would have to be
+made value by value.
 """
 
 from __future__ import annotations
