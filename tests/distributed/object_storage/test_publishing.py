@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import partial
 from hashlib import sha256
+from random import Random
 from threading import Barrier, Event, Thread
+from time import sleep
 
 import pytest
 from unit.scripted_server import page_of, ratings, serve
@@ -179,3 +181,18 @@ def test_the_attempt_with_the_last_claim_wins_if_an_older_one_has_written(bucket
     assert isinstance(slow.error, RetryableError)
     assert fast.error is None
     check_that_files_fit(bucket, 40)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100))
+def test_attempts_in_any_order_leave_a_file_with_its_manifest(bucket, servers, seed):
+    random = Random(seed)
+    bucket.proxy.answer = bucket.proxy.after = lambda _: sleep(random.expovariate(50))
+    attempts = [Attempt(random.choice(servers), bucket) for _ in range(random.randint(2, 4))]
+    for attempt in attempts:
+        attempt.join()
+    assert all(attempt.error is None or isinstance(attempt.error, RetryableError) for attempt in attempts)
+    done = [attempt.manifest.rows for attempt in attempts if attempt.error is None]
+    assert done
+    check_that_files_fit(bucket)
+    assert bucket.json(MANIFEST)["rows"] in done
