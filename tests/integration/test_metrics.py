@@ -112,7 +112,6 @@ def test_metrics_arrive_at_an_opentelemetry_collector(run_tasks, airflow_version
 
 
 def test_metrics_arrive_at_a_statsd_server(run_tasks):
-    pytest.importorskip("statsd", reason="Airflow's extra statsd is not installed")
     with statsd_server() as server:
         run_tasks(settings("STATSD_ON", server.port))
         lines = [line for line in server.lines() if line.startswith("airflow.movielens.")]
