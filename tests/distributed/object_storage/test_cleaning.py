@@ -13,6 +13,7 @@ from unit.scripted_server import page_of, ratings, serve
 
 from airflow_movielens.client import FatalError, MovielensClient, RetryableError, Window
 from airflow_movielens.client.fetch import fetch_ratings
+from airflow_movielens.plugin.partitions.quarantine import read_sample
 from airflow_movielens.storage import s3
 from airflow_movielens.storage.object_output import ObjectOutput
 
@@ -142,6 +143,20 @@ def test_a_fetch_with_parts_deletes_them_with_one_request(bucket, server):
     assert bucket.names() == [MANIFEST, DATA]
 
 
+def test_only_parts_of_this_output_are_removed(bucket, server):
+    key = "0123456789abcdef"
+    others = [
+        f"days/.partial-r.csv-{key}/notes.txt",
+        f"days/.partial-r.csv-of-another.csv-{key}/0123abcd-0.arrow",
+        f"days/.partial-rXcsv-{key}/0123abcd-0.arrow",
+        f"days/r.csv-{key}/0123abcd-0.arrow",
+    ]
+    for other in [*others, f"days/.partial-r.csv-{key}/0123abcd-0.arrow"]:
+        bucket.write(other, b"1")
+    fetch(server, ObjectOutput(bucket.url(DATA)))
+    assert bucket.names() == sorted([*others, MANIFEST, DATA])
+
+
 def test_a_store_without_conditional_writes_is_used_without_them(bucket, server, caplog):
     conditions = {"if-match", "if-none-match"}
 
@@ -191,4 +206,7 @@ def test_quarantined_rows_lie_beside_the_file_until_they_are_gone(bucket):
         assert manifest.quarantined == quarantined
         assert manifest.quarantine_path == (bucket.url(QUARANTINE) if quarantined else None)
         assert bucket.names() == sorted([MANIFEST, DATA, *[QUARANTINE] * quarantined])
+        # The page shows them.
+        shown = read_sample(bucket.url(DATA), bucket.url("days"))
+        assert [row.column for row in shown.rows] == ["rating"] * quarantined
     assert bucket.json(MANIFEST)["rows"] == 30
