@@ -5,7 +5,6 @@ Prints how many MB more memory this process has at most than before.
 
 from __future__ import annotations
 
-import resource
 import sys
 from pathlib import Path
 
@@ -21,24 +20,21 @@ class NoManifest:
         return "{}"
 
 
-def memory() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() // 2**20
-
-
-def most_memory() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+def memory(field: str) -> int:
+    # ru_maxrss would include the process that has started this one.
+    lines = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines[field].split()[0]) // 1024
 
 
 def main(what: str, url: str, file: Path) -> None:
     target = object_at(url)
     target.fs.exists(target.path)
-    before = memory()
+    before = memory("VmRSS")
     if what == "upload":
         ObjectOutput(url).publish(file, None, NoManifest())
     else:
         local_copy(url, file)
-    print(most_memory() - before)
+    print(memory("VmHWM") - before)
 
 
 if __name__ == "__main__":
