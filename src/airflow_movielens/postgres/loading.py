@@ -37,6 +37,8 @@ _STAGING = "movielens_rows"
 _MORE_MEMORY = """
 SELECT set_config('work_mem', '64MB', TRUE) WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('64MB')
 """
+# Fetched ratings are in the order of the key, so that a merge takes less time and memory than a hash of a million rows.
+_MERGE = "SET LOCAL enable_hashjoin = off"
 # Instead of a day's number, in the locks of a table.
 _WHOLE_TABLE = -1
 
@@ -184,6 +186,7 @@ class _Load:
         self.database.execute(f"CREATE TEMPORARY TABLE {_STAGING} ({types(self.all_columns)}) ON COMMIT DROP")
         self._copy(f"pg_temp.{_STAGING}")
         self.database.execute(_MORE_MEMORY)
+        self.database.execute(_MERGE)
         (counts,) = self.database.execute(self._replacement())
         self.loaded.inserted, self.loaded.updated, self.loaded.deleted = counts
 
@@ -191,7 +194,7 @@ class _Load:
         names = [column.name for column in self.all_columns]
         values = [name for name in names if name not in self.key]
         same_key = " AND ".join(f"t.{quoted(name)} = c.{quoted(name)}" for name in self.key)
-        differs = f"ROW({_of('o', values)}) IS DISTINCT FROM ROW({_of('n', values)})"
+        differs = " OR ".join(f"o.{quoted(name)} IS DISTINCT FROM n.{quoted(name)}" for name in values)
         assignments = ", ".join(f"{quoted(name)} = c.{quoted(name)}" for name in values)
         return f"""
             WITH changes AS MATERIALIZED (
