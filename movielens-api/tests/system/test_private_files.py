@@ -143,5 +143,5 @@ def test_readable_users_are_warned_about_at_the_start_and_later(launch: Launch, 
     process.send_signal(signal.SIGTERM)
     errors = process.communicate(timeout=30)[1]
     warning = f"other users of this computer can read or change {users}: run chmod 600 on it"
-    assert errors.startswith(f"movielens-api: {warning}\n")
+    assert f"movielens-api: {warning}\n" in errors
     assert errors.count(warning) == 2

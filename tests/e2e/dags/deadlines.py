@@ -20,7 +20,7 @@ with DAG(
     deadline=DeadlineAlert(PartitionDeadline(), timedelta(hours=24), AsyncCallback(log_missed_deadline)),
 ):
 
-    @task.sensor(mode="reschedule", poke_interval=1, timeout=600)
+    @task.sensor(mode="poke", poke_interval=0.5, timeout=600)
     def land(partition_key):
         return (LANDED / partition_key).exists()
 
