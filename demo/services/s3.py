@@ -99,17 +99,21 @@ class S3:
             for socket in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):  # noqa: S108 - its own choice
                 socket.unlink(missing_ok=True)
 
-    def create_bucket(self, name: str) -> None:
-        """Create a bucket, unless it exists."""
+    def client(self) -> Any:
+        """Return a client of boto3."""
         import boto3
 
-        client = boto3.client(
+        return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
             region_name="us-east-1",
             aws_access_key_id=KEY,
             aws_secret_access_key=self.secret,
         )
+
+    def create_bucket(self, name: str) -> None:
+        """Create a bucket, unless it exists."""
+        client = self.client()
         with suppress(client.exceptions.BucketAlreadyOwnedByYou):
             client.create_bucket(Bucket=name)
 
