@@ -18,7 +18,11 @@ TOGETHER = (
     "tests/distributed/celery/",
     "tests/distributed/object_storage/",
 )
-APART = ("tests/e2e/test_demo.py", "tests/e2e/test_demo_parts.py")
+APART = (
+    "tests/e2e/test_demo.py",
+    "tests/e2e/test_demo_parts.py",
+    "tests/distributed/celery/test_deploy_page.py",
+)
 
 
 class GroupScheduling(LoadScopeScheduling):
