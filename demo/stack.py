@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -194,8 +195,10 @@ class Stack(contextlib.AbstractContextManager["Stack"]):
     def wait_for_workers(self) -> None:
         """Wait until all workers accept tasks."""
         for name in WORKER_NAMES:
-            log, line = self.log_of(name), f"celery@{name} ready"
-            self.watch.until(name, lambda log=log, line=line: line in log.read_text())  # type: ignore[misc]
+            self.watch.until(name, partial(self._accepts_tasks, name))
+
+    def _accepts_tasks(self, name: str) -> bool:
+        return f"celery@{name} ready" in self.log_of(name).read_text()
 
     def start_worker(self, name: str) -> Component:
         """Start a worker of Celery, with a folder of its own for temporary files."""

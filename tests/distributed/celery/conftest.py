@@ -5,20 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from e2e.running_stack import RunningStack
 from e2e.up import SETTINGS
 
+from benchmarks.celery.cluster import Cluster
 from demo.__main__ import start
 from demo.configuration import Credentials
 from demo.layout import ROOT, Layout
-from demo.processes import process_groups
 from demo.report import Report
-from demo.stack import WORKER_NAMES, Stack
+from demo.stack import Stack
 from demo.watch import Interruption, Watch
 
 TIMEOUT_SECONDS = 3600
@@ -41,31 +39,10 @@ class CeleryStack(RunningStack):
         """Return the URL of the Dags' files."""
         return self.stack.data_root
 
-    def requests(self):
-        """Return the queries of all requests for ratings that the API has responded to."""
-        log = self.stack.log_of("movielens-api").read_text().splitlines()
-        return [line for line in log if '"path":"/ratings"' in line]
-
-    def worker_of(self, pid):
-        """Return the name of the worker whose session a process belongs to."""
-        session = os.getsid(pid)
-        return next(component.name for component in self.watch.components if component.session == session)
-
-    def kill_worker(self, name):
-        """Kill a worker and all its processes at once, as if its machine were lost."""
-        (worker,) = [component for component in self.watch.components if component.name == name]
-        self.watch.components.remove(worker)
-        for group in process_groups({worker.session}):
-            with suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
-        self.until("the end of the worker", lambda: worker.exit_code is not None)
-
-    def start_missing_workers(self):
-        """Start the workers that were killed."""
-        running = {component.name for component in self.watch.components}
-        for name in set(WORKER_NAMES).difference(running):
-            self.stack.start_worker(name)
-        self.stack.wait_for_workers()
+    @property
+    def cluster(self):
+        """Return the workers and the requests of the stack."""
+        return Cluster(self.stack)
 
 
 @pytest.fixture(scope="session")

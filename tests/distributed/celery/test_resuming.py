@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import re
 from collections import Counter
@@ -48,31 +47,31 @@ def undisturbed(celery_stack, tmp_path_factory):
 def test_the_other_worker_resumes_the_fetch_of_a_killed_worker(celery_stack, undisturbed, place, point):
     root = celery_stack.bucket if place == "bucket" else str(celery_stack.data)
     output = f"{root}/killed/{point}.parquet"
-    before = len(celery_stack.requests())
+    before = len(celery_stack.cluster.requests())
     run_id = celery_stack.start(DAG_ID, {"output_path": output})
-    celery_stack.until(f"{point} pages", lambda: len(celery_stack.requests()) - before >= point)
+    celery_stack.until(f"{point} pages", lambda: len(celery_stack.cluster.requests()) - before >= point)
     (task,) = celery_stack.airflow.tasks(DAG_ID, run_id)
-    lost = celery_stack.worker_of(task["pid"])
-    celery_stack.kill_worker(lost)
+    lost = celery_stack.cluster.worker_of(task["pid"])
+    celery_stack.cluster.kill_worker(lost)
 
     try:
         assert celery_stack.ended(DAG_ID, run_id) == "success"
     finally:
-        celery_stack.start_missing_workers()
+        celery_stack.cluster.start_missing_workers()
     (task,) = celery_stack.airflow.tasks(DAG_ID, run_id)
     assert task["try_number"] == 2
     log = celery_stack.task_log(DAG_ID, run_id, TASK_ID)
     assert re.search(r"Resuming the ratings of .+: [\d,]+ rows of 100,004 are already saved", log)
     assert digest(output) == undisturbed
     assert not leftovers(output)
-    offsets = Counter(map(offset_of, celery_stack.requests()[before:]))
+    offsets = Counter(map(offset_of, celery_stack.cluster.requests()[before:]))
     assert len(offsets) >= PAGES
     print(f"{offsets.total() - len(offsets)} of {PAGES} pages were requested again")
     assert offsets.total() - len(offsets) <= AGAIN
 
 
-def offset_of(line):
-    return tuple(parse_qs(json.loads(line)["query"]).get("offset", []))
+def offset_of(request):
+    return tuple(parse_qs(request["query"]).get("offset", []))
 
 
 def digest(path):
