@@ -25,7 +25,7 @@ def stored_checkpoints():
 
 
 def test_a_retry_resumes_from_the_checkpoint(airflow, run_day, connection, default_tuning, airflow_version):
-    default_tuning(part_rows=100)
+    default_tuning(part_rows=100, early_share=0.0)
     is_kept_by_airflow = airflow_version >= Version("3.3")
     saved = []
     folder = airflow / "checkpoints"

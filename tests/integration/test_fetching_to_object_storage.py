@@ -24,7 +24,7 @@ from airflow_movielens.storage.object_store import object_at
 
 ROWS = ratings(1_030)
 WINDOW = Window.of("1970-01-02", "1970-01-03")
-TUNING = Tuning(part_rows=100, start_over_seconds=0.0)
+TUNING = Tuning(part_rows=100, early_share=0.0, start_over_seconds=0.0)
 URL = "s3://bucket/days/r.csv"
 STORE = Bucket()
 CHILD = """

@@ -67,6 +67,7 @@ def tuning_of(scenario: Scenario) -> Tuning:
         arrow_rows=size,
         min_frame_rows=size,
         part_rows=scenario.part,
+        early_share=scenario.early_share,
         first_page_size=scenario.first_page,
         largest_page_size=scenario.largest_page,
         start_over_seconds=0.0,

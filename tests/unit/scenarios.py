@@ -56,6 +56,7 @@ class Scenario:
         has_old_file: Whether an earlier fetch has left its file.
         piece: The client's limits on bytes and rows; see `tuning_of`.
         part: Rows of a durable part.
+        early_share: How often pages are saved before their part ends; see `Tuning`.
         first_page: The first page size of a client that chooses.
         largest_page: The largest page size of a client that chooses.
     """
@@ -72,6 +73,7 @@ class Scenario:
     has_old_file: bool
     piece: int
     part: int
+    early_share: float
     first_page: int
     largest_page: int
 
@@ -110,7 +112,8 @@ def scenarios(draw, kills=("progress", "file", "torn")):
         ending=draw(st.sampled_from([".ndjson", ".csv", ".json", ".parquet", ".csv.gz"])),
         has_old_file=draw(st.booleans()),
         piece=draw(st.sampled_from([1 << 20, 1, 30, 400])),
-        part=draw(st.sampled_from([1, 5, 250_000])),
+        part=draw(st.sampled_from([1, 5, 15, 250_000])),
+        early_share=draw(st.sampled_from([0.0, 1.0])),
         first_page=draw(st.integers(2, 6)),
         largest_page=draw(st.integers(6, 30)),
     )

@@ -193,6 +193,11 @@ class Background:
     def __init__(self) -> None:
         self._in_flight: Future[None] | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is in flight."""
+        return self._in_flight is not None and not self._in_flight.done()
+
     def start(self, call: Callable[[], None]) -> None:
         """Start ``call`` after the call before has ended; this raises the error of that call."""
         self.wait()

@@ -250,6 +250,8 @@ class Tuning:
         part_seconds: After how many seconds a part ends, even with fewer rows.
         part_share: The share of a fetch's time that each part takes at least, unless its rows end it: the parts of a
             long fetch become longer, so that there are never more than a few hundred.
+        early_share: The largest share of a fetch's time that is spent on saving pages before their part ends; 0 for
+            never.
         start_over_seconds: The longest wait before a fetch starts over because the data changed.
     """
 
@@ -268,6 +270,7 @@ class Tuning:
     part_rows: int = 125_000
     part_seconds: float = 2.0
     part_share: float = 0.02
+    early_share: float = 0.2
     start_over_seconds: float = 1.0
 
     def largest_body(self, rows: int) -> int:

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
-from distributed.object_storage.fetch_process import PAGE, PART, fetch
+from distributed.object_storage.fetch_process import IN_FLIGHT, PAGE, PART, fetch
 from unit.scripted_server import page_of, ratings, serve
 
 from airflow_movielens.client import FatalError
@@ -16,7 +17,6 @@ from airflow_movielens.client.fetch import LocalOutput
 from airflow_movielens.storage.object_output import ObjectOutput
 
 ROWS = ratings(1_030)
-IN_FLIGHT = 16  # by default
 DATA, MANIFEST = "days/r.csv", "days/.r.csv.manifest.json"
 
 
@@ -32,11 +32,12 @@ def server(the_server):
     return the_server
 
 
-def start(server, bucket, folder):
+def start(server, bucket, folder, *arguments):
     """Start a fetch in a process of a machine with an empty disk."""
     folder.mkdir()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(folder)}
     command = [sys.executable, "-m", "distributed.object_storage.fetch_process", server.base_url, bucket.url(DATA)]
+    command += map(str, arguments)
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -82,6 +83,46 @@ def test_a_killed_fetch_resumes_on_another_machine(bucket, server, tmp_path):
     assert bucket.names() == [MANIFEST, DATA]
     assert bucket.json(MANIFEST)["rows"] == len(ROWS)
     assert not list((tmp_path / "second").iterdir())
+
+
+def test_only_the_pages_in_flight_are_requested_again(bucket, server, tmp_path):
+    expected = undisturbed(server, tmp_path)
+    in_flight, part_rows, last = 4, 500, 900
+    # Half as many again wait for a page before them.
+    ahead = (in_flight + in_flight // 2) * (PAGE - 1)
+    saved, is_saved, processes = [0], threading.Condition(), []
+
+    def record(request):
+        if request.name == "put" and request.key.endswith("/checkpoint.json"):
+            with is_saved:
+                saved.append(bucket.json(request.key)["rows"])
+                is_saved.notify_all()
+
+    def script(_, query, __):
+        offset = int(query["offset"])
+        if offset > part_rows + ahead:
+            with is_saved:
+                # The pages before are saved while those in flight are on their way.
+                is_saved.wait_for(lambda: saved[-1] > offset - ahead, 10)
+        if offset > last and processes[-1].returncode is None:
+            processes[0].kill()
+        return page_of(ROWS, query)
+
+    bucket.proxy.after = record
+    with serve(script) as slow:
+        processes.append(start(slow, bucket, tmp_path / "first", part_rows, 1.0, in_flight))
+        assert processes[0].wait(60) == -signal.SIGKILL
+        before = set(offsets_of_pages(slow))
+        bucket.proxy.reset()
+        slow.requests.clear()
+        assert start(slow, bucket, tmp_path / "second", part_rows, 1.0, in_flight).wait(60) == 0
+        again = offsets_of_pages(slow)
+    assert min(again) == saved[-1] - 1
+    # Those that were requested, but of which the one before was not saved, and one that overlaps it.
+    assert max(before) - saved[-1] <= ahead
+    assert len(before.intersection(again)) <= ahead // (PAGE - 1) + 1
+    assert bucket.read(DATA) == expected
+    assert bucket.names() == [MANIFEST, DATA]
 
 
 def break_after(bucket, number):

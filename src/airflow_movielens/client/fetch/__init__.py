@@ -2,7 +2,8 @@
 
 - ``fetching``: ``fetch_ratings``, from the client to the published file.
 - ``resume``: resume after the saved parts, and start over if the data changed.
-- ``parts``: the durable parts of a fetch.
+- ``parts``: a part of a fetch, and how it is written.
+- ``part_store``: the durable parts of a window, and when they are written.
 - ``checkpoint``: which parts are durable, and where to resume.
 - ``output``: the file to write, its manifest, and the folder of its parts.
 - ``movies``: all movies of an API in one dataframe.

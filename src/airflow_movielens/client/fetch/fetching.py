@@ -13,7 +13,7 @@ from airflow_movielens import __version__
 from airflow_movielens.client.concurrency import begin, result_of
 from airflow_movielens.client.fetch.checkpoint import LAYOUT
 from airflow_movielens.client.fetch.output import QUARANTINE_ENDING, LocalFolder, Manifest
-from airflow_movielens.client.fetch.parts import PartStore
+from airflow_movielens.client.fetch.part_store import PartStore
 from airflow_movielens.client.fetch.progress import Meter
 from airflow_movielens.client.fetch.resume import fill_store, resume
 from airflow_movielens.client.fetch.workdirs import scratch_folder
@@ -63,7 +63,7 @@ def fetch_ratings(
             that is resumed.
         on_bad_rows: How to handle rows that break the contract: ``fail`` raises, ``quarantine`` writes them to a
             separate file.
-        checkpoints: Where the checkpoint is stored; None for the folder that holds the parts.
+        checkpoints: Where the checkpoint of whole parts is stored; None for the folder that holds the parts.
         progress: Called with the progress after each page.
         task: The task instance of Airflow that fetches, for the manifest; None if none does.
 
@@ -81,12 +81,12 @@ def fetch_ratings(
     options = ReadOptions(window, page_size, on_bad_rows, _limits(client.settings))
     key = _key(client.settings, options, output)
     with output.folder(key) as folder:
-        store = PartStore(folder, checkpoints or folder.checkpoints, key)
+        store = PartStore(folder, checkpoints or folder.checkpoints, key, client.tuning)
         resume(store)
         _log_resumption(window, store.checkpoint.bookmark)
         fill_store(client, options, store, Meter(progress))
         manifest = _write(store, output, window, client.settings.base_url, task)
-        store.checkpoints.clear()
+        store.clear_checkpoints()
         folder.clear()
     return manifest
 
@@ -99,7 +99,7 @@ def fetched_rows(
     options = ReadOptions(window, client.settings.page_size, limits=_limits(client.settings))
     with scratch_folder() as path:
         folder = LocalFolder(path)
-        store = PartStore(folder, folder.checkpoints, "")
+        store = PartStore(folder, folder.checkpoints, "", client.tuning)
         fill_store(client, options, store, Meter(progress))
         yield store.scan()
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 from contextlib import closing
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import tenacity
 
 from airflow_movielens.client.errors import RatingsChangedError
 from airflow_movielens.client.fetch.checkpoint import Checkpoint
-from airflow_movielens.client.fetch.parts import cut
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from airflow_movielens.client.client import MovielensClient
-    from airflow_movielens.client.fetch.parts import PartStore
+    from airflow_movielens.client.fetch.part_store import PartStore
     from airflow_movielens.client.fetch.progress import Meter
     from airflow_movielens.client.rows import Batch
     from airflow_movielens.client.settings import ReadOptions
@@ -45,15 +45,33 @@ def _log_start_over(state: tenacity.RetryCallState) -> None:
 
 def resume(store: PartStore) -> None:
     """Resume after the parts that an earlier attempt of the same fetch saved; otherwise start over."""
-    try:
-        values = store.checkpoints.load()
-        found = store.empty if values is None else Checkpoint.from_dict(values)
-        _verify(found, store)
-    except (ValueError, OSError) as error:
-        log.warning("Starting over, because the parts of an earlier attempt cannot be used: %s", error)
+    found, problems = _saved(store)
+    for checkpoint in found:
+        try:
+            _verify(checkpoint, store)
+        except (ValueError, OSError) as error:
+            problems.append(error)
+        else:
+            store.adopt(checkpoint)
+            return
+    if problems:
+        log.warning("Starting over, because the parts of an earlier attempt cannot be used: %s", problems[0])
         store.start_over()
     else:
-        store.adopt(found)
+        store.adopt(store.empty)
+
+
+def _saved(store: PartStore) -> tuple[list[Checkpoint], list[Exception]]:
+    """Return the checkpoints that earlier attempts have saved, the latest first, and why others cannot be read."""
+    found: list[Checkpoint] = []
+    problems: list[Exception] = []
+    for place in store.places:
+        try:
+            if (values := place.load()) is not None:
+                found.append(Checkpoint.from_dict(values))
+        except (ValueError, OSError) as error:
+            problems.append(error)
+    return sorted(found, key=attrgetter("saved_at"), reverse=True), problems
 
 
 def _verify(found: Checkpoint, store: PartStore) -> None:
@@ -94,8 +112,8 @@ def _read_rest(client: MovielensClient, options: ReadOptions, store: PartStore, 
     meter.resume(bookmark)
     if not store.checkpoint.is_complete:
         with store.all_durable(), closing(_counted(client.read(options, bookmark), meter)) as batches:
-            for part in cut(batches, client.tuning):
-                store.add(part)
+            for batch in batches:
+                store.add(batch)
 
 
 def _counted(batches: Iterator[Batch], meter: Meter) -> Generator[Batch, None, None]:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PART_ENDING = ".arrow"
-NAME_OF_PART = re.compile(rf"[0-9a-f]{{8}}-\d+({re.escape(PART_ENDING)}|\.ndjson)", re.ASCII)
+EARLY = "early-"
+"""How the number of a part begins that a longer one is to replace."""
+NAME_OF_PART = re.compile(rf"[0-9a-f]{{8}}-({EARLY})?\d+({re.escape(PART_ENDING)}|\.ndjson)", re.ASCII)
 """The names of the parts of a fetch: attempt, number, and whether the rows are quarantined."""
 NAMES_OF_PARTS = re.compile(r"(checkpoint|manifest)\.json(\.new)?|[0-9a-f]{8}(-.+|\.quarantine\.ndjson)", re.DOTALL)
 """The names that a fetch writes in the folder of its parts."""

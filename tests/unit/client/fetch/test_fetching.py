@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import polars as pl
@@ -47,9 +48,10 @@ from airflow_movielens.ratings.writing import write_rows
 WINDOW = Window.of("1970-01-02", "1970-01-03")
 FRAME = pl.DataFrame(ratings(1000), schema=RATINGS.polars_schema())
 MANIFEST = ".r.csv.manifest.json"
-# Parts do not end earlier on a busy machine.
-ONE_PART = Tuning(part_seconds=3600.0, start_over_seconds=0.0)
-SHORT_PARTS = Tuning(part_seconds=3600.0, part_rows=200, start_over_seconds=0.0)
+# Parts do not end earlier on a busy machine, and no page is saved before.
+ONE_PART = Tuning(part_seconds=3600.0, early_share=0.0, start_over_seconds=0.0)
+SHORT_PARTS = replace(ONE_PART, part_rows=200)
+EACH_PAGE = replace(ONE_PART, part_rows=300, early_share=1.0)
 
 
 class ScriptedClient:
@@ -60,12 +62,14 @@ class ScriptedClient:
     def __init__(self, fail_at=None, error=None, bad=(), tuning=ONE_PART):
         self.fail_at, self.error, self.bad, self.tuning = fail_at, error, bad, tuning
         self.begun_at = []
+        self.before_batch = lambda number: None
 
     def read(self, options, bookmark):
         assert options.window == WINDOW
         first = 0 if bookmark is None else bookmark.count // 100
         self.begun_at.append(first)
         for number in range(first, 10):
+            self.before_batch(number)
             if number == self.fail_at:
                 raise self.error
             bad = (BadRow(f"http://api?{number}", 7, "rating", "found 9.0", {"rating": 9.0}),) * (number in self.bad)
@@ -158,6 +162,83 @@ def test_a_part_also_ends_after_some_time(tmp_path):
     client.fail_at = None
     fetch(client, tmp_path / "r.csv")
     assert client.begun_at == [0, 5]
+
+
+class StoredCheckpoints:
+    """A place for checkpoints other than the folder of the parts."""
+
+    def __init__(self, values=None):
+        self.values = values
+
+    def load(self):
+        return self.values
+
+    def save(self, values):
+        self.values = values
+
+    def clear(self):
+        self.values = None
+
+
+def checkpoint_file(folder):
+    """Return the checkpoint in the folder of the parts; None if there is none yet."""
+    return next(folder.glob(".partial-*/checkpoint.json"), None)
+
+
+def wait_for_the_page_before(number):
+    """Wait until the background has nothing to do."""
+    for thread in threading.enumerate():
+        if thread.name == "movielens":
+            thread.join()
+
+
+def test_once_a_part_is_durable_pages_are_saved_as_they_arrive(tmp_path):
+    client = ScriptedClient(8, FatalError("revoked"), (4, 7), EACH_PAGE)
+    client.before_batch = wait_for_the_page_before
+    for client.fail_at in (8, 9):
+        with pytest.raises(FatalError, match="revoked"):
+            fetch(client, tmp_path / "r.csv", on_bad_rows="quarantine")
+    # A whole part replaces the pages of an attempt, but not those that it found.
+    saved = json.loads(checkpoint_file(tmp_path).read_bytes())["files"]
+    assert [re.sub("^[0-9a-f]{8}-", "", name) for name in saved] == [
+        "0.arrow", "1.arrow", "1.ndjson", "early-0.arrow", "early-1.arrow", "early-1.ndjson", "early-0.arrow"
+    ]  # fmt: skip
+    client.fail_at = None
+    manifest = fetch(client, tmp_path / "r.csv", on_bad_rows="quarantine")
+    assert client.begun_at == [0, 8, 9]
+    assert (manifest.rows, manifest.quarantined) == (1000, 2)
+    assert pl.read_csv(tmp_path / "r.csv", schema=RATINGS.polars_schema()).equals(FRAME)
+    assert names(tmp_path) == [MANIFEST, "r.csv", "r.csv.quarantine.ndjson"]
+
+
+def test_a_fetch_resumes_from_the_latest_checkpoint_wherever_it_is_stored(tmp_path, caplog):
+    stored = StoredCheckpoints()
+    client = ScriptedClient(tuning=EACH_PAGE, error=FatalError("revoked"))
+    client.before_batch = wait_for_the_page_before
+
+    def fail_at(number):
+        client.fail_at = number
+        with pytest.raises(FatalError, match="revoked"):
+            fetch(client, tmp_path / "r.csv", checkpoints=stored)
+
+    fail_at(8)
+    assert stored.values["rows"] == 600  # whole parts only
+    fail_at(9)
+    assert client.begun_at == [0, 8]
+    # The checkpoint of the pages is damaged, but not that of the whole parts.
+    checkpoint_file(tmp_path).write_text("{")
+    fail_at(9)
+    assert client.begun_at == [0, 8, 6]
+    # Now that of the whole parts is later: it replaces the pages.
+    assert stored.values["rows"] == 900
+    checkpoint_file(tmp_path).write_text(json.dumps(stored.values | {"saved_at": None}))
+    client.fail_at = None
+    fetch(client, tmp_path / "r.csv", checkpoints=stored)
+    assert client.begun_at == [0, 8, 6, 9]
+    assert "Starting over" not in caplog.text
+    assert stored.values is None
+    assert pl.read_csv(tmp_path / "r.csv", schema=RATINGS.polars_schema()).equals(FRAME)
+    assert names(tmp_path) == [MANIFEST, "r.csv"]
 
 
 def test_an_error_in_the_middle_leaves_the_old_file_and_parts_to_resume_from(tmp_path):
@@ -260,7 +341,7 @@ def test_quarantined_rows_are_written_beside_the_data_and_survive_a_resume(tmp_p
 
 
 def test_a_quarantined_row_may_hold_values_that_json_cannot():
-    part = Part(Bookmark("offset", 1, 1, 1), is_last=True)
+    part = Part()
     part.bad = [BadRow("u", 0, "rating", "p", {"rating": float("nan")}), BadRow("u", 1, "", "p", (1, b"x"))]
     assert [json.loads(line)["row"] for line in part.bad_lines().splitlines()] == ["{'rating': nan}", "(1, b'x')"]
 
