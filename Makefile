@@ -179,7 +179,7 @@ bench-page: .venv/.test-installed .venv-services/.installed test-tools ## measur
 .PHONY: bench-celery
 bench-celery: DAYS = 30
 bench-celery: LOSSES = 5
-bench-celery: .venv-services/.installed ## measure backfills on one and two of Celery's workers, and the loss of a worker (15 minutes; short run: DAYS=3 LOSSES=1)
+bench-celery: .venv-services/.installed ## measure backfills on one and two of Celery's workers, and the loss of a worker (10 minutes; short run: DAYS=3 LOSSES=1)
 	.venv-services/bin/python -m benchmarks.celery --days $(DAYS) --losses $(LOSSES)
 
 .PHONY: bench-postgres

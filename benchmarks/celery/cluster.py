@@ -33,7 +33,7 @@ PAGE_ROWS = 2_500
 IN_FLIGHT = 4
 # The API limits each task: a day takes seconds of waiting, or a large fetch long enough to be killed.
 LIMITS = {
-    "slow": {"requests_per_second": 0.25, "concurrency": 1, "data_format": "json"},
+    "slow": {"page_size": 10, "requests_per_second": 0.5, "concurrency": 1, "data_format": "json"},
     "large": {"page_size": PAGE_ROWS, "requests_per_second": 4, "concurrency": IN_FLIGHT, "data_format": "json"},
 }
 

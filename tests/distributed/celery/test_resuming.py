@@ -14,7 +14,7 @@ from distributed.celery.conftest import CONCURRENCY
 DAG_ID, TASK_ID = "large_fetch", "fetch_ratings"
 PAGES = 41
 SEED = 19
-# Not so early that no part is durable.
+# Not so early that nothing is saved.
 POINTS = random.Random(SEED).sample(range(PAGES // 2, PAGES - CONCURRENCY), 5)
 
 

@@ -102,7 +102,7 @@ class PartsFolder(Protocol):
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """Where the checkpoint is stored, unless the caller has a better place."""
+        """Where the checkpoint is stored; that of whole parts, unless the caller has a better place."""
 
     def save(self, name: str) -> None:
         """Make the finished file ``name`` of `local` durable for later attempts."""

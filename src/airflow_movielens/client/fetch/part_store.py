@@ -33,9 +33,9 @@ class PartStore:
     A separate thread writes the parts, one at a time, while the next one arrives, so at most two are in memory. A
     window of a single part is not written at all.
 
-    Once a part is durable, the batches of the next one are saved early: whenever the thread has nothing to do, it
-    writes those that have arrived since, as a small part with a checkpoint in the folder. The whole part replaces
-    them, so a window does not become thousands of files, and the files of early parts are overwritten.
+    Once a part is durable, the batches of the next one are saved early: when the thread has nothing to do, it writes
+    those that have arrived since, as a small part with a checkpoint in the folder. The whole part takes the place of
+    these, whose files are overwritten during the next one: a long fetch does not leave thousands of files.
 
     Args:
         folder: The folder of the parts.
@@ -50,20 +50,19 @@ class PartStore:
         """Where checkpoints are stored."""
         self.empty = Checkpoint(key)
         self._tuning = tuning
-        self._in_memory: Part | None = None
         self._background = Background()
         # Attempts never write files of the same name, even if they share a folder of an object store.
         self.attempt = uuid4().hex[:8]
         self._number = 0
         self._started = monotonic()
         self._early_at = 0.0
-        self._adopt(self.empty)
+        self._begin_after(self.empty)
 
-    def _adopt(self, found: Checkpoint) -> None:
+    def _begin_after(self, found: Checkpoint) -> None:
         self.checkpoint = found
         """The parts that are durable, and where to resume after them."""
-        self._in_memory = None
         self._whole = found
+        self._in_memory: Part | None = None
         self._is_saved_early = bool(found.files) and self._tuning.early_share > 0
         self._begin_part()
 
@@ -75,7 +74,7 @@ class PartStore:
 
     def adopt(self, found: Checkpoint) -> None:
         """Resume after the parts of a checkpoint, and remove all other files."""
-        self._adopt(found)
+        self._begin_after(found)
         remove_files(self.folder.local, NAMES_OF_PARTS, keep={*found.files, CHECKPOINT_NAME})
 
     def add(self, batch: Batch) -> None:
@@ -136,7 +135,7 @@ class PartStore:
             self._background.wait()
         self.clear_checkpoints()
         remove_files(self.folder.local, NAMES_OF_PARTS)
-        self._adopt(self.empty)
+        self._begin_after(self.empty)
 
     def scan(self) -> pl.LazyFrame:
         """Return the rows of all parts in order, read from the disk."""
