@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 
 from benchmarks.cost import Cost
-from benchmarks.postgres.cases import EMPTY, EXECUTEMANY, EXECUTEMANY_2, NEW, PLAIN_COPY, RERUN, Case
+from benchmarks.postgres.cases import EMPTY, EXECUTEMANY_2, NEW, PLAIN_COPY, RERUN, Case
 from benchmarks.tables import Target, table, verdicts
 
 HEAD = ["competitor", "rows", "seconds", "rows/s", "x plain COPY and key", "CPU s", "MB more"]
@@ -36,10 +36,8 @@ def _rows(costs: Costs, rows: int) -> Iterator[list[str]]:
 
 def _judge(costs: Costs, rows: int) -> Iterator[Target]:
     plain = _seconds(costs, PLAIN_COPY)
-    for other in (EXECUTEMANY_2, EXECUTEMANY):
-        times = _rate(costs, NEW, rows) / _rate(costs, other, rows)
-        met = times >= TIMES_EXECUTEMANY
-        yield Target(f"{NEW}: at least {TIMES_EXECUTEMANY} x {other}", f"{times:.0f} x", met)
+    times = _rate(costs, NEW, rows) / _rate(costs, EXECUTEMANY_2, rows)
+    yield Target(f"{NEW}: at least {TIMES_EXECUTEMANY} x {EXECUTEMANY_2}", f"{times:.0f} x", times >= TIMES_EXECUTEMANY)
     for name, most in ((EMPTY, KEYED_TIMES), (RERUN, RERUN_TIMES)):
         ratio = _seconds(costs, name) / plain
         yield Target(f"{name}: at most {most:g} x plain COPY and the key", f"{ratio:.2f} x", ratio <= most)
