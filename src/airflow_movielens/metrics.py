@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def send_success(kind: str, facts: Mapping[str, Any], context: Context) -> None:
 
     Args:
         kind: What the task has done, such as ``fetch``.
-        facts: Its manifest or return value, as the catalogue records it.
+        facts: Its manifest or return value.
         context: The context of the task.
     """
 
@@ -45,6 +46,24 @@ def send_failure(kind: str, error: BaseException, context: Context) -> None:
     )
 
 
+@contextmanager
+def failures_sent(kind: str, context: Context) -> Iterator[None]:
+    """Count a failure of the block; a skipped, deferred or stopped task has not failed. See `send_failure`."""
+    try:
+        yield
+    except BaseException as error:
+        if is_failure(error):
+            send_failure(kind, error, context)
+        raise
+
+
+def is_failure(error: BaseException) -> bool:
+    """Return whether a task that raises this has failed; otherwise it is skipped, deferred or stopped."""
+    # By name: the modules of both differ in Airflow 3.1. The timeout is no Exception; nor is a deferral, or a stop.
+    name = type(error).__name__
+    return name == "AirflowTaskTimeout" or (isinstance(error, Exception) and name != "AirflowSkipException")
+
+
 def _counts(kind: str, facts: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     """Yield the counters of a success. Zeros too: alerts need a counter that exists before something happens."""
     if kind == "fetch":
@@ -52,6 +71,9 @@ def _counts(kind: str, facts: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
         yield "quarantined_rows", facts["quarantined"]
         yield "resumed_rows", facts["fetch"]["resumed_rows"]
         yield "requests_repeated", facts["fetch"]["requests_repeated"]
+    elif kind == "load":
+        for name in ("inserted", "updated", "deleted"):
+            yield f"{name}_rows", facts[name]
     elif kind == "promotion":
         yield "promoted", int(facts["is_promoted"])
         yield "refused", int(not facts["is_promoted"] and facts["version"] != facts["champion"])

@@ -12,13 +12,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
 
+import polars as pl
 import pytest
+from airflow.exceptions import AirflowFailException
 from integration.metrics_receivers import otel_collector, statsd_server
 from integration.test_promoting import BAD, evaluated, registered
 from unit.scripted_server import Response, page_of, ratings, serve
 
 import airflow_movielens
 from airflow_movielens import metrics
+from airflow_movielens.operators import MovielensToPostgresOperator
 from airflow_movielens.recommending.registry import ModelRegistry
 from airflow_movielens.storage.catalogue import Kind
 from airflow_movielens.storage.catalogue.recording import recorded
@@ -146,6 +149,30 @@ def test_a_model_that_is_the_champion_already_is_neither_promoted_nor_refused(se
     assert sent == [("movielens.promotion.promoted", 1, TAGS), ("movielens.promotion.refused", 0, TAGS)]
 
 
+def test_a_load_into_postgresql_counts_the_rows_that_it_changed_and_failures(sent, warehouse, tmp_path):
+    def load(*keys):
+        schema = {"userId": pl.Int32, "movieId": pl.Int32, "rating": pl.Float32, "timestamp": pl.Int64}
+        rows = [(user, 7, stars, 974_678_400) for user, stars in keys]
+        pl.DataFrame(rows, schema, orient="row").write_parquet(tmp_path / "r.parquet")
+        arguments = {"postgres_conn_id": "warehouse", "table": "ratings", "input_path": str(tmp_path / "r.parquet")}
+        window = {"start_date": "2000-11-20", "end_date": "2000-11-21"}
+        return MovielensToPostgresOperator(task_id="load", create_table=True, **arguments, **window).execute(CONTEXT)
+
+    def counted():
+        found = {name.removeprefix("movielens.load."): count for name, count, tags in sent if tags == TAGS}
+        sent.clear()
+        return found
+
+    load((1, 3.0), (2, 3.0), (3, 3.0))
+    assert counted() == {"inserted_rows": 3, "updated_rows": 0, "deleted_rows": 0}
+    load((2, 4.0), (3, 3.0))
+    assert counted() == {"inserted_rows": 0, "updated_rows": 1, "deleted_rows": 1}
+    warehouse("DROP TABLE ratings; CREATE TABLE ratings (one integer)")
+    with pytest.raises(AirflowFailException):
+        load((1, 3.0))
+    assert sent == [("movielens.load.failures", 1, TAGS | {"error": "FatalError"})]
+
+
 def test_tags_are_those_of_airflow(sent):
     ti = SimpleNamespace(**vars(CONTEXT["ti"]), stats_tags={**TAGS, "team_name": "a_team"})
     metrics.send_failure("ranking", KeyError("x"), {"ti": ti})
@@ -171,8 +198,8 @@ def test_metrics_that_cannot_be_sent_cost_a_warning_and_no_task(monkeypatch, cap
 
 def test_the_page_has_all_our_metrics():
     named = re.findall(r"`movielens\.([\w.]+)`", section("Metrics of this provider"))
-    counted = {name for name, _, _ in COUNTED}
-    assert set(named) == counted | {"fetch.duration"} | {f"{kind}.failures" for kind in get_args(Kind)}
+    counted = {name for name, _, _ in COUNTED} | {f"load.{name}_rows" for name in ("inserted", "updated", "deleted")}
+    assert set(named) == counted | {"fetch.duration"} | {f"{kind}.failures" for kind in (*get_args(Kind), "load")}
 
 
 @pytest.mark.airflow("3.3")

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator
 from airflow_movielens.client import FatalError
 from airflow_movielens.connection.coerce import paths_as_text
 from airflow_movielens.lineage import LineageMixin
+from airflow_movielens.metrics import failures_sent, send_success
 from airflow_movielens.task_errors import StoppableMixin, clear_failures
 from airflow_movielens.window import WindowMixin, resolve_window
 
@@ -95,7 +96,7 @@ class MovielensToPostgresOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
         from airflow_movielens.postgres.loading import load
         from airflow_movielens.postgres.table import TableName
 
-        with clear_failures():
+        with clear_failures(), failures_sent("load", context):
             content, table = content_named(self.content), TableName.of(self.table)
             self._check_arguments(content)
             check_provider()
@@ -109,7 +110,9 @@ class MovielensToPostgresOperator(LineageMixin, StoppableMixin, WindowMixin, Bas
                 "The table %s has the %d rows of the input: %d were inserted, %d updated, and %d others deleted",
                 loaded.table, loaded.rows, loaded.inserted, loaded.updated, loaded.deleted,
             )  # fmt: skip
-            return loaded.summary(scope)
+            summary = loaded.summary(scope)
+            send_success("load", summary, context)
+            return summary
 
     def _check_arguments(self, content: Content) -> None:
         """Check what only certain contents and inputs allow.

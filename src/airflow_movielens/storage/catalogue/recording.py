@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_movielens.metrics import send_failure, send_success
+from airflow_movielens.metrics import is_failure, send_failure, send_success
 from airflow_movielens.ratings.paths import path_text
 from airflow_movielens.storage.catalogue.catalogue import Catalogue
 from airflow_movielens.storage.catalogue.records import Record, TaskRun, address_of, facts_of, utc_second
@@ -114,7 +114,7 @@ def recorded(kind: Kind, context: Context, path: str | PathLike[str]) -> Iterato
     try:
         yield recording
     except BaseException as error:
-        if _is_failure(error):
+        if is_failure(error):
             send_failure(kind, error, context)
             recording.save_failure(error)
         raise
@@ -130,12 +130,6 @@ def task_run(context: Context) -> TaskRun | None:
         return None
     map_index = -1 if ti.map_index is None else ti.map_index
     return TaskRun(ti.dag_id, ti.run_id, ti.task_id, map_index, ti.try_number)
-
-
-def _is_failure(error: BaseException) -> bool:
-    # By name: the modules of both differ in Airflow 3.1. The timeout is no Exception; nor is a deferral, or a stop.
-    name = type(error).__name__
-    return name == "AirflowTaskTimeout" or (isinstance(error, Exception) and name != "AirflowSkipException")
 
 
 def _is_below(path: str, root: str) -> bool:
