@@ -14,6 +14,8 @@ from airflow_movielens.ratings.json_values import parse_json
 from airflow_movielens.storage.object_store import named_errors
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from airflow.sdk import ObjectStoragePath
 
     from airflow_movielens.client.fetch import Checkpoints
@@ -66,6 +68,8 @@ class ObjectCheckpoints:
 class ObjectFolder:
     """Parts of a window on object storage, with local copies to read; see `PartsFolder`.
 
+    Pages are not saved early: Google Cloud Storage, for one, allows an object to be replaced once a second.
+
     Attempts never write objects of the same name, and read their own copies: no attempt can damage another one's data.
 
     Args:
@@ -74,6 +78,8 @@ class ObjectFolder:
         local: An empty folder of this machine.
         has_checkpoint: Whether an attempt has left its checkpoint; None if that is not known.
     """
+
+    saves_early = False
 
     def __init__(self, output: ObjectStoragePath, key: str, local: Path, *, has_checkpoint: bool | None = None) -> None:
         self.local = local
@@ -89,6 +95,9 @@ class ObjectFolder:
     def load(self, name: str) -> None:
         """Download a copy from object storage."""
         self._output.fs.get_file((self._remote / name).path, str(self.local / name))
+
+    def discard(self, names: Collection[str]) -> None:
+        """Keep the objects until the end: another attempt may resume from them, and each deletion is a request."""
 
     def clear(self) -> None:
         """Remove the files of all attempts to fetch this output; attempts that still run have local copies.

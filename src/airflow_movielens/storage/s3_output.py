@@ -47,6 +47,8 @@ _SAME = ("sha256", "start_date", "end_date", "quarantined")
 class S3Folder(ObjectFolder):
     """Parts of a window in a bucket; see `ObjectFolder`. One listing tells what earlier attempts have left.
 
+    Pages are saved early.
+
     Args:
         bucket: The bucket.
         output: The object that the window becomes.
@@ -57,6 +59,8 @@ class S3Folder(ObjectFolder):
         FileNotFoundError: There is no such bucket.
         PermissionError: The credentials are wrong.
     """
+
+    saves_early = True
 
     def __init__(self, bucket: S3Bucket, output: ObjectStoragePath, key: str, local: Path) -> None:
         self._bucket = bucket

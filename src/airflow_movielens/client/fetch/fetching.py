@@ -98,7 +98,7 @@ def fetched_rows(
     """Fetch the ratings of a window to read them once, from a temporary folder; errors as in `fetch_ratings`."""
     options = ReadOptions(window, client.settings.page_size, limits=_limits(client.settings))
     with scratch_folder() as path:
-        folder = LocalFolder(path)
+        folder = LocalFolder(path, saves_early=False)
         store = PartStore(folder, folder.checkpoints, "", client.tuning)
         fill_store(client, options, store, Meter(progress))
         yield store.scan()

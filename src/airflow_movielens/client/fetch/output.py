@@ -19,7 +19,7 @@ from airflow_movielens.ratings.own_folders import remove_files
 from airflow_movielens.ratings.paths import local_path, output_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from contextlib import AbstractContextManager
     from os import PathLike
     from pathlib import Path
@@ -104,6 +104,10 @@ class PartsFolder(Protocol):
     def checkpoints(self) -> Checkpoints:
         """Where the checkpoint is stored; that of whole parts, unless the caller has a better place."""
 
+    @property
+    def saves_early(self) -> bool:
+        """Whether pages are to be saved before their part ends: someone may resume, and it may be done often."""
+
     def save(self, name: str) -> None:
         """Make the finished file ``name`` of `local` durable for later attempts."""
 
@@ -113,6 +117,9 @@ class PartsFolder(Protocol):
         Raises:
             FileNotFoundError: The file no longer exists.
         """
+
+    def discard(self, names: Collection[str]) -> None:
+        """Free the space of files of this attempt that are no longer needed, if that is worth it."""
 
     def clear(self) -> None:
         """Remove the files of this and earlier attempts, after the window is published."""
@@ -148,10 +155,12 @@ class LocalFolder:
 
     Args:
         path: The folder.
+        saves_early: See `PartsFolder`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, saves_early: bool = True) -> None:
         self.local = path
+        self.saves_early = saves_early
         self.checkpoints: Checkpoints = FileCheckpoints(path / CHECKPOINT_NAME)
 
     def save(self, name: str) -> None:
@@ -163,6 +172,11 @@ class LocalFolder:
         """Check that the file exists."""
         if not (self.local / name).is_file():
             raise FileNotFoundError(f"{self.local / name} is gone")
+
+    def discard(self, names: Collection[str]) -> None:
+        """Remove the files."""
+        for name in names:
+            (self.local / name).unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Remove all parts."""

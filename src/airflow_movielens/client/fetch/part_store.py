@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -27,15 +29,18 @@ if TYPE_CHECKING:
     from airflow_movielens.client.settings import Tuning
 
 
+_MOST_EARLY = 100
+"""A part ends after so many early ones: each is a file, and the checkpoint lists them."""
+
+
 class PartStore:
     """The parts of one window.
 
     A separate thread writes the parts, one at a time, while the next one arrives, so at most two are in memory. A
     window of a single part is not written at all.
 
-    Once a part is durable, the batches of the next one are saved early: when the thread has nothing to do, it writes
-    those that have arrived since, as a small part with a checkpoint in the folder. The whole part takes the place of
-    these, whose files are overwritten during the next one: a long fetch does not leave thousands of files.
+    Once a part is durable, the batches of the next one are saved early: when the thread has nothing else to do, it
+    writes those that have arrived, as a small part with a checkpoint in the folder. The whole part replaces these.
 
     Args:
         folder: The folder of the parts.
@@ -53,24 +58,29 @@ class PartStore:
         self._background = Background()
         # Attempts never write files of the same name, even if they share a folder of an object store.
         self.attempt = uuid4().hex[:8]
-        self._number = 0
+        self._number = self._early_number = 0
         self._started = monotonic()
-        self._early_at = 0.0
+        self._is_awaited = Event()
         self._begin_after(self.empty)
 
     def _begin_after(self, found: Checkpoint) -> None:
         self.checkpoint = found
         """The parts that are durable, and where to resume after them."""
-        self._whole = found
+        self._whole = self._in_folder = found
         self._in_memory: Part | None = None
-        self._is_saved_early = bool(found.files) and self._tuning.early_share > 0
+        self._has_gap = False
+        self._is_saved_early = self._may_save_early and bool(found.files)
         self._begin_part()
 
     def _begin_part(self) -> None:
         self._part = Part()
-        self._unsaved: list[Batch] = []
-        self._early_number = 0
+        self._unsaved: deque[Batch] = deque()
+        self._early_parts = 0
         self._begun = monotonic()
+
+    @property
+    def _may_save_early(self) -> bool:
+        return self.folder.saves_early and self._tuning.early_share > 0
 
     def adopt(self, found: Checkpoint) -> None:
         """Resume after the parts of a checkpoint, and remove all other files."""
@@ -88,30 +98,42 @@ class PartStore:
             self._unsaved.append(batch)
         if batch.is_last or self._is_long_enough():
             self._end_part()
-        elif self._unsaved and not self._background.is_busy and monotonic() >= self._early_at:
-            early, self._unsaved = Part.of(self._unsaved), []
-            self._background.start(lambda: self._write_early(early))
+        elif self._unsaved and not self._background.is_busy:
+            self._background.start(self._save_early)
 
     def _is_long_enough(self) -> bool:
         now = monotonic()
         seconds = max(self._tuning.part_seconds, self._tuning.part_share * (now - self._started))
         is_long = now - self._begun >= seconds and self._part.height > 0
-        return is_long or self._part.height >= self._tuning.part_rows
+        return is_long or self._part.height >= self._tuning.part_rows or self._early_parts >= _MOST_EARLY
 
     def _end_part(self) -> None:
         part = self._part
-        self._background.wait()
         self._begin_part()
+        self._save_all()
         if part.is_last and not self._whole.files:
             self._in_memory = part
             self.checkpoint = _advanced(self._whole, part)
         else:
-            self._is_saved_early = self._tuning.early_share > 0
+            self._is_saved_early = self._may_save_early
             self._background.start(lambda: self._write_whole(part))
+
+    def _save_all(self) -> None:
+        """Wait until all that was to be saved is durable.
+
+        Raises:
+            OSError: A part cannot be written.
+        """
+        self._is_awaited.set()
+        try:
+            self._background.start(self._save_early)
+            self._background.wait()
+        finally:
+            self._is_awaited.clear()
 
     @contextmanager
     def all_durable(self) -> Iterator[None]:
-        """Wait at the end of the block until all parts are durable, also after an error, so that a retry can resume.
+        """Wait at the end of the block until all that arrived is durable, also after an error, for a retry to resume.
 
         Raises:
             OSError: A part could not be written.
@@ -120,9 +142,9 @@ class PartStore:
             yield
         except Exception:
             with suppress(OSError):
-                self._background.wait()
+                self._save_all()
             raise
-        self._background.wait()
+        self._save_all()
 
     def clear_checkpoints(self) -> None:
         """Remove the checkpoint wherever it is stored."""
@@ -155,22 +177,25 @@ class PartStore:
                 yield (self.folder.local / name).read_bytes()
 
     def _write_whole(self, part: Part) -> None:
-        checkpoint = self._written(part, self._whole, str(self._number))
+        self._write(part, self._whole, str(self._number), self.places[0])
+        self._whole = self.checkpoint
         self._number += 1
-        self.places[0].save(checkpoint.to_dict())
-        self.checkpoint = self._whole = checkpoint
+        self._save_early()
 
-    def _write_early(self, part: Part) -> None:
-        begun = monotonic()
-        checkpoint = self._written(part, self.checkpoint, f"{EARLY}{self._early_number}")
-        self._early_number += 1
-        self.folder.checkpoints.save(checkpoint.to_dict())
-        self.checkpoint = checkpoint
-        ended = monotonic()
-        self._early_at = ended + (ended - begun) * (1 / self._tuning.early_share - 1)
+    def _save_early(self) -> None:
+        """Save the batches that have arrived, and those that arrive meanwhile."""
+        while self._unsaved and not self._has_gap:
+            begun = monotonic()
+            part = Part.of([self._unsaved.popleft() for _ in range(len(self._unsaved))])
+            self._write(part, self.checkpoint, f"{EARLY}{self._early_number}", self.folder.checkpoints)
+            self._early_number += 1
+            self._early_parts += 1
+            self._is_awaited.wait((monotonic() - begun) * (1 / self._tuning.early_share - 1))
 
-    def _written(self, part: Part, before: Checkpoint, name: str) -> Checkpoint:
-        """Return the checkpoint after a part that follows another checkpoint."""
+    def _write(self, part: Part, before: Checkpoint, name: str, place: Checkpoints) -> None:
+        """Write a part and the checkpoint after it, which follows the checkpoint ``before``."""
+        # Until it is durable, and for good if that fails, no part may follow.
+        self._has_gap = True
         checkpoint, path = before, self.folder.local / f"{self.attempt}-{name}"
         try:
             for file in part.write(path):
@@ -182,7 +207,13 @@ class PartStore:
                 with suppress(OSError):
                     path.with_suffix(ending).unlink()
             raise
-        return _advanced(checkpoint, part)
+        checkpoint = _advanced(checkpoint, part)
+        place.save(checkpoint.to_dict())
+        self.checkpoint = checkpoint
+        if place is self.folder.checkpoints:
+            self.folder.discard(set(self._in_folder.files).difference(checkpoint.files))
+            self._in_folder = checkpoint
+        self._has_gap = False
 
 
 def _advanced(checkpoint: Checkpoint, part: Part) -> Checkpoint:
