@@ -113,9 +113,6 @@ def test_only_the_pages_in_flight_are_requested_again(bucket, server, tmp_path):
         processes.append(start(slow, bucket, tmp_path / "first", part_rows, 1.0, in_flight))
         assert processes[0].wait(60) == -signal.SIGKILL
         before = set(offsets_of_pages(slow))
-        # An attempt that still runs must not replace what another one resumes from.
-        parts = [str(request) for request in bucket.proxy.requests if request.key.endswith(".arrow")]
-        assert len(set(parts)) == len(parts) > 5
         bucket.proxy.reset()
         slow.requests.clear()
         assert start(slow, bucket, tmp_path / "second", part_rows, 1.0, in_flight).wait(60) == 0

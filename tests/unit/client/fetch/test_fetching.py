@@ -198,7 +198,8 @@ def test_once_a_part_is_durable_pages_are_saved_as_they_arrive(tmp_path):
     for client.fail_at in (8, 9):
         with pytest.raises(FatalError, match="revoked"):
             fetch(client, tmp_path / "r.csv", on_bad_rows="quarantine")
-    # A whole part replaces the pages of an attempt, but not those that it found.
+    # A whole part replaces the pages of an attempt, but not those that it found. Their names are not used again: on object
+    # storage, another attempt may resume from them.
     (folder,) = tmp_path.glob(".partial-*")
     saved = json.loads(checkpoint_file(tmp_path).read_bytes())["files"]
     assert [re.sub("^[0-9a-f]{8}-", "", name) for name in saved] == [
