@@ -184,10 +184,9 @@ class PartStore:
 
     def _save_early(self) -> None:
         """Save the batches that have arrived, and those that arrive meanwhile."""
-        while self._unsaved and not self._has_gap:
+        while not self._has_gap and (batches := _taken(self._unsaved)):
             begun = monotonic()
-            part = Part.of([self._unsaved.popleft() for _ in range(len(self._unsaved))])
-            self._write(part, self.checkpoint, f"{EARLY}{self._early_number}", self.folder.checkpoints)
+            self._write(Part.of(batches), self.checkpoint, f"{EARLY}{self._early_number}", self.folder.checkpoints)
             self._early_number += 1
             self._early_parts += 1
             self._is_awaited.wait((monotonic() - begun) * (1 / self._tuning.early_share - 1))
@@ -214,6 +213,11 @@ class PartStore:
             self.folder.discard(set(self._in_folder.files).difference(checkpoint.files))
             self._in_folder = checkpoint
         self._has_gap = False
+
+
+def _taken(batches: deque[Batch]) -> list[Batch]:
+    """Remove and return the batches that are there now; another thread may append more."""
+    return [batches.popleft() for _ in range(len(batches))]
 
 
 def _advanced(checkpoint: Checkpoint, part: Part) -> Checkpoint:
